@@ -112,9 +112,10 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
     NO_GRADIENT: (
         "Kernels received no gradient in training",
         (
-            "Find what stops the gradient between these layers and the loss, such as a stop_gradient, an output "
-            "without a loss, a normalization over a single value, an attention to a single position, inputs "
-            "that are all 0, or units whose ReLU always gives 0."
+            "Find what stops the gradient between these layers and the loss. First check that the layers lead "
+            "to an output with a loss, without a `stop_gradient` between. Then look for inputs that are all 0, "
+            "and for units whose ReLU always gives 0. A normalization over a single value and an attention "
+            "to a single position let no gradient pass, either."
         ),
     ),
     FADED_MOMENTS: (

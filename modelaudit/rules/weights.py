@@ -122,11 +122,13 @@ def _never_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
     fresh = [kernel for kernel in untrained if kernel.state == "fresh"]
     if never:
         why, severity, fix = why_initial(facts, moved)
+        others = len(kernels) - len(fresh)
+        untested = f" (the other {others:,} could not be)" if others else ""
         yield rule.finding(
             every(
                 len(fresh),
-                "testable kernel still has its initial values",
-                "testable kernels still have their initial values",
+                f"kernel that could be tested{untested} still has its initial values",
+                f"kernels that could be tested{untested} still have their initial values",
             )
             + f": {why}.",
             route=fresh[0].route,

@@ -11,6 +11,7 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
+from modelaudit.rules.huge_statistics import norm_of_variance
 from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
 from tests.thresholds.edges import Edges, check, outcome
@@ -78,6 +79,21 @@ def a_variance_below_zero(depth):
     states = (BatchNormState("bn", 8, False, False, -depth),)
     found = run_rule(rule("MA403"), examples.measured(Measurements(batchnorm=states))())
     return [finding.severity.value for finding in found.findings]
+
+
+def statistics(size):
+    found = run_rule(rule("MA441"), norm_of_variance(size * size)()).findings
+    return [finding.severity.value for finding in found]
+
+
+@at("weights.HUGE_STATISTICS", {0.99e8: [], 1.01e8: ["low"]})
+def statistics_of_a_normalization(size):
+    return statistics(size)
+
+
+@at("weights.LARGEST_SQUARED", {1.79e19: ["low"], 1.81e19: ["medium"]})
+def statistics_without_a_square(size):
+    return statistics(size)
 
 
 @at("weights.ROUND", {990.0: ["medium"], 1000.0: []})

@@ -151,8 +151,8 @@ RULES = (
         "where an attacker would put code.",
         fix="Replace the Lambda with a built-in layer (`keras.layers.Rescaling(1 / 255)`, "
         "`keras.layers.Subtract()`, operations of `keras.ops`) or a registered class, and save the "
-        "model again. `safe_mode=False` loads the file as it is only where its Python wrote the code "
-        "and Keras itself defines every name in it.",
+        "model again. Unchanged, the file loads only with `safe_mode=False`, in the version of Python "
+        "that wrote the code, and only if Keras defines all names in the code.",
         check=check_plain,
         bad=example(lambda_layer(ARITHMETIC)),
         good=dense,
