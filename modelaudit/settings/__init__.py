@@ -48,7 +48,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     proto_bytes: Limit = 2 * GIB
     proto_depth: Limit = 100
     graph_nodes: Limit = 2_000_000
-    layers: Limit = 5_000
+    layers: Limit = 3_000
     tensors: Limit = 200_000
     tensor_bytes: Limit = 16 * GIB
     result_bytes: Limit = 4 * GIB  # of a tensor that a layer or an operation makes of constants

@@ -6,6 +6,7 @@ import base64
 import json
 import marshal
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -124,8 +125,9 @@ def functions_of_layers(path: Path, count: int) -> None:
     archive(path, [{"class_name": "Lambda", "config": {"name": "l", "function": function}}] * count)
 
 
-def kernels(path: Path, count: int) -> None:
-    """Layers of one kernel each, all of which have the same finding."""
+def kernels(path: Path, count: int, side: int = 2) -> None:
+    """Layers of one kernel each, all of which have the same finding if the side is 2."""
+    one = np.ones(side * side) if side == 2 else np.random.default_rng(0).normal(size=side * side)
     names = [f"d{number}" for number in range(count)]
     layers = [{"class_name": "Dense", "config": {"name": name, "units": 2}} for name in names]
     config = {"class_name": "Sequential", "config": {"name": "s", "layers": layers}}
@@ -136,13 +138,14 @@ def kernels(path: Path, count: int) -> None:
         for name in names:
             group = top.create_group(name)
             group.attrs["weight_names"] = [f"{name}/kernel:0".encode()]
-            group[f"{name}/kernel:0"] = np.ones((2, 2), np.float32)
+            group[f"{name}/kernel:0"] = one.reshape(side, side).astype(np.float32)
 
 
-def variables(path: Path, count: int) -> None:
+def variables(path: Path, count: int, side: int = 2) -> None:
     writer = BundleWriter(path)
+    one = np.random.default_rng(0).normal(size=(side, side)).astype(np.float32)
     for number in range(count):
-        writer.add(f"d{number}/kernel", np.ones((2, 2), np.float32))
+        writer.add(f"d{number}/kernel", one)
     writer.write()
 
 
@@ -184,29 +187,31 @@ DENSE = {
     "weights.h5": (weight_names, 50_000, 500),
     "inputs": (graphs.inputs, 2_000_000, 10_000),
     "keys.keras": (keys, 500_000, 500),
-    "inputs.keras": (input_layers, 2_400, None),
+    "inputs.keras": (input_layers, 1_450, None),
     "texts.keras": (texts, 700_000, 500),
-    "functions.keras": (functions_of_layers, 4_900, None),
+    "functions.keras": (functions_of_layers, 2_950, None),
     "convolutions.pb": (graphs.convolutions, 12_000, 500),
-    "attacks.keras": (attacks, 4_900, None),
+    "attacks.keras": (attacks, 2_950, None),
     "strings": (strings_of_a_tensor, 1_000_000, 500),
     "calls": (graphs.calls, 120, 1),
     "loops": (graphs.loops, 300, None),
     "text": (graphs.text_nodes, 100_000, 500),
     "escapes": (graphs.text_escapes, 1_000_000, 500),
     "graph_texts": (graphs.graph_texts, 700_000, None),
-    "small_constants": (graphs.small_constants, 50_000, None),
+    "small_constants": (graphs.small_constants, 39_000, None),
     "many_loops": (graphs.many_loops, 20_000, None),
-    "translatable.keras": (translatable, 4_000, None),
+    "translatable.keras": (translatable, 2_950, None),
     "packed.keras": (packed, 140, 10),
-    "kernels.h5": (kernels, 4_900, 500),
+    "kernels.h5": (kernels, 2_950, 500),
     "variables": (variables, 18_000, 500),
+    "wide_kernels.h5": (partial(kernels, side=24), 2_950, 500),
+    "wide_variables": (partial(variables, side=16), 9_000, 500),
     "chunk.h5": (one_chunk, 60 << 20, 1 << 20),
     "m.h5": (scalars, 30_000, 1_000),
     "chunks.h5": (chunks, 400_000, 4_000),
     "a.h5": (attributes, 30_000, 1_000),
     "nodes": (graphs.nodes, 300_000, 10_000),
-    "foreign": (graphs.foreign, 40_000, None),
+    "foreign": (graphs.foreign, 33_000, None),
     "functions": (graphs.functions, 200_000, 1_000),
     "objects": (graphs.objects, 200_000, 1_000),
     "signatures": (graphs.signatures, 40_000, 1_000),

@@ -48,6 +48,7 @@ class TensorBundle(Struct, frozen=True):
         big_endian: whether tensors are stored in big-endian byte order.
         entries: entries by key, in stored order.
         parts: slices of partitioned variables, by the encoded key of the slice.
+        nameless: see `is_nameless`.
     """
 
     prefix: Path
@@ -56,6 +57,7 @@ class TensorBundle(Struct, frozen=True):
     big_endian: bool
     entries: Mapping[str, BundleEntry] = field(default_factory=dict)
     parts: Mapping[bytes, BundleEntry] = field(default_factory=dict)
+    nameless: bool = False
 
     @property
     def index_file(self) -> str:
@@ -64,7 +66,7 @@ class TensorBundle(Struct, frozen=True):
 
     def shard_path(self, shard: int) -> Path:
         """Path of a shard."""
-        return part_path(self.prefix, f".data-{shard:05d}-of-{self.shards:05d}")
+        return _part(self.prefix, f".data-{shard:05d}-of-{self.shards:05d}", self.nameless)
 
     def stored(self) -> Iterator[BundleEntry]:
         """All entries that have data of their own."""
@@ -83,7 +85,11 @@ class TensorBundle(Struct, frozen=True):
 
 def part_path(prefix: Path, suffix: str) -> Path:
     """A file of a checkpoint. Of a prefix that ends in a slash, the directory is given."""
-    return prefix / suffix if is_nameless(prefix) else prefix.with_name(prefix.name + suffix)
+    return _part(prefix, suffix, is_nameless(prefix))
+
+
+def _part(prefix: Path, suffix: str, nameless: bool) -> Path:
+    return prefix / suffix if nameless else prefix.with_name(prefix.name + suffix)
 
 
 def is_nameless(prefix: Path) -> bool:
@@ -160,6 +166,7 @@ def read_tensor_bundle(prefix: Path, root: Path, limits: Limits) -> TensorBundle
         big_endian=header.endianness == pb.BundleHeaderProto.BIG,
         entries=entries,
         parts=parts,
+        nameless=is_nameless(prefix),
     )
 
 

@@ -100,6 +100,8 @@ def attr_json(value: pb.AttrValue) -> Json:
 
 def _function_json(function: pb.NameAttrList) -> Json:
     named: dict[str, Json] = {"function": function.name}
+    if not function.attr:  # as of nearly all
+        return named
     given = [attr.func.name for _, attr in sorted(function.attr.items()) if attr.HasField("func")]
     return {**named, "functions": [*given]} if given else named
 

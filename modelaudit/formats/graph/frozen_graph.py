@@ -23,7 +23,7 @@ from modelaudit.formats.graph.nested_graphs import nested_graphs
 from modelaudit.formats.graph.parse import looks_textual, parse, parse_text
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.io.bounded import file_entry, model_digest, read_bytes
-from modelaudit.formats.io.density import DATASETS
+from modelaudit.formats.io.density import CONSTANTS
 from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.graphs import reachable
 from modelaudit.settings import Limits
@@ -92,7 +92,7 @@ def const_tensors(
     read = _read_names(message)
     tensors: list[Tensor] = []
     problems: list[Problem] = []
-    most, setting = DATASETS.most(message.ByteSize(), limits)
+    most, setting = CONSTANTS.most(message.ByteSize(), limits)
     for node in message.node:
         if node.op != "Const" or "value" not in node.attr:
             continue

@@ -10,7 +10,7 @@ from msgspec import Struct
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind, Tensor
 from modelaudit.formats.executables import HEAD_BYTES, executable_in_numbers
-from modelaudit.formats.io.density import DATASETS
+from modelaudit.formats.io.density import CONSTANTS
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.formats.tflite.flatbuffer import FlatTable
@@ -106,7 +106,7 @@ class Constants:
         self._names: dict[tuple[object, ...], str] = {}
         self._alike: Counter[str] = Counter()
         self._left = _SHARED * buffers.window.size
-        self._most, self._setting = DATASETS.most(buffers.window.size, limits)
+        self._most, self._setting = CONSTANTS.most(buffers.window.size, limits)
 
     def read(
         self,

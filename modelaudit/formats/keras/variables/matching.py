@@ -161,8 +161,10 @@ class _Binder(Struct, dict=True):
 
     def _check_order(self, stored: Sequence[str]) -> None:
         """Keras pairs the layers that have weights by position and ignores their names."""
-        implied = [layer.name for layer in self.tree.stored_layers("") if layer.name in stored]
-        listed = [name for name in stored if name in implied]
+        names = frozenset(stored)
+        implied = [layer.name for layer in self.tree.stored_layers("") if layer.name in names]
+        known = frozenset(implied)
+        listed = [name for name in stored if name in known]
         if len(listed) == len(implied):
             self.misordered += [
                 f"{name} (loaded into {owner})"
