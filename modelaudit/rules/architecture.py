@@ -10,11 +10,14 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.architecture.layer_shapes import one_position, one_step
+from modelaudit.measures.architecture.profile import architecture_profile
 from modelaudit.measures.architecture.window_grid import extent
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.network_heads import saved_graph
+from modelaudit.rules.plain_graphs.architecture import graph_architecture, shown_architecture
 from modelaudit.thresholds.design import SKIPPED, UNREAD
 
 AXES = ("height", "width", "depth")
@@ -25,6 +28,14 @@ def _profile(facts: Facts) -> ArchitectureProfile:
     if profile is None:
         raise NotApplicable("the model has no layer graph with known shapes")
     return profile
+
+
+def _shown_profile(facts: Facts) -> ArchitectureProfile:
+    """The profile of the layers that the graph shows, for a model without an architecture."""
+    shown = graph_architecture(facts.artifact)
+    if shown is None:
+        return _profile(facts)
+    return architecture_profile(shown, layer_graph(shown), blurs=False)
 
 
 def _uneven_grid(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -87,9 +98,8 @@ def _unproductive(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _heavy_stride(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    profile = _profile(facts)
-    graph = layer_graph(facts.artifact.architecture) if facts.artifact.architecture else None
-    takers = graph.consumers() if graph else {}
+    profile, graph = _shown_profile(facts), saved_graph(facts)
+    takers = graph.consumers()
     for grid in profile.grids:
         if all(size == 1 for size in grid.kernel) and not _alone(graph, takers, grid.route):
             continue  # a strided 1x1 convolution is the usual shortcut of a residual block
@@ -118,9 +128,9 @@ def _heavy_stride(rule: Rule, facts: Facts) -> Iterator[Finding]:
 _FAR = 8  # layers before a 1x1 convolution among which the start of a shortcut is looked for
 
 
-def _alone(graph: LayerGraph | None, takers: Mapping[str, tuple[str, ...]], route: str) -> bool:
+def _alone(graph: LayerGraph, takers: Mapping[str, tuple[str, ...]], route: str) -> bool:
     """Whether no other layer takes what a layer gets, or what it got before the layers in a row."""
-    if graph is None or graph.get(route) is None:
+    if graph.get(route) is None:
         return False
     for _ in range(_FAR):
         calls = graph.calls[route]
@@ -146,8 +156,9 @@ def _unread(grid: WindowGrid) -> tuple[float, ...]:
 
 
 def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    profile = _profile(facts)
-    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    profile = _shown_profile(facts)
+    architecture = shown_architecture(facts.artifact)
+    layers = architecture.layers if architecture else ()
     steps = [layer.route for layer in layers if one_step(layer)]
     if steps:
         yield rule.finding(
@@ -243,6 +254,7 @@ def _field(reach: int, border: bool = False) -> Measurements:
 
 
 NEEDS = (Need.ARCHITECTURE, Need.MEASUREMENTS)
+_SHOWN = (Need.LAYERS, Need.MEASUREMENTS)
 
 RULES = (
     Rule(
@@ -304,7 +316,7 @@ RULES = (
         family=Family.ARCHITECTURE,
         severity=Severity.LOW,
         confidence=Confidence.CERTAIN,
-        needs=NEEDS,
+        needs=_SHOWN,
         summary="Part of the input of a layer is never read, because windows skip it",
         pass_title="The windows of every layer read all of its input (except 1x1 shortcuts)",
         why="Pixels between the windows, or behind the last one, have no effect on the output.",
@@ -319,7 +331,7 @@ RULES = (
         family=Family.ARCHITECTURE,
         severity=Severity.LOW,
         confidence=Confidence.CERTAIN,
-        needs=NEEDS,
+        needs=_SHOWN,
         summary="A layer slides a window over a single position or a smaller map, or attends to "
         "one or recurs over one",
         pass_title="No layer slides a window over a map that is smaller than it, or attends to or "

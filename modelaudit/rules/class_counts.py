@@ -156,7 +156,10 @@ def _beside(rule: Rule, facts: Facts, takers: list[Layer]) -> Iterator[Finding]:
         (room - more) % KEPT_WORDS.value == 0 for more in range(_MOST_SPECIAL + 1)
     )
     meant = file.get("shared") is True or len({*rooms.values()}) > 1
-    meant = meant or any(each.custom for each in saved_graph(facts).layers)
+    graph = saved_graph(facts)
+    # Operations of a graph that are no layer hold no words but before the embedding.
+    may_hold = graph.above([layer.route]) if facts.artifact.architecture is None else {*graph.calls}
+    meant = meant or any(each.custom and each.route in may_hold for each in graph.layers)
     yield rule.finding(
         f"{layer.route} has room for {room:,} indices, but {file['file']} next to the model gives "
         f"{count:,}: indices from {room:,} on raise an error on a CPU and become 0 on a GPU, unless "
@@ -251,7 +254,7 @@ RULES = (
         family=Family.ARCHITECTURE,
         severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
-        needs=(Need.ARCHITECTURE,),
+        needs=(Need.LAYERS,),
         summary="An embedding has fewer rows than its vocabulary has words",
         pass_title="Every embedding has a row for each index that it gets",
         why="Rare words have the highest indices. On a CPU they raise an error; on a GPU they get a "

@@ -14,6 +14,7 @@ from modelaudit.formats.export_names import EXPORTS
 from modelaudit.probe.protocol import ENDED, runtime_name
 from modelaudit.rules.absent_values import variables_without_values
 from modelaudit.rules.model import Facts, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.unread import UNREAD_KINDS, unread_input
 from modelaudit.terminal_text import plain
 
@@ -33,6 +34,10 @@ def missing_need(need: Need, facts: Facts) -> str:
         return "the model contains no readable config"
     if need is Need.ARCHITECTURE and artifact.architecture is None:
         return "the file contains no Keras architecture"
+    if need is Need.LAYERS and shown_architecture(artifact) is None:
+        return (
+            "the file contains no Keras architecture, and no graph of which the layers can be told"
+        )
     if need is Need.TENSORS and not artifact.tensors:
         return "no tensor could be read"
     if need is Need.GRAPH and not artifact.graphs:

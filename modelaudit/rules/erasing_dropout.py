@@ -11,14 +11,17 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules import examples
 from modelaudit.rules.grouped import one_for_alike
-from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import saved_graph
+from modelaudit.rules.plain_graphs.architecture import graph_architecture
 from modelaudit.thresholds.design import ERASED_IN_ALL, ERASING
 
 _WRAPPERS = frozenset(("Bidirectional", "TimeDistributed", "RNN"))
 
 
 def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    if graph_architecture(facts.artifact) is not None:
+        raise NotApplicable("a graph for inference does not show dropout, which only training has")
     graph = saved_graph(facts)
     rates = {layer.route: [] if _wrapped(graph, layer) else _rates(layer) for layer in graph.layers}
     if not any(rates.values()):
@@ -126,7 +129,7 @@ RULES = (
         family=Family.ARCHITECTURE,
         severity=Severity.MEDIUM,
         confidence=Confidence.HIGH,
-        needs=(Need.ARCHITECTURE,),
+        needs=(Need.LAYERS,),
         summary="A dropout layer drops nearly everything in training",
         pass_title="No dropout layer drops nearly everything",
         why="`rate` is the share that is dropped, not the share that is kept. With a rate of 0.9 "

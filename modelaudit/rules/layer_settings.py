@@ -1,4 +1,4 @@
-"""MA313, MA322, MA326: settings of layers with which little or nothing can be learned."""
+"""MA322, MA326: settings of layers with which little or nothing can be learned."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from modelaudit.audit_types.values import number
-from modelaudit.facts import Json, Layer, Tensor
+from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import KNOWN, compiled_losses
 from modelaudit.layer_classes import Trait, has
@@ -18,8 +18,8 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph, weighs
+from modelaudit.rules.positions_softmax import softmax_over_positions
 from modelaudit.rules.random_factors import large_factors
-from modelaudit.structs import replace
 from modelaudit.thresholds.design import LARGE_REGULARIZER, REGULARIZER, SCALED_TWICE
 
 _TAKE_INDICES = frozenset(("Embedding", "CategoryEncoding", "IntegerLookup"))
@@ -40,6 +40,7 @@ def _of_each_layer(rule: Rule, facts: Facts) -> Iterator[Finding]:
             *own,
             *_penalties(facts, layer),
             *_lone_sign(layer),
+            *softmax_over_positions(facts, graph, layer, first),
             *_scaled(graph, layer),
             *_scaled_indices(graph, layer),
             *large_factors(layer),
@@ -210,45 +211,6 @@ def _scaled(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severi
         yield detail, product, severity, f"Remove the layer {layer.name}"
 
 
-def _not_adapted(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    graph = saved_graph(facts)
-    found = [layer for layer in graph.layers if layer.class_name == "Normalization"]
-    if not found:
-        raise NotRelevant("the model has no Normalization layer")
-    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
-    for layer in found:
-        mean = tensors.get(layer.variables.get("mean", ""))
-        variance = tensors.get(layer.variables.get("variance", ""))
-        if _constantly(mean, 0) and _constantly(variance, 1):
-            yield rule.finding(
-                f"{layer.route} has mean 0 and variance 1 exactly, the values from before "
-                "`adapt`: it passes its input on unchanged.",
-                route=layer.route,
-                evidence={"measured": [0, 1]},
-                # Networks of keras.applications scale the values before it.
-                severity=Severity.LOW
-                if _scaled_before(graph, layer) or _scaled_behind(graph, layer)
-                else rule.severity,
-            )
-
-
-def _scaled_before(graph: LayerGraph, layer: Layer) -> bool:
-    """Whether anything but the network's inputs reaches a layer."""
-    inputs = [source for source, calls in graph.calls.items() if not calls]
-    return not graph.above([layer.route]) <= {layer.route, *inputs}
-
-
-def _scaled_behind(graph: LayerGraph, layer: Layer) -> bool:
-    """Whether a batch normalization scales what a layer passes on, before any weights."""
-    behind = [*graph.only_takers(layer.route, lambda x: has(x.class_name, Trait.KEEPS_RANGE))]
-    return bool(behind) and has(behind[-1].class_name, Trait.BATCH_NORMALISATION)
-
-
-def _constantly(tensor: Tensor | None, value: float) -> bool:
-    stats = tensor.stats if tensor else None
-    return stats is not None and stats.minimum == stats.maximum == value
-
-
 def _biased(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
     takers = graph.consumers()
@@ -280,36 +242,9 @@ def _normalized(momentum: float = 0.99, *, use_bias: bool = False) -> Facts:
     )
 
 
-def _normalised(adapted: bool) -> Facts:
-    layer = examples.layer("scale", "Normalization", {"mean": "scale/mean", "variance": "scale/v"})
-    mean = 0.5 if adapted else 0.0
-    stats = replace(examples.ORDINARY, minimum=mean, maximum=mean)
-    tensors = (
-        examples.tensor("scale/mean", (4,), stats),
-        examples.tensor("scale/v", (4,), replace(stats, minimum=1.0, maximum=1.0)),
-    )
-    return Facts(examples.model(layer, tensors=tensors))
-
-
-_NEEDS = (Need.ARCHITECTURE,)
+_NEEDS = (Need.LAYERS,)
 
 RULES = (
-    Rule(
-        code="MA313",
-        name="normalization-not-adapted",
-        family=Family.ARCHITECTURE,
-        severity=Severity.MEDIUM,
-        confidence=Confidence.HIGH,
-        needs=(Need.ARCHITECTURE, Need.TENSORS),
-        summary="A Normalization layer was never adapted to data",
-        pass_title="Every Normalization layer was adapted",
-        why="It should scale the input, but passes it on unchanged. The network was then trained "
-        "on unscaled values, or expects scaled ones.",
-        fix="Call layer.adapt(training_data) before training.",
-        check=_not_adapted,
-        bad=lambda: _normalised(False),
-        good=lambda: _normalised(True),
-    ),
     Rule(
         code="MA322",
         name="extreme-layer-setting",

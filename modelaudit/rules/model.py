@@ -51,6 +51,7 @@ class Need(StrEnum):
     ARTIFACT = "artifact"  # always present
     CONFIG = "config"  # any JSON config that a loader might use
     ARCHITECTURE = "architecture"
+    LAYERS = "layers"  # of an architecture, or that the operations of a graph show
     TENSORS = "tensors"
     GRAPH = "graph"
     MEASUREMENTS = "measurements"

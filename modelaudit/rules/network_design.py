@@ -240,7 +240,7 @@ def _named(layers: list[Layer]) -> str:
     return names + (" and others" if len(layers) > 3 else "")
 
 
-_NEEDS = (Need.ARCHITECTURE,)
+_NEEDS = (Need.LAYERS,)
 
 RULES = (
     Rule(

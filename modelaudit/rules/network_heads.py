@@ -12,6 +12,7 @@ from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.architecture.activation_operations import operation_name
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.rules.model import Facts
+from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.structs import replace
 
 # Layers that are activations, and the activation that each computes.
@@ -142,8 +143,8 @@ class NetworkHead(Struct, frozen=True):
 
 
 def saved_graph(facts: Facts) -> LayerGraph:
-    """The layers of a model with an architecture (`Need.ARCHITECTURE`)."""
-    architecture = facts.artifact.architecture
+    """The layers of a model with an architecture, or of its graph (`Need.LAYERS`)."""
+    architecture = shown_architecture(facts.artifact)
     assert architecture is not None
     return layer_graph(architecture)
 

@@ -200,7 +200,7 @@ def relu_code(layer: Layer) -> str:
     return f'keras.layers.{layer.class_name}({shape}, activation="relu", name={layer.name!r})'
 
 
-_NEEDS = (Need.ARCHITECTURE,)
+_NEEDS = (Need.LAYERS,)
 
 RULES = (
     Rule(

@@ -14,6 +14,7 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import output_heads, saved_graph, weighs
+from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.training_results import starts_constant
 from modelaudit.rules.training_traces import steps_of_nothing
 from modelaudit.rules.untrained_bodies import layer_of
@@ -22,6 +23,9 @@ from modelaudit.thresholds.training import UNITS_ALIKE
 
 
 def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    if facts.artifact.architecture is None:
+        yield from _frozen_in_graph(rule, facts)
+        return
     if not (facts.artifact.training or {}).get("loss"):
         raise NotRelevant("the model was saved without a loss")
     graph = saved_graph(facts)
@@ -75,6 +79,40 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
             severity = Severity.MEDIUM if untouched else Severity.LOW
             also = ", and its bias and kernel are as initializers draw them" * bool(untouched)
             yield _found(rule, layer, detail + also, severity if alone else Severity.INFO)
+
+
+def _frozen_in_graph(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """The same of an export, which lists the weights that were trained but has no loss."""
+    for layer in frozen_heads(facts):
+        yield _found(
+            rule,
+            layer,
+            f"{layer.route}, the last layer with weights, is not among those that were trained, and its "
+            "bias and kernel are as initializers draw them: the layers before it could only learn what "
+            "suits these values",
+            Severity.MEDIUM,
+        )
+
+
+def frozen_heads(facts: Facts) -> list[Layer]:
+    """The frozen last layers of an export that are as drawn, beside others that were trained."""
+    if facts.artifact.architecture is not None or facts.measurements is None:
+        return []
+    if shown_architecture(facts.artifact) is None:
+        return []
+    graph = saved_graph(facts)
+    states = {layer_of(kernel): kernel for kernel in reversed(facts.measurements.initialization)}
+    learnt = {r for r, state in states.items() if state.tests.get("bias_initial") is False}
+    normed = any(not norm.affine_initial for norm in facts.measurements.batchnorm)
+    trained = any(
+        x.variables and x.trainable and (normed or x.route in learnt) for x in graph.layers
+    )
+    heads = {head.weights.route: head.weights for head in output_heads(graph)}
+    return [
+        layer
+        for layer in heads.values()
+        if trained and not layer.trainable and _at_start(states.get(layer.route))
+    ]
 
 
 def _all_frozen(rule: Rule, facts: Facts, weighing: Sequence[Layer], steps: int) -> Finding:
@@ -216,7 +254,7 @@ RULES = (
         family=Family.ARCHITECTURE,
         severity=Severity.LOW,
         confidence=Confidence.HIGH,
-        needs=(Need.ARCHITECTURE,),
+        needs=(Need.LAYERS,),
         summary="The last layer with weights is frozen",
         pass_title="The last layer with weights is not frozen",
         why="Transfer learning freezes the layers before the last one. If the last one is frozen "

@@ -17,7 +17,7 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.cancelled_biases import normalized_behind
 from modelaudit.rules.fallen_units import fallen, fell_together
-from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network_heads import activation_of, output_heads, saved_graph
 from modelaudit.rules.stored_values import biases_of
 from modelaudit.structs import replace
@@ -174,11 +174,9 @@ def _initial_spread(kernel: Kernel, usual: float) -> float:
 
 def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
     assert facts.measurements is not None
-    if facts.artifact.architecture is None:
-        raise NotRelevant("the file has no architecture to follow")
     found = facts.measurements.constant
     starting = {k.tensor: k.initializer for k in facts.artifact.kernels}
-    outputs = facts.artifact.architecture.outputs
+    outputs = saved_graph(facts).outputs
     stored = {tensor.name: tensor.stats for tensor in facts.artifact.tensors}
     started = {
         x.route
@@ -325,7 +323,7 @@ RULES = (
         family=Family.WEIGHTS,
         severity=Severity.HIGH,
         confidence=Confidence.CERTAIN,
-        needs=(Need.ARCHITECTURE, Need.MEASUREMENTS),
+        needs=(Need.LAYERS, Need.MEASUREMENTS),
         summary="The weights make the output the same for every input",
         pass_title="The weights let every output depend on the input",
         why="Interval arithmetic on the stored weights proves it: a layer of ReLUs whose sums are "

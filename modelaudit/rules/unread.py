@@ -8,6 +8,7 @@ from enum import Enum, auto
 from modelaudit.facts import Artifact, Problem, ProblemKind
 from modelaudit.rules.integrity import LOST_KINDS
 from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.plain_graphs.architecture import graph_architecture
 from modelaudit.rules.problem_findings import sentence
 
 UNREAD_KINDS = frozenset(
@@ -40,6 +41,7 @@ _ENDINGS = (
 _NEEDS = {
     Need.CONFIG: _Part.CONFIG,
     Need.ARCHITECTURE: _Part.CONFIG,
+    Need.LAYERS: _Part.CONFIG,
     Need.TENSORS: _Part.WEIGHTS,
     Need.MEASUREMENTS: _Part.WEIGHTS,
     Need.GRAPH: _Part.GRAPH,
@@ -67,7 +69,17 @@ def unread_input(rule: Rule, facts: Facts) -> str:
             concerned = rule.family is Family.SECURITY
         if concerned:
             return f"not determined: {sentence(problem)}"
-    return ""
+    return _other_operations(artifact) if Need.LAYERS in rule.needs else ""
+
+
+def _other_operations(artifact: Artifact) -> str:
+    """What the layers that a graph shows leave open, or ""."""
+    shown = graph_architecture(artifact)
+    others = [layer for layer in shown.layers if layer.custom] if shown is not None else []
+    if not others:
+        return ""
+    names = ", ".join(sorted({layer.class_name for layer in others})[:3])
+    return f"not determined: the graph has operations that are no layers of Keras ({names})"
 
 
 def unlisted_weights(artifact: Artifact) -> str:

@@ -20,9 +20,10 @@ from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.moving_averages import stale_averages
 from modelaudit.rules.never_learned import why_initial
+from modelaudit.rules.trainability import frozen_heads
 from modelaudit.rules.training_reach import hardly_moved
 from modelaudit.rules.training_traces import frozen_norms, tells_frozen
-from modelaudit.rules.untrained_bodies import Untouched
+from modelaudit.rules.untrained_bodies import Untouched, layer_of
 from modelaudit.terminal_text import first_of
 
 LISTED = 8
@@ -151,6 +152,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
     while_others = f"while {trained if others else 'biases elsewhere are trained'}"
     said = fed_zeros(facts.artifact)  # by MA439, with what to do
     constant = behind_constants(facts)  # by MA305 or MA314
+    frozen = {layer.route for layer in frozen_heads(facts)}  # by MA321
     found = [
         each
         for each in left_initial(facts.artifact, kernels, _measurements(facts).batchnorm)
@@ -160,6 +162,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
             and (said or starts_constant(each.kernel))
         )
         and not constant(each.kernel.route)
+        and layer_of(each.kernel) not in frozen
     ]
     yield from by_cause(_left_out(rule, found, while_others, len(decided)), "layer")
     for why, severity in dict.fromkeys((e.against, e.severity) for e in found if e.against):

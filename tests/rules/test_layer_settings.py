@@ -10,7 +10,7 @@ from modelaudit.rules.engine import run_rule
 from tests.made.training import train
 from tests.rules.saved import codes, found, sequential
 
-RULES = [rule for rule in layer_settings.RULES if rule.code != "MA313"]
+RULES = [*layer_settings.RULES]
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 

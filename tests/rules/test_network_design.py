@@ -10,8 +10,8 @@ from modelaudit.rules import (
     axis_order,
     bottlenecks,
     erasing_dropout,
-    layer_settings,
     network_design,
+    unadapted_norms,
 )
 from modelaudit.rules.engine import run_rules
 from modelaudit.settings import Settings
@@ -24,7 +24,7 @@ RULES = (
     *network_design.RULES,
     *erasing_dropout.RULES,
     *bottlenecks.RULES,
-    *(r for r in layer_settings.RULES if r.code == "MA313"),
+    *unadapted_norms.RULES,
 )
 
 

@@ -1,0 +1,136 @@
+"""Layers without weights, read from the operations of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from modelaudit.facts import Json
+from modelaudit.formats.graph.dataflow import NodeOutput
+from modelaudit.formats.graph.kernel_ops import ACTIVATIONS
+from modelaudit.rules.plain_graphs.reader import GraphReader, OperationGroup
+
+_SUMS = frozenset(("Add", "AddV2"))
+_POOLINGS = {"MaxPool": "MaxPooling", "AvgPool": "AveragePooling"}
+_REDUCTIONS = {"Mean": "GlobalAveragePooling", "Max": "GlobalMaxPooling"}
+_MERGES = {"Sub": "Subtract", "Mul": "Multiply", "Maximum": "Maximum", "Minimum": "Minimum"}
+
+
+def softmax_over(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
+    """A softmax along another axis, which is moved to the end and back."""
+    inner = reader.source(place) if place.node.op == "Transpose" else None
+    before = reader.source(inner) if inner is not None and inner.node.op == "Softmax" else None
+    if before is None or before.node.op != "Transpose":
+        return None
+    order, data = reader.axes(before, 1), reader.source(before)
+    if not order or data is None or reader.axes(place, 1) != order:
+        return None  # an exchange of two axes is its own inverse
+    return OperationGroup("Softmax", (data,), {"axis": order[-1] - len(order)})
+
+
+def activation(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
+    """A function of each value, or a softmax along the last axis."""
+    name, data = ACTIVATIONS.get(place.node.op), reader.source(place)
+    if data is None:
+        return None
+    if place.node.op == "Softmax":
+        return OperationGroup("Softmax", (data,), {"axis": -1})
+    if place.node.op == "LeakyRelu":
+        slope = place.node.attrs.get("alpha", 0.2)
+        return OperationGroup("LeakyReLU", (data,), {"negative_slope": slope})
+    if place.node.op == "Exp":
+        name = "exponential"
+    if place.node.op == "Maximum" and reader.numbers(place, 1) == (0.0,):
+        name = "relu"
+    return OperationGroup("Activation", (data,), {"activation": name}) if name else None
+
+
+def pooling(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
+    """A pooling of windows, also of one axis, or of a whole map."""
+    inner = reader.source(place) if place.node.op == "Squeeze" else place
+    rank = 2 if inner is place else 1
+    if inner is not None and inner.node.op in {*_POOLINGS, "MaxPool3D", "AvgPool3D"}:
+        data = reader.source(inner)
+        if rank == 1 and data is not None and data.node.op == "ExpandDims":
+            data = reader.source(data)
+        elif rank == 1:
+            return None
+        rank = 3 if inner.node.op.endswith("3D") else rank
+        first = str(inner.node.attrs.get("data_format") or "").startswith("NC")
+        config: dict[str, Json] = {
+            "pool_size": _spatial(inner.node.attrs.get("ksize"), rank, first),
+            "strides": _spatial(inner.node.attrs.get("strides"), rank, first),
+            "padding": str(inner.node.attrs.get("padding") or "").lower(),
+            "data_format": "channels_first" if first else "channels_last",
+        }
+        name = f"{_POOLINGS[inner.node.op.removesuffix('3D')]}{rank}D"
+        return OperationGroup(name, (data,), config) if data is not None else None
+    data, over = reader.source(place), reader.axes(place, 1)
+    shape = reader.shape(data)
+    if data is None or over is None or not shape or place.node.op not in _REDUCTIONS:
+        return None
+    many = len(shape)
+    along = sorted(each % many for each in over) if many else []
+    for first, spatial in ((False, [*range(1, many - 1)]), (True, [*range(2, many)])):
+        if 2 < many < 6 and along == spatial and not (first and many == 3):
+            order = "channels_first" if first else "channels_last"
+            name = f"{_REDUCTIONS[place.node.op]}{many - 2}D"
+            kept = bool(place.node.attrs.get("keep_dims"))
+            return OperationGroup(name, (data,), {"data_format": order, "keepdims": kept})
+    return None
+
+
+def moved(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
+    """Values at other places, or borders around them."""
+    data, op = reader.source(place), place.node.op
+    given, shape = reader.shape(data), reader.shape(place)
+    if data is None:
+        return None
+    if op in {"Reshape", "Squeeze", "ExpandDims"} and shape and given:
+        if len(shape) == 2 and len(given) > 2 and op == "Reshape" and shape[0] is None:
+            return OperationGroup("Flatten", (data,))
+        return OperationGroup("Reshape", (data,), {"target_shape": [*shape[1:]]})
+    if op == "Transpose":
+        order = reader.axes(place, 1)
+        return (
+            OperationGroup("Permute", (data,), {"dims": [*order[1:]]})
+            if order and not order[0]
+            else None
+        )
+    if op in {"Pad", "PadV2"} and given and 2 < len(given) < 6:
+        sizes = reader.axes(place, 1)
+        if sizes and len(sizes) == 2 * len(given) and not any((*sizes[:2], *sizes[-2:])):
+            pairs: list[Json] = [[*sizes[i : i + 2]] for i in range(2, len(sizes) - 2, 2)]
+            padding = pairs[0] if len(pairs) == 1 else pairs
+            return OperationGroup(f"ZeroPadding{len(pairs)}D", (data,), {"padding": padding})
+    return None
+
+
+def merged(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
+    """Two values element by element, or one and a constant."""
+    op = "Add" if place.node.op in _SUMS else _MERGES.get(place.node.op, "")
+    if place.node.op == "ConcatV2":
+        sources = reader.sources(place)[:-1]
+        over = reader.axes(place, len(sources))
+        return (
+            OperationGroup("Concatenate", sources, {"axis": over[0]}) if over and sources else None
+        )
+    for index in (1, 0):
+        scalar, data = reader.numbers(place, index), reader.source(place, 1 - index)
+        if data is None or scalar is None or len(scalar) != 1:
+            continue
+        (value,) = scalar
+        if op == "Multiply":
+            return OperationGroup("Rescaling", (data,), {"scale": value, "offset": 0.0})
+        if op == "Add" or (op == "Subtract" and index == 1):
+            offset = value if op == "Add" else -value
+            return OperationGroup("Rescaling", (data,), {"scale": 1.0, "offset": offset})
+        if place.node.op == "RealDiv" and index == 1 and value:
+            return OperationGroup("Rescaling", (data,), {"scale": 1 / value, "offset": 0.0})
+    sources = reader.sources(place)
+    computed = [each for each in sources if reader.computed(each)]
+    return OperationGroup(op, sources, known=len(computed) == 2) if op else None
+
+
+def _spatial(value: Json, rank: int, first: bool) -> Json:
+    sizes: Sequence[Json] = value if isinstance(value, list) else ()
+    return [*(sizes[2:] if first else sizes[1:-1])[-rank:]]

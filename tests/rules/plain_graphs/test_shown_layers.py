@@ -1,0 +1,293 @@
+"""Layers that the operations of exports show, beside those that Keras exported."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelaudit.pipeline import static_facts
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.plain_graphs.architecture import graph_architecture
+from modelaudit.settings import Settings
+from tests.made.training import train
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+RULES = ("MA304", "MA309", "MA311", "MA312", "MA313", "MA316", "MA318", "MA321", "MA322", "MA326")
+CLASSES = 5
+# Layers that leave nothing in a graph, and those whose activation is an operation of its own.
+_UNSEEN = {"Dropout", "InputLayer"}
+
+
+def exported(model, folder: Path):
+    """Facts of the model's export."""
+    path = folder / "exported"
+    model.export(str(path), format="tf_saved_model", verbose=False)
+    return static_facts(path, Settings())
+
+
+def found(facts) -> dict[str, str]:
+    """Code -> highest severity."""
+    ranks = ("info", "low", "medium", "high")
+    results = {code: run_rule(rule(code), facts) for code in RULES}
+    assert not [each for each in results.values() if each.outcome.value == "error"]
+    return {
+        code: max((x.severity.value for x in each.findings), key=ranks.index)
+        for code, each in results.items()
+        if each.findings
+    }
+
+
+def network(keras, shape, *layers, dtype="float32"):
+    return keras.Sequential([keras.Input(shape, dtype=dtype), *layers])
+
+
+def head(of, activation="softmax", units=CLASSES):
+    return of.Dense(units, activation=activation, name="head")
+
+
+SHOWN = {
+    "plain": lambda of: [
+        of.Conv2D(6, 3, strides=2, padding="same", activation="relu"),
+        of.BatchNormalization(),
+        of.MaxPooling2D(2),
+        of.DepthwiseConv2D(3, depth_multiplier=2),
+        of.Activation("tanh"),
+        of.SeparableConv2D(7, 3, padding="same"),
+        of.AveragePooling2D((2, 1)),
+        of.ZeroPadding2D(1),
+        of.Conv2DTranspose(4, 2, strides=2),
+        of.Dropout(0.2),
+        of.Flatten(),
+        of.Dense(9, use_bias=False),
+        of.LayerNormalization(),
+        of.LeakyReLU(0.3),
+        of.Dense(CLASSES),
+        of.Softmax(),
+    ],
+    "of one axis": lambda of: [
+        of.Reshape((32, 24)),
+        of.Conv1D(6, 5, dilation_rate=2, padding="same"),
+        of.MaxPooling1D(2),
+        of.LSTM(5, return_sequences=True),
+        of.GRU(4, return_sequences=True),
+        of.SimpleRNN(3),
+        of.Dense(CLASSES, activation="sigmoid"),
+    ],
+    "pooled": lambda of: [
+        of.Conv2D(6, 3, use_bias=False),
+        of.GlobalMaxPooling2D(),
+        of.Reshape((3, 2)),
+        of.Permute((2, 1)),
+        of.Dense(8),
+        of.GlobalAveragePooling1D(),
+        of.Dense(CLASSES),
+    ],
+}
+_SAID = ("units", "filters", "kernel_size", "strides", "padding", "use_bias", "pool_size", "dims")
+
+
+@pytest.mark.parametrize("kind", SHOWN)
+def test_layers_and_their_shapes_are_those_of_keras(keras, kind, tmp_path) -> None:
+    model = network(keras, (16, 16, 3), *SHOWN[kind](keras.layers))
+    shown = graph_architecture(exported(model, tmp_path).artifact)
+    assert shown is not None
+    assert not [layer for layer in shown.layers if layer.custom]
+    layers = [x for x in shown.layers if x.class_name not in {"InputLayer", "Activation"}]
+    expected = [x for x in model.layers if type(x).__name__ not in {*_UNSEEN, "Activation"}]
+    assert [x.class_name for x in layers] == [type(x).__name__ for x in expected]
+    for layer, made in zip(layers, expected, strict=True):
+        config = made.get_config()
+        shape = tuple(made.output.shape)
+        assert len(layer.output_shape) == len(shape)
+        for size, wanted in zip(layer.output_shape, shape, strict=True):
+            assert size in {wanted, None} or wanted is None
+        for key in layer.config.keys() & {*_SAID} & config.keys():
+            assert layer.config[key] == json.loads(json.dumps(config[key])), layer.route
+
+
+def test_attention_is_one_layer_and_its_sequence_is_known(keras, tmp_path) -> None:
+    of = keras.layers
+    x = keras.Input((7, 12))
+    y = of.MultiHeadAttention(3, 4)(x, x)
+    y = of.LayerNormalization()(of.Add()([x, y]))
+    model = keras.Model(x, of.Dense(CLASSES, activation="softmax")(of.Flatten()(y)))
+    facts = exported(model, tmp_path)
+    shown = graph_architecture(facts.artifact)
+    (layer,) = [x for x in shown.layers if x.class_name == "MultiHeadAttention"]
+    assert [shape[1:] for shape in layer.input_shapes] == [(7, 12)] * 3
+    assert found(facts) == {}
+
+
+def _images(keras, *layers):
+    return network(keras, (16, 16, 3), *layers)
+
+
+def _trained(keras, frozen: str, of):
+    layers = [of.Dense(48, activation="relu", name="body"), head(of)]
+    model = network(keras, (12,), *layers)
+    for layer in model.layers:
+        layer.trainable = layer.name != frozen
+    model.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
+    x = np.random.default_rng(0).normal(size=(256, 12))
+    return train(model, x, (x[:, 0] > 0) + 2 * (x[:, 1] > 0), epochs=10)
+
+
+def _adapted(of, adapt: bool):
+    layer = of.Normalization()
+    layer.build((None, 12)) if not adapt else layer.adapt(
+        np.random.default_rng(0).normal(3, 2, (64, 12))
+    )
+    return layer
+
+
+def _one_step(k, of, steps):
+    return network(k, (steps, 12), of.LSTM(8), head(of))
+
+
+def _attends(k, of, positions):
+    x = k.Input((positions, 12))
+    y = of.Flatten()(of.MultiHeadAttention(2, 4)(x, x))
+    return k.Model(x, head(of)(y))
+
+
+# A mistake, its severity, and its sound twin.
+PAIRS = {
+    "linear stack": (
+        lambda k, of: network(k, (12,), of.Dense(24), of.Dense(24), of.Dense(24), head(of)),
+        {"MA309": "low"},
+        lambda k, of: network(k, (12,), *[of.Dense(24, activation="relu")] * 1, head(of)),
+    ),
+    "linear pair behind a ReLU": (
+        lambda k, of: network(k, (12,), of.Dense(24, "relu"), of.Dense(24), head(of)),
+        {"MA309": "low"},
+        lambda k, of: network(k, (12,), of.Dense(24, "relu"), of.Dense(24, "gelu"), head(of)),
+    ),
+    "bare convolution": (
+        lambda k, of: _images(
+            k, of.Conv2D(8, 3), of.Conv2D(8, 3, activation="relu"), of.Flatten(), head(of)
+        ),
+        {"MA309": "low"},
+        lambda k, of: _images(k, of.Conv2D(8, 3), of.Activation("relu"), of.Flatten(), head(of)),
+    ),
+    "bias before a normalization": (
+        lambda k, of: network(k, (12,), of.Dense(24), of.BatchNormalization(), of.ReLU(), head(of)),
+        {"MA326": "info"},
+        lambda k, of: network(
+            k, (12,), of.Dense(24, use_bias=False), of.BatchNormalization(), of.ReLU(), head(of)
+        ),
+    ),
+    "stride beyond the window": (
+        lambda k, of: _images(
+            k, of.Conv2D(8, 2, strides=5, activation="relu"), of.Flatten(), head(of)
+        ),
+        {"MA304": "medium"},
+        lambda k, of: _images(
+            k, of.Conv2D(8, 4, strides=4, activation="relu"), of.Flatten(), head(of)
+        ),
+    ),
+    "pooling to one pixel": (
+        lambda k, of: _images(
+            k,
+            of.Conv2D(8, 3, padding="same", activation="relu"),
+            of.MaxPooling2D(16),
+            of.Conv2D(8, 3, padding="same", activation="relu"),
+            of.Flatten(),
+            head(of),
+        ),
+        {"MA316": "low"},
+        lambda k, of: _images(
+            k, of.Conv2D(8, 3, padding="same", activation="relu"), of.GlobalMaxPooling2D(), head(of)
+        ),
+    ),
+    "one step": (
+        lambda k, of: _one_step(k, of, 1),
+        {"MA316": "low"},
+        lambda k, of: _one_step(k, of, 6),
+    ),
+    "one position": (
+        lambda k, of: _attends(k, of, 1),
+        {"MA316": "medium"},
+        lambda k, of: _attends(k, of, 6),
+    ),
+    "bottleneck": (
+        lambda k, of: network(k, (12,), of.Dense(24, "relu"), of.Dense(1, "relu"), head(of)),
+        {"MA312": "medium"},
+        lambda k, of: network(k, (12,), of.Dense(24, "relu"), of.Dense(1, "sigmoid")),
+    ),
+    "softmax over the steps": (
+        lambda k, of: network(
+            k, (9, 12), of.Dense(24, "relu"), of.Dense(CLASSES), of.Softmax(axis=1)
+        ),
+        {"MA322": "low"},
+        lambda k, of: network(k, (9, 12), of.Dense(24, "relu"), of.Dense(CLASSES), of.Softmax()),
+    ),
+    "where an answer starts and ends": (
+        lambda k, of: network(
+            k, (9, 12), of.Dense(24, "relu"), of.Dense(CLASSES), of.Softmax(axis=-2)
+        ),
+        {"MA322": "low"},
+        lambda k, of: network(k, (9, 12), of.Dense(24, "relu"), of.Dense(2), of.Softmax(axis=1)),
+    ),
+    "channels first": (
+        lambda k, of: network(
+            k,
+            (3, 32, 32),
+            of.Conv2D(8, 3, padding="same", activation="relu"),
+            of.Flatten(),
+            head(of),
+        ),
+        {"MA311": "medium"},
+        lambda k, of: network(
+            k,
+            (32, 32, 3),
+            of.Conv2D(8, 3, padding="same", activation="relu"),
+            of.Flatten(),
+            head(of),
+        ),
+    ),
+    "not adapted": (
+        lambda k, of: network(k, (12,), _adapted(of, False), of.Dense(24, "relu"), head(of)),
+        {"MA313": "medium"},
+        lambda k, of: network(k, (12,), _adapted(of, True), of.Dense(24, "relu"), head(of)),
+    ),
+    "frozen head": (
+        lambda k, of: _trained(k, "head", of),
+        {"MA321": "medium"},
+        lambda k, of: _trained(k, "", of),
+    ),
+    "frozen body": (
+        lambda k, of: _trained(k, "head", of),
+        {"MA321": "medium"},
+        lambda k, of: _trained(k, "body", of),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_mistakes_are_seen_in_exports_and_sound_twins_are_not(keras, kind, tmp_path) -> None:
+    mistake, expected, twin = PAIRS[kind]
+    for number, (build, wanted) in enumerate(((mistake, expected), (twin, {}))):
+        keras.utils.set_random_seed(3)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert found(exported(build(keras, keras.layers), folder)) == wanted
+
+
+def test_what_a_graph_cannot_show_is_no_pass(keras, tmp_path) -> None:
+    """Dropout is in no graph for inference, and an operation of one's own is no layer of Keras."""
+    of = keras.layers
+    sums = of.Lambda(lambda x: keras.ops.cumsum(x, axis=-1))
+    layers = [of.Dense(24, "relu"), of.Dropout(0.99), sums, head(of)]
+    facts = exported(network(keras, (12,), *layers), tmp_path)
+    for code, said in (
+        ("MA310", "does not show dropout"),
+        ("MA309", "no layers of Keras (Cumsum)"),
+    ):
+        result = run_rule(rule(code), facts)
+        assert result.outcome.value == "not-applicable"
+        assert said in result.reason
