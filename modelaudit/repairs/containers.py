@@ -7,7 +7,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -222,11 +222,10 @@ def _edited(
                 handle.write(piece)
         with _reading(window.file), h5py.File(path, "r+") as file:
             _scale(file, edits.factors)
+            _move(file, _joined_by_windows(file))
             if renumber:
                 _renumber(file)
-            for old, new in _names(file, keras3=keras3):
-                file.require_group(new.rpartition("/")[0] or "/")
-                file.move(old, new)
+            _move(file, _names(file, keras3=keras3))
         with path.open("rb") as handle:
             yield handle
     finally:
@@ -270,11 +269,24 @@ def _number(path: str) -> int:
     return int(last) if last.isdecimal() else 0
 
 
-def _names(file: h5py.File, *, keras3: bool) -> list[tuple[str, str]]:
-    """Groups to rename, as (old, new) paths; the deepest first.
+def _move(file: h5py.File, names: Iterable[tuple[str, str]]) -> None:
+    for old, new in names:
+        file.require_group(new.rpartition("/")[0] or "/")
+        file.move(old, new)
 
-    Keras on Windows may have written backslashes, which other systems take for parts of a name.
+
+def _joined_by_windows(file: h5py.File) -> list[tuple[str, str]]:
+    """Groups at the root that Keras on Windows named with backslashes, as (old, new) paths.
+
+    Other systems take these for parts of a name. A group may hold others, so those with the
+    shortest names come first.
     """
+    joined = sorted((name for name in file if "\\" in name), key=len)
+    return [(name, name.replace("\\", "/")) for name in joined]
+
+
+def _names(file: h5py.File, *, keras3: bool) -> list[tuple[str, str]]:
+    """Groups to rename, as (old, new) paths; the deepest first."""
     found: list[tuple[str, str]] = []
 
     def visit(path: str) -> None:
@@ -283,8 +295,6 @@ def _names(file: h5py.File, *, keras3: bool) -> list[tuple[str, str]]:
         wanted = plain if keras3 else f"_{plain}"
         if plain in ATTENTION and last != wanted:
             found.append((path, f"{head}/{wanted}"))
-        elif "\\" in last:
-            found.append((path, path.replace("\\", "/")))
 
     file.visit(visit)
     return sorted(found, key=lambda pair: -pair[0].count("/"))

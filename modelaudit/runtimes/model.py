@@ -68,7 +68,9 @@ class Reason(Struct, frozen=True):
     """Why a call does not simply load the model.
 
     `code` is stable and kebab-case. `text` says which part of the file the runtime does not
-    support, `error` is the message that the user would see, `fix` says what to do. `unless` is a
+    support. `error` is the runtime's message, with `…` for what no rule knows; empty if its words
+    are not known. `fix` says what to do. `repairs` says that `modelaudit repair` removes the
+    cause, where the rest of the file can be translated. `unless` is a
     phrase that says what the program can do so that the reason does not apply, empty if it can do
     nothing; `sign` is a text in the loader's error by which the reason is recognised, empty if no
     rule looks for it there. `later` is what fails where the call itself succeeds, as `FIRST_CALL`.
@@ -83,6 +85,7 @@ class Reason(Struct, frozen=True):
     unless: str = ""
     sign: str = ""
     later: str = ""
+    repairs: bool = False
 
     def facts(self) -> dict[str, Json]:
         """As JSON."""

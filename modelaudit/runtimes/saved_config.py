@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
+from typing import TypedDict
 
 from msgspec import Struct
 
@@ -57,7 +58,14 @@ def is_custom(node: Config, context: CheckContext) -> bool:
     )
 
 
-def passed(name: str) -> dict[str, str]:
+class ReasonCondition(TypedDict, total=False):
+    """The fields of a reason that say when it does not apply."""
+
+    unless: str
+    sign: str
+
+
+def passed(name: str) -> ReasonCondition:
     """The condition that the program passes an object of its own, and its sign in errors."""
     # A lambda is saved by its name, `<lambda>`; other names may be `package>Name`.
     sign = name.rpartition(">")[2] or name

@@ -86,6 +86,19 @@ def test_backslashes_of_windows_become_groups(tmp_path: Path) -> None:
     assert found == {"layers/dense/vars/0": 0.0, "layers/dense_1/vars/0": 1.0}
 
 
+def test_groups_of_windows_are_counted_once_too(tmp_path: Path) -> None:
+    """Both in one file: Keras 2.12 and 2.13 on Windows."""
+    names = (f"{OLD}\\{name}" for name in ("conv", "dense", "dense_2"))
+    source = archive(tmp_path / "a.keras", *(f"{name}/vars" for name in names))
+    for number, keras3 in enumerate((False, True)):
+        found = written(source, tmp_path / f"{number}.keras", keras3=keras3)
+        assert found == {
+            "layers/conv/vars/0": 0.0,
+            "layers/dense/vars/0": 1.0,
+            "layers/dense_1/vars/0": 2.0,
+        }
+
+
 def test_renamed_layers_are_renamed_in_the_lists_too(tmp_path: Path) -> None:
     source = tmp_path / "a.h5"
     with h5py.File(source, "w") as file:

@@ -24,6 +24,7 @@ from modelaudit.repairs.translate.references import saved_name
 from modelaudit.repairs.translate.translation import Config, Node, Translation, Untranslatable
 from modelaudit.runtimes.checks.layer_parts import takes_layers
 from modelaudit.runtimes.checks.silent_differences import UNSALTED
+from modelaudit.runtimes.checks.sizes import SHAPES, as_integers
 from modelaudit.runtimes.saved_config import is_model
 
 _WRAPPED = ("layer", "cell", "backward_layer", "forward_layer")
@@ -106,6 +107,12 @@ class DialectTranslator(ABC):
     def values(self, config: Config, route: str) -> Node:
         """A layer's config with all objects in it in the dialect."""
         new = {key: self._value(key, value, route) for key, value in config.items()}
+        for key in SHAPES:
+            if list(map(type, sequence(new.get(key)))) != list(
+                map(type, sequence(as_integers(new.get(key))))
+            ):
+                new[key] = as_integers(new[key])
+                self.translation.note(route, f"wrote the sizes in {key} as integers")
         if new.get("salt") == UNSALTED:
             new["salt"] = None
             self.translation.note(route, "took out a salt that was not used where it was saved")

@@ -9,6 +9,7 @@ from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.repairs.translate.operations import FUNCTIONS
 from modelaudit.repairs.translate.translation import Config, Untranslatable
+from modelaudit.runtimes.checks.sizes import as_integers
 from modelaudit.runtimes.saved_config import is_model
 
 
@@ -46,7 +47,7 @@ def implied_input(item: Config) -> tuple[Config, list[Json] | None]:
         if not layers:
             return {}, None
         item = mapping(layers[0])
-    shape = mapping(item.get("config")).get("batch_input_shape")
+    shape = as_integers(mapping(item.get("config")).get("batch_input_shape"))
     return item, shape if isinstance(shape, list) else None
 
 

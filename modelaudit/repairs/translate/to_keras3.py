@@ -199,7 +199,8 @@ class _Keras3(DialectTranslator):
         first = call.args[0] if call.args else None
         if self._misaligns and _is_add(item) and len(args) == 2 and graph.is_column(call.args[1]):
             args.reverse()
-        recurrent = has(text(item.get("class_name")), Trait.RECURRENT)
+        name = text(item.get("class_name"))
+        recurrent = has(name, Trait.RECURRENT) or name == "Bidirectional"
         if recurrent and isinstance(first, list) and len(first) > 1:  # a sequence and states
             args = [graph.argument(first[0])]
             kwargs["initial_state"] = [graph.argument(each) for each in first[1:]]

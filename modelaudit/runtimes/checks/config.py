@@ -28,6 +28,7 @@ from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import (
     Config,
     ConfigLocation,
+    ReasonCondition,
     is_custom,
     passed,
     reads_modules,
@@ -155,7 +156,7 @@ def _unknown_layer(name: str, context: CheckContext, route: str) -> Reason:
     )
 
 
-def _passed(name: str) -> dict[str, str]:
+def _passed(name: str) -> ReasonCondition:
     """The condition of a class of somebody's own; none for a class of Keras."""
     if name in LAYER_CLASSES:
         return {}

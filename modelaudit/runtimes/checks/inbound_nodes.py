@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import mapping, sequence, text
-from modelaudit.layer_classes import Trait, classes
+from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, Reason
 from modelaudit.runtimes.saved_config import is_model
 
@@ -43,6 +43,7 @@ def _model(
         yield from _inbound(layer, shifted, here)
         if context.profile.keras3:
             yield from _keyword_tensors(layer, named, context, here)
+            yield from _initial_states(layer, here)
             if hdf5:
                 yield from _operation(layer, context, here)
         if is_model(layer):
@@ -272,6 +273,30 @@ def _keyword_tensors(
                         route,
                     )
                     return
+
+
+def _initial_states(layer: Mapping[str, Json], route: str) -> Iterator[Reason]:
+    """Initial states of a recurrent layer, which Keras 2 lists as further inputs of the call."""
+    name = text(layer.get("class_name"))
+    if not has(name, Trait.RECURRENT) and name != "Bidirectional":
+        return
+    for call in sequence(layer.get("inbound_nodes")):
+        entries = _entries(call)
+        if len(entries) > 1 and all(sequence(entry) for entry in entries):
+            yield Reason(
+                "initial-state-as-input",
+                LoadOutcome.FAILS,
+                f"{route} ({name}) has {len(entries) - 1} of its inputs as initial states, which "
+                "Keras 3 takes by keyword only",
+                "TypeError: … got an unexpected keyword argument 'constants'"
+                if name == "Bidirectional"
+                else f'ValueError: Layer "{route.rpartition("/")[2]}" expects 1 input(s), but it '
+                f"received {len(entries)} input tensors",
+                "Use tf-keras (TF_USE_LEGACY_KERAS=1).",
+                route,
+                repairs=True,
+            )
+            return
 
 
 def _operation(layer: Mapping[str, Json], context: CheckContext, route: str) -> Iterator[Reason]:

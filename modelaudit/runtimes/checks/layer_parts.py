@@ -14,6 +14,7 @@ from modelaudit.runtimes.saved_config import (
     UPGRADE,
     Config,
     ConfigLocation,
+    ReasonCondition,
     is_custom,
     passed,
     reads_modules,
@@ -83,7 +84,7 @@ def _part(key: str, value: Json, context: CheckContext, place: ConfigLocation) -
 
 def _passed(
     name: str, context: CheckContext, place: ConfigLocation, by_name: bool
-) -> dict[str, str]:
+) -> ReasonCondition:
     """The condition of an object of somebody's own; none for one that the writer's Keras has."""
     writer = context.writer
     if writer is None or writer.knows(place.kind, name):
@@ -120,7 +121,7 @@ def _function(
     name = text(node.get("config"))
     profile = context.profile
     built_in = profile.knows(place.kind, name)
-    condition: dict[str, str] = {}
+    condition: ReasonCondition = {}
     given = name in context.request.custom
     read = place.archive or "object" in context.behaviour("function_forms", ("object",))
     if reads_modules(context) and (built_in or (given and read)):

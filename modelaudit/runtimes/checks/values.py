@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.layer_classes import Trait, has
+from modelaudit.runtimes.checks.sizes import check_sizes
 from modelaudit.runtimes.model import CheckContext, Reason
 
 Config = Mapping[str, Json]
@@ -18,6 +19,7 @@ def check(
     """Reasons for one layer."""
     yield from dtype_policy(config, context, route)
     profile = context.profile
+    yield from check_sizes(config, context, route)
     yield from _integer_dtype(name, config, context, route)
     yield from _arrays(config, context, route)
     if (

@@ -1,0 +1,48 @@
+"""Sizes of inputs that are no integers, as a program saves that computes them by a division."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.facts import Json
+from modelaudit.formats.keras.json_config import sequence
+from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.saved_config import UPGRADE, Config
+
+SHAPES = ("batch_input_shape", "batch_shape", "input_shape")  # of a layer's inputs
+# First TensorFlow known to refuse fractions in shapes (2.0 was not tried); 1.15 makes integers.
+_STRICT = (2, 1)
+
+
+def check_sizes(config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
+    """The first size of a layer's input that is a fraction, such as 270.0."""
+    if context.profile.tensorflow < _STRICT:
+        return
+    for key in SHAPES:
+        fractions = [size for size in sequence(config.get(key)) if isinstance(size, float)]
+        if fractions:
+            whole = all(size.is_integer() for size in fractions)
+            yield Reason(
+                "size-not-integer",
+                LoadOutcome.FAILS,
+                f"{key} of {route} has the size {fractions[0]!r}, which is not an integer",
+                f"Cannot convert '…' to a shape. Found invalid … '{fractions[0]!r}' of type "
+                "'<class 'float'>'"
+                if context.profile.keras3
+                else "Dimension value must be integer or None or have an __index__ "
+                f"method, got …{fractions[0]!r}",
+                "Write the sizes in the config as integers."
+                if whole
+                else f"Build the model from code with integers as sizes, or {UPGRADE}.",
+                route,
+                repairs=whole,
+            )
+            return
+
+
+def as_integers(shape: Json) -> Json:
+    """A shape with whole sizes as integers; anything else as it is."""
+    if not isinstance(shape, list):
+        return shape
+    return [int(size) if isinstance(size, float) and size.is_integer() else size for size in shape]
