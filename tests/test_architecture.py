@@ -94,7 +94,11 @@ IO_FREE = ("modelaudit.rules", "modelaudit.diagnosis", "modelaudit.changes")
 PATHS_IN = ("modelaudit.rules.examples",)
 # A forked child exits with os._exit, to skip its parent's clean-up, and prints its exception,
 # which nobody catches.
-FORKS_IN = ("modelaudit.probe", "modelaudit.registry.worker_pool")
+FORKS_IN = (
+    "modelaudit.probe",
+    "modelaudit.registry.worker_pool",
+    "modelaudit.runs.cluster.node_worker",
+)
 EXITS = {"print", "exit", "quit", "SystemExit", "sys.exit"}
 OF_FORKS = {"os._exit", "traceback.print_exc"}
 VARIABLES = "MODELAUDIT_"

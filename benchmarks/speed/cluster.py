@@ -1,12 +1,13 @@
 """Audits of the same models on this machine and on a Ray cluster of two nodes on loopback.
 
     python -m benchmarks.speed.cluster [N] [--run-models] [--rounds R] [--seed S] [--keep FOLDER]
+    python -m benchmarks.speed.cluster [N] --one-node --no-losses
 
 Makes N models (default: 500) as `registry_1000` does. Each is audited without probes, or as by
 default with `--run-models`, R times in turn
 
     here      by two workers of this machine
-    cluster   by a cluster of two nodes with one core each
+    cluster   by a cluster of two nodes with one core each, or of one with two (`--one-node`)
 
 and once by
 
@@ -52,7 +53,8 @@ class Clock(threading.Thread):
     """CPU seconds of all processes that descend from this one, looked at four times a second.
 
     What waits for the processes of a cluster does not always count their time, so that of each is
-    the last that was seen.
+    the last that was seen. What audits on a node leaves the process that starts it, and is told by
+    its environment.
     """
 
     def __init__(self):
@@ -80,7 +82,8 @@ class Clock(threading.Thread):
             with suppress(OSError):  # it ended meanwhile
                 numbers = (folder / "stat").read_text().rpartition(")")[2].split()
                 table[int(folder.name)] = tuple(int(numbers[place]) for place in (1, 11, 12, 19))
-        found = {pid for pid, (*_, start) in table.items() if (pid, start) in self.seconds}
+        known = {pid for pid, (*_, start) in table.items() if (pid, start) in self.seconds}
+        found = known | {pid for pid, (parent, *_) in table.items() if parent == 1 and marked(pid)}
         parents = {os.getpid(), *found}
         while more := {pid for pid, (parent, *_) in table.items() if parent in parents} - parents:
             parents |= more
@@ -88,6 +91,14 @@ class Clock(threading.Thread):
         return {pid: (table[pid][3], table[pid][1] + table[pid][2]) for pid in found}
 
 
+def marked(pid):
+    """Whether a process belongs to this program."""
+    with suppress(OSError):
+        return f"{MARK}={os.environ[MARK]}".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+    return False
+
+
+os.environ[MARK] = uuid.uuid4().hex
 CLOCK = Clock()
 
 
@@ -97,19 +108,21 @@ def node_workers():
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             said = (folder / "cmdline").read_bytes()
-            mine = f"{MARK}={os.environ[MARK]}".encode() in (folder / "environ").read_bytes()
-            if mine and b"cluster.node_worker" in said:
+            if b"cluster.node_worker" in said and marked(folder.name):
                 found.append(int(folder.name))
     return found
 
 
-def start():
-    """A cluster of two nodes."""
+def start(*, one_node=False):
+    """A cluster of two nodes, or of one with as many cores."""
     from ray.cluster_utils import Cluster
 
     head = {"node_ip_address": "127.0.0.1", "include_dashboard": False}
     checks = {"initial_delay_ms": 0, "period_ms": 1000, "failure_threshold": 20}
     head["_system_config"] = {f"health_check_{name}": value for name, value in checks.items()}
+    if one_node:
+        twice = {name: 2 * amount for name, amount in NODE.items()}
+        return Cluster(initialize_head=True, head_node_args={**twice, **head}), None
     cluster = Cluster(initialize_head=True, head_node_args={**NODE, **head})
     return cluster, cluster.add_node(**NODE, node_ip_address="127.0.0.2")
 
@@ -168,12 +181,13 @@ def main():
     parser.add_argument("count", nargs="?", type=int, default=500, metavar="N")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--run-models", action="store_true", help="audit as by default")
+    parser.add_argument("--one-node", action="store_true", help="only with --no-losses")
     parser.add_argument("--rounds", type=int, default=1, metavar="R")
     parser.add_argument("--no-losses", action="store_true")
     parser.add_argument("--keep", type=Path, help="use this folder and do not delete it")
     chosen = parser.parse_args()
     folder = chosen.keep or Path(tempfile.mkdtemp())
-    os.environ |= {MARK: uuid.uuid4().hex, "RAY_USAGE_STATS_ENABLED": "0"}
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0"}
     # Addresses on loopback; and workers that do not wait for all other processes, as here.
     os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_worker_niceness": "0"}
     try:
@@ -196,7 +210,7 @@ def compare(folder, chosen):
     for number in range(chosen.count):
         make(models, number)
     before = CLOCK.used()
-    cluster, second = start()
+    cluster, second = start(one_node=chosen.one_node)
     print(f"start of the cluster {CLOCK.used() - before:.1f} s CPU", flush=True)
     words = [] if chosen.run_models else ["--no-probe"]
     ray = (*words, "--engine", "ray", "--ray-address", cluster.address)

@@ -17,6 +17,7 @@ from msgspec import Struct
 from modelaudit.errors import UsageError
 from modelaudit.exit_codes import ExitCode
 from modelaudit.facts import Json, Problem, ProblemKind
+from modelaudit.file_formats import Format
 from modelaudit.findings import RuleResult, Verdict
 from modelaudit.formats.reader import import_readers, unreadable_artifact
 from modelaudit.pipeline import (
@@ -194,7 +195,6 @@ class _Work(Struct, frozen=True):
             models = filter(None, (target.path, target.previous, *target.sources))
             return allowance(models, limits)
 
-        read_profiles(targets_of(self.settings), tuple(map(Path, self.settings.profiles)))
         return worker_pool.run_tasks(
             *(attempts, self),
             jobs=jobs,
@@ -203,6 +203,12 @@ class _Work(Struct, frozen=True):
             allowed=allowed,
             packing=packing,
         )
+
+
+def prepare(settings: Settings, formats: Iterable[Format | None]) -> None:
+    """Import and read what audits of these formats need, so that no worker forked later has to."""
+    import_readers(formats)
+    read_profiles(targets_of(settings), tuple(map(Path, settings.profiles)))
 
 
 def audit_all(
@@ -236,7 +242,7 @@ def audit_all(
     Raises:
         UsageError: a report cannot be written, so that continuing is pointless.
     """
-    import_readers({target.format for target in targets})
+    prepare(settings, {target.format for target in targets})
     work, shown = _Work(settings, created, probe, deliver, known, progress), recalled or {}
     disturbed: list[_AuditAttempt] = []
     for attempts in ([_AuditAttempt(each, shown.get(each.path)) for each in targets], disturbed):
@@ -263,7 +269,7 @@ def audit_each(
     """`audit_all` for models that come up one by one: the next is asked for after a row is taken.
 
     One worker audits one after another, until a model crashes it. A model that was modified during
-    its audit is audited again at once.
+    its audit is audited again at once. What a new worker needs is best prepared before (`prepare`).
 
     Args:
         tasks: each model, and its earlier result of running it.

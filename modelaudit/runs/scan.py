@@ -100,7 +100,8 @@ def audit_with_progress(
             from modelaudit.runs.cluster.ray_engine import audit_on_ray
 
             told = None if known is None else tuple(sorted(known))
-            order = NodeOrder(settings, created, reports, tuple(sorted(roots)), told, run)
+            formats = tuple({target.format for target in targets})
+            order = NodeOrder(settings, created, reports, tuple(sorted(roots)), told, run, formats)
             work = audit_on_ray(targets, order, shown, progress)
         else:
             from modelaudit.runs.batch import audit_all

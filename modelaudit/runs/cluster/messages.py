@@ -9,6 +9,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from modelaudit.facts import Json
+from modelaudit.file_formats import Format
 from modelaudit.runs.write_reports import ReportOrder
 from modelaudit.settings import Settings
 from modelaudit.settings.audit_target import AuditTarget
@@ -27,6 +28,7 @@ class NodeOrder(Struct, frozen=True):
         roots: directories of the models, see `local_probe`.
         known: see `audit_all`.
         probe: whether any model is to be run.
+        formats: of the models, whose readers a node imports once.
     """
 
     settings: Settings
@@ -35,6 +37,7 @@ class NodeOrder(Struct, frozen=True):
     roots: tuple[Path, ...]
     known: tuple[str, ...] | None
     probe: bool
+    formats: tuple[Format | None, ...] = ()
 
 
 class NodeTask(Struct, frozen=True):

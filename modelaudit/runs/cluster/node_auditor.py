@@ -1,33 +1,45 @@
 """The Ray actor: one place on a node in which one model after another is audited.
 
-It imports nothing else of this package: what audits is in a process of its own.
+It imports nothing else of this package: what audits is in processes of their own.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import socket
+import struct
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
+from contextlib import suppress
+from io import BufferedRWPair
 from pathlib import Path
 
 # Ray sets this for its own processes; it changes the last bits of what models answer.
 THREADS = "OMP_NUM_THREADS"
+ATTEMPTS = 100  # to meet a process that another place of the node is just starting
+CREDENTIALS = struct.Struct("3i")  # process, user, group
 
 
 class NodeAuditor:
-    """Passes messages between the driver and a `node_worker`, which it starts and starts again.
+    """Passes messages between the driver and a process on its node.
+
+    All places of a run on a node have one `node_worker`, which imports and starts what audits need,
+    and forks a process for each place. The first place starts it, as does one that finds it gone.
 
     Args:
         order: a `NodeOrder` as a line.
+        run: a name of the run that no other run has.
         directory: the driver's current directory, for relative paths.
         threads: `OMP_NUM_THREADS` of the driver, "" if it is not set.
     """
 
-    def __init__(self, order: bytes, directory: str, threads: str) -> None:
-        self._order, self._directory, self._threads = order, directory, threads
-        self._worker: subprocess.Popen[bytes] | None = None
+    def __init__(self, order: bytes, run: str, directory: str, threads: str) -> None:
+        self._order, self._run = order, run
+        self._directory, self._threads = directory, threads
+        self._process: BufferedRWPair | None = None
 
     def begin(self) -> bytes:
         """Answer once this place exists: a `NodeResult` as a line."""
@@ -35,34 +47,63 @@ class NodeAuditor:
 
     def audit(self, task: bytes) -> bytes:
         """The `NodeResult` of a `NodeTask`, both as lines."""
-        worker = self._worker or self._start()
-        assert worker.stdin and worker.stdout
+        answer = b""
         try:
-            worker.stdin.write(task)
-            worker.stdin.flush()
-            answer = worker.stdout.readline()
-        except BrokenPipeError:
-            answer = b""
+            process = self._process = self._process or self._met()
+            process.write(task)
+            process.flush()
+            answer = process.readline()
+        except ConnectionError:
+            pass
         if answer.endswith(b"\n"):
             return answer
-        self._worker = None
-        worker.kill()
-        status = worker.wait()
-        return _answer(lost=f"its process on the node ended with status {status}")
+        self._process = None
+        return _answer(lost="its process on the node ended")
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-P", "-m", "modelaudit.runs.cluster.node_worker"]
+    def _met(self) -> BufferedRWPair:
+        """A connection to a process for this place.
+
+        Raises:
+            ConnectionError: there is none.
+        """
+        # A name that is no file, and that is free again when the last process with it ends.
+        name = f"\0modelaudit-{self._run}-{_node()}"
+        for _ in range(ATTEMPTS):
+            with socket.socket(socket.AF_UNIX) as connection, suppress(ConnectionRefusedError):
+                connection.connect(name)
+                if not same_user(connection):
+                    raise ConnectionError("another user has the name of this run")
+                return connection.makefile("rwb")  # it keeps the connection
+            with socket.socket(socket.AF_UNIX) as listener, suppress(OSError):  # another was first
+                listener.bind(name)
+                listener.listen()
+                self._start(listener)
+            time.sleep(0.05)
+        raise ConnectionError("no process answers")
+
+    def _start(self, listener: socket.socket) -> None:
+        number = listener.fileno()
+        command = [sys.executable, "-P", "-m", "modelaudit.runs.cluster.node_worker", str(number)]
         worker = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            pass_fds=(number,),
             cwd=self._directory if Path(self._directory).is_dir() else None,
             env=environment(os.environ, self._threads),
         )
-        assert worker.stdin
-        worker.stdin.write(self._order)
-        self._worker = worker
-        return worker
+        worker.communicate(self._order)
+
+
+def same_user(connection: socket.socket) -> bool:
+    """Whether the process at the other end belongs to the user of this one."""
+    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+    return bool(CREDENTIALS.unpack(peer)[1] == os.geteuid())
+
+
+def _node() -> str:
+    """The node of the cluster; "" outside one."""
+    ray = sys.modules.get("ray")
+    return str(ray.get_runtime_context().get_node_id()) if ray and ray.is_initialized() else ""
 
 
 def _answer(**fields: str) -> bytes:

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import threading
+import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -127,6 +128,7 @@ class _Cluster:
         import ray
 
         self._ray, self._order = ray, order
+        self._told, self._name = to_line(order), uuid.uuid4().hex
         self._unmade = 0  # places in a row that could not be made
         self._free: list[ActorHandle[NodeAuditor]] = []
         self._running: dict[ObjectRef[bytes], _Running] = {}
@@ -150,7 +152,7 @@ class _Cluster:
         audited = sum(each.task is not None for each in self._running.values())
         wanted = min(self._room(), len(waiting) + audited)
         while len(self._free) + len(self._running) < wanted:
-            place = self._kind.remote(to_line(self._order), str(Path.cwd()), _threads())
+            place = self._kind.remote(self._told, self._name, str(Path.cwd()), _threads())
             assert isinstance(place, self._ray.actor.ActorHandle)
             self._running[place.begin.remote()] = _Running(place, None)
         while self._free and waiting:

@@ -7,6 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
+import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -31,8 +34,8 @@ def order_for(out: Path) -> NodeOrder:
 
 
 def answers(order, *tasks):
-    lines, said = iter([to_line(order), *map(to_line, tasks), b""]), []
-    serve(lambda: next(lines), said.append)
+    lines, said = iter([*map(to_line, tasks), b""]), []
+    serve(order, None, lambda: next(lines), said.append)
     return [from_line(NodeResult, line) for line in said]
 
 
@@ -120,46 +123,95 @@ def test_a_node_that_does_not_see_the_files_says_so(targets, tmp_path):
     assert f"does not see {targets[0].root}" in only.unseen
 
 
-@pytest.mark.slow
-def test_a_process_that_is_killed_is_lost_and_started_again(targets, tmp_path):
-    place = NodeAuditor(to_line(order_for(tmp_path / "out")), str(tmp_path), "")
-    (tmp_path / "out").mkdir()
-    assert from_line(NodeResult, place.begin()) == NodeResult()
-    task = to_line(NodeTask(targets[0]))
-    assert from_line(NodeResult, place.audit(task)).row["path"] == targets[0].relative
-    worker = subprocess.run(
-        ("pgrep", "-P", str(os.getpid()), "-f", "cluster.node_worker"),
-        capture_output=True, text=True, check=True,
-    ).stdout.split()  # fmt: skip
-    assert len(worker) == 1
-    os.kill(int(worker[0]), 9)
-    assert "status -9" in from_line(NodeResult, place.audit(task)).lost
-    assert from_line(NodeResult, place.audit(task)).row["path"] == targets[0].relative
+def processes(run):
+    """The processes of a run on this node: that of all places, and theirs."""
+    table = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"RUN={run}".encode() in (folder / "environ").read_bytes():
+                status = (folder / "stat").read_text().rpartition(")")[2].split()
+                if status[0] != "Z":
+                    table[int(folder.name)] = int(status[1])
+    shared = [pid for pid, parent in table.items() if parent not in table]
+    return shared, [pid for pid, parent in table.items() if parent in shared]
 
 
-@pytest.mark.slow
-def test_the_process_ends_with_the_one_that_started_it(tmp_path):
-    start = (
-        "import subprocess, sys\n"
-        "command = [sys.executable, '-P', '-m', 'modelaudit.runs.cluster.node_worker']\n"
-        "print(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE).pid,"
-        " flush=True)\n"
-        "sys.stdin.readline()\n"
-    )
-    parent = subprocess.Popen(
-        [sys.executable, "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert parent.stdin
-    assert parent.stdout
-    with parent:
-        child = int(parent.stdout.readline())
-        assert Path(f"/proc/{child}").exists()
-        parent.kill()
-    for _ in range(100):
-        if not Path(f"/proc/{child}").exists() or " Z " in Path(f"/proc/{child}/stat").read_text():
+def until(condition):
+    for _ in range(200):
+        if condition():
             return
-        subprocess.run(("sleep", "0.1"), check=True)
-    pytest.fail("it lives on")
+        time.sleep(0.1)
+    pytest.fail("it never was so")
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    order, run = to_line(order_for(tmp_path / "out")), uuid.uuid4().hex
+    monkeypatch.setenv("RUN", run)
+    return lambda: NodeAuditor(order, run, str(tmp_path), "")
+
+
+@pytest.mark.slow
+def test_places_of_a_node_share_a_process_that_ends_with_the_last(place, targets, monkeypatch):
+    first, second = place(), place()
+    assert from_line(NodeResult, first.begin()) == NodeResult()
+    for target in targets:
+        for each in (first, second):
+            answer = from_line(NodeResult, each.audit(to_line(NodeTask(target))))
+            assert answer.row["path"] == target.relative
+    run = os.environ["RUN"]
+    (shared,), own = processes(run)
+    assert len(own) == 2
+    del first, each  # it started the process that the second still needs
+    until(lambda: len(processes(run)[1]) == 1)
+    answer = from_line(NodeResult, second.audit(to_line(NodeTask(targets[0]))))
+    assert answer.row["path"] == targets[0].relative
+    assert processes(run)[0] == [shared]
+    del second
+    until(lambda: processes(run) == ([], []))
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_is_lost_alone_and_started_again(place, targets):
+    one, other = place(), place()
+    task = to_line(NodeTask(targets[0]))
+    assert from_line(NodeResult, one.audit(task)).row["path"] == targets[0].relative
+    _, (own,) = processes(os.environ["RUN"])
+    assert from_line(NodeResult, other.audit(task)).row["path"] == targets[0].relative
+    os.kill(own, signal.SIGKILL)
+    assert from_line(NodeResult, one.audit(task)).lost
+    for each in (one, other):
+        assert from_line(NodeResult, each.audit(task)).row["path"] == targets[0].relative
+
+
+@pytest.mark.slow
+def test_places_that_lose_their_common_process_start_another(place, targets):
+    both, task = (place(), place()), to_line(NodeTask(targets[0]))
+    assert all(from_line(NodeResult, each.audit(task)).row for each in both)
+    (shared,), own = processes(os.environ["RUN"])
+    os.kill(shared, signal.SIGKILL)
+    until(lambda: not {shared, *own} & {*map(int, filter(str.isdecimal, os.listdir("/proc")))})
+    assert all(from_line(NodeResult, each.audit(task)).lost for each in both)
+    assert all(from_line(NodeResult, each.audit(task)).row for each in both)
+    assert len(processes(os.environ["RUN"])[0]) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_other_users_have_no_place(place, targets):
+    auditor = place()
+    assert from_line(NodeResult, auditor.audit(to_line(NodeTask(targets[0])))).row
+    code = (
+        "import os, socket, sys\n"
+        "os.setuid(65534)\n"
+        "connection = socket.socket(socket.AF_UNIX)\n"
+        "connection.connect('\\0' + sys.argv[1])\n"
+        "assert connection.recv(1) == b''\n"
+    )
+    name = f"modelaudit-{os.environ['RUN']}-"
+    subprocess.run((sys.executable, "-c", code, name), check=True, timeout=20)
+    assert from_line(NodeResult, auditor.audit(to_line(NodeTask(targets[0])))).row
 
 
 def test_threads_are_those_of_the_driver(monkeypatch):
