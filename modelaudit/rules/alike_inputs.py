@@ -17,8 +17,8 @@ from modelaudit.rules import examples
 from modelaudit.rules.constant_layers import constant_reason
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network_heads import saved_graph
+from modelaudit.rules.sized_kernels import starts_constant
 from modelaudit.rules.training_reach import forgets_squares, require_steps
-from modelaudit.rules.training_results import starts_constant
 from modelaudit.rules.training_steps import adam, compiled_state
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import ONE_RATIO

@@ -54,6 +54,18 @@ BY_TRAINING = frozenset((NO_GRADIENT, FIRST_STEP, NO_STATE, FEATURES, BODY))
 
 # Explanation -> title and fix.
 EXPLAINED: Mapping[str, tuple[str, str]] = {
+    **dict.fromkeys(
+        (FEATURES, NO_STATE),
+        (
+            "Frozen layers have their initial values",
+            (
+                "If they are to learn, unfreeze them, compile, and train again:\n"
+                "model.trainable = True\n\n"
+                "If they had pretrained weights, load these before. Random features that are frozen on "
+                "purpose are right as they are: waive this finding."
+            ),
+        ),
+    ),
     ONE_STEP: (
         "A recurrent kernel is at its initial values",
         (

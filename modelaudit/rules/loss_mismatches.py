@@ -258,7 +258,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
     Mismatch(
         CATEGORICAL | SPARSE,
         frozenset(("sigmoid",)),
-        Severity.LOW,
+        Severity.MEDIUM,
         "{loss} is for exclusive classes, but a sigmoid judges each class by itself.",
         "Use a softmax for exclusive classes, or binary_crossentropy for independent ones.",
     ),
@@ -326,7 +326,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
     Mismatch(
         HINGES - {"categorical_hinge"},
         PROBABILITIES | {"relu"},
-        Severity.LOW,
+        Severity.MEDIUM,
         "{loss} expects scores from -1 to 1, but {last} gives no negative values.",
         "Use tanh or no activation.",
     ),

@@ -15,7 +15,7 @@ from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import output_heads, saved_graph, weighs
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
-from modelaudit.rules.training_results import starts_constant
+from modelaudit.rules.sized_kernels import starts_constant
 from modelaudit.rules.training_traces import steps_of_nothing
 from modelaudit.rules.untrained_bodies import layer_of
 from modelaudit.structs import replace

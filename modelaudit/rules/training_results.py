@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from statistics import median
 
 from modelaudit.audit_types.kernels import ConstantLayer
-from modelaudit.facts import Kernel, Layer, Tensor, TensorStats
+from modelaudit.facts import Kernel, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, classes, has
-from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
-from modelaudit.measures.kernels.initializers import candidates, fans
-from modelaudit.measures.kernels.other_weights import frozen_variables
+from modelaudit.measures.kernels.initializers import fans
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
-from modelaudit.rules.cancelled_biases import normalized_behind
 from modelaudit.rules.fallen_units import fallen, fell_together
-from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
-from modelaudit.rules.network_heads import activation_of, output_heads, saved_graph
-from modelaudit.rules.stored_values import biases_of
-from modelaudit.structs import replace
+from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.network_heads import activation_of, saved_graph
+from modelaudit.rules.sized_kernels import example_kernel, sized_kernels, starts_constant
 from modelaudit.thresholds.training import (
     EXPLODED,
     EXPLODED_MEDIAN,
     FAR_BELOW,
     OFF_SCALE,
-    SHRUNK,
 )
 
 _RECURRENT = classes(Trait.RECURRENT) | {"Bidirectional"}  # whose results are from -1 to 1
@@ -40,32 +35,6 @@ _WORDS: Mapping[str, str] = {
 }
 
 
-def _kernels(facts: Facts) -> list[_Sized]:
-    """Kernels with their statistics and the spread that Glorot and Bengio (2010) start with.
-
-    Raises:
-        NotApplicable: it is unknown which tensors are kernels.
-    """
-    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
-    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
-    frozen = {each.route for each in layers if not each.trainable}
-    frozen |= frozen_variables(facts.artifact)
-    found = []
-    for kernel in facts.artifact.kernels:
-        tensor = tensors.get(kernel.tensor)
-        if kernel.kind not in _KINDS or tensor is None or tensor.stats is None:
-            continue
-        if not frozen.isdisjoint((kernel.route, kernel.tensor)):
-            continue  # may be set by hand, such as a Fourier transform
-        if "float" not in tensor.dtype:
-            continue  # codes, which a scale makes weights
-        if tensor.role == "weight" and tensor.size > 1 and math.isfinite(tensor.stats.std):
-            found.append((kernel, tensor.stats, math.sqrt(2 / max(1.0, sum(fans(tensor.shape))))))
-    if not found:
-        raise NotApplicable("no architecture, graph or name says which tensors are kernels")
-    return found
-
-
 def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
     sizes = [
         # Few inputs need large weights, however many outputs make the initial ones small.
@@ -74,7 +43,7 @@ def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
             / max(spread, 1 / math.sqrt(max(1.0, fans(kernel.shape)[0]))),
             kernel.route,
         )
-        for kernel, stats, spread in _kernels(facts)
+        for kernel, stats, spread in sized_kernels(facts)
     ]
     largest, route = max(sizes)
     middle = median(size for size, _ in sizes)
@@ -93,83 +62,13 @@ def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "median": middle,
                 "n": len(sizes),
             },
-            severity=Severity.LOW if ends else rule.severity,
-        )
-
-
-def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    graph = layer_graph(facts.artifact.architecture) if facts.artifact.architecture else None
-    takers = graph.consumers() if graph else {}
-    small = []
-    kernels = _kernels(facts)
-    for kernel, stats, spread in kernels:
-        largest = max(abs(stats.minimum), abs(stats.maximum))
-        started = _initial_spread(kernel, spread)
-        if 0 < largest < SHRUNK.value * started and not normalized_behind(
-            graph, takers, kernel.route
-        ):
-            small.append((largest / started, kernel.route))
-    if small:
-        least, route = min(small)
-        heads = {head.weights.route: head for head in output_heads(graph)} if graph else {}
-        head = next((name for _, name in small if name in heads), "")
-        scaled = graph is not None and len(small) == 1 and _end(facts, graph, kernels, route)
-        yield rule.finding(
-            f"No weight of {route} is larger than {least:.2g} of the spread that its initializer "
-            f"gives{', and neither in other layers' * (len(small) > 1)}: of inputs on a scale of about "
-            "1, what it adds to its bias is nearly nothing."
-            + f" {head} gives an output, which is then what its bias says, the same for every input."
-            * bool(head)
-            + NOT_SCALED * scaled,
-            route=route,
-            evidence={
-                "measured": least,
-                "unit": SHRUNK.unit,
-                "threshold": SHRUNK.value,
-                "n": len(kernels),
-                "layers": [name for _, name in small[:20]],
-            },
             severity=Severity.LOW
-            if graph is None or scaled
+            if ends
+            # Of a single layer, inputs or targets of another scale can be the reason.
             else Severity.HIGH
-            if any(_proves_constant(graph, name) for _, name in small)
+            if len(sizes) > 1 and middle >= EXPLODED.value
             else rule.severity,
         )
-
-
-def _end(facts: Facts, graph: LayerGraph, kernels: Sequence[_Sized], route: str) -> bool:
-    """Whether a small kernel is the first, or the last one with a bias as small, without a penalty.
-
-    Inputs of large numbers, and targets of small ones, need such kernels.
-    """
-    layer = graph.get(route)
-    if layer is None or layer.config.get("kernel_regularizer"):
-        return False
-    bias = biases_of(facts.artifact).get(route)
-    last = route == kernels[-1][0].route and bias is not None
-    small = last and bias and 0 < max(-bias.minimum, bias.maximum) < SHRUNK.value
-    return route == kernels[0][0].route != kernels[-1][0].route or bool(small)
-
-
-def _proves_constant(graph: LayerGraph, route: str) -> bool:
-    """Whether a shrunk layer is on every way to an output, and has a penalty that draws it to 0."""
-    layer = graph.get(route)
-    penalty = layer.config.get("kernel_regularizer") if layer is not None else None
-    if not isinstance(penalty, dict):
-        return False
-
-    def step(each: Layer, values: Sequence[bool | None]) -> bool | None:
-        return None if each.route == route or (values and not any(values)) else True
-
-    around: dict[str, bool] = graph.propagate(step, lambda one, other: one or other)
-    return not around.keys() & {*graph.outputs}
-
-
-def _initial_spread(kernel: Kernel, usual: float) -> float:
-    """The spread that the saved initializer draws, if that is less than usual."""
-    drawn = candidates(kernel.initializer, kernel.shape) if kernel.initializer else ()
-    spreads = [spread for each in drawn if (spread := each.spread(kernel.shape)) > 0]
-    return 0.0 if starts_constant(kernel) else min([usual, *spreads])
 
 
 def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -217,7 +116,7 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
     takers = graph.consumers()
     tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
-    for number, (kernel, stats, _) in enumerate(_kernels(facts)):
+    for number, (kernel, stats, _) in enumerate(sized_kernels(facts)):
         layer = graph.get(kernel.route)
         if layer is None or not has(layer.class_name, Trait.AFFINE):
             continue
@@ -258,25 +157,6 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
-def starts_constant(kernel: Kernel) -> bool:
-    """Whether the layer's initializer draws one value."""
-    drawn = candidates(kernel.initializer, kernel.shape) if kernel.initializer else ()
-    return any(each.kind == "constant" for each in drawn)
-
-
-def _example(scale: float) -> Facts:
-    """One Dense layer with weights of this spread."""
-    stats = TensorStats(-scale, scale, 0.0, scale / 2, 0, 0)
-    tensors: tuple[Tensor, ...] = (
-        examples.tensor("dense/kernel", (64, 64), stats),
-        examples.tensor("dense/bias", (64,)),
-    )
-    layer = replace(examples.layer(), expected={"kernel": (64, 64), "bias": (64,)})
-    artifact = examples.model(layer, tensors=tensors)
-    kernel = Kernel("dense", "dense/kernel", "dense", "io", 0, (64, 64), "dense/bias")
-    return Facts(replace(artifact, kernels=(kernel,)))
-
-
 def _constants(*found: ConstantLayer) -> Facts:
     return examples.measured(Measurements(constant=found))()
 
@@ -297,25 +177,8 @@ RULES = (
         "clipped gradients:\n\n"
         "    keras.optimizers.Adam(1e-4, clipnorm=1.0)",
         check=_exploded,
-        bad=lambda: _example(1e4),
-        good=lambda: _example(0.2),
-    ),
-    Rule(
-        code="MA436",
-        name="kernel-shrunk-to-zero",
-        family=Family.WEIGHTS,
-        severity=Severity.MEDIUM,
-        confidence=Confidence.HIGH,
-        needs=(Need.TENSORS,),
-        summary="A kernel is far smaller than its initializer draws it",
-        pass_title="No kernel is far smaller than its initializer draws it",
-        why="A layer whose kernel is nearly 0 gives its bias for every input. Regularization or "
-        "weight decay that is too strong does this.",
-        fix="Train again with a smaller regularization factor, such as "
-        "keras.regularizers.L2(1e-4), or none.",
-        check=_shrunk,
-        bad=lambda: _example(1e-5),
-        good=lambda: _example(0.2),
+        bad=lambda: example_kernel(1e4),
+        good=lambda: example_kernel(0.2),
     ),
     Rule(
         code="MA437",

@@ -177,6 +177,20 @@ SHRUNK = Threshold(
     "largest weight of a kernel below which training has shrunk it to nothing",
     "heads that are initialized within 0.003 on purpose: 0.016 and more",
 )
+PRIOR_KERNEL = Threshold(
+    0.1,
+    "of the initial spread",
+    "spread of the kernel of an output of probabilities below which it may have learnt nothing but "
+    "the frequencies of the classes",
+    "heads that L2 with a factor of 0.5 or 3 drew down: 0.02 to 0.05; sound ones: 0.8 and more",
+)
+PRIOR_BIAS = Threshold(
+    1.0,
+    "of the spread of the biases",
+    "spread of the sums of that kernel, for inputs on a scale of 1, below which the biases say"
+    " more",
+    "the same heads: 0.07 to 0.45, and 14 and more",
+)
 INITIAL_SHARE = Threshold(
     0.5,
     "of the moving statistics",

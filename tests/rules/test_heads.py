@@ -103,7 +103,7 @@ def faults(keras):
         "unbounded": ("MA306", "medium", [dense(1, "softplus")], "binary_crossentropy"),
         "negative rates": ("MA306", "medium", [dense(1)], "poisson"),
         "one direction": ("MA306", "high", [dense(1)], "cosine_similarity"),
-        "half a hinge": ("MA306", "low", [dense(1, "relu")], "hinge"),
+        "half a hinge": ("MA306", "medium", [dense(1, "relu")], "hinge"),
         "rectified": (
             *("MA307", "high", [dense(1, "relu"), layers.Activation("sigmoid")]),
             "binary_crossentropy",

@@ -43,7 +43,7 @@ def severities(*times: float, frozen: int | None = None) -> list[str]:
         ((USUAL, WILD, USUAL), None, ["medium"]),
         ((USUAL, USUAL, WILD), None, ["low"]),  # targets that are not scaled
         ((WILD, USUAL, USUAL), None, ["low"]),  # inputs that are small
-        ((WILD, WILD, WILD), None, ["medium"]),
+        ((WILD, WILD, WILD), None, ["high"]),
         ((USUAL, WILD, USUAL), 1, []),  # a Fourier transform
         ((USUAL, USUAL, USUAL), None, []),
     ],

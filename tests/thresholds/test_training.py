@@ -19,10 +19,10 @@ from modelaudit.rules.alike_inputs import _inputs
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.model import Facts
 from modelaudit.rules.probe_labels import InputColumns, _columns
+from modelaudit.rules.sized_kernels import example_kernel
 from modelaudit.rules.trainability import _units
 from modelaudit.rules.training_extent import _example as of_inputs
 from modelaudit.rules.training_gradients import _silent_units
-from modelaudit.rules.training_results import _example
 from modelaudit.rules.training_steps import adam
 from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, silent
@@ -175,7 +175,7 @@ def gradient_before_sigmoids(ratio):
 
 def spread(times):
     """A kernel whose root mean square is `times` that of an initializer."""
-    facts = _example(1.0)
+    facts = example_kernel(1.0)
     size = times * math.sqrt(2 / 128)
     stats = TensorStats(-size, size, 0.0, size, 0, 0)
     kernel = replace(facts.artifact.tensors[0], stats=stats)
@@ -196,6 +196,33 @@ def all_kernels(times):
 @at("training.SHRUNK", {0.0099: "fail", 0.01001: "pass", 0.0101: "pass"})
 def largest_weight(times):
     return outcome("MA436", Facts(spread(times)))
+
+
+def scores(kernel, bias):
+    """Severities of MA436 on an output of probabilities: spread of its kernel and of its biases."""
+    facts = example_kernel(1.0)
+    size = kernel * math.sqrt(2 / 128)
+    stats = TensorStats(-2 * size, 2 * size, 0.0, size, 0, 0)
+    shown = TensorStats(-2 * bias, 2 * bias, 0.0, bias, 0, 0)
+    names = {"kernel": "dense/kernel", "bias": "dense/bias"}
+    layer = examples.layer("dense", "Dense", names, {"units": 64, "activation": "softmax"})
+    made = examples.model(layer)
+    tensors = tuple(
+        replace(tensor, stats=each)
+        for tensor, each in zip(facts.artifact.tensors, (stats, shown), strict=True)
+    )
+    artifact = replace(facts.artifact, architecture=made.architecture, tensors=tensors)
+    return severities("MA436", Facts(artifact))
+
+
+@at("training.PRIOR_KERNEL", {0.099: ["low"], 0.1001: [], 0.101: []})
+def kernel_of_an_output(share):
+    return scores(share, 1.0)
+
+
+@at("training.PRIOR_BIAS", {0.99: ["low"], 1.001: [], 1.01: []})
+def sums_beside_biases(share):
+    return scores(0.05, 0.05 * math.sqrt(2 / 128) * 8 / share)
 
 
 @at("training.SILENT_UNITS", {0.295: [], 0.3: ["low"], 0.305: ["low"]})

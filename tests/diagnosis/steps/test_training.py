@@ -10,7 +10,7 @@ from modelaudit.diagnosis import diagnose
 from modelaudit.rules.alike_inputs import _inputs
 from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.engine import run_rule, run_rules
-from modelaudit.rules.training_results import _example
+from modelaudit.rules.sized_kernels import example_kernel
 from modelaudit.rules.training_steps import _initial, adam
 from modelaudit.structs import replace
 from tests.diagnosis.cases import (
@@ -55,13 +55,13 @@ def test_a_rate_of_zero_is_told_from_weights_that_were_not_loaded():
     ],
 )
 def test_enormous_weights(seen, first):
-    facts = replace(_example(1e5), behaviour=seen, measurements=measurements())
+    facts = replace(example_kernel(1e5), behaviour=seen, measurements=measurements())
     assert causes(facts)[0] == first
 
 
 def test_a_layer_that_is_dead_by_its_weights_needs_no_run():
     dead = ConstantLayer("dense", "dead", False, ("dense",))
-    facts = replace(_example(0.2), measurements=measurements(constant=(dead,)))
+    facts = replace(example_kernel(0.2), measurements=measurements(constant=(dead,)))
     assert causes(facts)[0] == "dead-units"
     assumed = measurements(constant=(replace(dead, nonnegative=True),))
     assert "dead-units" not in causes(replace(facts, measurements=assumed))
@@ -84,7 +84,7 @@ def test_the_optimizer_tells_units_that_died_in_training_from_a_wrong_restore():
 
 
 def test_an_output_that_is_the_frequencies_of_the_labels():
-    facts = replace(_example(0.2), measurements=measurements())
+    facts = replace(example_kernel(0.2), measurements=measurements())
     prior = replace(facts, behaviour=labelled(behaviour(silent(prior=0.01)), 0.6))
     assert causes(prior)[0] == "prior-only"
     other = replace(facts, behaviour=labelled(behaviour(silent(prior=0.4)), 0.6))
@@ -94,7 +94,7 @@ def test_an_output_that_is_the_frequencies_of_the_labels():
 
 
 def test_a_kernel_that_shrank_to_nothing_explains_a_constant_output():
-    facts = replace(_example(1e-6), measurements=measurements())
+    facts = replace(example_kernel(1e-6), measurements=measurements())
     assert causes(facts)[0] == "prior-only"
     assert causes(replace(facts, behaviour=behaviour(silent())))[0] == "prior-only"
     assert "prior-only" not in causes(replace(facts, behaviour=behaviour(output())))
@@ -131,7 +131,7 @@ def test_one_class_for_nearly_all_inputs_is_told_by_labels_that_differ():
 
     def first(accuracy, largest):
         seen = output(collapse=alike, accuracy={"e": accuracy}, unpredicted=(1,))
-        facts = replace(_example(0.2), measurements=measurements())
+        facts = replace(example_kernel(0.2), measurements=measurements())
         facts = replace(facts, behaviour=labelled(behaviour(seen), largest))
         return diagnose(facts, run_rules(CATALOGUE, facts)).causes[0]
 
@@ -144,7 +144,7 @@ def test_one_class_for_nearly_all_inputs_is_told_by_labels_that_differ():
 
 
 def test_the_share_of_the_commonest_label_and_classes_that_are_never_predicted():
-    facts = replace(_example(0.2), measurements=measurements())
+    facts = replace(example_kernel(0.2), measurements=measurements())
     for prior, largest, cause in ((0.01, 0.88, "prior-only"), (None, 0.1, "")):
         seen = silent(prior=prior, unpredicted=(1, 2))
         given = replace(facts, behaviour=labelled(behaviour(seen), largest))

@@ -17,7 +17,19 @@ from tests.made.training import train
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
-RULES = ("MA304", "MA309", "MA311", "MA312", "MA313", "MA316", "MA318", "MA321", "MA322", "MA326")
+RULES = (
+    "MA304",
+    "MA309",
+    "MA311",
+    "MA312",
+    "MA313",
+    "MA316",
+    "MA318",
+    "MA321",
+    "MA322",
+    "MA326",
+    "MA436",
+)
 CLASSES = 5
 # Layers that leave nothing in a graph, and those whose activation is an operation of its own.
 _UNSEEN = {"Dropout", "InputLayer"}
@@ -127,9 +139,9 @@ def _images(keras, *layers):
     return network(keras, (16, 16, 3), *layers)
 
 
-def _trained(keras, frozen: str, of):
-    layers = [of.Dense(48, activation="relu", name="body"), head(of)]
-    model = network(keras, (12,), *layers)
+def _trained(keras, frozen: str, of, penalty=None):
+    last = of.Dense(CLASSES, activation="softmax", kernel_regularizer=penalty, name="head")
+    model = network(keras, (12,), of.Dense(48, activation="relu", name="body"), last)
     for layer in model.layers:
         layer.trainable = layer.name != frozen
     model.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
@@ -260,6 +272,11 @@ PAIRS = {
         {"MA321": "medium"},
         lambda k, of: _trained(k, "", of),
     ),
+    "class prior": (
+        lambda k, of: _trained(k, "", of, k.regularizers.L2(3.0)),
+        {"MA436": "low"},
+        lambda k, of: _trained(k, "", of, k.regularizers.L2(1e-3)),
+    ),
     "frozen body": (
         lambda k, of: _trained(k, "head", of),
         {"MA321": "medium"},
@@ -291,3 +308,25 @@ def test_what_a_graph_cannot_show_is_no_pass(keras, tmp_path) -> None:
         result = run_rule(rule(code), facts)
         assert result.outcome.value == "not-applicable"
         assert said in result.reason
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(3.0, "high"), (1e-3, None)])
+def test_a_penalty_that_leaves_the_class_prior_is_certain(
+    keras, factor, expected, tmp_path
+) -> None:
+    """With the config, the penalty is known; with a small one, the head learns."""
+    keras.utils.set_random_seed(4)
+    model = _trained(keras, "", keras.layers, keras.regularizers.L2(factor))
+    model.save(tmp_path / "model.keras")
+    facts = static_facts(tmp_path / "model.keras", Settings())
+    assert found(facts).get("MA436") == expected
+
+
+def test_frozen_features_are_told_how_to_learn(keras, tmp_path) -> None:
+    """Not to load weights again: no file has any for them."""
+    keras.utils.set_random_seed(5)
+    model = _trained(keras, "body", keras.layers)
+    model.save(tmp_path / "model.keras")
+    findings = run_rule(rule("MA405"), static_facts(tmp_path / "model.keras", Settings())).findings
+    assert [each.severity.value for each in findings] == ["info"]
+    assert "model.trainable = True" in findings[0].fix

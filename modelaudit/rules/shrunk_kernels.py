@@ -1,0 +1,177 @@
+"""MA436: kernels that shrank until little but the bias is left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from modelaudit.audit_types.values import number
+from modelaudit.facts import Layer
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
+from modelaudit.rules.cancelled_biases import normalized_behind
+from modelaudit.rules.loss_mismatches import PROBABILITIES
+from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.network_heads import NetworkHead, output_heads
+from modelaudit.rules.plain_graphs.architecture import shown_architecture
+from modelaudit.rules.sized_kernels import (
+    SizedKernel,
+    example_kernel,
+    initial_spread,
+    sized_kernels,
+)
+from modelaudit.rules.stored_values import biases_of
+from modelaudit.thresholds.design import LARGE_REGULARIZER
+from modelaudit.thresholds.training import PRIOR_BIAS, PRIOR_KERNEL, SHRUNK
+
+NOT_SCALED = " Inputs or targets that are not scaled can need that."
+
+
+def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = layer_graph(facts.artifact.architecture) if facts.artifact.architecture else None
+    takers = graph.consumers() if graph else {}
+    small = []
+    kernels = sized_kernels(facts)
+    for kernel, stats, spread in kernels:
+        largest = max(abs(stats.minimum), abs(stats.maximum))
+        started = initial_spread(kernel, spread)
+        if 0 < largest < SHRUNK.value * started and not normalized_behind(
+            graph, takers, kernel.route
+        ):
+            small.append((largest / started, kernel.route))
+    if small:
+        least, route = min(small)
+        heads = {head.weights.route: head for head in output_heads(graph)} if graph else {}
+        head = next((name for _, name in small if name in heads), "")
+        scaled = graph is not None and len(small) == 1 and _end(facts, graph, kernels, route)
+        yield rule.finding(
+            f"No weight of {route} is larger than {least:.2g} of the spread that its initializer "
+            f"gives{', and neither in other layers' * (len(small) > 1)}: of inputs on a scale of about "
+            "1, what it adds to its bias is nearly nothing."
+            + f" {head} gives an output, which is then what its bias says, the same for every input."
+            * bool(head)
+            + NOT_SCALED * scaled,
+            route=route,
+            evidence={
+                "measured": least,
+                "unit": SHRUNK.unit,
+                "threshold": SHRUNK.value,
+                "n": len(kernels),
+                "layers": [name for _, name in small[:20]],
+            },
+            severity=Severity.LOW
+            if graph is None or scaled
+            else Severity.HIGH
+            if any(_proves_constant(graph, name) for _, name in small)
+            else rule.severity,
+        )
+    yield from _prior(rule, facts, [route for _, route in small])
+
+
+def _end(facts: Facts, graph: LayerGraph, kernels: Sequence[SizedKernel], route: str) -> bool:
+    """Whether a small kernel is the first, or the last one with a bias as small, without a penalty.
+
+    Inputs of large numbers, and targets of small ones, need such kernels.
+    """
+    layer = graph.get(route)
+    if layer is None or layer.config.get("kernel_regularizer"):
+        return False
+    bias = biases_of(facts.artifact).get(route)
+    last = route == kernels[-1][0].route and bias is not None
+    small = last and bias and 0 < max(-bias.minimum, bias.maximum) < SHRUNK.value
+    return route == kernels[0][0].route != kernels[-1][0].route or bool(small)
+
+
+def _proves_constant(graph: LayerGraph, route: str) -> bool:
+    """Whether a shrunk layer is on every way to an output, and has a penalty that draws it to 0."""
+    layer = graph.get(route)
+    penalty = layer.config.get("kernel_regularizer") if layer is not None else None
+    if not isinstance(penalty, dict):
+        return False
+
+    def step(each: Layer, values: Sequence[bool | None]) -> bool | None:
+        return None if each.route == route or (values and not any(values)) else True
+
+    around: dict[str, bool] = graph.propagate(step, lambda one, other: one or other)
+    return not around.keys() & {*graph.outputs}
+
+
+def _prior(rule: Rule, facts: Facts, shrunk: Sequence[str]) -> Iterator[Finding]:
+    """Outputs of probabilities whose kernel adds less to the scores than their bias."""
+    shown = shown_architecture(facts.artifact)
+    if shown is None:
+        return
+    sized = {
+        kernel.route: (kernel, stats, spread) for kernel, stats, spread in sized_kernels(facts)
+    }
+    for head in output_heads(layer_graph(shown)):
+        found, bias = (
+            sized.get(head.weights.route),
+            biases_of(facts.artifact).get(head.weights.route),
+        )
+        if found is None or bias is None or head.last not in PROBABILITIES or head.joined:
+            continue
+        kernel, stats, spread = found
+        started, size = initial_spread(kernel, spread), math.hypot(stats.mean, stats.std)
+        moved = bias.std if head.units != 1 else abs(bias.mean)
+        if kernel.kind != "dense" or kernel.route in shrunk or not started or not moved:
+            continue
+        # Of inputs with a mean square of 1, the sums spread by this.
+        sums = size * math.sqrt(kernel.shape[0])
+        if size > PRIOR_KERNEL.value * started or sums > PRIOR_BIAS.value * moved:
+            continue
+        factor = _penalty(head)
+        drawn = factor >= LARGE_REGULARIZER.value
+        yield rule.finding(
+            f"The weights of {kernel.route} have {size / started:.2g} of the spread that its initializer "
+            f"gives, so that for inputs on a scale of 1 they move its scores by {sums:.2g}, while its biases "
+            f"differ by {moved:.2g}: the output is about the frequencies of the classes, whatever the input is"
+            + (
+                f". Its kernel_regularizer has a factor of {factor:g}." * drawn
+                or ", unless inputs are large."
+            ),
+            route=kernel.route,
+            title="An output learnt little but the frequencies of its classes",
+            evidence={
+                "measured": size / started,
+                "unit": PRIOR_KERNEL.unit,
+                "threshold": PRIOR_KERNEL.value,
+                "sums": sums,
+                "biases": moved,
+            },
+            severity=Severity.HIGH if drawn else Severity.LOW,
+            fix=""
+            if drawn
+            else "If nothing was learnt, look for a penalty or weight decay that is too "
+            "strong, features that say nothing of the classes, or labels that do not belong to the "
+            "inputs, and train again.",
+        )
+
+
+def _penalty(head: NetworkHead) -> float:
+    """The factor of the penalty on the kernel of a head; 0 if there is none."""
+    said = head.weights.config.get("kernel_regularizer")
+    inner = said.get("config") if isinstance(said, dict) else None
+    options = inner if isinstance(inner, dict) else {}
+    return max(number(options.get(each)) or 0.0 for each in ("l1", "l2"))
+
+
+RULES = (
+    Rule(
+        code="MA436",
+        name="kernel-shrunk-to-zero",
+        family=Family.WEIGHTS,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=(Need.TENSORS,),
+        summary="A kernel is far smaller than its initializer draws it",
+        pass_title="No kernel is far smaller than its initializer draws it",
+        why="A layer whose kernel is nearly 0 gives its bias for every input. Regularization or "
+        "weight decay that is too strong does this.",
+        fix="Train again with a smaller regularization factor, such as "
+        "keras.regularizers.L2(1e-4), or none.",
+        check=_shrunk,
+        bad=lambda: example_kernel(1e-5),
+        good=lambda: example_kernel(0.2),
+    ),
+)

@@ -1,0 +1,67 @@
+"""Kernels with the spread that they have and that they started with."""
+
+from __future__ import annotations
+
+import math
+
+from modelaudit.facts import Kernel, Tensor, TensorStats
+from modelaudit.measures.kernels.initializers import candidates, fans
+from modelaudit.measures.kernels.other_weights import frozen_variables
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts, NotApplicable
+from modelaudit.structs import replace
+
+SizedKernel = tuple[Kernel, TensorStats, float]
+_KINDS = frozenset(("dense", "conv", "transpose"))  # depthwise kernels are large in sound models
+
+
+def sized_kernels(facts: Facts) -> list[SizedKernel]:
+    """Kernels with their statistics and the spread that Glorot and Bengio (2010) start with.
+
+    Raises:
+        NotApplicable: it is unknown which tensors are kernels.
+    """
+    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    frozen = {each.route for each in layers if not each.trainable}
+    frozen |= frozen_variables(facts.artifact)
+    found = []
+    for kernel in facts.artifact.kernels:
+        tensor = tensors.get(kernel.tensor)
+        if kernel.kind not in _KINDS or tensor is None or tensor.stats is None:
+            continue
+        if not frozen.isdisjoint((kernel.route, kernel.tensor)):
+            continue  # may be set by hand, such as a Fourier transform
+        if "float" not in tensor.dtype:
+            continue  # codes, which a scale makes weights
+        if tensor.role == "weight" and tensor.size > 1 and math.isfinite(tensor.stats.std):
+            found.append((kernel, tensor.stats, math.sqrt(2 / max(1.0, sum(fans(tensor.shape))))))
+    if not found:
+        raise NotApplicable("no architecture, graph or name says which tensors are kernels")
+    return found
+
+
+def initial_spread(kernel: Kernel, usual: float) -> float:
+    """The spread that the saved initializer draws, if that is less than usual."""
+    drawn = candidates(kernel.initializer, kernel.shape) if kernel.initializer else ()
+    spreads = [spread for each in drawn if (spread := each.spread(kernel.shape)) > 0]
+    return 0.0 if starts_constant(kernel) else min([usual, *spreads])
+
+
+def starts_constant(kernel: Kernel) -> bool:
+    """Whether the layer's initializer draws one value."""
+    drawn = candidates(kernel.initializer, kernel.shape) if kernel.initializer else ()
+    return any(each.kind == "constant" for each in drawn)
+
+
+def example_kernel(scale: float) -> Facts:
+    """One Dense layer with weights of this spread."""
+    stats = TensorStats(-scale, scale, 0.0, scale / 2, 0, 0)
+    tensors: tuple[Tensor, ...] = (
+        examples.tensor("dense/kernel", (64, 64), stats),
+        examples.tensor("dense/bias", (64,)),
+    )
+    layer = replace(examples.layer(), expected={"kernel": (64, 64), "bias": (64,)})
+    artifact = examples.model(layer, tensors=tensors)
+    kernel = Kernel("dense", "dense/kernel", "dense", "io", 0, (64, 64), "dense/bias")
+    return Facts(replace(artifact, kernels=(kernel,)))
