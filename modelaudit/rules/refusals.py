@@ -12,6 +12,8 @@ from modelaudit.rules.uncompiled import COMPILED
 from modelaudit.runtimes.catalogue import find_profile, saving_runtime
 from modelaudit.runtimes.model import LoadCall, Prediction, Reason
 
+SHOWN = 4  # causes that are told, and for which there is advice
+
 
 def nearest_first(facts: Facts, failing: Iterable[Prediction]) -> tuple[Prediction, ...]:
     """Runtimes of the generation of Keras that saved the file first, then by their causes.
@@ -37,7 +39,7 @@ def causes(prediction: Prediction) -> tuple[Reason, ...]:
 
 
 def told(facts: Facts, prediction: Prediction) -> str:
-    """What the loader meets first, and how many causes would stop it after that.
+    """What the loader meets first, and what would stop it after that.
 
     What is in the settings for training is left out: `compile=False` avoids it (MA213).
     """
@@ -46,16 +48,17 @@ def told(facts: Facts, prediction: Prediction) -> str:
     compiles = prediction.call == LoadCall.LOAD_MODEL and bool(facts.artifact.training)
     text = (
         f"{prediction.runtime}: {call} fails{', also with compile=False,' * compiles} because "
-        f"{first.text}. Expected error{' with compile=False' * compiles}: "
-        f"{first.error.rstrip('.')}."
+        f"{first.text}.{first.expected(' with compile=False' * compiles)}"
     )
     for each in prediction.compiling[:1]:
-        text += f" Without compile=False, it fails because {each.text}, too."
+        text += f" With the default compile=True, another cause stops it as well: {each.text}."
     if not others:
         return text
-    more = counted(len(others), "other cause", "other causes")
-    shown = f"{'first, ' * (len(others) > 1)}{others[0].text}"
-    return f"{text} Without that, it fails for at least {more}: {shown}."
+    shown = "; ".join(each.text for each in others[: SHOWN - 1])
+    left = len(others) - (SHOWN - 1)
+    more = f"; and {counted(left, 'more cause', 'more causes')}" if left > 0 else ""
+    stop = "another cause stops" if len(others) == 1 else f"{len(others)} other causes stop"
+    return f"{text} If this is mended, {stop} it: {shown}{more}."
 
 
 def advice(facts: Facts, prediction: Prediction) -> str:
@@ -73,11 +76,21 @@ def advice(facts: Facts, prediction: Prediction) -> str:
     )
     compiled = any(each.runtime == loads and each.call == COMPILED for each in facts.predictions)
     how = " with compile=False" if compiled else " as it is"
-    use = f"use {loads}, which is predicted to load the file{how}" if loads else ""
+    use = f"Use {loads}, which is predicted to load the file{how}." if loads else ""
+    use = use or _where_the_program_can(facts, prediction)
     if use or repair_command(facts, prediction.runtime):
         return with_repair(facts, prediction.runtime, use)
-    fixes = tuple(dict.fromkeys(each.fix for each in found))
+    fixes = tuple(dict.fromkeys(each.fix for each in found[:SHOWN]))
     if len(fixes) == 1:
         return fixes[0]
-    steps = "; ".join(f"({number}) {fix}" for number, fix in enumerate(fixes, 1))
-    return f"Each cause needs a change: {steps}"
+    steps = " ".join(f"({number}) {fix}" for number, fix in enumerate(fixes, 1))
+    return f"Each cause needs a change, in this order: {steps}"
+
+
+def _where_the_program_can(facts: Facts, prediction: Prediction) -> str:
+    """The runtime that loads the file if the program gives it what it lacks; "" without one."""
+    for each in facts.predictions:
+        if each.call == prediction.call and each.conditions:
+            given = " and ".join(dict.fromkeys(reason.unless for reason in each.conditions))
+            return f"Use {each.runtime}, which is predicted to load the file if {given}."
+    return ""

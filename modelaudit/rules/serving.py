@@ -84,7 +84,7 @@ def _predicted(rule: Rule, facts: Facts, first: Prediction) -> Finding:
     reason = first.because[0]
     return rule.finding(
         f"The serving runtime {first.runtime} cannot load the model: {first.call} fails because "
-        f"{reason.text}. Expected error: {reason.error.rstrip('.')}.",
+        f"{reason.text}.{reason.expected()}",
         route=reason.route,
         evidence={
             "runtime": first.runtime,

@@ -155,19 +155,26 @@ def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
         refused = _as_weights(facts, prediction)
         before = f"{SAVED_WEIGHTS} {told(facts, refused)} " if refused else ""
         yield rule.finding(
-            f"{before}{prediction.runtime}: {prediction.call}{without} raises no error but loads a different "
-            "model, "
-            f"because {reason.text}.",
+            f"{before}{prediction.runtime}: {prediction.call}{without} raises no error but "
+            f"{_wrongly(prediction)}, because {reason.text}.",
             route=reason.route,
             evidence=_evidence(prediction, reason),
             key=f"{prediction.runtime} {prediction.call} {reason.code}",
-            title="A runtime refuses the weights, or restores another model" if refused else "",
+            title="A runtime does not restore the saved weights" if refused else "",
             fix=with_repair(facts, prediction.runtime, (refused or prediction).because[0].fix),
             severity=rule.severity if _matters(facts, prediction) else Severity.MEDIUM,
             confidence=_confidence(rule, prediction),
         )
     for each in guesses.values():
         yield _guess(rule, each)
+
+
+def _wrongly(prediction: Prediction) -> str:
+    """What the call does in place of restoring the model."""
+    reads = (LoadCall.RESTORE, LoadCall.LOAD_WEIGHTS)
+    if prediction.call.partition(",")[0] in reads:
+        return "does not restore the saved model"
+    return "loads a different model"
 
 
 def _as_weights(facts: Facts, prediction: Prediction) -> Prediction | None:

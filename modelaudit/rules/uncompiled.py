@@ -53,7 +53,7 @@ def _uncompiled(rule: Rule, facts: Facts) -> Iterator[Finding]:
         reason = each.because[0]
         yield rule.finding(
             f"{each.runtime}: load_model(path) is predicted to fail, because {reason.text}; "
-            f"compile=False avoids this. Expected error: {reason.error.rstrip('.')}.",
+            f"compile=False avoids this.{reason.expected()}",
             evidence={"runtime": each.runtime, "measured": reason.code, "error": reason.error},
             key=each.runtime,
             confidence=min(Confidence.HIGH, each.confidence, key=[*Confidence].index),

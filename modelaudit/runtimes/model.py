@@ -87,6 +87,10 @@ class Reason(Struct, frozen=True):
     later: str = ""
     repairs: bool = False
 
+    def expected(self, where: str = "") -> str:
+        """A sentence with the error, after a blank; "" if its words are not known."""
+        return f" Expected error{where}: {self.error.rstrip('.')}." if self.error else ""
+
     def facts(self) -> dict[str, Json]:
         """As JSON."""
         return {

@@ -61,10 +61,10 @@ _CALLS: dict[Format, tuple[LoadCall, ...]] = {
 }
 
 KERAS_3_IN_2 = (
-    "load it in Keras 3, which saved it; editing the file cannot turn it into a Keras 2 model. "
+    "Load it in Keras 3, which saved it; editing the file cannot turn it into a Keras 2 model. "
     "For Keras 2, build the same layers in tf-keras and copy the weights layer by layer "
     "(`new.set_weights(old.get_weights())`), or export it from Keras 3 (`model.export(directory)`) "
-    "and use `tf.saved_model.load` (random augmentation layers stay active in an export)"
+    "and use `tf.saved_model.load` (random augmentation layers stay active in an export)."
 )
 
 
@@ -197,7 +197,7 @@ def _untested(context: CheckContext) -> Iterator[Reason]:
             LoadOutcome.UNKNOWN,
             f"the profile of {context.profile.collected} was collected without the experiment "
             f"{name}, which decides about a part of this file",
-            fix="collect the profile again: modelaudit runtimes collect",
+            fix="Collect the profile again with `modelaudit runtimes collect`.",
         )
 
 
@@ -233,8 +233,9 @@ def _pattern(artifact: Artifact) -> Iterator[Reason]:
             LoadOutcome.FAILS,
             f"the name {name} has brackets, which TensorFlow reads as a set of letters when it "
             "looks for the variables",
-            "Unsuccessful TensorSliceReader constructor: Failed to find any matching files",
-            "give it a name without [ and ]",
+            "NotFoundError: Unsuccessful TensorSliceReader constructor: Failed to find any "
+            "matching files",
+            "Give it a name without [ and ].",
         )
 
 
@@ -262,12 +263,12 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     document = artifact.documents[0].value
     config = document if isinstance(document, dict) else {}
     whole = context.request.call is LoadCall.LOAD_MODEL
-    if whole and not archive and artifact.tensors and not is_model(config):
-        yield _subclassed(str(config.get("class_name")), _built_by_class(artifact))
     form = () if archive else tuple(check_sequential(config, context, bool(artifact.tensors)))
     listed = form_of(config).startswith("list")
     yield from form if listed else ()  # the loader meets it before the layers
     yield from match_config.check_model(config, context, archive)
+    if whole and not archive and artifact.tensors and not is_model(config):
+        yield _subclassed(str(config.get("class_name")), _built_by_class(artifact))
     if not (archive or listed):  # models inside are called before outputs are looked up
         yield from (each for each in form if each.route)
     yield from check_nodes(config, context, artifact.format is Format.LEGACY_H5_FULL)
@@ -299,8 +300,8 @@ def _subclassed(name: str, built: bool) -> Reason:
         f"the model is a custom subclass ({name}), for which HDF5 stores no layers that could "
         "receive the weights" + ", unless its constructor creates them with their weights" * built,
         "ValueError: Layer count mismatch when loading weights from file. Model expected 0 layers",
-        "save it as .keras and pass the class in custom_objects, or load the weights into a model "
-        "built from code",
+        "Save it as .keras and pass the class in custom_objects, or load the weights into a model "
+        "built from code.",
     )
 
 
@@ -313,8 +314,9 @@ def _too_old(context: CheckContext) -> Reason:
         "mistakes it for another format",
         "OSError: SavedModel file does not exist at: …/{saved_model.pbtxt|saved_model.pb}"
         if profile.keras < (2, 5)
-        else "OSError: Unable to open file (file signature not found)",
-        "load it in TensorFlow 2.13 or newer and save it again as .h5",
+        else "OSError: Unable to … file (file signature not found)",
+        "Load it in TensorFlow 2.13 or newer and save it again as .h5.",
+        repairs=True,
     )
 
 
@@ -329,15 +331,17 @@ def _other_suffix(artifact: Artifact, context: CheckContext) -> Iterator[Reason]
     error = "ValueError: File format not supported: filepath=…"
     if named_keras:
         error = "ValueError: File not found: filepath=… Please ensure the file is an accessible "
-        error += "`.keras` zip file. (The file exists; the message is misleading.)"
+        error += "`.keras` zip file"
     elif not context.profile.keras3:
-        error = "OSError: Unable to load model. Filepath is not an hdf5 file … filepath=…"
+        error = "OSError: Unable to … file (file signature not found)"
     yield Reason(
         "hdf5-named-keras" if named_keras else "other-suffix",
         LoadOutcome.FAILS,
-        f"the file {what}, but has {f'the suffix {suffix}' if suffix else 'no suffix'}",
+        f"the file {what}, but has {f'the suffix {suffix}' if suffix else 'no suffix'}"
+        + ", and Keras then says of the existing file that it is not found" * named_keras,
         error,
-        f"rename it to {wanted}",
+        f"Rename it to {wanted}.",
+        repairs=True,
         unless=f"the file is renamed to {wanted}",
         sign="filepath=",
     )

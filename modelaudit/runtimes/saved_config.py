@@ -12,11 +12,15 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import text
 from modelaudit.layer_classes import Trait, has
+from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.terminal_text import first_of
 
 Config = Mapping[str, Json]
 FUNCTION = "function"
+USE_KERAS_2 = "Use tf-keras (TF_USE_LEGACY_KERAS=1)"
+# Keys that the `from_config` of a class takes out of the config, before any constructor.
+_TAKEN = ("layer", "cell", "cells", "function")
 _SHOWN = 20  # names in a reason
 _LONGEST = 60  # characters of a name or value in an error
 UPGRADE = "use the version that saved it, or a newer one of the same Keras generation (2 or 3)"
@@ -103,9 +107,10 @@ def unknown_arguments(
             LoadOutcome.FAILS,
             f"{route} ({name}) was saved with {listed}, but {name} in {profile.name} does not "
             f"accept {'this argument' if len(extra) == 1 else 'these arguments'}",
-            _not_accepted(name, kind, {key: config.get(key) for key in extra}, profile.keras3),
-            _without(extra, config, context),
+            _not_accepted(name, kind, {key: config.get(key) for key in extra}, context),
+            _without(name, kind, extra, config, context),
             route,
+            repairs=True,
         )
     if absent := sorted(set(profile.needs(kind, name)) - given):
         yield Reason(
@@ -113,16 +118,37 @@ def unknown_arguments(
             LoadOutcome.FAILS,
             f"{route} ({name}) was saved without {', '.join(absent)}, which {name} in "
             f"{profile.name} requires",
-            f"KeyError: '{absent[0]}'",
-            "load it with the version that saved it and save only the weights",
+            _missing(name, absent),
+            "Load it with the version that saved it and save only the weights.",
             route,
+            # A translation has what only one of the generations writes.
+            repairs=context.writer is not None and context.writer.keras3 != profile.keras3,
         )
 
 
-def _not_accepted(name: str, kind: str, extra: Mapping[str, Json], keras3: bool) -> str:
+def _missing(name: str, absent: list[str]) -> str:
+    """Python's error about arguments that a constructor requires; "" where none may say it."""
+    if not set(absent).isdisjoint(_TAKEN):
+        return ""
+    count = f"{len(absent)} required positional argument{'s' * (len(absent) > 1)}"
+    listed = f": '{absent[0]}'" * (len(absent) == 1)
+    return f"TypeError: …{name}.__init__() missing {count}{listed}"
+
+
+def known_in_keras2(kind: str, name: str, *keys: str) -> bool:
+    """Whether the newest Keras 2 has a class that accepts these keys of a config."""
+    keras2 = find_profile("tf-keras==2.21.0")
+    accepted = keras2.accepts(kind, name)
+    return keras2.knows(kind, name) and (accepted is None or accepted.issuperset(keys))
+
+
+def _not_accepted(name: str, kind: str, extra: Mapping[str, Json], context: CheckContext) -> str:
     """The error about arguments that a class does not accept; Python's for what is no layer."""
     keys = [key[:_LONGEST] for key in islice(extra, _SHOWN)]
+    keras3 = context.profile.keras3
     if kind != "layers":
+        if not context.profile.accepts(kind, name):  # it has no constructor of its own
+            return f"TypeError: {name}() takes no arguments"
         return f"TypeError: {name}.__init__() got an unexpected keyword argument '{keys[0]}'"
     if keras3:
         # Recurrent layers have their own `from_config`, which changes no error.
@@ -139,15 +165,17 @@ def _not_accepted(name: str, kind: str, extra: Mapping[str, Json], keras3: bool)
     return f"TypeError: ('Keyword argument not understood:', '{keys[0]}')"
 
 
-def _without(extra: list[str], config: Config, context: CheckContext) -> str:
+def _without(name: str, kind: str, extra: list[str], config: Config, context: CheckContext) -> str:
     """What to do about unsupported arguments: they may be deleted only if they have no effect."""
     from_keras_2 = context.writer and not context.writer.keras3 and context.profile.keras3
-    upgrade = "load it with tf-keras, which is Keras 2" if from_keras_2 else UPGRADE
+    older = from_keras_2 and known_in_keras2(kind, name, *extra)
+    newer = f"{UPGRADE[:1].upper()}{UPGRADE[1:]}"
+    upgrade = "Load it with tf-keras, which is Keras 2" if older else newer
     idle = all(key in ADDED and key in config and _same(config[key], ADDED[key]) for key in extra)
     if not idle:
-        return upgrade
+        return f"{upgrade}."
     stand = "which has its default value" if len(extra) == 1 else "which have their default values"
-    return f"{upgrade}; or delete {', '.join(extra)} from the saved config, {stand}"
+    return f"{upgrade}, or delete {', '.join(extra)} from the saved config, {stand}."
 
 
 def _same(one: Json, other: Json) -> bool:

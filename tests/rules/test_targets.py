@@ -22,7 +22,7 @@ RULE = rule("MA220")
 
 def refused(runtime, *reasons):
     because = tuple(
-        Reason(code, LoadOutcome.FAILS, f"{code} is not there", "TypeError", f"mend {code}")
+        Reason(code, LoadOutcome.FAILS, f"{code} is not there", "TypeError", f"Mend {code}.")
         for code in reasons
     )
     return Prediction(runtime, "load_model", LoadOutcome.FAILS, because)
@@ -45,13 +45,13 @@ def test_each_named_target_has_to_load_it():
     found = asked(OLD, NEW, targets=("tf-keras==2.21.0", "tf==2.21.0"))
     (finding,) = found.findings
     assert finding.title == "A target runtime cannot load the model"
-    assert finding.fix == "use tf==2.21.0, which is predicted to load the file as it is"
+    assert finding.fix == "Use tf==2.21.0, which is predicted to load the file as it is."
     assert len(asked(OLD, refused("tf==2.3.4", "it"), targets=("a", "b")).findings) == 2
 
 
 def test_if_no_runtime_loads_it_one_finding_has_the_fix_for_the_nearest():
     (finding,) = asked(OLD, refused("tf==2.21.0", "code")).findings
-    assert finding.fix == "mend code"
+    assert finding.fix == "Mend code."
     assert finding.title == RULE.summary
     assert all(name in finding.detail for name in ("tf-keras==2.21.0", "tf==2.21.0"))
     assert finding.evidence["others"] == {"tf-keras==2.21.0": "class is not there"}
@@ -69,7 +69,7 @@ def test_what_fails_is_said_of_loading_without_compiling():
         said = " with compile=False" * bool(training)
         expected = f"load_model fails{how} because class is not there. Expected error{said}: Type"
         assert expected in finding.detail
-        assert finding.fix.endswith("is predicted to load the file with compile=False")
+        assert finding.fix.endswith("is predicted to load the file with compile=False.")
 
 
 def test_a_pass_claims_only_what_was_checked():
@@ -79,12 +79,30 @@ def test_a_pass_claims_only_what_was_checked():
 def test_of_several_causes_the_first_is_told_and_none_is_mended_alone():
     """After one is mended the next stops the loader; a single cause has its own fix."""
     (finding,) = asked(OLD, refused("tf==2.21.0", "suffix", "groups", "list")).findings
+    assert "If this is mended, another cause stops it: argument is not there." in finding.detail
     assert (
-        "Without that, it fails for at least 1 other cause: argument is not there."
+        "If this is mended, 2 other causes stop it: groups is not there; list is not there."
         in finding.detail
     )
-    assert "for at least 2 other causes: first, groups is not there." in finding.detail
-    assert finding.fix == "Each cause needs a change: (1) mend class; (2) mend argument"
+    assert finding.fix == (
+        "Each cause needs a change, in this order: (1) Mend class. (2) Mend argument."
+    )
+
+
+def test_a_runtime_that_needs_something_of_the_program_is_advised_with_it():
+    own = Reason("own", LoadOutcome.FAILS, "x", fix="Mend x.", unless="Own is passed")
+    old = Prediction("tf-keras==2.21.0", "load_model", LoadOutcome.FAILS, (own,))
+    (finding,) = asked(refused("tf==2.21.0", "a", "b"), old, targets=("tf==2.21.0",)).findings
+    assert finding.fix == (
+        "Use tf-keras==2.21.0, which is predicted to load the file if Own is passed."
+    )
+
+
+def test_an_error_without_known_words_is_not_quoted():
+    silent = Reason("a", LoadOutcome.FAILS, "a is not there", fix="Mend a.")
+    failing = Prediction("tf==2.21.0", "load_model", LoadOutcome.FAILS, (silent,))
+    (finding,) = asked(failing, targets=("tf==2.21.0",)).findings
+    assert finding.detail.endswith("load_model fails because a is not there.")
 
 
 @pytest.mark.parametrize(
@@ -143,6 +161,8 @@ def test_a_checkpoint_of_save_weights_is_refused_by_its_own_call(counter, refusa
         examples.healthy(), artifact=artifact, predictions=predict(artifact, ["tf==2.21.0"])
     )
     (finding,) = run_rule(rule("MA221"), facts).findings
-    assert "Checkpoint.restore raises no error but loads a different model" in finding.detail
+    assert (
+        "Checkpoint.restore raises no error but does not restore the saved model" in finding.detail
+    )
     assert ("ValueError: File format not supported" in finding.detail) is refusal
     assert ("save the weights there as .weights.h5" in finding.fix) is refusal

@@ -223,7 +223,7 @@ def test_compile_settings_stop_a_model_that_fails_as_well(tmp_path: Path, own: b
         examples.healthy(), artifact=artifact, predictions=found, installed="tf==2.21.0"
     )
     (finding,) = run_rule(rule("MA220"), facts).findings
-    assert ("Without compile=False" in finding.detail) is own
+    assert ("With the default compile=True" in finding.detail) is own
     assert ("the loss is square_of" in finding.detail) is own
 
 

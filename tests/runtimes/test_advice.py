@@ -41,7 +41,7 @@ def refused(key, value, saved_by="tf==2.21.0", target="tf==2.16.2", name="Dense"
     context = CheckContext(
         find_profile(target), LoadRequest(LoadCall.LOAD_MODEL), find_profile(saved_by)
     )
-    found = unknown_arguments(name, "layers", {key, "units"}, context, "dense", {key: value})
+    found = unknown_arguments(name, "layers", {key}, context, "dense", {key: value})
     return next(reason.fix for reason in found if reason.code == "unknown-argument")
 
 
@@ -54,12 +54,17 @@ def test_removing_an_argument_without_effect_is_advised():
     [("quantization_config", {"class_name": "Int8"}), ("unheard_of", None), ("unheard_of", 3)],
 )
 def test_removing_an_argument_with_an_effect_is_not_advised(key, value):
-    assert refused(key, value) == UPGRADE
+    assert refused(key, value) == f"{UPGRADE[:1].upper()}{UPGRADE[1:]}."
 
 
 def test_tf_keras_is_advised_for_a_keras_2_file():
     said = refused("groups", 2, "tf==2.15.1", "tf==2.21.0", "DepthwiseConv2D")
-    assert said == "load it with tf-keras, which is Keras 2"
+    assert said == "Load it with tf-keras, which is Keras 2."
+
+
+def test_tf_keras_is_not_advised_where_it_has_no_such_argument_either():
+    said = refused("odd", 2, "tf==2.15.1", "tf==2.21.0", "DepthwiseConv2D")
+    assert "tf-keras" not in said
 
 
 @pytest.mark.slow

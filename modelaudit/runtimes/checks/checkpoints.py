@@ -25,7 +25,9 @@ _LISTED = re.compile(r"\boptimizer(?:/inner_optimizer)?/_variables/([0-9]{1,6})\
 _VARIABLES = ("_trainable_variables", "_variables")
 _RATE = "optimizer/_learning_rate"
 _SCALE = "_scale"  # of the loss, in mixed precision: numbers with other dtypes
-REBUILD = "load it with the Keras that saved it, and save the weights there as .weights.h5"
+REBUILD = "Load it with the Keras that saved it, and save the weights there as .weights.h5"
+# For all checkpoints whose keys are others in the runtime.
+COPY = "copy the variables with `tf.train.load_checkpoint`."
 
 
 def check_checkpoint(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -43,10 +45,8 @@ def _checkpoint_as_weights(context: CheckContext) -> Iterator[Reason]:
             "checkpoint-in-keras-3",
             LoadOutcome.FAILS,
             "Keras 3 cannot load weights from a TensorFlow checkpoint",
-            "ValueError: File format not supported: filepath=… Keras 3 only supports V3 `.keras` "
-            "and `.weights.h5` files, or legacy V1/V2 `.h5` files",
-            f"{REBUILD}; or copy the variables with tf.train.load_checkpoint. Never restore with "
-            "expect_partial(), which hides mismatches",
+            "ValueError: File format not supported: filepath=… Keras 3 only supports V3 `.keras`",
+            f"{REBUILD}, or {COPY} Never restore with expect_partial(), which hides mismatches.",
         )
 
 
@@ -62,7 +62,7 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "a model compiled with a later one does not restore",
             "ValueError: You are trying to restore a checkpoint from a legacy Keras optimizer into "
             "a v2.11+ Optimizer, which can cause errors.",
-            "restore into a model that is not compiled, or compiled with keras.optimizers.legacy",
+            "Restore into a model that is not compiled, or compiled with keras.optimizers.legacy.",
         )
     keras3 = written_by_keras3(artifact)
     if context.request.call is not LoadCall.RESTORE:
@@ -86,7 +86,7 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "in graph mode, restore() only prepares the values; without "
             "initialize_or_restore(session) the weights keep their random values",
             "no error",
-            "call status.initialize_or_restore(session)",
+            "Call `status.initialize_or_restore(session)`.",
         )
 
 
@@ -112,8 +112,7 @@ def _renamed(artifact: Artifact, context: CheckContext, keras3: bool) -> Iterato
         LoadOutcome.DIFFERS,
         f"the checkpoint's keys are those of {old}, but {new} objects have other names: {text}",
         "no error",
-        "check with status.assert_existing_objects_matched(); copy the variables with "
-        "tf.train.load_checkpoint",
+        f"Check with `status.assert_existing_objects_matched()`, and {COPY}",
         unless=f"its layers are of tf_keras, as {library} needs them" if library else "",
     )
 
@@ -186,7 +185,7 @@ def _optimizer_variables(
             f"other variables in {context.profile.name}",
             "ValueError: Received incompatible tensor with shape … when attempting to restore "
             "variable with shape …",
-            "copy the variables with tf.train.load_checkpoint",
+            COPY[:1].upper() + COPY[1:],
         )
 
 
@@ -219,7 +218,7 @@ def _adapted(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             f"{route} is a Normalization layer, whose statistics {context.profile.name} restores, "
             "but it goes on computing with those that the code gave it",
             "no error",
-            "call finalize_state() of the layer after the checkpoint was restored",
+            "Call finalize_state() of the layer after the checkpoint was restored.",
             route,
             unless="the code adapts the layer to the same data",
         )
@@ -237,7 +236,7 @@ def _left_out(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             f"{', '.join(parts[:3])}: attributes of classes of the user's own. If these also hold "
             f"layers in a {' or '.join(held)}, the checkpoint lacks them, because Keras 3 does not "
             "save them there",
-            fix="save the weights as .weights.h5",
+            fix="Save the weights as .weights.h5.",
         )
 
 
@@ -276,7 +275,8 @@ def _own_parts(artifact: Artifact) -> set[str]:
 def _nothing_matches(artifact: Artifact) -> Reason:
     """`load_weights` of Keras 2 with a checkpoint of Keras 3: it raises if nothing matches."""
     lists = {"_operations", "_functional", "_layers"}
-    whole = any(lists & set(tensor.name.split("/")[:1]) for tensor in weights(artifact))
+    # Below a name that the program gave, as in `Checkpoint(model=…)`, nothing matches either.
+    whole = any(lists & set(tensor.name.split("/")[:2]) for tensor in weights(artifact))
     return Reason(
         "checkpoint-of-other-generation",
         LoadOutcome.FAILS if whole else LoadOutcome.DIFFERS,
@@ -285,7 +285,7 @@ def _nothing_matches(artifact: Artifact) -> Reason:
         "AssertionError: Nothing except the root object matched a checkpointed value."
         if whole
         else "no error",
-        "copy the variables with tf.train.load_checkpoint",
+        COPY[:1].upper() + COPY[1:],
     )
 
 
@@ -308,6 +308,5 @@ def _unmatched(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             f"the checkpoint lists {lost[0]} only under a name that {context.profile.name} "
             "does not use, so the weight keeps its random value",
             "no error",
-            "check with status.assert_existing_objects_matched(); copy the variables with "
-            "tf.train.load_checkpoint",
+            f"Check with `status.assert_existing_objects_matched()`, and {COPY}",
         )

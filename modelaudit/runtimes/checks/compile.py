@@ -11,7 +11,9 @@ from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import FUNCTION
 
-RECOMPILE = "load with compile=False, then compile the model again"
+RECOMPILE = "Load it with compile=False, then compile the model again."
+# First Keras with the check whose message is quoted (3.10 has it not).
+_CHECKS_SUBCLASS = (3, 11)
 _WRAPPERS = ("MeanMetricWrapper", "SumOverBatchSizeMetricWrapper")  # of functions
 _BY_OUTPUT = ("accuracy", "acc", "crossentropy", "ce")  # chosen by the shape of the output
 # Prefix of the optimizers that Keras 2.11 registered in place of the older ones, and the name of
@@ -86,7 +88,7 @@ def _known(name: str, context: CheckContext) -> bool:
 
 
 def _reason(code: str, what: str, error: str) -> Reason:
-    return Reason(code, LoadOutcome.FAILS, what, error, RECOMPILE)
+    return Reason(code, LoadOutcome.FAILS, what, error, RECOMPILE, repairs=True)
 
 
 def _objects(value: Json) -> Iterator[tuple[str, str, Mapping[str, Json]]]:
@@ -121,13 +123,13 @@ def _arguments(
             f"{word}-argument",
             f"the {word} {name} has {listed}, which {name} in {context.profile.name} does not "
             "accept",
-            f"TypeError: {name}.__init__() got an unexpected keyword argument '{extra[0]}'",
+            f"TypeError: …{name}.__init__() got an unexpected keyword argument '{extra[0]}'",
         )
     elif context.profile.keras3 and config.get("reduction") == "auto":
         yield _reason(
             "reduction-auto",
             f"the {word} {name} has the Keras 2 reduction auto, which Keras 3 does not support",
-            "ValueError: Invalid value for argument `reduction`. Received: reduction=auto",
+            "ValueError: Invalid value for argument `reduction`. …Received: reduction=auto",
         )
 
 
@@ -151,11 +153,12 @@ def _losses(training: Mapping[str, Json], context: CheckContext, archive: bool) 
             said = f"the loss is {name}, which {profile.name} does not have"
             yield _reason("unknown-loss", said, error)
         elif profile.keras3 and not archive and form == "text" and _is_short(name, profile):
-            error = (
-                f"ValueError: Could not deserialize 'keras.metrics.{name}' because it is not a "
-                "KerasSaveable subclass (in earlier versions of Keras 3: TypeError: Could not "
-                f"locate function '{name}')"
-            )
+            error = f"TypeError: Could not locate function '{name}'"
+            if profile.keras >= _CHECKS_SUBCLASS:
+                error = (
+                    f"ValueError: Could not deserialize 'keras.metrics.{name}' because it is not a "
+                    "KerasSaveable subclass"
+                )
             yield _reason(
                 "loss-by-short-name",
                 f"the loss is written as {name}, a short name that {profile.name} does not "
@@ -181,12 +184,14 @@ def _optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
             f"ValueError: Unknown optimizer: {name}",
         )
     config = mapping(mapping(value).get("config"))
+    if profile.keras3 and name.startswith(NEW_OPTIMIZER):
+        return  # Keras 3 takes its own optimizer of that name, without these settings
     if profile.keras3 and "lr" in config:
         yield _reason(
             "optimizer-argument",
             f"the optimizer {name} has lr, as Keras wrote it before 2.3, which {profile.name} does "
             "not accept",
-            "ValueError: Argument(s) not recognized: lr",
+            "ValueError: Argument(s) not recognized: {'lr'",
         )
     rate = mapping(config.get("learning_rate"))
     if profile.keras3 and "class_name" in rate and "module" not in rate:
@@ -210,7 +215,7 @@ def _archived_optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
             "legacy-optimizer",
             f"the optimizer is {module}.{name}, which Keras 3 does not have",
             f"ValueError: Could not deserialize '{module}.{name}' because it is not a "
-            "KerasSaveable subclass",
+            "KerasSaveable subclass" * (profile.keras >= _CHECKS_SUBCLASS),
         )
         return
     kind = "optimizers.legacy" if module.endswith("optimizers.legacy") else "optimizers"
@@ -222,5 +227,7 @@ def _archived_optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
         yield _reason(
             "optimizer-argument",
             f"the optimizer {name} has {listed}, which {profile.name} does not accept",
-            f"ValueError: Argument(s) not recognized: {listed}",
+            f"ValueError: Argument(s) not recognized: {{'{extra[0]}'"
+            if profile.keras3
+            else f"TypeError: {extra[0]} is not a valid argument, kwargs should be empty",
         )

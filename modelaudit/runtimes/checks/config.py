@@ -26,15 +26,18 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks.values import dtype_policy
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import (
+    USE_KERAS_2,
     Config,
     ConfigLocation,
     ReasonCondition,
     is_custom,
+    known_in_keras2,
     passed,
     reads_modules,
     unknown_arguments,
 )
 
+PASS_CLASS = "Pass the class in custom_objects={...}, or import the module that registers it."
 # Keys under which a wrapper's config contains other objects.
 WRAPPED = ("layer", "cell", "backward_layer", "forward_layer")
 
@@ -108,8 +111,9 @@ def _missing(
             f"{route} ({name}) is wrapped by another layer, and the file does not state its "
             f"module, which Keras {profile.data['versions']['keras']} requires",
             f"TypeError: Could not locate class '{name}'.",
-            'add "module": "keras.layers" and "registered_name": null to the inner object',
+            f"{USE_KERAS_2}.",
             route,
+            repairs=True,
         )
     if profile.keras3 and place.route == "" and place.archive is False and _from_json(context):
         return Reason(
@@ -117,7 +121,7 @@ def _missing(
             LoadOutcome.FAILS,
             "the architecture was written before Keras 3, without modules",
             f"TypeError: Could not locate class '{name}'.",
-            "use tf_keras.models.model_from_json",
+            "Use `tf_keras.models.model_from_json`.",
             route,
         )
     if profile.knows(place.kind, name) or (has(name, Trait.MODEL) and _model_known(name, context)):
@@ -135,14 +139,12 @@ def _model_known(name: str, context: CheckContext) -> bool:
 
 
 def _unknown_layer(name: str, context: CheckContext, route: str) -> Reason:
-    fix = "pass the class in custom_objects={...}, or import the module that registers it"
+    fix = PASS_CLASS
     kept = name in KEPT_IN_2_1
     if kept:
-        fix = "load it in Keras 2.1, build the model there without this layer, and save it again"
-    elif has(name, Trait.TENSORFLOW_OPERATION) or name == "AddLoss":
-        fix = "use tf-keras (TF_USE_LEGACY_KERAS=1), or a SavedModel with keras.layers.TFSMLayer"
-    elif context.profile.keras3:
-        fix += "; a class that Keras 3 removed loads in tf-keras"
+        fix = "Load it in Keras 2.1, build the model there without this layer, and save it again."
+    elif context.profile.keras3 and known_in_keras2("layers", name):
+        fix = f"{USE_KERAS_2}."
     return Reason(
         "unknown-class",
         LoadOutcome.FAILS,
@@ -152,6 +154,7 @@ def _unknown_layer(name: str, context: CheckContext, route: str) -> Reason:
         "`keras.utils.custom_object_scope`",
         fix,
         route,
+        repairs=True,
         **(_passed(name) or {"sign": f"'{name}'"}),
     )
 
@@ -180,7 +183,7 @@ def _missing_by_module(
             f"{profile.name}",
             "TypeError: The added layer must be an instance of class Layer. Received: "
             f"layer={name} of type <class 'str'>.",
-            "pass the class in custom_objects={...}, or import the module that registers it",
+            PASS_CLASS,
             route,
             **_passed(name),
         )
@@ -190,22 +193,24 @@ def _missing_by_module(
     moved = package in ("keras", "tf_keras")
     # Since 3.9, Keras does not import modules of other packages because a file names them.
     imported = package == "keras" or profile.keras < (3, 9)
-    fix = "pass the class in custom_objects={...}, or import the module that registers it"
+    fix = PASS_CLASS
     if moved and place.archive:
-        fix = "rewrite the module in config.json, or save as .h5 in the old version"
+        fix = "Load it with the version that saved it, and save it there as .h5."
     elif moved:
-        fix = "load it with tf-keras (pip install tf-keras, and tf_keras.models.load_model)"
+        fix = "Load it with tf-keras (`pip install tf-keras`, and `tf_keras.models.load_model`)."
+    sought = f"tf_{module}" if profile.legacy and package == "keras" else module
     return Reason(
         "module-moved" if moved else "unknown-class",
         LoadOutcome.FAILS,
         f"the file says that {route or name} is the class {name} of the module {module or 'null'}, "
         f"but {profile.name} has no such class in that module",
-        f"TypeError: Could not deserialize class '{name}' because its parent module {module} "
+        f"TypeError: Could not deserialize class '{name}' because its parent module {sought} "
         "cannot be imported."
         if moved and imported
         else f"TypeError: Could not locate class '{name}'.",
         fix,
         route,
+        repairs=moved,
         **({} if moved else _passed(name)),
     )
 

@@ -28,8 +28,10 @@ DRAWS = "StatelessRandomUniform"  # beginning of the operations that draw random
 # Names that Keras gives to layers that transform their inputs at random, without their number.
 _RANDOM = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in classes(Trait.AUGMENTATION)}
 _NUMBER = re.compile(r"_[0-9]+\Z")
-EXPORT = "the old version, or load it in a newer TensorFlow"
-BY_NAME = "call the signature with keyword arguments: tf.saved_model.load(...).signatures[...](x=…)"
+EXPORT = "the old version, or load it in a newer TensorFlow."
+BY_NAME = (
+    "Call the signature with keyword arguments: `tf.saved_model.load(...).signatures[...](x=…)`."
+)
 
 
 def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -89,7 +91,7 @@ def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "does not have",
             f"NotFoundError: Op type not registered '{node.op}' in binary running on …. Make sure "
             "the Op and Kernel are registered in the binary running in this process.",
-            f"import the library that defines the operation; otherwise export from {EXPORT}",
+            f"Import the library that defines the operation; otherwise export it from {EXPORT}",
             f"{where}/{node.name}",
             # One that the writer's TensorFlow does not have either is of another library.
             unless=f"the library that defines the operation {node.op} is imported" * foreign,
@@ -103,7 +105,7 @@ def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             f"{node.op} in {where} has the attribute {name}, which {context.profile.name} does not "
             "support",
             f"ValueError: NodeDef mentions attr '{name}' not in Op<name={node.op}; …>",
-            f"export from {EXPORT}",
+            f"Export it from {EXPORT}",
             f"{where}/{node.name}",
         )
 
@@ -121,7 +123,7 @@ def _types(artifact: Artifact) -> Iterator[Reason]:
                     "TensorFlow",
                     f"ValueError: The type '{name}' has not been registered. It must be "
                     "registered before you load this object (typically by importing its module).",
-                    "import the library that registers the type",
+                    "Import the library that registers the type.",
                     f"objects/{node.index}",
                     unless=f"the library that registers {name} is imported",
                     sign=name,
@@ -149,7 +151,7 @@ def argument_names(artifact: Artifact, context: CheckContext) -> Iterator[Reason
                     f"the input name {name} of the signature {signature.name} is a keyword of "
                     "Python",
                     f"ValueError: '{name}' is not a valid parameter name",
-                    "use tf.compat.v1.saved_model.load in a session, or TensorFlow 2.11 and older",
+                    "Use `tf.compat.v1.saved_model.load` in a session, or TensorFlow 2.11.",
                     f"signatures/{signature.name}/{name}",
                 )
                 return
@@ -172,7 +174,7 @@ def protocol(context: CheckContext) -> Iterator[Reason]:
                 f"{context.profile.name} cannot call its save functions",
                 "TypeError: save_fn(checkpoint_key) expected a Tensor in checkpoint_key, but got "
                 "str value",
-                "use TensorFlow 2.13 or newer",
+                "Use TensorFlow 2.13 or newer.",
                 where,
             )
             return
@@ -189,7 +191,7 @@ def _slots(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
                 "the SavedModel contains the slots of a Keras 2 optimizer, which "
                 f"{profile.name} cannot rebuild unless tf-keras is installed",
                 "AttributeError: '_UserObject' object has no attribute 'add_slot'",
-                "install tf-keras, or save the model again with include_optimizer=False",
+                "Install tf-keras, or save the model again with include_optimizer=False.",
                 f"object_graph/{node.index}",
                 unless="tf-keras is installed",
             )
@@ -209,7 +211,7 @@ def _casts(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
                     f"{where} casts its {node.attrs.get('SrcT')} input to string: the signature "
                     "was traced with the wrong dtype and accepts neither strings nor numbers",
                     "TypeError: Cannot convert [...] to EagerTensor of dtype float",
-                    "export again with model.export() and an input_signature of tf.string",
+                    "Export it again with `model.export()` and an input_signature of tf.string.",
                     f"{where}/{node.name}",
                 )
                 return
@@ -237,7 +239,7 @@ def _drawn(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
                 "different outputs"
                 + (f": exports keep {layer} active, which the model itself does not" * bool(layer)),
                 "no error",
-                "export a call with training=False through keras.export.ExportArchive",
+                "Export a call with training=False through `keras.export.ExportArchive`.",
                 where,
                 unless="" if layer else "the model draws random numbers at inference on purpose",
             )
@@ -275,8 +277,8 @@ def _layer(artifact: Artifact) -> Iterator[Reason]:
             LoadOutcome.FAILS,
             "the SavedModel has no signature serving_default",
             "ValueError: The endpoint 'serving_default' is neither an attribute of the reloaded "
-            "SavedModel nor an entry in the `signatures` field",
-            "name another endpoint: keras.layers.TFSMLayer(path, call_endpoint=...)",
+            "SavedModel",
+            "Name another endpoint: `keras.layers.TFSMLayer(path, call_endpoint=...)`.",
         )
     elif len(signature.inputs) > 1 and not _exported(artifact):
         yield Reason(
@@ -284,7 +286,7 @@ def _layer(artifact: Artifact) -> Iterator[Reason]:
             LoadOutcome.FAILS,
             f"the signature {signature.name} has {len(signature.inputs)} inputs, which a TFSMLayer "
             "passes by position",
-            "TypeError: Exception encountered when calling TFSMLayer.call(). Binding inputs to "
+            "TypeError: Exception encountered when calling TFSMLayer.call(). …Binding inputs to "
             "tf.function failed due to `too many positional arguments`",
             BY_NAME,
             f"signatures/{signature.name}",
@@ -295,10 +297,8 @@ def _layer(artifact: Artifact) -> Iterator[Reason]:
             LoadOutcome.FAILS,
             f"input {signature.inputs[0].name} of {signature.name} is {signature.inputs[0].dtype}, "
             "but a TFSMLayer passes float32",
-            "TypeError: Exception encountered when calling TFSMLayer.call(). Binding inputs to "
-            "tf.function failed",
-            "cast the inputs, and give the layer dtype='float16'",
-            f"signatures/{signature.name}",
+            fix="Cast the inputs, and give the layer dtype='float16'.",
+            route=f"signatures/{signature.name}",
         )
 
 

@@ -9,7 +9,7 @@ from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, Reason
-from modelaudit.runtimes.saved_config import is_model
+from modelaudit.runtimes.saved_config import USE_KERAS_2, is_model
 
 # Layers whose weights depend on the size of the last axis; layers that also keep the other axes,
 # including one that an EinsumDense may have left unspecified; and layers that keep all axes.
@@ -40,7 +40,7 @@ def _model(
     for layer in layers:
         name = text(layer.get("name")) or text(mapping(layer.get("config")).get("name"))
         here = f"{route}/{name}".strip("/")
-        yield from _inbound(layer, shifted, here)
+        yield from _inbound(layer, shifted, context, here)
         if context.profile.keras3:
             yield from _keyword_tensors(layer, named, context, here)
             yield from _initial_states(layer, here)
@@ -59,8 +59,9 @@ def _flat(key: str, context: CheckContext, route: str) -> Iterator[Reason]:
             f"{key} of {route or 'the model'} is a single entry instead of a list of entries, "
             f"which {context.profile.name} cannot read",
             "TypeError: get_tensor() takes 3 positional arguments but … were given",
-            "put the entry into a list in the config, or use a newer Keras 3",
+            "Put the entry into a list in the config, or use a newer Keras 3.",
             route,
+            repairs=True,
         )
 
 
@@ -92,10 +93,9 @@ def _lists(
                 LoadOutcome.FAILS,
                 f"the model {name} inside {outer} ({route or 'the model'}) returns a list of one "
                 f"output, which {context.profile.name} passes on as a list",
-                f"ValueError: Exception encountered when calling {outer}.call(). Layer expects 1 "
-                "input(s), but it received 2 input tensors.",
-                "write output_layers in the config as a single entry instead of a list of one",
-                f"{route}/{name}".strip("/"),
+                fix="Write output_layers in the config as a single entry instead of a list of one.",
+                route=f"{route}/{name}".strip("/"),
+                repairs=True,
                 later=FIRST_CALL,
             )
             return
@@ -146,7 +146,7 @@ def _size_left_open(source: str, route: str) -> Reason:
         "the input",
         "ValueError: Shapes used to initialize variables must be fully-defined (no `None` "
         "dimensions).",
-        f"add the size to output_shape of {source} in the config",
+        f"Add the size to output_shape of {source} in the config.",
         route,
     )
 
@@ -201,13 +201,16 @@ def _output_number(
                 f"an output of {route or 'the model'} is a call of the Sequential {source} by "
                 "Keras 2 numbering; Keras 3 numbers calls differently and finds no such call",
                 "IndexError: list index out of range",
-                "use tf-keras",
+                f"{USE_KERAS_2}.",
                 route or source,
+                repairs=True,
             )
             return
 
 
-def _inbound(layer: Mapping[str, Json], shifted: Mapping[str, int], route: str) -> Iterator[Reason]:
+def _inbound(
+    layer: Mapping[str, Json], shifted: Mapping[str, int], context: CheckContext, route: str
+) -> Iterator[Reason]:
     for call in sequence(layer.get("inbound_nodes")):
         entries = _entries(call)
         for entry in entries:
@@ -218,7 +221,7 @@ def _inbound(layer: Mapping[str, Json], shifted: Mapping[str, int], route: str) 
             if source == "_CONSTANT_VALUE" and len(entries) == 1 and not mapping(parts[-1]):
                 yield _constant_first(route)
             elif source in shifted and index > 0:
-                yield _node_number(route, source)
+                yield _node_number(route, source, context)
 
 
 def _entries(call: Json) -> list[Json]:
@@ -234,21 +237,27 @@ def _constant_first(route: str) -> Reason:
         f"{route} calls a TensorFlow function whose first argument is a constant, which no version "
         "can load",
         'ValueError: Exception encountered when calling layer "…" (type TFOpLambda).',
-        "wrap the call in a custom layer and load the weights into it",
+        "Wrap the call in a custom layer and load the weights into it.",
         route,
     )
 
 
-def _node_number(route: str, source: str) -> Reason:
+def _node_number(route: str, source: str, context: CheckContext) -> Reason:
+    loops = context.profile.keras <= (3, 8)  # 3.3 and 3.8 never return; 3.15 raises an error
     return Reason(
         "node-number-of-inner-model",
         LoadOutcome.FAILS,
         f"{route} refers to the second call of the inner model {source} by Keras 2 numbering; "
-        "Keras 3 numbers calls differently and finds no such call",
-        "ValueError: Invalid Functional model configuration. The graph of the Functional model "
-        "either has loops or disconnected nodes. (3.3 and 3.8 loop forever instead.)",
-        "use tf-keras",
+        "Keras 3 numbers calls differently and finds no such call"
+        + ", so that the loader may never return"
+        * loops,
+        ""
+        if loops
+        else "ValueError: Invalid Functional model configuration. The graph of the Functional "
+        "model either has loops or disconnected nodes.",
+        f"{USE_KERAS_2}.",
         route,
+        repairs=True,
     )
 
 
@@ -269,8 +278,9 @@ def _keyword_tensors(
                         f"{context.profile.name} does not resolve in a Keras 2 model",
                         f"TypeError: {text(layer.get('class_name'))}.build() missing 1 required "
                         f"positional argument: '{key}_shape'",
-                        "use tf-keras, or build the model from code and load the weights",
+                        f"{USE_KERAS_2}, or build the model from code and load the weights.",
                         route,
+                        repairs=True,
                     )
                     return
 
@@ -292,7 +302,7 @@ def _initial_states(layer: Mapping[str, Json], route: str) -> Iterator[Reason]:
                 if name == "Bidirectional"
                 else f'ValueError: Layer "{route.rpartition("/")[2]}" expects 1 input(s), but it '
                 f"received {len(entries)} input tensors",
-                "Use tf-keras (TF_USE_LEGACY_KERAS=1).",
+                f"{USE_KERAS_2}.",
                 route,
                 repairs=True,
             )
@@ -321,11 +331,10 @@ def _operation(layer: Mapping[str, Json], context: CheckContext, route: str) -> 
             LoadOutcome.FAILS,
             f"{route} is the operation {name} on symbolic tensors; HDF5 stores only its name, "
             f"which {context.profile.name} takes for the layer {name}",
-            "ValueError: Only input tensors may be passed as positional arguments"
-            if numbers
-            else f"TypeError: {name}.call() takes 2 positional arguments but 3 were given",
-            "save it as .keras, which stores the module too",
+            "ValueError: Only input tensors may be passed as positional arguments" * numbers,
+            "Save it as .keras, which stores the module too.",
             route,
+            repairs=True,
         )
 
 

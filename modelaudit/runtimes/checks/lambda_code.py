@@ -18,13 +18,19 @@ UNKNOWN_FUNCTION = "lambda-of-unknown-function"  # code of the reason for one of
 # Within a layout, the instructions changed at these versions.
 NEW_INSTRUCTIONS = ((3, 6), (3, 10), (3, 11), (3, 12), (3, 13), (3, 14))
 RESAVE = (
-    "load it with the Python that wrote it, and replace the Lambda with a registered function or a "
-    "built-in layer"
+    "Load it with the Python that wrote it, and replace the Lambda with a registered function or a "
+    "built-in layer."
 )
-# Which of them depends on the bytes that are read as code of another version.
-_UNREADABLE = "ValueError: bad marshal data, or EOFError"
 _WITHOUT_SAFE_MODE = (
-    "; use safe_mode=False only if you know who made the file and what its code does"
+    " Use safe_mode=False only if you know who made the file and what its code does."
+)
+_REFUSED_BY_KERAS_3 = (
+    "ValueError: Requested the deserialization of a `Lambda` layer whose `function` is a "
+    "Python lambda. This carries a potential risk of arbitrary code execution"
+)
+_REFUSED_BY_KERAS_2 = (
+    "ValueError: Requested the deserialization of a Lambda layer with a Python `lambda` inside "
+    "it. This carries a potential risk of arbitrary code execution"
 )
 
 
@@ -45,13 +51,13 @@ def check(
             LoadOutcome.FAILS,
             f"{route} is a Lambda with Python code, which {context.profile.name} rejects in safe "
             "mode",
-            "ValueError: Requested the deserialization of a `Lambda` layer whose `function` is a "
-            "Python lambda. This carries a potential risk of arbitrary code execution",
-            "replace the Lambda with a built-in layer where the model was trained, and save it "
-            "again" + _WITHOUT_SAFE_MODE * (not unusable),
+            _REFUSED_BY_KERAS_3 if context.profile.keras3 else _REFUSED_BY_KERAS_2,
+            "Replace the Lambda with a built-in layer where the model was trained, and save it "
+            "again." + _WITHOUT_SAFE_MODE * (not unusable),
             route,
             "safe mode is disabled",
             "safe_mode",
+            repairs=True,
         )
     yield from unusable
     if context.profile.keras3 and _defaults_as_list(function):
@@ -61,8 +67,9 @@ def check(
             f"the function of {route} has default arguments, which {context.profile.name} reads "
             "as a list and cannot use",
             "TypeError: arg 4 (defaults) must be None or tuple",
-            "define the layer in code and load the weights into it",
+            "Define the layer in code and load the weights into it.",
             route,
+            repairs=True,
         )
 
 
@@ -119,8 +126,10 @@ def _named(
         UNKNOWN_FUNCTION,
         LoadOutcome.FAILS,
         f"{route} is a Lambda with the function {name}, which is not in the file",
-        f"Unknown function: '{name}'",
-        f'pass custom_objects={{"{name}": ...}}',
+        f"TypeError: …Could not locate function '{name}'"
+        if profile.keras3
+        else f"Unknown function: '{name}'",
+        f'Pass custom_objects={{"{name}": ...}}.',
         route,
         f"{name} is passed in custom_objects",
         name,
@@ -140,9 +149,8 @@ def _bytecode(
             "lambda-unreadable",
             LoadOutcome.FAILS,
             f"the code of {route} cannot be read: {read.reason}",
-            _UNREADABLE,
-            RESAVE,
-            route,
+            fix=RESAVE,
+            route=route,
         )
         return
     python = context.profile.python
@@ -154,9 +162,9 @@ def _bytecode(
             LoadOutcome.FAILS,
             f"the code of {route} was written by Python {read.python}, but {context.profile.name} "
             f"runs on Python {shown}",
-            _UNREADABLE,
-            RESAVE,
-            route,
+            fix=RESAVE,
+            route=route,
+            repairs=True,
         )
         return
     yield from _running(read, config, context, route)
@@ -177,9 +185,10 @@ def _running(
             "lambda-of-global",
             LoadOutcome.FAILS,
             f"the code of {route} refers to {unknown}, which Keras does not define for it",
-            f"NameError: name '{unknown}' is not defined",
-            "define the layer in code and load the weights into it",
+            f"NameError: …name '{unknown}' is not defined" * (not profile.keras3),
+            "Define the layer in code and load the weights into it.",
             route,
+            repairs=True,
         )
     elif context.writer and (writer := context.writer.python) and writer != profile.python:
         between = [v for v in NEW_INSTRUCTIONS if min(writer, profile.python) < v]
@@ -189,10 +198,11 @@ def _running(
                 "lambda-may-crash",
                 LoadOutcome.FAILS,
                 f"the code of {route} was written by Python {'.'.join(map(str, writer))}, whose "
-                f"instructions differ from Python {'.'.join(map(str, profile.python))}",
-                "Segmentation fault (no Python exception)",
-                RESAVE,
-                route,
+                f"instructions differ from Python {'.'.join(map(str, profile.python))}, so that "
+                "the process may crash",
+                fix=RESAVE,
+                route=route,
+                repairs=True,
             )
 
 

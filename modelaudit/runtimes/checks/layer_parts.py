@@ -37,11 +37,26 @@ def takes_layers(profile: RuntimeProfile) -> bool:
 
 def check(config: Config, context: CheckContext, route: str, archive: bool) -> Iterator[Reason]:
     """Initializers, regularizers, constraints, activations of a layer."""
-    for key, value in config.items():
-        kind = next((k for suffix, k in KIND_OF_SUFFIX.items() if key.endswith(suffix)), "")
+    items = list(config.items())
+    if not archive:  # the constructor reads them; in an archive, what reads the config does
+        items.sort(key=lambda item: _place_in_constructor(item[0]))
+    for key, value in items:
+        kind = kind_of(key)
         if kind and value is not None:
             place = ConfigLocation(route, kind, archive=archive)
             yield from _part(key, value, context, place)
+
+
+def kind_of(key: str) -> str:
+    """The kind of object under a key of a layer's config (`initializers` …), or ""."""
+    return next((kind for suffix, kind in KIND_OF_SUFFIX.items() if key.endswith(suffix)), "")
+
+
+def _place_in_constructor(key: str) -> tuple[int, int]:
+    """Where a constructor of Keras reads an argument: all of one kind together, biases last."""
+    kinds = ("activations", "initializers", "regularizers", "constraints")
+    kind = kind_of(key)
+    return kinds.index(kind) if kind in kinds else -1, int(key.startswith("bias"))
 
 
 def _part(key: str, value: Json, context: CheckContext, place: ConfigLocation) -> Iterator[Reason]:
@@ -70,16 +85,24 @@ def _part(key: str, value: Json, context: CheckContext, place: ConfigLocation) -
             UNKNOWN_OBJECT,
             LoadOutcome.FAILS,
             f"{key} of {route} is {name}, which is not one of the {kind} in {profile.name}",
-            f"ValueError: Could not interpret {kind[:-1]} identifier: {name}"
-            if profile.keras3
-            else f"ValueError: Unknown {kind[:-1]}: {name}",
-            f"pass it in custom_objects={{...}}, or {UPGRADE}",
+            _not_interpreted(kind, name, bool(node), profile.keras3),
+            f"Pass it in custom_objects={{...}}, or {UPGRADE}.",
             route,
+            repairs=kind == "initializers",
             **_passed(name, context, place, by_name=not node),
         )
     elif node:
         values = mapping(node.get("config"))
         yield from unknown_arguments(name, kind, set(values), context, f"{route}/{key}", values)
+
+
+def _not_interpreted(kind: str, name: str, as_object: bool, keras3: bool) -> str:
+    """The error about an object that is not found."""
+    what = "activation function" if kind == "activations" else kind[:-1]
+    if keras3:
+        said = f"Could not interpret {what} identifier: "
+        return said + (f"{{'class_name': '{name}'" if as_object else name)
+    return f"Unknown {what}: '{name}'"
 
 
 def _passed(
@@ -109,7 +132,7 @@ def _by_name(key: str, name: str, context: CheckContext, place: ConfigLocation) 
             f"{key} of {place.route} is the function {name} by name only, which {profile.name} "
             "misreads even if the function is provided",
             "TypeError: Object of type function is not JSON serializable",
-            "use Keras 3.8 or newer",
+            "Use Keras 3.8 or newer.",
             place.route,
         )
 
@@ -126,21 +149,27 @@ def _function(
     read = place.archive or "object" in context.behaviour("function_forms", ("object",))
     if reads_modules(context) and (built_in or (given and read)):
         return
-    if given or built_in:
-        what = f"in a form that {profile.name} cannot read here"
-        fix = f'write the plain string "{name}" into the config, and pass it in custom_objects'
-    else:
-        what, fix = "which is not in the file", f'pass custom_objects={{"{name}": ...}}'
+    what = f"in a form that {profile.name} cannot read here"
+    fix = f'Write the plain string "{name}" into the config, and pass it in custom_objects.'
+    if not (given or built_in):
+        what = "which is not in the file"
+        fix = f'Pass custom_objects={{"{name}": ...}}.' if read else fix
         if reads_modules(context) and read:
             condition = _passed(name, context, place, by_name=False)
     yield Reason(
         UNKNOWN_OBJECT,
         LoadOutcome.FAILS,
         f"{key} of {place.route} is the function {name}, {what}",
-        f"TypeError: Could not locate function '{name}'."
-        if profile.keras3
-        else "ValueError: Unknown activation function: 'function'",
+        _function_error(name, place, profile),
         fix,
         place.route,
         **condition,
     )
+
+
+def _function_error(name: str, place: ConfigLocation, profile: RuntimeProfile) -> str:
+    """The error about a function that is not Keras' own."""
+    if profile.keras3:
+        return f"TypeError: …Could not locate function '{name}'"
+    what = "activation function" if place.kind == "activations" else place.kind[:-1]
+    return f"Unknown {what}" if place.archive else f"Unknown {what}: 'function'"

@@ -39,8 +39,8 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
                 f"mask in the model that {context.profile.name} builds around its saved functions",
                 "ValueError: Could not find matching concrete function to call loaded from the "
                 "SavedModel.",
-                "pass the class in custom_objects={...}, or use tf.saved_model.load and call its "
-                "signature",
+                "Pass the class in custom_objects={...}, or use `tf.saved_model.load` and call its "
+                "signature.",
                 layer.route,
                 f"{layer.class_name} is passed in custom_objects",
                 "Could not find matching",

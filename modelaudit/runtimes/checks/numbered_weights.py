@@ -20,8 +20,8 @@ def check_numbered(artifact: Artifact, context: CheckContext) -> Iterator[Reason
             LoadOutcome.FAILS,
             "the groups of weights are numbered (layer_0/param_0), as Keras 0.x did, but "
             f"{context.profile.name} looks for a list of layer names",
-            "ValueError: Layer count mismatch when loading weights from file. Model expected N "
+            "ValueError: Layer count mismatch when loading weights from file. Model expected … "
             "layers, found 0 saved layers.",
-            "build the model in code, read the arrays with h5py, and pass those of each layer to "
-            "its `set_weights`; kernels of convolutions from Theano are flipped and in its order",
+            "Build the model in code, read the arrays with h5py, and pass those of each layer to "
+            "its `set_weights`; kernels of convolutions from Theano are flipped and in its order.",
         )

@@ -24,6 +24,7 @@ from modelaudit.runtimes.profile import numbers
 from modelaudit.runtimes.saved_config import Config, unknown_arguments
 
 KERAS_METADATA = "keras_metadata.pb"
+CALL_SIGNATURE = "Use `tf.saved_model.load` and call its signature."
 
 
 def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -35,9 +36,9 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             LoadOutcome.FAILS,
             "Keras 3 cannot load a SavedModel as a Keras model",
             "ValueError: File format not supported: filepath=… Keras 3 only supports V3 `.keras` "
-            "files and legacy H5 format files",
-            'use keras.layers.TFSMLayer(path, call_endpoint="serving_default"), '
-            "tf.saved_model.load, or tf-keras (TF_USE_LEGACY_KERAS=1)",
+            "files",
+            'Use `keras.layers.TFSMLayer(path, call_endpoint="serving_default")`, '
+            "`tf.saved_model.load`, or tf-keras (TF_USE_LEGACY_KERAS=1).",
         )
         return
     if not has_keras2_objects(artifact):
@@ -47,7 +48,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "the SavedModel has functions but no Keras model: load_model returns an object without "
             "predict()",
             "AttributeError: '_UserObject' object has no attribute 'predict'",
-            "use tf.saved_model.load and call its signature",
+            CALL_SIGNATURE,
         )
         return
     yield from _metadata(artifact, context)
@@ -85,7 +86,7 @@ def _inner_inputs(artifact: Artifact, context: CheckContext) -> Iterator[Reason]
                 f"input layer among its layers; {context.profile.name} numbers them otherwise",
                 "ValueError: Called Trackable._track_trackable() with name='layer-1', but a "
                 "Trackable with this name is already declared as a dependency.",
-                "use tf.saved_model.load and call its signature, or TensorFlow 2.1",
+                "Use `tf.saved_model.load` and call its signature, or TensorFlow 2.1.",
                 f"object_graph/{node.index}",
             )
             return
@@ -104,15 +105,14 @@ def _metadata(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             f"{context.profile.name} cannot create a Keras model from objects saved by a newer "
             "Keras",
             "AttributeError: 'Functional' object has no attribute 'predict'",
-            "use tf.saved_model.load and call its signature",
+            CALL_SIGNATURE,
         )
     elif artifact.extra.get("foreign_metadata") and context.profile.keras >= (2, 5):
         yield Reason(
             "metadata-of-another-save",
             LoadOutcome.FAILS,
             f"{KERAS_METADATA} is that of another save, with other objects than saved_model.pb",
-            "IndexError: list index out of range, or another error about missing objects",
-            "copy the file of the same save, or use tf.saved_model.load and call its signature",
+            fix=f"Copy the file of the same save. {CALL_SIGNATURE}",
         )
     elif own_file and context.profile.keras < (2, 5):
         yield Reason(
@@ -120,16 +120,16 @@ def _metadata(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             LoadOutcome.FAILS,
             f"the Keras metadata is in {KERAS_METADATA}, which {context.profile.name} cannot read",
             "json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)",
-            "use tf.saved_model.load and call its signature",
+            CALL_SIGNATURE,
         )
     elif not own_file and not inside:
         yield Reason(
             "no-keras-metadata",
             LoadOutcome.FAILS,
             "the SavedModel was written by tf.saved_model.save and has no Keras metadata",
-            "ValueError: Unable to create a Keras model from SavedModel. This SavedModel was "
-            "exported with `tf.saved_model.save`, and lacks the Keras metadata file.",
-            "use tf.saved_model.load and call its signature; save with model.save",
+            "ValueError: Unable to create a … model from SavedModel… This SavedModel was exported "
+            "with `tf.saved_model.save`, and lacks the …Keras metadata file",
+            "Use `tf.saved_model.load` and call its signature, or save it with `model.save`.",
         )
 
 
@@ -194,7 +194,7 @@ def _revived(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
                 f"the table of {layer.route} was saved by TensorFlow 2.6 or older, and "
                 f"{profile.name} expects it in a different place",
                 "AssertionError: Found 2 Python objects that were not bound to checkpointed values",
-                "use tf.saved_model.load and call its signature",
+                CALL_SIGNATURE,
                 layer.route,
             )
         if profile.keras < (2, 5) and layer.class_name == "MultiHeadAttention":
@@ -204,7 +204,7 @@ def _revived(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
                 f"{profile.name} rebuilds {layer.route} without the shapes that it was built with, "
                 "so it computes something else",
                 "no error",
-                "use tf.saved_model.load and call its signature",
+                CALL_SIGNATURE,
                 layer.route,
             )
     for layer in architecture.layers:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.keras.json_config import mapping, sequence, text
+from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, LoadCall, Reason
-from modelaudit.runtimes.saved_config import Config, is_model
+from modelaudit.runtimes.saved_config import USE_KERAS_2, Config, is_model
 
 # Form of the config, as in the experiment -> what it is.
 FORMS = {
@@ -18,14 +19,16 @@ FORMS = {
     "unbuilt": "has no input shape, because it was built by its first call",
 }
 _ERRORS = {
-    "first-layer": "ValueError: incompatible shapes, when layers are built or at the first call",
     "list": "TypeError: pop expected at most 1 argument, got 2",
     "list-unbuilt": "TypeError: pop expected at most 1 argument, got 2",
 }
 _TOO_FEW = (
     "ValueError: Layer count mismatch when loading weights from file. Model expected 0 layers"
 )
-_FROM_CODE = "build the model from code, call it once, and use load_weights"
+_FROM_CODE = "Build the model from code, call it once, and use `load_weights`."
+# How the first layer refuses an input with an axis too many.
+_OF_CONVOLUTION = "ValueError: Kernel shape must have the same length as input, but received"
+_OF_DENSE = "ValueError: …Invalid input shape for input"
 
 
 def check_sequential(
@@ -55,24 +58,29 @@ def _form(config: Config, context: CheckContext, weights: bool, route: str) -> I
     outcomes = context.behaviour("sequential_forms", {})
     if outcomes.get(f"inner-{form}" if route else form) != LoadOutcome.FAILS.value:
         return
-    keras2 = "use tf-keras (TF_USE_LEGACY_KERAS=1), and save it again from there"
+    keras2 = f"{USE_KERAS_2}, and save it again from there."
     yield Reason(
         "sequential-config",
         LoadOutcome.FAILS,
         f"the config of the Sequential model {route or 'itself'} {FORMS[form]}, which "
         f"{context.profile.name} cannot load",
-        _error(form, context),
+        _error(form, context, text(_layers(config)[0].get("class_name"))),
         _FROM_CODE if "unbuilt" in form else keras2,
         route,
         later=FIRST_CALL * (form == "first-layer"),
+        repairs=shaped,
     )
 
 
-def _error(form: str, context: CheckContext) -> str:
+def _error(form: str, context: CheckContext, first: str) -> str:
     if not context.profile.keras3:
         return _TOO_FEW
     if form.startswith("list") and context.request.call is LoadCall.FROM_JSON:
         return "TypeError: Expected 'config' to be a dict for Sequential"
+    if form == "first-layer":
+        if has(first, Trait.CONVOLUTION):
+            return _OF_CONVOLUTION
+        return _OF_DENSE * (first == "Dense")
     return _ERRORS.get(form, _TOO_FEW)
 
 

@@ -18,6 +18,8 @@ GIVEN_AS = {"Normalization": "mean", "Discretization": "bin_boundaries"}
 CHOICE = "interpolation"
 TF_IDF = ("tf_idf", "tf-idf")  # names of the output mode that needs weights of words too
 EQUAL = 0.01  # largest difference by rounding; the experiment's data go up to 255
+# Codes of what a translated config computes as it was saved.
+_REPAIRED = ("hard-sigmoid", "training-overridden", "hashing-salt")
 # Prefix of vocabularies in an archive; Keras 3 looks for them only in the newer layout.
 OLD_LAYOUT = "_layer_checkpoint_dependencies/"
 # Layers that behave differently in training and stay in training mode with `training=True`.
@@ -43,7 +45,8 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
 
 
 def _differs(code: str, text: str, fix: str, route: str) -> Reason:
-    return Reason(code, LoadOutcome.DIFFERS, text, "no error", fix, route)
+    repairs = code in _REPAIRED
+    return Reason(code, LoadOutcome.DIFFERS, text, "no error", fix, route, repairs=repairs)
 
 
 def _texts(value: Json) -> Iterator[tuple[str, str]]:
@@ -74,7 +77,7 @@ def _activation(layer: Layer, context: CheckContext) -> Iterator[Reason]:
                 "hard-sigmoid",
                 f"{name} of {layer.route} is hard_sigmoid, which {context.profile.name} defines "
                 f"differently: hard_sigmoid(1) is {here} instead of {there}",
-                "rename it in the config and pass the old formula in custom_objects",
+                "Rename it in the config and pass the old formula in custom_objects.",
                 layer.route,
             )
             return
@@ -91,7 +94,7 @@ def _training(layer: Layer, context: CheckContext) -> Iterator[Reason]:
             "training-overridden",
             f"{layer.route} was always called with training=True; in Keras 3 this is overridden "
             "when the model is called with training=False, as predict does",
-            "wrap the call in a custom layer, or use tf-keras",
+            "Wrap the call in a custom layer, or use tf-keras (TF_USE_LEGACY_KERAS=1).",
             layer.route,
         )
 
@@ -102,7 +105,7 @@ def _hashing(layer: Layer) -> Iterator[Reason]:
             "hashing-salt",
             f"{layer.route} was saved by TensorFlow 2.4 with a salt that was not used there; after "
             "loading, it is used and changes the bins",
-            'set "salt" to null in the config',
+            'Set "salt" to null in the config.',
             layer.route,
         )
 
@@ -130,8 +133,9 @@ def _axes(layer: Layer, context: CheckContext) -> Iterator[Reason]:
         f"{layer.route} ({layer.class_name}) has {what} {context.profile.name} drops when it reads "
         "HDF5; the layer then uses its default axis",
         "ValueError: Shape mismatch in layer" if outcome == LoadOutcome.FAILS else "no error",
-        "save it as .keras, or use tf-keras",
+        "Save it as .keras, or use tf-keras (TF_USE_LEGACY_KERAS=1).",
         layer.route,
+        repairs=True,
     )
 
 
@@ -150,7 +154,7 @@ def _category(layer: Layer, context: CheckContext) -> Iterator[Reason]:
             "category-rank",
             f"{layer.route} returns a code of rank {here} in {context.profile.name}, but rank "
             f"{there} where it was saved",
-            "reshape the output, or use the version that saved it",
+            "Reshape the output, or use the version that saved it.",
             layer.route,
         )
 
@@ -172,7 +176,7 @@ def _computed(layer: Layer, context: CheckContext) -> Iterator[Reason]:
                 f"{layer.route} ({layer.class_name}) computes something else in "
                 f"{context.profile.name} than where it was saved: an experiment with {case} gives "
                 f"{here} instead of {there}",
-                "use the version that saved it, or replace the layer",
+                "Use the version that saved it, or replace the layer.",
                 layer.route,
             )
             return
@@ -201,7 +205,7 @@ def _state(
             "state-not-restored",
             f"{layer.route} is a {layer.class_name} whose state was set by adapt(); "
             f"{context.profile.name} does not restore it from this format",
-            "pass the state to the constructor, or save as .keras",
+            "Pass the state to the constructor, or save it as .keras.",
             layer.route,
         )
     else:
@@ -211,7 +215,7 @@ def _state(
             f"{layer.route} is a {layer.class_name} whose table was set by adapt(); "
             f"{context.profile.name} does not restore it from this format",
             "FailedPreconditionError: Table not initialized.",
-            "pass the table to the constructor, or save as .keras",
+            "Pass the table to the constructor, or save it as .keras.",
             layer.route,
         )
 
@@ -234,7 +238,7 @@ def _addition(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
                 "add-misaligned",
                 f"{layer.route} adds a column to rows; if the batch size equals the row length, "
                 "one of the two versions adds it along the wrong axis",
-                "repeat the column before adding",
+                "Repeat the column before it is added.",
                 layer.route,
             )
 
@@ -257,7 +261,7 @@ def graph_addition(artifact: Artifact, context: CheckContext) -> Iterator[Reason
                         f"{node.name} adds a column to rows; the Keras that saved it added them "
                         "along the wrong axis if the batch size equals the row length, but the "
                         "graph does not",
-                        "repeat the column before adding",
+                        "Repeat the column before it is added.",
                         f"graph/functions/{name}/{node.name}",
                     )
                     return
@@ -282,7 +286,7 @@ def graph_bins(artifact: Artifact) -> Iterator[Reason]:
                             "bins-of-integers",
                             f"{node.name} puts numbers into bins after they were cut to integers, "
                             "which the layer does not do outside the graph",
-                            "export it again with Keras 3.7 or newer",
+                            "Export it again with Keras 3.7 or newer.",
                             f"graph/functions/{name}/{node.name}",
                         )
                         return

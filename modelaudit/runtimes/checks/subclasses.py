@@ -27,7 +27,7 @@ def check(config: Config, context: CheckContext, keras: str | None) -> Iterator[
             "graph, which fails if `call` adds a loss (`add_loss`); the file does not contain "
             "the code",
             "ValueError: Expected a symbolic Tensors or a callable for the loss value.",
-            "build the model from code, call it once, and load the weights",
+            "Build the model from code, call it once, and load the weights.",
         )
     if context.writer is not None and context.writer.keras3 and _arguments_lost(config, keras):
         yield Reason(
@@ -36,7 +36,7 @@ def check(config: Config, context: CheckContext, keras: str | None) -> Iterator[
             f"{name} has no `get_config` of its own, so Keras 3 saved it without the arguments "
             "that its constructor was given; where these change shapes, the weights do not fit",
             "ValueError: A total of N objects could not be loaded.",
-            "build the model from code with the same arguments, and load the weights",
+            "Build the model from code with the same arguments, and load the weights.",
         )
 
 

@@ -32,10 +32,11 @@ def check(
             "axis-is-list",
             LoadOutcome.FAILS,
             f"axis of {route} is a list, as Keras 2 wrote it",
-            "TypeError: int() argument must be a string, a bytes-like object or a real number, "
+            "TypeError: …int() argument must be a string, a bytes-like object or a real number, "
             "not 'list'",
-            "replace the list in config.json with the number",
+            "Replace the list in config.json with the number.",
             route,
+            repairs=True,
         )
     layer_name = config.get("name")
     if "/" in str(layer_name) and context.behaviour("slash_in_names") is False:
@@ -43,10 +44,11 @@ def check(
             "slash-in-name",
             LoadOutcome.FAILS,
             f"the layer name {layer_name} contains a slash, which Keras 3 does not allow",
-            "ValueError: Argument `name` must be a string and cannot contain character `/`. "
+            "Argument `name` must be a string and cannot contain character `/`. "
             f"Received: name={layer_name}",
-            "rename the layer in the config and in every inbound_nodes entry",
+            "Rename the layer in the config and in every inbound_nodes entry.",
             route,
+            repairs=True,
         )
     if (
         name == "Lambda"
@@ -59,8 +61,9 @@ def check(
             LoadOutcome.FAILS,
             f"{route} is a Lambda with an output_shape, which {profile.name} does not convert",
             'TypeError: can only concatenate tuple (not "TrackedList") to tuple',
-            "use Keras 3.8 or newer",
+            "Use Keras 3.8 or newer.",
             route,
+            repairs=True,
         )
     if profile.keras3 and not by_module:
         yield from _resolved(config, context, route)
@@ -80,9 +83,10 @@ def _resolved(config: Config, context: CheckContext, route: str) -> Iterator[Rea
                 LoadOutcome.FAILS,
                 f"{key} of {route} is the string {value}, which {context.profile.name} interprets "
                 f"as the function keras.layers.{value} when it reads HDF5",
-                f"ValueError: Invalid value for argument {key}. Received: {key}=<function {value}>",
-                f"delete {key} from the config if it has the default value, or save as .keras",
+                f"Received: {key}=<function {value} at" * (key == "score_mode"),
+                f"Delete {key} from the config if it has the default value, or save as .keras.",
                 route,
+                repairs=True,
             )
 
 
@@ -96,10 +100,12 @@ def _arrays(config: Config, context: CheckContext, route: str) -> Iterator[Reaso
                 LoadOutcome.FAILS,
                 f"{key} of {route} is a number of numpy, written as an object of type ndarray, "
                 f"which {context.profile.name} does not read as a number",
-                "TypeError: float() argument must be a string or a real number, not 'dict'",
-                "replace the object in the config with its value, or pass a class in "
-                "custom_objects that reads it",
+                "float() argument must be a string or a real number, not 'dict'"
+                * (not context.profile.keras3),
+                "Replace the object in the config with its value, or pass a class in "
+                "custom_objects that reads it.",
                 route,
+                repairs=True,
             )
 
 
@@ -117,9 +123,10 @@ def _integer_dtype(
             "dtype-of-integer-layer",
             LoadOutcome.FAILS,
             f"{route} ({name}) returns integers, but its dtype is written as {dtype}",
-            'ValueError: When `output_mode="int"`, `dtype` should be an integer type',
-            'set its dtype to "int64" in the config',
+            'When `output_mode="int"`, `dtype` should be an integer type',
+            'Set its dtype to "int64" in the config.',
             route,
+            repairs=True,
         )
 
 
@@ -144,8 +151,9 @@ def dtype_policy(config: Config, context: CheckContext, route: str) -> Iterator[
         "AttributeError: 'str' object has no attribute 'quantization_mode'"
         if policy
         else f"ValueError: Unknown dtype policy: '{class_name}'",
-        f'replace the object in the config with "{name}"',
+        f'Replace the object in the config with "{name}".',
         route,
+        repairs=True,
     )
 
 
@@ -166,7 +174,7 @@ def _policy_class(name: str, dtype: Config, context: CheckContext, route: str) -
         "dtype-policy-class",
         LoadOutcome.FAILS,
         f"dtype of {route} is a {name}{shown}, which {profile.name} does not support",
-        f"TypeError: <class '{name}'> could not be deserialized properly.",
-        "load it with a newer Keras 3",
-        route,
+        fix="Load it with a newer Keras 3.",
+        route=route,
+        repairs=True,
     )

@@ -21,7 +21,7 @@ from modelaudit.runtimes.checks.object_paths import weights
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.runtimes.profile import RuntimeProfile, numbers
 
-# What every Keras says of a layer for which it finds no weights in a file.
+# What every Keras says of a layer without weights in a file.
 NOT_RECEIVED = "received 0 variables during loading"
 _OF_BOTH = "2.2.4-tf"  # the Keras in TensorFlow 1.13 to 1.15 and in 2.0 and 2.1
 OLD_LAYOUT = "_layer_checkpoint_dependencies"
@@ -45,8 +45,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
 def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Compares the layout of .weights.h5 and .keras with the layouts that the runtime reads."""
     profile = context.profile
-    names = [tensor.name for tensor in weights(artifact)]
-    if not names:
+    if not (names := [tensor.name for tensor in weights(artifact)]):
         return
     if windows := next((name for name in names if "\\" in name), ""):
         yield _windows_names(windows, context)
@@ -117,7 +116,7 @@ def _trained(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             f"if the program trains the model before it loads the weights, {context.profile.name} "
             "looks for its metrics, which are not in the file",
             "ValueError: Layer 'loss' expected 2 variables, but received 0 variables",
-            "load the weights before the model is trained",
+            "Load the weights before the model is trained.",
         )
 
 
@@ -163,15 +162,15 @@ def _layout(what: str, error: str, context: CheckContext) -> Reason:
         LoadOutcome.FAILS,
         f"the weights file {what}, but {context.profile.name} expects other names",
         error,
-        "rename the groups in the HDF5 file, or load it with the Keras that saved it and save as "
-        "legacy .h5",
+        "Load it with the Keras that saved it, and save it there as legacy .h5.",
+        repairs=True,
         sign=NOT_RECEIVED,
     )
 
 
-_ON_WINDOWS = "load it on Windows with TensorFlow 2.12 or 2.13, and save it as legacy .h5"
+_ON_WINDOWS = "Load it on Windows with TensorFlow 2.12 or 2.13, and save it there as .h5."
 _RENAMED = """\
-the weights are intact: take model.weights.h5 out of the archive, rename the groups, put it back.
+The weights are intact: take model.weights.h5 out of the archive, rename the groups, put it back.
 
     import h5py
     with h5py.File("model.weights.h5", "r+") as file:
@@ -181,23 +180,24 @@ the weights are intact: take model.weights.h5 out of the archive, rename the gro
 
 def _windows_names(name: str, context: CheckContext) -> Reason:
     """Names that the saver joined with the separator of Windows; only its own HDF5 path has /."""
-    keras2 = "; Keras 2 finds them on Windows only" if not context.profile.keras3 else ""
     return Reason(
         "windows-weight-names",
         LoadOutcome.FAILS,
         f"its groups of weights are named with backslashes ({name.partition('/')[0]}), as Keras "
         f"2.12 to 2.15 names them on Windows, but {context.profile.name} looks for names with /"
-        f"{keras2}",
+        + "; Keras 2 finds them on Windows only"
+        * (not context.profile.keras3),
         _received(context.profile),
         _ON_WINDOWS if name.startswith(OLD_LAYOUT) else _RENAMED,
+        repairs=True,
         sign=NOT_RECEIVED,
     )
 
 
 def _received(profile: RuntimeProfile) -> str:
     if profile.keras3:
-        return "ValueError: A total of N objects could not be loaded."
-    return f"ValueError: Layer '…' expected 2 variables, but {NOT_RECEIVED}."
+        return "ValueError: A total of … objects could not be loaded."
+    return f"ValueError: Layer '…' expected … variables, but {NOT_RECEIVED}."
 
 
 def _inner_names(names: Iterable[str]) -> str | None:
@@ -249,9 +249,9 @@ def _legacy_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason
             LoadOutcome.FAILS,
             f"the file has an empty group top_level_model_weights, on which {profile.name} fails "
             "when it loads by name",
-            "ValueError: Weight count mismatch for top-level weights of model. Model expects N "
+            "ValueError: Weight count mismatch for top-level weights of model. Model expects … "
             "top-level weight(s). Received 0 saved top-level weight(s)",
-            "load by order (by_name=False), or use Keras 3.8 or newer",
+            "Load by order (by_name=False), or use Keras 3.8 or newer.",
         )
     elif profile.keras < (2, 3) and not any(
         tensor.name.startswith(("sequential", "model")) for tensor in weights(artifact)
@@ -262,7 +262,7 @@ def _legacy_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason
             "layers with default names get other names when TensorFlow 1 rebuilds the model; "
             "loading by name skips them",
             "no error",
-            "name the layers in the code, or load by order",
+            "Name the layers in the code, or load by order.",
         )
 
 
@@ -282,8 +282,9 @@ def recurrent_defaults(artifact: Artifact, context: CheckContext) -> Iterator[Re
             LoadOutcome.FAILS,
             f"the GRU had reset_after={saved.get('GRU.reset_after')} by default where the weights "
             f"were saved, but has {built.get('GRU.reset_after')} in {context.profile.name}",
-            "ValueError: GRU(reset_after=False) is not compatible with GRU(reset_after=True)",
-            'build it with reset_after=False, recurrent_activation="hard_sigmoid"',
+            "ValueError: GRU(reset_after=False) is not compatible with GRU(reset_after=True)"
+            * (not context.profile.keras3),
+            'Build it with reset_after=False, recurrent_activation="hard_sigmoid".',
             unless="the code that builds the model sets reset_after",
         )
     for kind in sorted(kinds):
@@ -298,7 +299,7 @@ def recurrent_defaults(artifact: Artifact, context: CheckContext) -> Iterator[Re
                 f"saved, but has {built[key]} in {context.profile.name}; the file does not state "
                 "it",
                 "no error",
-                f'set recurrent_activation="{saved[key]}" in the code that builds the model',
+                f'Set recurrent_activation="{saved[key]}" in the code that builds the model.',
                 unless="the code that builds the model sets recurrent_activation",
             )
 
