@@ -114,7 +114,22 @@ def table(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
         return None
     size, width = table.shape
     config: dict[str, Json] = {"input_dim": size, "output_dim": width}
-    return OperationGroup("Embedding", (indices,), config, {"embeddings": table.name})
+    given = _as_given(reader, indices)
+    return OperationGroup("Embedding", (given,), config, {"embeddings": table.name})
+
+
+def _as_given(reader: GraphReader, indices: NodeOutput) -> NodeOutput:
+    """Indices before Keras adds the length of the table to negative ones."""
+    if indices.node.op not in {"Select", "SelectV2"}:
+        return indices
+    added, kept = (reader.source(indices, each) for each in (1, 2))
+    if added is None or kept is None or added.node.op not in {"Add", "AddV2"}:
+        return indices
+    given = [reader.source(added, each) for each in (0, 1)]
+    same = any(
+        x is not None and (x.frame is kept.frame, x.node) == (True, kept.node) for x in given
+    )
+    return kept if same else indices
 
 
 def recurrent(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:

@@ -295,6 +295,20 @@ def test_mistakes_are_seen_in_exports_and_sound_twins_are_not(keras, kind, tmp_p
         assert found(exported(build(keras, keras.layers), folder)) == wanted
 
 
+@pytest.mark.parametrize(("words", "expected"), [(80, "medium"), (50, None)])
+def test_an_embedding_is_compared_with_the_vocabulary_beside_it(
+    keras, words, expected, tmp_path
+) -> None:
+    of = keras.layers
+    layers = [of.Embedding(50, 8), of.GlobalAveragePooling1D(), head(of)]
+    model = network(keras, (9,), *layers, dtype="int32")
+    (tmp_path / "vocab.txt").write_text("\n".join(f"word{n}" for n in range(words)))
+    facts = exported(model, tmp_path)
+    shown = graph_architecture(facts.artifact)
+    assert [x.class_name for x in shown.layers if x.custom] == []
+    assert found(facts).get("MA318") == expected
+
+
 def test_what_a_graph_cannot_show_is_no_pass(keras, tmp_path) -> None:
     """Dropout is in no graph for inference, and an operation of one's own is no layer of Keras."""
     of = keras.layers
