@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
 
-from modelaudit.facts import Json, Layer
+from modelaudit.facts import Artifact, Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, classes, has
-from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network_heads import SOFTMAXES, activation_of, saved_graph, softmax_axis
+from modelaudit.rules.plain_graphs.architecture import graph_architecture
 from modelaudit.structs import replace
 
 _DIFFERENCE = "a difference of a value and itself"
@@ -163,6 +164,16 @@ def constant_outputs(graph: LayerGraph) -> Mapping[str, Layer]:
 
     found = graph.propagate(step, lambda one, _: one)
     return {route: graph.layer(found[route]) for route in graph.outputs if route in found}
+
+
+def constant_in_graph(artifact: Artifact) -> Mapping[str, tuple[Layer, str]]:
+    """The same of the layers that a graph shows, each with the reason."""
+    shown = graph_architecture(artifact)
+    if shown is None:
+        return {}
+    graph = layer_graph(shown)
+    found = constant_outputs(graph)
+    return {route: (layer, constant_reason(graph, layer)) for route, layer in found.items()}
 
 
 def behind_constants(facts: Facts) -> Callable[[str], bool]:

@@ -19,7 +19,12 @@ from modelaudit.formats.keras.compiled_losses import (
 )
 from modelaudit.measures.optimizer_state import never_stepped
 from modelaudit.rules import examples
-from modelaudit.rules.constant_layers import constant_fix, constant_outputs, constant_reason
+from modelaudit.rules.constant_layers import (
+    constant_fix,
+    constant_in_graph,
+    constant_outputs,
+    constant_reason,
+)
 from modelaudit.rules.graph_heads import graph_heads
 from modelaudit.rules.grouped import by_cause, one_for_alike
 from modelaudit.rules.head_advice import code_of, fix_of
@@ -94,23 +99,21 @@ def _over_one_value(head: NetworkHead, step: HeadStep) -> bool:
 def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
     architecture = facts.artifact.architecture
     if architecture is None or not architecture.outputs:
-        for head, loss in paired_heads(facts):
+        constant, said = constant_in_graph(facts.artifact), False
+        for head, loss in (_known_heads if constant else paired_heads)(facts):
             step = next((each for each in head.steps if _over_one_value(head, each)), None)
             if step is not None:
-                reason = f"{step.activation} over a single value"
+                said, reason = True, f"{step.activation} over a single value"
                 yield _same(rule, head.route, step.layer, reason, head, loss)
+        for route, (layer, reason) in constant.items() if not said else ():
+            yield _same(rule, route, layer, reason, None)
         return
     graph = saved_graph(facts)
     found = constant_outputs(graph)
     heads = {each[0].route: each for each in (_known_heads if found else paired_heads)(facts)}
     for route, layer in found.items():
-        known = heads.get(route)
-        reason = constant_reason(graph, layer)
-        yield (
-            _same(rule, route, layer, reason, *known)
-            if known
-            else _same(rule, route, layer, reason, None)
-        )
+        known: tuple[NetworkHead | None, CompiledLoss | None] = heads.get(route) or (None, None)
+        yield _same(rule, route, layer, constant_reason(graph, layer), *known)
 
 
 def _same(

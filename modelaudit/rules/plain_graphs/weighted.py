@@ -59,7 +59,8 @@ def _kernel(reader: GraphReader, last: NodeOutput) -> OperationGroup | None:
     if kernel is None or data is None:
         return None
     found = _convolution(kernel, data)
-    before = _kernel(reader, data) if _mixes_channels(kernel) else None
+    alone = _mixes_channels(kernel) and _of_each_channel(reader, data)
+    before = _kernel(reader, data) if alone else None
     if found is None or before is None or not before.class_name.startswith("DepthwiseConv"):
         return found
     # A product of the channels right behind a convolution of each.
@@ -70,6 +71,13 @@ def _kernel(reader: GraphReader, last: NodeOutput) -> OperationGroup | None:
     return (
         OperationGroup(name, before.sources, config, variables, before.route) if rank < 3 else found
     )
+
+
+def _of_each_channel(reader: GraphReader, data: NodeOutput) -> bool:
+    """Whether a value is that of a depthwise convolution."""
+    place = reader.source(data) if data.node.op == "Squeeze" else data
+    use = OPERATIONS.get(place.node.op) if place is not None else None
+    return use is not None and use.kind == "depthwise"
 
 
 def _unfolded(

@@ -8,11 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelaudit.facts import Endpoint, Format, Graph, GraphNode, Kernel, Signature
 from modelaudit.pipeline import static_facts
+from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
 from modelaudit.rules.plain_graphs.architecture import graph_architecture
 from modelaudit.settings import Settings
+from modelaudit.structs import replace
 from tests.made.training import train
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -307,6 +311,41 @@ def test_an_embedding_is_compared_with_the_vocabulary_beside_it(
     shown = graph_architecture(facts.artifact)
     assert [x.class_name for x in shown.layers if x.custom] == []
     assert found(facts).get("MA318") == expected
+
+
+@pytest.mark.parametrize(("axis", "expected"), [(1, ["high"]), (2, [])])
+def test_a_softmax_over_the_only_step_is_constant(keras, axis, expected, tmp_path) -> None:
+    of = keras.layers
+    layers = [of.Dense(24, "relu"), of.Dense(CLASSES), of.Softmax(axis=axis)]
+    facts = exported(network(keras, (1, 12), *layers), tmp_path)
+    findings = run_rule(rule("MA305"), facts).findings
+    assert [each.severity.value for each in findings] == expected
+
+
+@pytest.mark.parametrize("ring", [False, True])
+def test_graphs_of_any_depth_and_rings_are_read(ring) -> None:
+    """Thousands of convolutions of one pixel in a row, and one that takes its own result."""
+    window = {"value": {"dtype": "float32", "shape": [1, 1, 3, 3]}}
+    nodes = [GraphNode("x", "Placeholder", ()), GraphNode("w", "Const", (), window)]
+    names = [f"conv{n}" for n in range(3000)]
+    before = [names[-1] if ring else "x", *names]
+    nodes += [GraphNode(n, "Conv2D", (b, "w")) for n, b in zip(names, before, strict=False)]
+    tensor = examples.tensor("w", (1, 1, 3, 3))
+    output = Endpoint("y", f"{names[-1]}:0", "float32", (None, 8, 8, 3))
+    signature = Signature("serving_default", "", (), (output,), ("serve",))
+    kernel = Kernel("w", "w", "conv", "hwio", 2, (1, 1, 3, 3), None, (1, 1), (1, 1), "same")
+    artifact = replace(
+        examples.model(tensors=(tensor,)),
+        architecture=None,
+        format=Format.SAVEDMODEL_TF1,
+        graphs=(Graph(("serve",), tuple(nodes)),),
+        signatures=(signature,),
+        kernels=(kernel,),
+    )
+    shown = graph_architecture(artifact)
+    assert ring or len(shown.layers) == 3001
+    for code in RULES:
+        assert run_rule(rule(code), Facts(artifact)).outcome.value != "error"
 
 
 def test_what_a_graph_cannot_show_is_no_pass(keras, tmp_path) -> None:
