@@ -15,7 +15,7 @@ from modelaudit.registry.archives.contents import is_archive
 from modelaudit.registry.candidates import Discovery, ModelCandidate
 from modelaudit.registry.directory_listing import list_directory
 from modelaudit.registry.directory_models import is_variables
-from modelaudit.registry.isolated_sniff import sniff_isolated
+from modelaudit.registry.isolated_sniff import NOTHING_KNOWN, KnownFormats, sniff_isolated
 from modelaudit.registry.tree_walk import TreeWalk
 from modelaudit.settings import CacheSettings, Limits
 from modelaudit.structs import replace
@@ -31,6 +31,7 @@ def discover(
     apart: Path | None = None,
     exclude: tuple[str, ...] = (),
     all_versions: bool = True,
+    known: KnownFormats = NOTHING_KNOWN,
 ) -> Discovery:
     """Find the models under a directory, or the one model that a path refers to.
 
@@ -45,6 +46,7 @@ def discover(
         apart: a directory that is excluded: that of our own reports.
         exclude: globs of directories and archives that are not searched, and files to leave out.
         all_versions: whether to include versions that TF-Serving would not load.
+        known: formats of files that need not be opened.
 
     Raises:
         UsageError: the path does not exist.
@@ -53,7 +55,8 @@ def discover(
     limits = limits or Limits()
     archives = ArchiveCache(cache or CacheSettings(), limits)
     if place.is_dir() and not is_variables(place):
-        return TreeWalk(place, limits, archives, apart, exclude).run(all_versions=all_versions)
+        walk = TreeWalk(place, limits, archives, apart, exclude, known=known)
+        return walk.run(all_versions=all_versions)
     meant = _meant(place, limits)
     if inside := _in_archive(place, limits, archives, all_versions=all_versions):
         return inside

@@ -3,18 +3,56 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
 from modelaudit.facts import Format, Json
+from modelaudit.file_formats import Container, Content, formats
+from modelaudit.formats.io.bounded import printable
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.sniff import sniff
 from modelaudit.registry import worker_pool
-from modelaudit.registry.snapshot import allowance
+from modelaudit.registry.snapshot import Snapshot, allowance, file_state
 from modelaudit.settings import Limits, default_jobs
 
 SECONDS = 30.0  # to read a few links
 AT_ONCE = 200  # files for one answer of a child: answering takes longer than to look at one
+
+# Formats that follow from a file's bytes and name, and take long to detect.
+_OF_BYTES = {
+    form.value: form
+    for form in formats(Content.MODEL, Content.WEIGHTS)
+    if form.info.container in (Container.HDF5, Container.ZIP)
+}
+
+
+class KnownFormats(Struct, frozen=True):
+    """What an earlier run with the same code found files to be.
+
+    Attributes:
+        found: path -> its model's files then, as `Snapshot.text` of a settled snapshot, and the
+            code of its format.
+    """
+
+    found: Mapping[str, tuple[str, str]] = {}
+
+    def of(self, path: Path) -> Format | None:
+        """The format of a file that did not change since; None if it may have, or is not known."""
+        files, code = self.found.get(os.fspath(path), ("", ""))
+        form = _OF_BYTES.get(code)
+        if form is None:
+            return None
+        now = file_state(os.fspath(path), printable(path.name))
+        # A name cannot imitate an entry: its quotes are escaped.
+        return (
+            form if now.size >= 0 and Snapshot((now,), settled=True).text[1:-1] in files else None
+        )
+
+
+NOTHING_KNOWN = KnownFormats()
 
 
 def sniff_isolated(path: Path, limits: Limits) -> Format:
@@ -22,11 +60,19 @@ def sniff_isolated(path: Path, limits: Limits) -> Format:
     return sniff_all_isolated([path], limits)[path]
 
 
-def sniff_all_isolated(paths: Iterable[Path], limits: Limits) -> dict[Path, Format]:
-    """The same for many paths: child processes open all HDF5 files among them, many at once."""
+def sniff_all_isolated(
+    paths: Iterable[Path], limits: Limits, known: KnownFormats = NOTHING_KNOWN
+) -> dict[Path, Format]:
+    """The same for many paths: child processes open all HDF5 files among them, many at once.
+
+    Files with a `known` format are not opened.
+    """
     forms: dict[Path, Format] = {}
     waiting: list[Path] = []
     for path in paths:
+        if form := known.of(path):
+            forms[path] = form
+            continue
         asked: list[FileWindow] = []
 
         def ask(window: FileWindow, asked: list[FileWindow] = asked) -> Format:

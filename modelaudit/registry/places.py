@@ -9,13 +9,19 @@ from modelaudit.facts import Problem, ProblemKind
 from modelaudit.registry.candidates import Discovery, merged
 from modelaudit.registry.discover import discover
 from modelaudit.registry.found_place import FoundPlace
+from modelaudit.registry.isolated_sniff import NOTHING_KNOWN, KnownFormats
 from modelaudit.registry.remote.address import Place, Url
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
 
 
 def find_at(
-    place: Place, settings: Settings, *, apart: Place | None = None, all_versions: bool = False
+    place: Place,
+    settings: Settings,
+    *,
+    apart: Place | None = None,
+    all_versions: bool = False,
+    known: KnownFormats = NOTHING_KNOWN,
 ) -> tuple[FoundPlace, ...]:
     """Find the models at a path; those at a URL are copied into the cache first.
 
@@ -25,6 +31,7 @@ def find_at(
         settings: limits, the cache, and what is left out.
         apart: a directory or URL that is excluded: that of our own reports.
         all_versions: whether to include versions that TF-Serving would not load.
+        known: formats of files at a path that need not be opened.
 
     Raises:
         UsageError: there is nothing at the place, or it is in `apart`, a URL.
@@ -41,6 +48,7 @@ def find_at(
         apart=apart if isinstance(apart, Path) else None,
         exclude=settings.selection.exclude,
         all_versions=all_versions,
+        known=known,
     )
     return (FoundPlace(found),)
 

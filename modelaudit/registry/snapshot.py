@@ -110,7 +110,7 @@ class SnapshotReader(Struct):
             model: a file, a directory or the prefix of a checkpoint.
         """
         now = time.time_ns()
-        files = tuple(_state(path, shown) for path, shown in self._files(model))
+        files = tuple(file_state(path, shown) for path, shown in self._files(model))
         newest = max((max(file.modified, file.changed) for file in files), default=0)
         settled, stale = (newest + each * 1e9 < now for each in (SETTLED_SECONDS, FRESH_SECONDS))
         return Snapshot(files, settled, not stale)
@@ -204,7 +204,8 @@ def _stored(path: str) -> int:
     return status.st_size
 
 
-def _state(path: str, name: str) -> FileState:
+def file_state(path: str, name: str) -> FileState:
+    """The directory entry of the file at `path`, under this name."""
     try:
         status = os.stat(path)
     except OSError:

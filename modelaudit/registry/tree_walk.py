@@ -21,13 +21,12 @@ from modelaudit.formats.io.bounded import display_path
 from modelaudit.formats.plugin_formats import claimed
 from modelaudit.formats.tfjs.sniff import starts_tfjs
 from modelaudit.model_versions import is_version
-from modelaudit.registry import file_groups, mlflow, provenance
+from modelaudit.registry import file_groups, isolated_sniff, mlflow, provenance
 from modelaudit.registry.archives.cache import ArchiveCache
 from modelaudit.registry.archives.contents import is_archive
 from modelaudit.registry.candidates import Discovery, ModelCandidate, SkippedPath, merged
 from modelaudit.registry.directory_listing import DirectoryFile, DirectoryListing, list_directory
 from modelaudit.registry.directory_models import own_of_directory
-from modelaudit.registry.isolated_sniff import sniff_all_isolated, sniff_isolated
 from modelaudit.settings import Limits
 from modelaudit.settings.selection import fits
 from modelaudit.structs import replace
@@ -51,6 +50,7 @@ class TreeWalk:
         limits: `files` bounds the number of its entries.
         exclude: globs of what is left out.
         inside: for the files of an archive, its path as shown, and the number of archives around.
+        known: formats of files that need not be opened.
     """
 
     def __init__(
@@ -61,8 +61,9 @@ class TreeWalk:
         apart: Path | None = None,
         exclude: tuple[str, ...] = (),
         inside: tuple[str, int] = ("", 0),
+        known: isolated_sniff.KnownFormats = isolated_sniff.NOTHING_KNOWN,
     ) -> None:
-        self._scope = scope
+        self._scope, self._known = scope, known
         self._archives = archives
         self._archive, self._depth = inside
         self._exclude = exclude
@@ -145,7 +146,7 @@ class TreeWalk:
             return []
         own = own_of_directory(directory, listing, inside)
         if own:
-            self._model(directory, sniff_isolated(directory, self._limits))
+            self._model(directory, isolated_sniff.sniff_isolated(directory, self._limits))
         self._note_what_was_not_followed(directory, listing)
         if own or not inside:
             rest = {name: file for name, file in listing.files.items() if name not in own}
@@ -216,7 +217,7 @@ class TreeWalk:
         """Add it as a row, or record why not; whether it is a row."""
         place = group.place(directory)
         left = group.interrupted(directory)
-        form = Format.UNKNOWN if left else sniff_isolated(place, self._limits)
+        form = Format.UNKNOWN if left else isolated_sniff.sniff_isolated(place, self._limits)
         if form is Format.DATA_CACHE or (group.lone and form is Format.UNKNOWN):
             like = left or f"named like a checkpoint's {group.files[0].rpartition('.')[2]}"
             self._name(directory / group.files[0], like if form is Format.UNKNOWN else form.label)
@@ -259,7 +260,9 @@ class TreeWalk:
 
     def _look_at_loose_files(self) -> None:
         """Detect the formats of all files that may be models, with one child for the HDF5 files."""
-        forms = sniff_all_isolated((file.path for file, *_ in self._loose), self._limits)
+        forms = isolated_sniff.sniff_all_isolated(
+            (file.path for file, *_ in self._loose), self._limits, self._known
+        )
         for file, reason, zipped in self._loose:
             self._place_file(file, reason, zipped, forms[file.path])
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from modelaudit.facts import Problem
 from modelaudit.registry.export_sources import export_sources
 from modelaudit.registry.found_place import FoundPlace
+from modelaudit.registry.isolated_sniff import NOTHING_KNOWN, KnownFormats
 from modelaudit.registry.output_directory import slug
 from modelaudit.registry.places import find_at
 from modelaudit.registry.remote.address import Place, Url
@@ -48,12 +49,14 @@ def find_models(
     *,
     apart: Place | None = None,
     all_versions: bool = False,
+    known: KnownFormats = NOTHING_KNOWN,
 ) -> FoundModels:
     """Every model under `paths`, each once, excluding `apart` (our own reports).
 
     If the paths are in several directories, model names include the directory's name.
     In a directory of versions only the newest is included, unless all are requested. Of a shard
     only the models in it are targets; they have the names that they have in a run over all.
+    Files with a `known` format are not opened for it.
 
     Raises:
         UsageError: a path does not exist.
@@ -67,7 +70,7 @@ def find_models(
     places = [
         found
         for each in paths
-        for found in find_at(each, settings, apart=apart, all_versions=all_versions)
+        for found in find_at(each, settings, apart=apart, all_versions=all_versions, known=known)
     ]
     labels = _labels({_name(place) for place in places})
     unread: list[tuple[str, str]] = []

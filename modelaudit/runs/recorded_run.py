@@ -10,7 +10,9 @@ from contextlib import closing
 from pathlib import Path
 
 from modelaudit import clock
+from modelaudit.errors import StoreError
 from modelaudit.probe.host.runtime import require_runtime
+from modelaudit.registry.isolated_sniff import NOTHING_KNOWN, KnownFormats
 from modelaudit.registry.remote.address import Place, full_name
 from modelaudit.result_row import ResultRow, row_to_json
 from modelaudit.runs.cache import AuditCache, model_key
@@ -22,8 +24,9 @@ from modelaudit.runs.run_result import RunOptions, RunResult
 from modelaudit.runs.scan import append_log_line, audit_with_progress, check_log
 from modelaudit.runs.write_reports import ReportOrder
 from modelaudit.settings import Settings
+from modelaudit.store import cache_keys
 from modelaudit.store.records import ModelKey
-from modelaudit.store.store import Store
+from modelaudit.store.store import NAME, Store
 
 
 def record_run(
@@ -59,8 +62,14 @@ def record_run(
         require_runtime()
     paths = tuple(sorted(paths, key=full_name))  # the same registry in any order
     apart = order.output.place
-    found = find_models(paths, settings, apart=apart, all_versions=order.all_versions)
     registry, shard = registry_name(paths), settings.selection.shard
+    name = f"{registry} shard {shard}" if shard else registry
+    found = find_models(
+        *(paths, settings),
+        apart=apart,
+        all_versions=order.all_versions,
+        known=_known_formats(name, order),
+    )
 
     def store_results(begun: BegunRun) -> None:
         store, run, here = begun.store, begun.run, begun.found
@@ -87,7 +96,6 @@ def record_run(
             write_shard(order.out, told, ran.found)
         tell(ran)
 
-    name = f"{registry} shard {shard}" if shard else registry
     how = "the next run continues" if order.reuse else "continue with --resume"
     return keep_run(
         *(name, found, settings, created, order),
@@ -115,6 +123,20 @@ def record_night(
         counts = {"models": len(ran.rows), "audited": ran.audited, "changed": len(ran.changes)}
         append_log_line(log_file, {"event": "run", **counts, "exit": ran.exit_code.value}, created)
     return ran
+
+
+def _known_formats(registry: str, order: RunOptions) -> KnownFormats:
+    """Formats of files as the last run found them, for a run that may rely on their states."""
+    if not order.reuse or order.verify or not (order.out / NAME).is_file():
+        return NOTHING_KNOWN
+    try:
+        with Store.open_to_read(order.out) as store:
+            files = store.known_files(registry, cache_keys.code_digest())
+            return KnownFormats(
+                {f"{place.root}/{place.path}": (text, form) for place, text, form in files}
+            )
+    except StoreError:  # whatever it is, opening the history for the run says so
+        return NOTHING_KNOWN
 
 
 def _moved(before: Mapping[ModelKey, ResultRow], found: FoundModels) -> dict[str, str]:

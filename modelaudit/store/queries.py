@@ -195,6 +195,22 @@ class HistoryReader:
             return CachedAudit(audit, key, content, files, bool(settled), seen_key)
         return None
 
+    def known_files(self, registry: str, rules: str) -> Iterator[tuple[ModelKey, str, str]]:
+        """Models of a registry's last run with these rules, their files and their formats.
+
+        Those of which an audit can be reused, and no file was modified just before it.
+        """
+        with explained(self._path):
+            for root, path, files, form in self._connection.execute(
+                "SELECT model.root, model.path, cached.files, json_extract(audit.line, '$.format') "
+                "FROM result JOIN cached ON cached.model = result.model "
+                "AND cached.audit = result.audit JOIN model ON model.id = result.model "
+                "JOIN audit ON audit.id = result.audit WHERE cached.settled AND result.run = "
+                "(SELECT max(id) FROM run WHERE registry = ? AND rules = ?)",
+                (registry, rules),
+            ):
+                yield ModelKey(root, path), files, sys.intern(form)
+
     def seen(self, place: ModelKey) -> str | None:
         """The encoded result of running a model, if it was stored."""
         rows = self._all(
