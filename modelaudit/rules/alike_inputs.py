@@ -147,20 +147,20 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     evidence: dict[str, Json] = {"measured": fed.value, "unit": "as every value", "n": len(kernels)}
     if reach is InputShare.PART:
         yield rule.finding(
-            f"{when}, every value that {fed.route} got was {fed.value:.3g}. Other layers that "
+            f"{when}, every value that `{fed.route}` got was {fed.value:.3g}. Other layers that "
             "take inputs of the model do not show it.",
             route=fed.route,
             evidence=evidence,
             title="A layer got the same values from every training input",
             severity=Severity.LOW,
-            fix=f"If {fed.route} should have learnt from its input, check that it differs. "
+            fix=f"If `{fed.route}` should have learnt from its input, check that it differs. "
             f"{rule.fix}",
         )
         return
     if fed.zeros and reach is InputShare.ALL:
         before = "" if fed.first else ", and no gradient ever reached the layers before it"
         yield rule.finding(
-            f"{when}, every value that {fed.route} got was 0{before}: all inputs were the "
+            f"{when}, every value that `{fed.route}` got was 0{before}: all inputs were the "
             f"same, 0 or scaled to 0.",
             route=fed.route,
             evidence=evidence,
@@ -172,7 +172,7 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     first = fed.first and reach is InputShare.ALL
     before = "" if first else ", or the layers before it gave one value for all inputs"
     yield rule.finding(
-        f"{when}, every value that {fed.route} got was {fed.value:.3g}: all inputs were "
+        f"{when}, every value that `{fed.route}` got was {fed.value:.3g}: all inputs were "
         f"the same{before}. The gradient of a kernel is that of the bias times the input, "
         "and here the averages of both have one ratio.",
         route=fed.route,
@@ -199,7 +199,7 @@ def _unmasked(graph: LayerGraph | None, route: str, value: float) -> str:
     said = number(mask.config.get("mask_value", 0.0))
     hidden = "mask_value" if said is None else f"{said:g}"
     return (
-        f"{mask.name} hides all positions of the value {hidden}, and every other one is {value:.3g}. "
+        f"`{mask.name}` hides all positions of the value {hidden}, and every other one is {value:.3g}. "
         f"If {hidden} is a value of the data, remove the mask or use another mask_value, then train "
         "again."
     )

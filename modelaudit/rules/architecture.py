@@ -47,7 +47,7 @@ def _uneven_grid(rule: Rule, facts: Facts) -> Iterator[Finding]:
         axes = [names[i] for i, even in enumerate(grid.symmetric) if not even]
         if axes:
             yield rule.finding(
-                f"{grid.route} ({grid.class_name}, window {list(grid.kernel)}, stride "
+                f"`{grid.route}` ({grid.class_name}, window {list(grid.kernel)}, stride "
                 f"{list(grid.strides)}, padding {grid.padding}) samples an input of size "
                 f"{list(grid.size)} asymmetrically along {' and '.join(axes)}: a mirrored input is "
                 "not sampled at mirrored positions.",
@@ -90,7 +90,7 @@ def _unproductive(rule: Rule, facts: Facts) -> Iterator[Finding]:
     border = [field for field in profile.fields if field.border]
     if border:
         yield rule.finding(
-            f"From {border[0].route} on, the input of {len(border)} layers already has a receptive "
+            f"From `{border[0].route}` on, the input of {len(border)} layers already has a receptive "
             f"field that covers the whole {facts.words.one}. They only add border padding to it.",
             route=border[0].route,
             evidence={"measured": len(border), "unit": "layers", "n": len(profile.fields)},
@@ -109,7 +109,7 @@ def _heavy_stride(rule: Rule, facts: Facts) -> Iterator[Finding]:
             apart = [t for t, k in zip(times, grid.kernel, strict=False) if k > 1]
             far = max(apart, default=0) >= SKIPPED.value
             yield rule.finding(
-                f"{grid.route} has stride {list(grid.strides)} and window {list(grid.kernel)}: "
+                f"`{grid.route}` has stride {list(grid.strides)} and window {list(grid.kernel)}: "
                 "part of the input never reaches the output.",
                 route=grid.route,
                 evidence={"measured": list(grid.strides), "threshold": list(grid.kernel)},
@@ -117,7 +117,7 @@ def _heavy_stride(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
         elif max(_unread(grid), default=0) > UNREAD.value:
             yield rule.finding(
-                f"{grid.route} (window {list(grid.kernel)}, stride {list(grid.strides)}) leaves "
+                f"`{grid.route}` (window {list(grid.kernel)}, stride {list(grid.strides)}) leaves "
                 f"out {max(_unread(grid)):.0%} of an axis of its input of size {list(grid.size)}: "
                 "no further window fits.",
                 route=grid.route,
@@ -162,7 +162,7 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
     steps = [layer.route for layer in layers if one_step(layer)]
     if steps:
         yield rule.finding(
-            f"{steps[0]} runs over a single step: its recurrent weights have no effect.",
+            f"`{steps[0]}` runs over a single step: its recurrent weights have no effect.",
             route=steps[0],
             evidence={"measured": len(steps), "unit": "layers"},
             fix="Give the layer a sequence, as (batch, steps, features), and train again. If there "
@@ -171,7 +171,7 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
     alone = [layer.route for layer in layers if one_position(layer)]
     if alone:
         yield rule.finding(
-            f"{alone[0]} attends to a single position, whose weight is always 1: its queries and "
+            f"`{alone[0]}` attends to a single position, whose weight is always 1: its queries and "
             "keys have no effect.",
             route=alone[0],
             evidence={"measured": len(alone), "unit": "layers"},
@@ -212,13 +212,13 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
         dilated = any(d > 1 for d in first.dilations)
         yield rule.finding(
-            f"{first.route} slides a window of {list(first.kernel)} over {detail}",
+            f"`{first.route}` slides a window of {list(first.kernel)} over {detail}",
             route=first.route,
             evidence={"measured": len(found), "unit": "layers", "n": len(profile.grids)},
             severity=severity,
             fix=""
             if found is single
-            else f"Use a smaller {'dilation_rate' if dilated else 'window'} in {first.route}, fewer "
+            else f"Use a smaller {'dilation_rate' if dilated else 'window'} in `{first.route}`, fewer "
             "poolings and strides before it, or larger inputs, and train again.",
         )
 

@@ -53,7 +53,7 @@ def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         if looks in _CHANNELS and taken == side and (taken or 0) >= IMAGE_SIDE.value:
             yield rule.finding(
-                f"{first.route} takes the {'first' if taken_first else 'last'} axis of inputs of "
+                f"`{first.route}` takes the {'first' if taken_first else 'last'} axis of inputs of "
                 f"shape {sizes} for {taken} channels, but these look like images of "
                 f"{taken}x{taken} pixels with {looks} {'channel' if looks == 1 else 'channels'}.",
                 route=first.route,
@@ -80,7 +80,7 @@ def _short_series(rule: Rule, graph: LayerGraph, inputs: list[Layer]) -> Iterato
         if steps and channels and steps in _CHANNELS | {2} and channels >= IMAGE_SIDE.value * steps:
             positions = counted(steps, "position", "positions")
             yield rule.finding(
-                f"{first.route} slides over {positions} of {channels} channels. If the "
+                f"`{first.route}` slides over {positions} of {channels} channels. If the "
                 f"data are {counted(steps, 'channel', 'channels')} of {channels} positions, it mixes the positions.",
                 route=first.route,
                 evidence={"measured": [*sizes], "data_format": first.config.get("data_format")},
@@ -108,7 +108,7 @@ def _reshaped(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
         # Of two unknown sizes, either can be the other.
         if before != after and not free and len(known) > 1 and before.count(None) < 2:
             yield rule.finding(
-                f"{layer.route} reshapes {list(given[1:])} to {list(shape[1:])}. That keeps the "
+                f"`{layer.route}` reshapes {list(given[1:])} to {list(shape[1:])}. That keeps the "
                 "order of the values and moves no axis, so values of different places and "
                 "channels are mixed.",
                 route=layer.route,
@@ -128,11 +128,11 @@ def _orders(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
         if has_axis_order(layer) and given == {not own}:
             names = {True: "channels_first", False: "channels_last"}
             yield rule.finding(
-                f"{layer.route} has data_format={names[own]!r}, but gets a map with "
+                f"`{layer.route}` has data_format={names[own]!r}, but gets a map with "
                 f"{names[not own]!r}: it takes one side of the map for the channels.",
                 route=layer.route,
                 evidence={"measured": names[own], "expected": names[not own]},
-                fix=f"Use data_format={names[not own]!r} in {layer.name} and train again.",
+                fix=f"Use data_format={names[not own]!r} in `{layer.name}` and train again.",
             )
 
 

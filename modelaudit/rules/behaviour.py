@@ -134,13 +134,13 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
         by_bias = biased is not None and biased.responsible is True
         if seen.classes and pixels >= bits_limit(seen.classes) and not by_bias:
             other = f" Multiplied by 255, they get different outputs ({pixels:.2f} bits)."
-        text = f"Output {output.name} is the same, or nearly the same,"
+        text = f"Output `{output.name}` is the same, or nearly the same,"
         if constant(seen):
-            text = f"Output {output.name} is the same but for rounding"
+            text = f"Output `{output.name}` is the same but for rounding"
         if seen.information is not None and (seen.top_share or 1.0) <= TOP_SHARE.value:
             room = f"{math.log2(seen.classes):.2f} " if seen.classes else ""
             text = (
-                f"Output {output.name} hardly depends on the input: it carries "
+                f"Output `{output.name}` hardly depends on the input: it carries "
                 f"{seen.information:.2g} of {room}bits"
             )
         if seen.larger is not None and steady(seen):
@@ -199,7 +199,7 @@ def _sensitive(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     else ""
                 )
                 yield rule.finding(
-                    f"When inputs are {TRANSFORMS[effect.name]}, output {output.name} changes "
+                    f"When inputs are {TRANSFORMS[effect.name]}, output `{output.name}` changes "
                     f"{effect.nfv:.2g} times as much as from one input to another{changed}.",
                     route=output.name,
                     evidence={
@@ -223,10 +223,10 @@ def _dead(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for route, share in behaviour.dead.items():
         if share >= limit:
             yield rule.finding(
-                f"No channel of {route} is active for any {inputs}: the layers after it receive a "
+                f"No channel of `{route}` is active for any {inputs}: the layers after it receive a "
                 "constant."
                 if share >= DEAD.value
-                else f"{share:.0%} of the channels of {route} are not active for any {inputs}.",
+                else f"{share:.0%} of the channels of `{route}` are not active for any {inputs}.",
                 route=route,
                 evidence={
                     "measured": share,

@@ -34,7 +34,7 @@ def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
             random = has(name, Trait.DROPOUT | Trait.NOISE) and 0 not in sizes
             if seen and (normalises or random):
                 yield rule.finding(
-                    f"{step.layer.route} ({name}) follows the {seen} of the output: "
+                    f"`{step.layer.route}` ({name}) follows the {seen} of the output: "
                     + (
                         "its results are no probabilities."
                         if normalises
@@ -52,11 +52,11 @@ def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     severity=Severity.MEDIUM
                     if (normalises and seen == "softmax") or (loss and _of_probabilities(loss))
                     else Severity.LOW,
-                    fix=f"Move {step.layer.name} before {head.weights.name}, then train again.",
+                    fix=f"Move `{step.layer.name}` before `{head.weights.name}`, then train again.",
                 )
             elif seen == "softmax" and name.startswith(("GlobalMax", "MaxPooling")):
                 yield rule.finding(
-                    f"{step.layer.route} ({name}) takes the largest value at any position of each "
+                    f"`{step.layer.route}` ({name}) takes the largest value at any position of each "
                     "class: the probabilities of the classes no longer add up to 1.",
                     route=step.layer.route,
                     evidence={"class": name, "activation": seen},
@@ -66,12 +66,12 @@ def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 )
             elif seen and _scales(step.layer) and loss and _of_probabilities(loss):
                 yield rule.finding(
-                    f"{step.layer.route} scales the {seen} of the output: its results are no "
+                    f"`{step.layer.route}` scales the {seen} of the output: its results are no "
                     f"probabilities, which {loss.name} expects.",
                     route=step.layer.route,
                     evidence={"class": name, "activation": seen, "loss": loss.name},
                     key=step.layer.route,
-                    fix=f"Remove {step.layer.name}, then train again.",
+                    fix=f"Remove `{step.layer.name}`, then train again.",
                 )
 
 
@@ -91,12 +91,12 @@ def _last_dropped(rule: Rule, head: NetworkHead, loss: CompiledLoss | None) -> I
     else:
         return
     yield rule.finding(
-        f"{step.layer.route} ({name}) is the last layer: in training {does}.",
+        f"`{step.layer.route}` ({name}) is the last layer: in training {does}.",
         route=step.layer.route,
         evidence={"class": name, "activation": head.last, "loss": loss.name},
         key=step.layer.route,
         severity=severity,
-        fix=f"Move {step.layer.name} before {head.weights.name},{instead} "
+        fix=f"Move `{step.layer.name}` before `{head.weights.name}`,{instead} "
         f"{'and ' if instead else 'then '}train again.",
     )
 

@@ -45,10 +45,10 @@ def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
         narrow = [x for x in graph.outputs if x != route and through.get(x, 0) >> number & 1]
         if not narrow:
             continue
-        whose = "" if len(narrow) == len(graph.outputs) else f" on the way to {narrow[0]}"
+        whose = "" if len(narrow) == len(graph.outputs) else f" on the way to `{narrow[0]}`"
         unit, ends = ("unit", "") if each.vector else ("channel", " at each position")
         yield rule.finding(
-            f"Everything{whose} passes through the single {unit} of {route}"
+            f"Everything{whose} passes through the single {unit} of `{route}`"
             + (
                 ", and its ReLU gives 0 for all negative values: where it does, the output is the "
                 f"same for every input{ends}."

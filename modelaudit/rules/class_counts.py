@@ -52,7 +52,7 @@ def _labels(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if n == units + 1 and str(names[0]).strip().lower() in _HEADINGS:
         yield rule.finding(
             f"{file} has {counted(n, 'line', 'lines')} for {counted(units, 'output', 'outputs')} of "
-            f"{head.route}, as its first line is a heading ({names[0]}): a program that takes each "
+            f"`{head.route}`, as its first line is a heading ({names[0]}): a program that takes each "
             "line for a name is one name off.",
             file=file,
             route=head.route,
@@ -63,7 +63,7 @@ def _labels(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     effect = "the last ones are never predicted" if units < n else "some predictions have no name"
     yield rule.finding(
-        f"{head.route} has {counted(units, 'output', 'outputs')}, but {file} has "
+        f"`{head.route}` has {counted(units, 'output', 'outputs')}, but {file} has "
         f"{counted(n, 'name', 'names')}: {effect}, or the names belong to another model"
         + ", unless one output is of a background or a blank, without a name" * (units == n + 1)
         + ".",
@@ -122,7 +122,7 @@ def _vocabulary(rule: Rule, facts: Facts) -> Iterator[Finding]:
         count = _size(source) if source is not None else None
         if source is not None and count is not None and isinstance(room, int) and room < count:
             yield rule.finding(
-                f"{layer.route} has room for {room:,} indices, but {source.route} gives {count:,}: "
+                f"`{layer.route}` has room for {room:,} indices, but `{source.route}` gives {count:,}: "
                 f"indices from {room:,} on raise an error on a CPU and become 0 on a GPU.",
                 route=layer.route,
                 evidence={
@@ -132,7 +132,7 @@ def _vocabulary(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     "vocabulary": source.route,
                 },
                 severity=rule.severity if room > _special(source) else Severity.HIGH,
-                fix=f"Use {key}={count} in {layer.name} and train again.",
+                fix=f"Use {key}={count} in `{layer.name}` and train again.",
             )
 
 
@@ -161,7 +161,7 @@ def _beside(rule: Rule, facts: Facts, takers: list[Layer]) -> Iterator[Finding]:
     may_hold = graph.above([layer.route]) if facts.artifact.architecture is None else {*graph.calls}
     meant = meant or any(each.custom and each.route in may_hold for each in graph.layers)
     yield rule.finding(
-        f"{layer.route} has room for {room:,} indices, but {file['file']} next to the model gives "
+        f"`{layer.route}` has room for {room:,} indices, but {file['file']} next to the model gives "
         f"{count:,}: indices from {room:,} on raise an error on a CPU and become 0 on a GPU, unless "
         "the program replaces them or the vocabulary is that of another model.",
         route=layer.route,
@@ -175,7 +175,7 @@ def _beside(rule: Rule, facts: Facts, takers: list[Layer]) -> Iterator[Finding]:
         if meant or (kept and count - room > _MOST_SPECIAL)
         else rule.severity,
         confidence=Confidence.MEDIUM,
-        fix=f"Use input_dim={count} in {layer.name} and train again, or give it the index of unknown "
+        fix=f"Use input_dim={count} in `{layer.name}` and train again, or give it the index of unknown "
         f"words for each from {room:,} on.",
     )
 

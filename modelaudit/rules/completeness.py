@@ -12,7 +12,7 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.rules import examples
 from modelaudit.rules.absent_values import only_counters, without_values
-from modelaudit.rules.grammar import counted
+from modelaudit.rules.grammar import counted, quoted
 from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.quantized_layers import packed, quantized_owners
@@ -126,7 +126,7 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             "The file holds no weights at all, but "
             + counted(len(empty), "layer needs some", "layers need some")
-            + f", first {empty[0].route}.",
+            + f", first `{empty[0].route}`.",
             route=empty[0].route,
             evidence={"measured": 0, "unit": "weights in the file", "n": len(empty)},
             key="no weights",
@@ -138,14 +138,14 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if lacking:
         (layer, absent), *others = lacking
         more = f" {counted(len(others), 'other layer lacks', 'other layers lack')} weights too: "
-        more += ", ".join(each.route for each, _ in others[:LISTED]) + " …" * (len(others) > LISTED)
+        more += ", ".join(quoted(each.route for each, _ in others[:LISTED])) + " …" * (
+            len(others) > LISTED
+        )
         whole = [x for x in layers if x.variables.keys() >= x.expected.keys()]
         twin = next((x.route for x in whole if _is_alike(x, layer)), "")
-        once = (
-            f" {twin} has the same name and shapes: if it was the same layer, Keras stored it once."
-        )
+        once = f" `{twin}` has the same name and shapes: if it was the same layer, Keras stored it once."
         yield rule.finding(
-            f"Layer {layer.route} ({layer.class_name}) needs {', '.join(absent)}, but the file does "
+            f"Layer `{layer.route}` ({layer.class_name}) needs {', '.join(absent)}, but the file does "
             f"not contain {'it' if len(absent) == 1 else 'them'}."
             + f"{more}." * bool(others)
             + once * bool(twin),
@@ -191,7 +191,7 @@ def _shapes(rule: Rule, facts: Facts) -> Iterator[Finding]:
             expected, tensor = layer.expected.get(role), tensors.get(name)
             if expected is not None and tensor is not None and not fits(tensor.shape, expected):
                 yield rule.finding(
-                    f"{layer.route}/{role} should have shape {list(expected)}, but the stored "
+                    f"`{layer.route}/{role}` should have shape {list(expected)}, but the stored "
                     f"tensor has shape {list(tensor.shape)}.",
                     file=tensor.file,
                     route=f"{layer.route}/{role}",

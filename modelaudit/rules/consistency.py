@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from modelaudit.facts import Format, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
-from modelaudit.rules.grammar import counted
+from modelaudit.rules.grammar import counted, quoted
 from modelaudit.rules.graph_savers import left_initial_statistics, of_other_savers
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.restore import KEPT, counted_evidence, listing
@@ -60,7 +60,7 @@ def _config_differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         field, tensor = str(each.get("field")), str(each.get("tensor"))
         yield rule.finding(
-            f"{tensor}: {field} {_value(each.get('config'))} in the config, "
+            f"`{tensor}`: {field} {_value(each.get('config'))} in the config, "
             f"{_in_graph(field, each.get('graph'))}. Keras uses the config, TensorFlow and "
             "TF-Serving use the graph.",
             file=KERAS_METADATA,
@@ -115,7 +115,7 @@ def _unrestored(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
         yield rule.finding(
             counted(len(names), "variable of the graph is", "variables of the graph are")
-            + f" not restored by its restore operation: {listing(names)}.{whom}",
+            + f" not restored by its restore operation: {listing(quoted(names))}.{whom}",
             route=names[0],
             severity=Severity.MEDIUM if by_objects else rule.severity,
             evidence={
@@ -134,7 +134,7 @@ def _left_out(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             counted(len(names), "variable of the graph is", "variables of the graph are")
             + f" not in the checkpoint, since the saver leaves {'it' if len(names) == 1 else 'them'} "
-            f"out: {listing(names)}. A read fails unless the program gives a value first.",
+            f"out: {listing(quoted(names))}. A read fails unless the program gives a value first.",
             route=names[0],
             severity=Severity.LOW,
             evidence={**counted_evidence(len(names), "variables"), "variables": [*names[:KEPT]]},

@@ -100,10 +100,10 @@ def _is_one(graph: LayerGraph, call: tuple[str, ...]) -> bool:
 def constant_fix(layer: Layer, reason: str) -> str:
     """What to do about a layer that is constant for a reason; empty where the rule says it."""
     if reason == _DIFFERENCE:
-        return f"Subtract two different tensors in {layer.name}, or remove it, and train again."
+        return f"Subtract two different tensors in `{layer.name}`, or remove it, and train again."
     if reason == _NORMALIZATION:
         return (
-            f"Remove {layer.name}, or move it before the layer with one unit, and train again. "
+            f"Remove `{layer.name}`, or move it before the layer with one unit, and train again. "
             "BatchNormalization takes its statistics over the batch, so it may stay there."
         )
     if reason == _PRODUCT:
@@ -115,7 +115,7 @@ def constant_fix(layer: Layer, reason: str) -> str:
         return f"Use this layer and train again:\nkeras.layers.ReLU(name={layer.name!r})"
     if reason == _SHARES:
         return (
-            f"To weight positions, multiply the values with the softmax, and let {layer.name} average "
+            f"To weight positions, multiply the values with the softmax, and let `{layer.name}` average "
             "these products. Then train again."
         )
     if reason == _CATEGORY:
@@ -204,11 +204,11 @@ def _hidden(rule: Rule, facts: Facts) -> Iterator[Finding]:
             fix = (
                 "If these are the weights of an attention, normalize over the positions:\n"
                 f"keras.layers.Softmax(axis=1, name={layer.name + '_weights'!r})  # behind the "
-                f"layer {layer.name}, without its activation"
+                f"layer `{layer.name}`, without its activation"
             )
         batch = reason.endswith(_OF_A_BATCH)
         yield rule.finding(
-            f"{layer.route} computes {reason}, so it gives the same for every input"
+            f"`{layer.route}` computes {reason}, so it gives the same for every input"
             + (" that is given alone." if batch else "."),
             route=layer.route,
             evidence={"measured": reason, "class": layer.class_name},

@@ -38,7 +38,7 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             noise = math.sqrt(rate / (1 - rate)) if rate < 1 else math.inf
             effect = f"multiplies its input by noise with a standard deviation of {noise:.2g}"
         yield rule.finding(
-            f"{layer.route} {effect} in training.",
+            f"`{layer.route}` {effect} in training.",
             route=layer.route,
             evidence={
                 "measured": rate,

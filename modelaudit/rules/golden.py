@@ -11,7 +11,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.restore.golden_check import GoldenCheck, OutputReplay
 from modelaudit.restore.model import WeightComparison
 from modelaudit.rules import examples
-from modelaudit.rules.grammar import counted
+from modelaudit.rules.grammar import counted, quoted_name
 from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, Rule
 from modelaudit.rules.restore import KEPT, listing
 from modelaudit.structs import replace
@@ -41,7 +41,7 @@ def _golden_outputs(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for output in golden.outputs:
         if not output.reproduced:
             yield rule.finding(
-                f"Output {output.name} differs by up to {output.difference:.3g} from the output "
+                f"Output `{output.name}` differs by up to {output.difference:.3g} from the output "
                 f"recorded at saving time ({output.relative:.2%} of its largest value); {allows} "
                 f"{output.tolerance:.2g}.",
                 file=golden.file,
@@ -65,7 +65,7 @@ def _golden_weights(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if told:
         yield rule.finding(
             counted(len(told), "weight does not match", "weights do not match")
-            + f" the recorded model: {listing(told)}.",
+            + f" the recorded model: {listing(map(quoted_name, told))}.",
             file=golden.file,
             route=next(each.partition(": ")[0] for each in told),
             evidence={

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 def counted(count: int, one: str, many: str) -> str:
     """`1 layer has` or `3 layers have`."""
@@ -18,6 +20,17 @@ def of_all(count: int, n: int, what: str, one: str, many: str) -> str:
     if count == n:
         return every(count, f"{what} {one}", f"{what}s {many}")
     return f"{count:,} of {n:,} {what}s {one if count == 1 else many}"
+
+
+def quoted(names: Iterable[str]) -> list[str]:
+    """Names of layers, weights or files, as messages show them; one can be a word such as `even`."""
+    return [f"`{name}`" for name in names]
+
+
+def quoted_name(told: str) -> str:
+    """What is told of a name, as `name: differs`, with the name as messages show it."""
+    name, colon, rest = told.partition(": ")
+    return f"`{name}`{colon}{rest}"
 
 
 def times(count: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.rules.grammar import counted
+from modelaudit.rules.grammar import counted, quoted
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.structs import replace
 from modelaudit.terminal_text import first_of
@@ -52,7 +52,7 @@ def by_cause(
         place = each.location
         said = each.detail.replace(place.route, "") if place.route else each.detail
         if names:
-            said = " ".join(word for word in said.split() if word.strip(",.:;") not in names)
+            said = " ".join(word for word in said.split() if word.strip(",.:;`") not in names)
         cause = (place.file, said, each.severity, each.confidence)
         groups.setdefault(cause, []).append(each)
     for first, *others in groups.values():
@@ -63,7 +63,9 @@ def _joined(first: Finding, others: list[Finding], what: str) -> Finding:
     routes = [*dict.fromkeys(each.location.route for each in (first, *others))]
     count: dict[str, Json] = {"measured": 1 + len(others), "unit": f"{what}s"}
     more = counted(len(routes) - 1, f"other {what}", f"other {what}s")
-    same = f" The same is true of {more}: {first_of(routes[1:], SHOWN)}." if routes[1:] else ""
+    same = (
+        f" The same is true of {more}: {first_of(quoted(routes[1:]), SHOWN)}." if routes[1:] else ""
+    )
     return replace(
         first,
         detail=f"{first.detail.rstrip('.')}.{same}",

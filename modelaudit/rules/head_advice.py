@@ -18,7 +18,7 @@ def fix_of(head: NetworkHead, said: str) -> str:
     last = head.activations[-1].layer if head.activations else head.weights
     if last.route == head.weights.route or head.joined:
         return said
-    own = f"Remove the layer {last.name}"
+    own = f"Remove the layer `{last.name}`"
     general = "Remove the activation of the last layer"
     return said.replace(general, own) if general in said else f"{own}. {said}"
 

@@ -142,7 +142,7 @@ def _same(
     elif reason.startswith("softmax"):
         fix = f"Let it run over the classes: keras.layers.Softmax(axis=-1, name={layer.name!r})"
     return rule.finding(
-        f"{layer.route} applies {reason}, which gives {'1' if reason[:7] == 'softmax' else 'the same'}"
+        f"`{layer.route}` applies {reason}, which gives {'1' if reason[:7] == 'softmax' else 'the same'}"
         " for every input" + (", given one at a time." if "batch" in reason else "."),
         route=layer.route,
         evidence={"measured": head.units if head else None, "unit": "units", "reason": reason},
@@ -184,7 +184,7 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
             severity = Severity.LOW
         took = found.from_logits is True and scores_taken(facts.artifact, head, loss)
         yield rule.finding(
-            f"{head.route}: {found.detail.format(**words)}{SCORES_TAKEN * took}{perhaps}"
+            f"`{head.route}`: {found.detail.format(**words)}{SCORES_TAKEN * took}{perhaps}"
             + f" If {loss.name} is a function of the author's own, it may be another." * own,
             route=head.route,
             evidence={
@@ -213,7 +213,7 @@ def _wrong_axis(
 ) -> Finding:
     layer = head.activations[-1].layer
     return rule.finding(
-        f"{layer.route} normalizes over axis {axis}, but {loss.name} compares the classes along "
+        f"`{layer.route}` normalizes over axis {axis}, but {loss.name} compares the classes along "
         f"axis {loss.axis}: the values of the classes do not add up to 1.",
         route=layer.route,
         evidence={"loss": loss.name, "measured": axis, "expected": loss.axis},
@@ -246,8 +246,8 @@ def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:
         fixed = second.activation == "sigmoid" and head.units == 1 and found.given[0] >= 0
         binary = loss is None or loss.name in BINARY
         yield rule.finding(
-            f"{second.layer.route} applies {second.activation} to the {first.activation} of "
-            f"{first.layer.route}: {limits}" + (", one answer for all inputs." if fixed else "."),
+            f"`{second.layer.route}` applies {second.activation} to the {first.activation} of "
+            f"`{first.layer.route}`: {limits}" + (", one answer for all inputs." if fixed else "."),
             route=second.layer.route,
             evidence={
                 "measured": [first.activation, second.activation],
@@ -260,11 +260,11 @@ def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:
             else Severity.LOW  # as in SqueezeNet
             if found.pooled and first.activation == "relu"
             else Severity.MEDIUM,
-            fix=f"Remove the {first.activation} of {first.layer.name}, then train again:\n"
+            fix=f"Remove the {first.activation} of `{first.layer.name}`, then train again:\n"
             + head.code("linear")
-            + ("" if head.joined else f"  # in place of {head.weights.name}")
+            + ("" if head.joined else f"  # in place of `{head.weights.name}`")
             if squashed
-            else f"Remove {second.layer.name}, then train again.",
+            else f"Remove `{second.layer.name}`, then train again.",
         )
 
 

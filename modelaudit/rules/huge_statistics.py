@@ -10,6 +10,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.kernels.batchnorm import BatchNormTensors, batchnorm_tensors
 from modelaudit.rules import examples
+from modelaudit.rules.grammar import quoted
 from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import saved_graph
@@ -37,7 +38,7 @@ def _check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
         more = "; their squares are infinite in float32" if squares else ""
         yield rule.finding(
-            f"{first_of(routes, LISTED)} normalized values of up to about {size:.2g}{why}{more}.",
+            f"{first_of(quoted(routes), LISTED)} normalized values of up to about {size:.2g}{why}{more}.",
             route=routes[0],
             severity=Severity.MEDIUM if exploded or squares else rule.severity,
             evidence={

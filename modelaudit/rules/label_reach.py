@@ -68,12 +68,12 @@ def impossible_labels(facts: Facts) -> tuple[str, bool] | None:
         what = "classes" if scores else "outputs. If these are scores of classes, they are"
         numbered = f"{units} {what} numbered from 0 to {units - 1}"
         return (
-            f"The labels go up to {targets.maximum:.0f}, but {output.name} has {numbered}",
+            f"The labels go up to {targets.maximum:.0f}, but `{output.name}` has {numbered}",
             scores,
         )
     one_hot = targets.form == "one-hot" and output.kind == "softmax"
     if per_input and one_hot and targets.width != units:
-        return f"The labels have {targets.width} classes, but {output.name} has {units}", True
+        return f"The labels have {targets.width} classes, but `{output.name}` has {units}", True
     low, high = _span(facts, output)
     if targets.width != units or (low <= targets.minimum and targets.maximum <= high):
         return None
@@ -83,7 +83,7 @@ def impossible_labels(facts: Facts) -> tuple[str, bool] | None:
     span = f"at least {low:g}" if high == math.inf else f"between {low:g} and {high:g}"
     given = f"between {targets.minimum:.4g} and {targets.maximum:.4g}"
     mostly = targets.low < low or targets.high > high
-    return f"The labels are {given}, but {output.name} is always {span}", mostly
+    return f"The labels are {given}, but `{output.name}` is always {span}", mostly
 
 
 def _compares_classes(facts: Facts) -> bool:

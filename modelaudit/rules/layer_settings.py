@@ -46,7 +46,7 @@ def _of_each_layer(rule: Rule, facts: Facts) -> Iterator[Finding]:
             *large_factors(layer),
         ):
             yield rule.finding(
-                f"{layer.route}: {detail}.",
+                f"`{layer.route}`: {detail}.",
                 route=layer.route,
                 evidence={"measured": value, "unit": "as configured"},
                 key=f"{layer.route} {detail.partition(' ')[0]}",
@@ -157,7 +157,7 @@ def _lone_sign(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
     axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
     if scales and isinstance(axis, int) and over_one(layer, axis):
         detail = "it scales a single value to the length 1: only its sign is left, without gradient"
-        yield detail, 1, Severity.HIGH, f"Remove the layer {layer.name}"
+        yield detail, 1, Severity.HIGH, f"Remove the layer `{layer.name}`"
 
 
 def _keeps_or_scales(layer: Layer) -> bool:
@@ -182,10 +182,10 @@ def _scaled_indices(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json
             return
     if scaling is not None and 0 < scale < 1:
         detail = (
-            f"it takes whole numbers, but {scaling.name} multiplies them by {scale:.3g}: those "
+            f"it takes whole numbers, but `{scaling.name}` multiplies them by {scale:.3g}: those "
             f"below {1 / scale:.4g} all become 0"
         )
-        yield detail, scale, Severity.MEDIUM, f"Remove the layer {scaling.name}"
+        yield detail, scale, Severity.MEDIUM, f"Remove the layer `{scaling.name}`"
 
 
 def _scaled(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
@@ -208,7 +208,7 @@ def _scaled(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severi
             f"{'pixels' if image else 'values from 0 to 255'} become nearly alike"
         )
         severity = Severity.MEDIUM if image else Severity.LOW
-        yield detail, product, severity, f"Remove the layer {layer.name}"
+        yield detail, product, severity, f"Remove the layer `{layer.name}`"
 
 
 def _biased(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -221,7 +221,7 @@ def _biased(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if found:
         yield rule.finding(
             f"{counted(len(found), 'layer adds', 'layers add')} a bias directly before a batch "
-            f"normalization, which subtracts it again; the first is {found[0].route}.",
+            f"normalization, which subtracts it again; the first is `{found[0].route}`.",
             route=found[0].route,
             evidence={"measured": len(found), "unit": "layers", "n": len(norms)},
         )

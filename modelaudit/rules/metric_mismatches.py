@@ -81,7 +81,7 @@ def _metrics(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if wrong is not None:
                 detail, severity, fix = wrong
                 yield rule.finding(
-                    f"The metric {name} does not suit {route}: {detail}.",
+                    f"The metric {name} does not suit `{route}`: {detail}.",
                     route=route,
                     evidence={"measured": name, "loss": loss.name},
                     key=name if len(losses) == 1 else f"{route} {name}",

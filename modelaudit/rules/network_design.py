@@ -10,6 +10,7 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.rules import examples
+from modelaudit.rules.grammar import quoted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, output_heads, saved_graph, weighs
 
@@ -70,14 +71,14 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
     meant = meant or (_filters(rest, hidden) and heads[0].last == "linear")
     if curved and len(hidden) > 1 and not meant and _only_maxima(graph, curved, hidden):
         yield rule.finding(
-            f"No layer before {heads[0].weights.route} has an activation: only maxima over positions "
+            f"No layer before `{heads[0].weights.route}` has an activation: only maxima over positions "
             f"stand between the hidden layers {_named(hidden)}.",
             route=hidden[0].route,
             evidence={"measured": 0, "unit": "nonlinear layers", "n": len(hidden)},
             title="Only maxima over positions stand between the hidden layers",
             # Maxima may be meant as activations, but nothing is between layers that follow at once.
             severity=Severity.MEDIUM if trained and _at_once(graph, hidden) else Severity.LOW,
-            fix=f'Give them an activation, as with activation="relu" in {hidden[0].name}, and train '
+            fix=f'Give them an activation, as with activation="relu" in `{hidden[0].name}`, and train '
             "again.",
         )
     elif curved:
@@ -86,13 +87,13 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
     else:
         slopes = [layer for layer in rest if layer.class_name in _SLOPES]
         yield rule.finding(
-            f"No layer before {last.route} has a nonlinear activation. Together with the hidden "
+            f"No layer before `{last.route}` has a nonlinear activation. Together with the hidden "
             f"{'layer' if len(hidden) == 1 else 'layers'} {_named(hidden)}, it computes what a "
             "single layer can compute.",
             route=hidden[0].route,
             evidence={"measured": 0, "unit": "nonlinear layers", "n": len(hidden)},
             severity=Severity.MEDIUM if trained and not meant else Severity.LOW,
-            fix=f"With a slope of 1, {slopes[0].name} changes nothing. Use this layer and train "
+            fix=f"With a slope of 1, `{slopes[0].name}` changes nothing. Use this layer and train "
             f"again:\nkeras.layers.ReLU(name={slopes[0].name!r})"
             if slopes
             else "",
@@ -133,7 +134,7 @@ def _pairs(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Findi
     useless = again or [each for each in found if _adds_nothing(graph, each, followed[each])]
     layer = graph.layer((useless or found)[0])
     yield rule.finding(
-        f"{layer.route} has no activation before {followed[layer.route].route}: the two together "
+        f"`{layer.route}` has no activation before `{followed[layer.route].route}`: the two together "
         "compute what one of them can compute.",
         route=layer.route,
         evidence={"measured": "linear", "n": len(found)},
@@ -176,12 +177,12 @@ def _bare_convolutions(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> It
                 else "the two together compute what one of them can compute"
             )
             yield rule.finding(
-                f"{layer.route} has no activation before {behind[-1].route}: {effect}.",
+                f"`{layer.route}` has no activation before `{behind[-1].route}`: {effect}.",
                 route=layer.route,
                 evidence={"measured": "linear"},
                 title=_PAIR,
                 severity=Severity.LOW,
-                fix=f'Give it an activation, as with activation="relu" in {layer.name}, and train '
+                fix=f'Give it an activation, as with activation="relu" in `{layer.name}`, and train '
                 "again.",
             )
             return
@@ -236,7 +237,7 @@ def _limits_rank(layer: Layer, units: int | None) -> bool:
 
 
 def _named(layers: list[Layer]) -> str:
-    names = ", ".join(layer.name for layer in layers[:3])
+    names = ", ".join(quoted(layer.name for layer in layers[:3]))
     return names + (" and others" if len(layers) > 3 else "")
 
 

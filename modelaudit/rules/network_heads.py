@@ -11,6 +11,7 @@ from modelaudit.formats.keras.dialects import activation, channels_first
 from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.architecture.activation_operations import operation_name
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
+from modelaudit.rules.grammar import quoted
 from modelaudit.rules.model import Facts
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.structs import replace
@@ -126,7 +127,7 @@ class NetworkHead(Struct, frozen=True):
     def code(self, activation: str, units: int | None = None) -> str:
         """Keras code for the last layer with weights, with another activation or number of units."""
         if self.joined:
-            names = ", ".join(head.weights.name for head in (self, *self.joined))
+            names = ", ".join(quoted(head.weights.name for head in (self, *self.joined)))
             if activation == "linear":
                 return f"# no activation in {names}"
             return (

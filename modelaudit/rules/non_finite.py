@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from modelaudit.facts import Json, Layer, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
-from modelaudit.rules.grammar import counted
+from modelaudit.rules.grammar import counted, quoted
 from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.restore import listing
@@ -35,7 +35,7 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
         said = "."
         if names:
             more = counted(len(names), "other weight has", "other weights have")
-            said = f"; {more} such values too: {listing(names)}."
+            said = f"; {more} such values too: {listing(quoted(names))}."
         yield _not_finite(rule, alike[0], said, rule.severity, *names)
     unused = [tensor for tensor in damaged if tensor.name not in used]
     if unused:  # one cause damages all slots of an optimizer
@@ -99,7 +99,7 @@ def _not_finite(rule: Rule, tensor: Tensor, said: str, severity: Severity, *othe
     if others:
         evidence["tensors"] = [tensor.name, *others[: LISTED - 1]]
     return rule.finding(
-        f"{tensor.name}: {counted(bad, 'value is', 'values are')} NaN or infinite, of "
+        f"`{tensor.name}`: {counted(bad, 'value is', 'values are')} NaN or infinite, of "
         f"{tensor.size}{said}",
         file=tensor.file,
         route=tensor.name,

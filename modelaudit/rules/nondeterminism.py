@@ -31,12 +31,10 @@ def draws_by_design(artifact: Artifact) -> str:
             operation
             and "random" in f"{layer.config.get('function')}{layer.config.get('node_def')}"
         ):
-            return f"the operation {layer.route} does so on purpose"
+            return f"the operation `{layer.route}` does so on purpose"
         draws = has(layer.class_name, Trait.DROPOUT | Trait.NOISE)
         if draws and any(call.get("training") is True for call in layer.call_kwargs):
-            return (
-                f"{layer.route} is called with training=True, as on purpose for Monte Carlo dropout"
-            )
+            return f"`{layer.route}` is called with training=True, as on purpose for Monte Carlo dropout"
     for site in code_sites(artifact):
         if any("random" in name.lower() for name in site.names):
             return f"the code of {site.text.site.layer or 'a Lambda layer'} does so on purpose"
@@ -52,7 +50,7 @@ def draws_by_design(artifact: Artifact) -> str:
 def keeps_state(artifact: Artifact) -> str:
     """That a layer keeps its state from one run to the next, which then begins with it; or ""."""
     kept = stateful(artifact.architecture.layers if artifact.architecture else ())
-    return f"{kept[0].route} keeps its state from one run to the next (MA325)" if kept else ""
+    return f"`{kept[0].route}` keeps its state from one run to the next (MA325)" if kept else ""
 
 
 def may_draw(artifact: Artifact) -> str:
@@ -61,7 +59,7 @@ def may_draw(artifact: Artifact) -> str:
     custom = next((each for each in layers if each.custom and not each.is_model), None)
     if custom is None:
         return ""
-    return f"Its custom layer {custom.route} ({custom.class_name}) may draw random numbers."
+    return f"Its custom layer `{custom.route}` ({custom.class_name}) may draw random numbers."
 
 
 def _in_training(artifact: Artifact) -> bool:

@@ -34,7 +34,7 @@ def _negative_variance(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 else "; a variance cannot be negative."
             )
             yield rule.finding(
-                f"The moving variance of {state.route} is {state.min_variance:.4g}{why}",
+                f"The moving variance of `{state.route}` is {state.min_variance:.4g}{why}",
                 severity=Severity.LOW if rounded else rule.severity,
                 route=state.route,
                 evidence={
@@ -58,7 +58,7 @@ def _dead_normalisation(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 continue  # never trained
             silent = silent and not _carries_alone(facts, norm.route)
             yield rule.finding(
-                f"{norm.route}: gamma is 0 in all {norm.gamma.size} channels, so its output does "
+                f"`{norm.route}`: gamma is 0 in all {norm.gamma.size} channels, so its output does "
                 f"not depend on its input.{SILENCED * silent}",
                 file=norm.gamma.file,
                 route=norm.route,
@@ -82,7 +82,7 @@ def _dead_normalisation(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 else "it divides by the square root of its epsilon alone"
             )
             yield rule.finding(
-                f"{each.route}: the {role} is 0 in all {tensor.size} channels, so {effect}."
+                f"`{each.route}`: the {role} is 0 in all {tensor.size} channels, so {effect}."
                 + SILENCED * silent,
                 file=tensor.file,
                 route=each.route,

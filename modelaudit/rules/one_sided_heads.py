@@ -39,7 +39,7 @@ def _one_sided(rule: Rule, facts: Facts) -> Iterator[Finding]:
         one = sign < 0 or (not limited and bias is not None and bias.minimum > 0)
         which = "negative" if sign > 0 else "positive"
         parts = "weight" if layer.config.get("use_bias") is False else "weight or bias"
-        told = f"kernel_constraint lets no weight of {layer.route} be negative, it has no bias"
+        told = f"kernel_constraint lets no weight of `{layer.route}` be negative, it has no bias"
         binary = loss is None or loss.name in BINARY
         answers = (
             "which at the usual limit is one answer for all inputs"
@@ -48,7 +48,7 @@ def _one_sided(rule: Rule, facts: Facts) -> Iterator[Finding]:
             "is above a half"
         )
         yield rule.finding(
-            f"{told if limited else f'No {parts} of {layer.route} is {which}'}, and its inputs are "
+            f"{told if limited else f'No {parts} of `{layer.route}` is {which}'}, and its inputs are "
             f"never negative: the sigmoid never gives {'less' if sign > 0 else 'more'} than 0.5, "
             f"{answers}.",
             route=head.route,

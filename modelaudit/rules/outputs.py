@@ -33,7 +33,7 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for output in facts.behaviour.outputs:
         if output.nonfinite > 0:
             yield rule.finding(
-                f"Output {output.name} is NaN or infinite for {output.nonfinite:.0%} of "
+                f"Output `{output.name}` is NaN or infinite for {output.nonfinite:.0%} of "
                 f"{facts.behaviour.inputs.n} {made_up(facts.behaviour)}inputs.",
                 route=output.name,
                 severity=unless_made_up(facts.behaviour),
@@ -67,7 +67,7 @@ def _as_declared(rule: Rule, facts: Facts) -> Iterator[Finding]:
             left = remaining(effect, action)
             if left is None or left >= limit:
                 yield rule.finding(
-                    f"Output {output.name} is declared to {TO_DO[action]} when the input is "
+                    f"Output `{output.name}` is declared to {TO_DO[action]} when the input is "
                     f"{TRANSFORMS[effect.name]}; {_measured(effect, action, left, limit)}.",
                     route=output.name,
                     evidence={

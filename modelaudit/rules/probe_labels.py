@@ -54,7 +54,7 @@ def _outside(rule: Rule, facts: Facts) -> Iterator[Finding]:
             "n": own_inputs(facts).n,
         },
         severity=rule.severity if mostly else Severity.MEDIUM,
-        fix=f"Scale the targets to what {output.name} gives, or train with another last layer and "
+        fix=f"Scale the targets to what `{output.name}` gives, or train with another last layer and "
         f'loss:\n{head.code("linear")}\nmodel.compile("adam", "mean_squared_error")'
         if targets.form == "numbers" and head is not None
         else "",
@@ -83,7 +83,7 @@ def _loss(rule: Rule, facts: Facts) -> Iterator[Finding]:
         why = "needs classes, but the labels are other numbers"
     if why:
         yield rule.finding(
-            f"{output.name}: with labels such as these, {loss.name} {why}.",
+            f"`{output.name}`: with labels such as these, {loss.name} {why}.",
             route=output.name,
             evidence={
                 "loss": loss.name,
@@ -101,7 +101,7 @@ def _one_for_all(
     values = math.prod(n or 0 for n in output.shape[1:])
     if targets.width == 1 < values and output.shape[-1] == 1 and loss in _BROADCAST:
         yield rule.finding(
-            f"{output.name} gives {values} values for each input, but each label is one number: "
+            f"`{output.name}` gives {values} values for each input, but each label is one number: "
             f"{loss} would compare all of them with it.",
             route=output.name,
             evidence={"loss": loss, "form": targets.form, "width": 1, "units": values},

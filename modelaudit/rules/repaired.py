@@ -60,7 +60,8 @@ def _told(rule: Rule, repair: Repair, file: str) -> Finding:
     original = repair.original.path if repair.original else "another file"
     count = len(repair.changes)
     changes: list[Json] = [
-        f"{each.layer}: {each.what}" if each.layer else each.what for each in repair.changes[:SHOWN]
+        f"`{each.layer}`: {each.what}" if each.layer else each.what
+        for each in repair.changes[:SHOWN]
     ]
     return rule.finding(
         f"It was repaired from {original} for {repair.target}, with {count} "

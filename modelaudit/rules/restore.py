@@ -14,7 +14,7 @@ from modelaudit.restore.layers import LayerDifference
 from modelaudit.restore.model import WeightComparison
 from modelaudit.restore.proof import RestoreProof
 from modelaudit.rules import examples
-from modelaudit.rules.grammar import counted
+from modelaudit.rules.grammar import counted, quoted_name
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.structs import replace
 from modelaudit.terminal_text import first_of
@@ -45,7 +45,7 @@ def _restored(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if told:
         yield rule.finding(
             f"{len(told)} of {proof.compared} stored weights differ from what {proof.call} in "
-            f"{runtime_name(proof.runtime)} restored. {listing(told)}.",
+            f"{runtime_name(proof.runtime)} restored. {listing(map(quoted_name, told))}.",
             route=proof.differing[0].tensor if proof.differing else proof.missing[0],
             evidence={
                 **counted_evidence(len(told), "weights"),

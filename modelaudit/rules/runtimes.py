@@ -96,7 +96,7 @@ def _contradiction(
 
 def _numbers(found: Agreement) -> str:
     return (
-        f"output {found.output} differs by up to {found.difference:.3g} "
+        f"output `{found.output}` differs by up to {found.difference:.3g} "
         f"({found.relative:.2g} of its largest value; rounding and noise account for "
         f"{found.tolerance:.2g})"
     )

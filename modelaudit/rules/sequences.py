@@ -48,7 +48,7 @@ def _masks(rule: Rule, facts: Facts) -> Iterator[Finding]:
         lost = _where_lost(graph, layer)
         if lost is not None:
             yield rule.finding(
-                f"{layer.route} masks padded positions, but {lost.route} ({lost.class_name}) drops "
+                f"`{layer.route}` masks padded positions, but `{lost.route}` ({lost.class_name}) drops "
                 "the mask: the layers behind it treat padding as data.",
                 route=lost.route,
                 evidence={"measured": lost.class_name, "mask": layer.route},
@@ -88,7 +88,7 @@ def _states(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotRelevant("the model has no recurrent layer")
     if kept := stateful(found):
         yield rule.finding(
-            f"{kept[0].route} keeps its state from one batch to the next, so the answer to an "
+            f"`{kept[0].route}` keeps its state from one batch to the next, so the answer to an "
             "input depends on the inputs before it.",
             route=kept[0].route,
             evidence={"measured": len(kept), "unit": "layers", "n": len(found)},
@@ -138,10 +138,10 @@ def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         size = "x".join(str(n or "?") for n in shape[1:-1])
         yield rule.finding(
-            f"{route} gives one value for each of {size} positions. With one label per input, "
+            f"`{route}` gives one value for each of {size} positions. With one label per input, "
             f"{loss.name} compares all positions with it and raises no error."
             if silent
-            else f"{route} gives one answer for each of {size} positions, which are others than those "
+            else f"`{route}` gives one answer for each of {size} positions, which are others than those "
             "of the input: it has no single answer for an input.",
             route=route,
             evidence={"measured": [*shape[1:]], "loss": loss.name},
@@ -181,9 +181,9 @@ def _one_value(graph: LayerGraph, head: NetworkHead, rank: int) -> str:
     calls = graph.calls[head.weights.route]
     before = graph.get(calls[0][0]) if calls and calls[0] else None
     if before is not None and before.class_name in _RECURRENT:
-        return f"For one label per input, use return_sequences=False in {before.name}."
+        return f"For one label per input, use return_sequences=False in `{before.name}`."
     pooling = f"keras.layers.GlobalAveragePooling{rank - 2}D()"
-    return f"For one label per input, put {pooling} before {head.weights.name}."
+    return f"For one label per input, put {pooling} before `{head.weights.name}`."
 
 
 def _text(behind: str, **options: Json) -> Facts:

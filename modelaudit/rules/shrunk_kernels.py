@@ -45,7 +45,7 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
         head = next((name for _, name in small if name in heads), "")
         scaled = graph is not None and len(small) == 1 and _end(facts, graph, kernels, route)
         yield rule.finding(
-            f"No weight of {route} is larger than {least:.2g} of the spread that its initializer "
+            f"No weight of `{route}` is larger than {least:.2g} of the spread that its initializer "
             f"gives{', and neither in other layers' * (len(small) > 1)}: of inputs on a scale of about "
             "1, what it adds to its bias is nearly nothing."
             + f" {head} gives an output, which is then what its bias says, the same for every input."
@@ -123,7 +123,7 @@ def _prior(rule: Rule, facts: Facts, shrunk: Sequence[str]) -> Iterator[Finding]
         factor = _penalty(head)
         drawn = factor >= LARGE_REGULARIZER.value
         yield rule.finding(
-            f"The weights of {kernel.route} have {size / started:.2g} of the spread that its initializer "
+            f"The weights of `{kernel.route}` have {size / started:.2g} of the spread that its initializer "
             f"gives, so that for inputs on a scale of 1 they move its scores by {sums:.2g}, while its biases "
             f"differ by {moved:.2g}: the output is about the frequencies of the classes, whatever the input is"
             + (

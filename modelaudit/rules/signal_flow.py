@@ -32,9 +32,9 @@ _STABLE = frozenset(("identity", "eye"))
 
 # Activations that suit no hidden layer before weights, and why.
 _HIDDEN = {
-    "softmax": "a softmax, but is no output: the values that {} gets add up to 1, so all but a few "
+    "softmax": "a softmax, but is no output: the values that `{}` gets add up to 1, so all but a few "
     "are nearly 0",
-    "exponential": "the activation exponential, but is no output: the values that {} gets grow "
+    "exponential": "the activation exponential, but is no output: the values that `{}` gets grow "
     "without limit, and gradients with them",
 }
 
@@ -50,7 +50,7 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
         behind = _next_weights(graph, layer)
         if behind:
             yield rule.finding(
-                f"{layer.route} has {_HIDDEN[applied].format(behind)}.",
+                f"`{layer.route}` has {_HIDDEN[applied].format(behind)}.",
                 route=layer.route,
                 evidence={"measured": applied},
                 fix=relu_code(layer),
@@ -104,7 +104,7 @@ def _recurrent(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
         made = layer.class_name if layer.class_name == f"{name}Cell" else name
         again = ", return_sequences=True" * (config.get("return_sequences") is True)
         yield rule.finding(
-            f"{layer.route} ({name}) has the activation {applied}, which has no limit: its state "
+            f"`{layer.route}` ({name}) has the activation {applied}, which has no limit: its state "
             "is fed back and can grow at every step, to NaN in long sequences.",
             route=layer.route,
             evidence={"measured": applied, "class": name},
@@ -131,11 +131,11 @@ def _squashed_again(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
             continue
         least = _LEAST[applied]
         yield rule.finding(
-            f"{layer.route} applies a sigmoid to the {applied} of {before.route}, whose values are "
+            f"`{layer.route}` applies a sigmoid to the {applied} of `{before.route}`, whose values are "
             f"from {least} to 1: all results are from {1 / (1 + math.exp(-least)):.2g} to 0.73.",
             route=layer.route,
             evidence={"measured": ["sigmoid", applied]},
-            fix=f"Remove the layer {layer.name} and train again.",
+            fix=f"Remove the layer `{layer.name}` and train again.",
         )
 
 

@@ -36,7 +36,7 @@ def _starting(rule: Rule, facts: Facts) -> Iterator[Finding]:
         name = sizes.layers[-1].initializer or {}
         said = canonical_name(name)
         yield rule.finding(
-            f"Before training, the values behind {least} had less than {size:.1g} of the size of "
+            f"Before training, the values behind `{least}` had less than {size:.1g} of the size of "
             f"those at the start of its stack, and gradients shrink alike: {said} makes what each "
             "layer gives smaller than what it gets.",
             route=least,
@@ -76,11 +76,11 @@ def _first_sums(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding
         if not dead and min(sums) < STARTING_SUMS.value:
             continue
         yield rule.finding(
-            f"Before training, the biases of {layer.route} were {low:g}, but its sums of inputs on "
+            f"Before training, the biases of `{layer.route}` were {low:g}, but its sums of inputs on "
             f"a scale of about 1 spread by {max(sums):.2g}: its ReLU gave 0 for every input, "
             "without gradient."
             if dead
-            else f"Before training, the sums of {layer.route} of inputs on a scale of about 1 "
+            else f"Before training, the sums of `{layer.route}` of inputs on a scale of about 1 "
             f"spread by {min(sums):.3g}: activations are saturated, or values grow with each layer.",
             route=layer.route,
             evidence={

@@ -107,7 +107,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 else "its results are all the same multiple of a sum of its inputs"
             )
             yield rule.finding(
-                f"Every value of {named} is {stats.minimum:g}: {effect}."
+                f"Every value of `{named}` is {stats.minimum:g}: {effect}."
                 + " Its initializer also gives one value: it was not trained." * drawn
                 + " The layer has a regularizer or constraint, which can do this." * penalized
                 + _UNNAMED * (architecture is None and not stats.minimum)
@@ -200,7 +200,7 @@ def _zero_block(rule: Rule, facts: Facts) -> Iterator[Finding]:
             rows and not sure
         )
         yield rule.finding(
-            f"{tensor.name}: {run:,} consecutive values are 0, from value {start:,} of "
+            f"`{tensor.name}`: {run:,} consecutive values are 0, from value {start:,} of "
             f"{tensor.size:,} on{whole}; {others or 'none'} of the others "
             f"{'is' if others < 2 else 'are'} 0." + _PARTS * (rows and sure),
             file=tensor.file,
@@ -252,7 +252,7 @@ def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
         # Each weight of a single unit belongs to an input of its own, which can be of any scale.
         trained = not beyond and (not alone or tensor.shape[-1] == 1)
         yield rule.finding(
-            f"{tensor.name} contains the value {value:.4g}{far}"
+            f"`{tensor.name}` contains the value {value:.4g}{far}"
             + ("." if not trained else f", the next is {stats.second:.4g}: training can do this."),
             file=tensor.file,
             route=tensor.name,

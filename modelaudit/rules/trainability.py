@@ -60,7 +60,7 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield _found(
                 rule,
                 layer,
-                f"{layer.route}, the last layer with weights, is frozen at the values that its "
+                f"`{layer.route}`, the last layer with weights, is frozen at the values that its "
                 f"initializer drew: {effect}",
                 Severity.MEDIUM if around else Severity.HIGH,
             )
@@ -72,7 +72,7 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if not layer.trainable:
             alone = _alone(layer, weighing, models)
             detail = (
-                f"{layer.route}, the last layer with weights, is frozen: with these settings "
+                f"`{layer.route}`, the last layer with weights, is frozen: with these settings "
                 "training cannot change what the classes are"
             )
             untouched = _at_start(states.get(layer.route)) and trained
@@ -87,7 +87,7 @@ def _frozen_in_graph(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield _found(
             rule,
             layer,
-            f"{layer.route}, the last layer with weights, is not among those that were trained, and its "
+            f"`{layer.route}`, the last layer with weights, is not among those that were trained, and its "
             "bias and kernel are as initializers draw them: the layers before it could only learn what "
             "suits these values",
             Severity.MEDIUM,
@@ -209,7 +209,7 @@ def _equal(rule: Rule, facts: Facts) -> Iterator[Finding]:
         same = "the same weights" if alike == 1 else f"nearly the same weights (cosine {alike:.2f})"
         effect = "" if alike == 1 else "hardly more than "
         yield rule.finding(
-            f"All {units} units of {layer.route} have {same}, so it computes {effect}one number "
+            f"All {units} units of `{layer.route}` have {same}, so it computes {effect}one number "
             f"{units} times. Its initializer is {said}.",
             route=layer.route,
             evidence={

@@ -228,7 +228,7 @@ def still_moving(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fi
         share = min(abs(bias.minimum), abs(bias.maximum)) / whole
         if STILL_MOVING.value <= share <= 2 - STILL_MOVING.value:
             yield rule.finding(
-                f"The bias of {head.weights.route} has moved by {share:.0%} of what "
+                f"The bias of `{head.weights.route}` has moved by {share:.0%} of what "
                 f"{counted(state.steps or 0, 'step', 'steps')} of {state.rate:g} can move it: all of "
                 "them went one way, so it was probably still on its way to its target at the end.",
                 route=head.weights.route,
@@ -279,7 +279,7 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     size, route = max(sizes)
     if 0 < size < SCALED_AWAY.value:
         yield rule.finding(
-            f"In training, {route} got values of about {size:.2g} at most: so much smaller are the "
+            f"In training, `{route}` got values of about {size:.2g} at most: so much smaller are the "
             "averages of the gradients of its kernel than those of its bias. What is left to learn "
             "is the bias, the same answer for every input.",
             route=route,
@@ -295,7 +295,7 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
     if size > UNSCALED.value:
         yield rule.finding(
-            f"In training, {route} got values of up to about {size:,.3g}: so much larger are the "
+            f"In training, `{route}` got values of up to about {size:,.3g}: so much larger are the "
             "averages of the gradients of its kernel than those of its bias.",
             route=route,
             evidence={

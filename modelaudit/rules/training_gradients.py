@@ -13,7 +13,7 @@ from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules.alike_inputs import fed_alike, fed_zeros
 from modelaudit.rules.constant_layers import behind_constants
-from modelaudit.rules.grammar import counted
+from modelaudit.rules.grammar import counted, quoted
 from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph
@@ -68,7 +68,7 @@ def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
     left = tuple(each for each in left if each.tensor not in unused)
     if left:
         yield rule.finding(
-            f"The optimizer keeps nothing of {', '.join(each.route for each in left[:5])}, whose "
+            f"The optimizer keeps nothing of {', '.join(quoted(each.route for each in left[:5]))}, whose "
             "biases are exactly at their initial values, although it trained others and the graph "
             "calls them trainable: the loss does not depend on them, or they were left out of training.",
             route=left[0].route,
@@ -108,7 +108,7 @@ def _without_effect(
         if (each := unused.get(tensor.name))
     )
     shown = [
-        f"{routes[name]} (last operation: {', '.join(each.ends[:2])})"
+        f"`{routes[name]}` (last operation: {', '.join(quoted(each.ends[:2]))})"
         for name, each in [*unused.items()][:5]
     ]
     yield rule.finding(
@@ -178,14 +178,14 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
     when = "has ever reached" if never else f"reached{_since(state, silent, ratios)}"
     when = "has reached" if since else when
     routes = [*dict.fromkeys(each.route for each in silent)]
-    names = ", ".join(routes[:5]) + f" and {len(routes) - 5:,} more" * (len(routes) > 5)
+    names = ", ".join(quoted(routes[:5])) + f" and {len(routes) - 5:,} more" * (len(routes) > 5)
     rest = len(moments) - len(stopped)
     yield rule.finding(
         f"No gradient {when} {names}{since}. Of the {len(moments):,} trained weights, "
         f"{counted(rest, 'receives', 'receive')} one still."
         + " No kernel does: at the end, training moved biases alone." * (silent == weighed)
         + (
-            f" {behind.route}, behind them, still learns: they may be saturated, or were kept as they "
+            f" `{behind.route}`, behind them, still learns: they may be saturated, or were kept as they "
             "are on purpose."
             if behind is not None and passes
             else ""
@@ -228,7 +228,7 @@ def _silent_units(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[F
                 else "never received a gradient, as where a ReLU gives 0 for every training input."
             )
             yield rule.finding(
-                f"{silent} of the {units} units of {each.route} {since}",
+                f"{silent} of the {units} units of `{each.route}` {since}",
                 route=each.route,
                 evidence={
                     "measured": silent / units,
@@ -284,7 +284,7 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     limit = SHRINKING if explained else VANISHED
     if explained or least < VANISHED.value * last:
         yield rule.finding(
-            f"The gradient of {first.route} is {least / last:.2g} times that of the last layer"
+            f"The gradient of `{first.route}` is {least / last:.2g} times that of the last layer"
             + (
                 f", and below the optimizer's epsilon of {epsilon:g}: it hardly moves."
                 if small

@@ -141,7 +141,9 @@ def far_from_start(artifact: Artifact, kernels: Sequence[KernelInitialization]) 
     limit = _without_effect(artifact, kernels)
     for tensor in _of_unknown_layers(artifact):
         if tensor.stats is not None and _distance(artifact, [tensor]) > limit:
-            return f"{tensor.name}, in a layer of an unknown class, is not constant as biases start"
+            return (
+                f"`{tensor.name}`, in a layer of an unknown class, is not constant as biases start"
+            )
     return ""
 
 

@@ -52,7 +52,7 @@ def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
         # The first and the last layer make up for inputs and targets of another scale.
         ends = not everywhere and len(sizes) > 1 and route in {sizes[0][1], sizes[-1][1]}
         yield rule.finding(
-            f"The weights of {route} are {largest:,.3g} times as large as an initializer draws "
+            f"The weights of `{route}` are {largest:,.3g} times as large as an initializer draws "
             f"them, those of the median layer {middle:,.3g} times." + NOT_SCALED * ends,
             route=route,
             evidence={
@@ -88,13 +88,13 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
         reach = (
             "the output is the same for every input"
             if layer.outputs and len(layer.outputs) >= len(outputs)
-            else f"the output {layer.outputs[0]} is the same for every input"
+            else f"the output `{layer.outputs[0]}` is the same for every input"
             if layer.outputs
             else "other paths of the network still carry the input"
         )
         given = " for inputs without negative values" * layer.nonnegative
         yield rule.finding(
-            f"By its weights, {layer.route} {_WORDS[layer.kind]}{given}: {reach}.",
+            f"By its weights, `{layer.route}` {_WORDS[layer.kind]}{given}: {reach}.",
             route=layer.route,
             evidence={"measured": layer.kind, "outputs": [*layer.outputs], "n": len(starting)},
             severity=Severity.LOW
@@ -102,7 +102,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
             else Severity.MEDIUM
             if layer.nonnegative
             else rule.severity,
-            fix=f"Use a random kernel_initializer, such as the default, in {layer.route}, "
+            fix=f"Use a random kernel_initializer, such as the default, in `{layer.route}`, "
             "and train again."
             if layer.route in started
             else "",
@@ -148,7 +148,7 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 else f"its sums are of about {times:,.3g}"
             )
             yield rule.finding(
-                f"{layer.route} {_WORDS['dead' if dead else 'saturated']} for inputs on a scale of "
+                f"`{layer.route}` {_WORDS['dead' if dead else 'saturated']} for inputs on a scale of "
                 f"about 1: {why}.",
                 route=layer.route,
                 evidence={"measured": times, "unit": limit.unit, "threshold": limit.value},

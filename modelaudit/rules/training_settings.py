@@ -221,7 +221,7 @@ def _without_loss(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]
     else:
         return
     for route, weighing in _only_for(facts, given):
-        detail = f"{route} has no loss: nothing trains {weighing[0]}, which only it uses"
+        detail = f"`{route}` has no loss: nothing trains `{weighing[0]}`, which only it uses"
         yield detail, [*weighing[:20]], Severity.LOW, "a loss for every output"
 
 

@@ -174,7 +174,7 @@ def _statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
         route, share = max(found, key=lambda each: each[1])
         yield rule.finding(
             f"The optimizer made {counted(steps, 'step', 'steps')}, which leave {share:.0%} of the "
-            f"initial values (mean 0, variance 1) in the moving statistics of {route}, unless they "
+            f"initial values (mean 0, variance 1) in the moving statistics of `{route}`, unless they "
             "were loaded from a model that had been trained before.",
             route=route,
             evidence={

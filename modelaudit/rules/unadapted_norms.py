@@ -27,7 +27,7 @@ def _not_adapted(rule: Rule, facts: Facts) -> Iterator[Finding]:
         given = all(isinstance(each, list) and each for each in said)
         if (_constantly(mean, 0) and _constantly(variance, 1)) or (given and _as_before(*said)):
             yield rule.finding(
-                f"{layer.route} has mean 0 and variance 1 exactly, the values from before "
+                f"`{layer.route}` has mean 0 and variance 1 exactly, the values from before "
                 "`adapt`: it passes its input on unchanged.",
                 route=layer.route,
                 evidence={"measured": [0, 1]},

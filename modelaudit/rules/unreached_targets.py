@@ -54,7 +54,7 @@ def targets_beyond(
     labels = loss.name in CROSS_ENTROPIES
     what = f"{loss.name} is of no others" if labels else f"A {head.last} gives no others"
     return rule.finding(
-        f"{head.route}: in training, a gradient of its bias was at least {times:,.3g} times as "
+        f"`{head.route}`: in training, a gradient of its bias was at least {times:,.3g} times as "
         f"large as targets {values} can cause. {what}, so the targets were beyond, unless samples had "
         "large weights.",
         route=head.route,

@@ -13,7 +13,7 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.rules import examples
 from modelaudit.rules.completeness import weighted_layers
-from modelaudit.rules.grammar import counted
+from modelaudit.rules.grammar import counted, quoted
 from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.quantized_layers import quantized_owners
@@ -59,7 +59,7 @@ def _misordered(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if owner and str(name).split("/")[-2:-1] == [owner.name]:
             continue  # a quantized layer lists its kernel behind its bias
         yield rule.finding(
-            f"The name of {name} does not match its position in the file.",
+            f"The name of `{name}` does not match its position in the file.",
             route=str(name).split(" ", 1)[0],
             key=str(name),
         )
@@ -74,7 +74,9 @@ def _lost_layers(rule: Rule, facts: Facts) -> Iterator[Finding]:
         beside = "architecture_from" in facts.artifact.extra and not _of_another(facts, names)
         yield rule.finding(
             f"The weights were saved with {counted(len(names), 'layer', 'layers')} that the config "
-            f"lacks: {', '.join(names[:LISTED])}" + (" …" if len(names) > LISTED else "") + ".",
+            f"lacks: {', '.join(quoted(names[:LISTED]))}"
+            + (" …" if len(names) > LISTED else "")
+            + ".",
             route=names[0],
             severity=Severity.MEDIUM if beside else None,
             evidence={
@@ -176,7 +178,7 @@ def _dtypes(rule: Rule, facts: Facts) -> Iterator[Finding]:
         else:
             sure = known and not everywhere
             severity = Severity.HIGH if sure or not numbers else Severity.MEDIUM
-        names = ", ".join(route for route, _ in of_type[:LISTED])
+        names = ", ".join(quoted(route for route, _ in of_type[:LISTED]))
         yield rule.finding(
             f"{len(of_type)} of {len(compared)} weights are stored as {dtype}, but "
             + (f"their layers have {wanted} variables" if known else f"most others as {wanted}")

@@ -13,7 +13,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.alike_inputs import fed_zeros
 from modelaudit.rules.constant_layers import behind_constants
 from modelaudit.rules.drawn_weights import few, starts_constant
-from modelaudit.rules.grammar import counted, every, of_all
+from modelaudit.rules.grammar import counted, every, of_all, quoted
 from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.initial_explained import BODY, EXPLAINED, FIRST_STEP, NO_GRADIENT
 from modelaudit.rules.initial_values import left_initial, never_trained
@@ -94,7 +94,7 @@ def _layers_told(
     """One finding about these `layers`, out of `n`, if there are any."""
     if layers:
         yield rule.finding(
-            f"{said}: {first_of(layers, LISTED)}.",
+            f"{said}: {first_of(quoted(layers), LISTED)}.",
             route=layers[0],
             severity=severity,
             evidence={
@@ -169,7 +169,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
         routes = [e.kernel.route for e in found if (e.against, e.severity) == (why, severity)]
         title, fix = EXPLAINED.get(why, ("", ""))
         yield rule.finding(
-            f"{first_of(routes, LISTED)} still {'has' if len(routes) == 1 else 'have'} values as drawn by "
+            f"{first_of(quoted(routes), LISTED)} still {'has' if len(routes) == 1 else 'have'} values as drawn by "
             f"the initializer, {while_others}. {why}",
             route=routes[0],
             severity=severity,
@@ -207,7 +207,7 @@ def _left_out(
         moved = ", or a converter moved them into the layer behind" * alike
         values = f"values as drawn by its initializer{guess}"
         yield rule.finding(
-            f"{kernel.route} still has {'gamma 1 and beta 0' if norm else values}, {while_others}: "
+            f"`{kernel.route}` still has {'gamma 1 and beta 0' if norm else values}, {while_others}: "
             f"it was skipped when the weights were restored, or not trained{moved}.{bias}",
             route=kernel.route,
             severity=each.severity,

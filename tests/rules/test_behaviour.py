@@ -99,7 +99,7 @@ def test_a_state_that_is_kept_is_no_random_number(stateful, wrapped):
     facts = replace(noisy, artifact=examples.model(layer))
     result = outcome(facts, "MA605")
     assert len(result.findings) == (not stateful)
-    assert ("gru keeps its state" in result.reason) is stateful
+    assert ("`gru` keeps its state" in result.reason) is stateful
     step = nondeterministic(Case(facts, ()))
     assert isinstance(step, CauseUnknown if stateful else CauseFound)
 

@@ -69,7 +69,7 @@ def test_a_file_without_any_weights(tmp_path, make):
     else:
         rewritten(path, emptied="model.weights.h5")
     assert high(path) == {
-        "MA112": "The file holds no weights at all, but 1 layer needs some, first dense."
+        "MA112": "The file holds no weights at all, but 1 layer needs some, first `dense`."
     }
 
 
@@ -137,7 +137,7 @@ def test_slots_of_an_optimizer_that_are_not_finite_are_one_finding(bad):
     found = run_rule(rule("MA111"), facts).findings
     seen = [each.severity.value for each in found]
     assert seen == ["high", *["low"] * (bad > 0)]
-    assert found[0].detail.endswith("1 other weight has such values too: dense_1/kernel.")
+    assert found[0].detail.endswith("1 other weight has such values too: `dense_1/kernel`.")
     if bad > 1:
         assert "27 other tensors" in found[-1].detail
 
@@ -208,8 +208,8 @@ def test_a_best_loss_of_infinity_is_no_weight(shape, owned, severity) -> None:
 def test_missing_weights_of_several_layers_are_one_finding() -> None:
     layers = [examples.layer(name, variables={"kernel": f"{name}/kernel"}) for name in "abc"]
     (found,) = run_rule(rule("MA112"), Facts(examples.model(*layers))).findings
-    assert found.detail.startswith("Layer a (Dense) needs bias, but")
-    assert found.detail.endswith("2 other layers lack weights too: b, c.")
+    assert found.detail.startswith("Layer `a` (Dense) needs bias, but")
+    assert found.detail.endswith("2 other layers lack weights too: `b`, `c`.")
     (alone,) = run_rule(rule("MA112"), Facts(examples.model(layers[0]))).findings
     assert "other" not in alone.detail
 

@@ -147,7 +147,7 @@ def test_a_constant_variable_of_a_graph_is_named_itself(tmp_path: Path) -> None:
     facts = facts_of(zeros, kernel, architecture=None, kernels=found)
     (finding,) = run_rule(rule("MA406"), facts).findings
     assert finding.location.route == "lstm/Variable"
-    assert "lstm/Variable is 0" in finding.detail
+    assert "`lstm/Variable` is 0" in finding.detail
 
 
 def test_a_table_with_one_row_may_be_zero(tmp_path: Path) -> None:

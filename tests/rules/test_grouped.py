@@ -22,7 +22,7 @@ def test_tensors_lost_for_one_reason_are_one_finding():
     lost = [(name, f"{name} is listed but not in the file") for name in names]
     first, second = unreadable(*lost, ("head", "declares 8 bytes and stores none"))
     assert first.detail.startswith("m.h5: conv_0/kernel is listed but not in the file. The same is")
-    assert "11 other tensors: conv_1/kernel," in first.detail
+    assert "11 other tensors: `conv_1/kernel`," in first.detail
     assert "and 3 more" in first.detail
     assert first.evidence["places"] == names
     assert second.location.route == "head"
@@ -59,12 +59,12 @@ def test_layers_with_one_mistake_are_one_finding():
     other = layer("other", "Dropout", {}, {"rate": 0.97})
     first, second = run_rule(rule("MA310"), chain(dense("hidden"), *drops, other)).findings
     assert first.detail == (
-        "drop_0 drops 95% of its input in training. "
-        "The same is true of 2 other layers: drop_1, drop_2."
+        "`drop_0` drops 95% of its input in training. "
+        "The same is true of 2 other layers: `drop_1`, `drop_2`."
     )
     assert first.evidence["places"] == ["drop_0", "drop_1", "drop_2"]
     assert (first.evidence["measured"], first.evidence["threshold"]) == (0.95, 0.9)
-    assert second.detail == "other drops 97% of its input in training."
+    assert second.detail == "`other` drops 97% of its input in training."
 
 
 def test_a_layer_that_makes_several_outputs_constant_is_named_once():

@@ -61,7 +61,7 @@ def test_probabilities_that_are_averaged_or_joined():
     assert joined("MA306", "Average", "softmax", "softmax", **exclusive) == []
     assert joined("MA306", "Average", "softmax", "softmax", units=5) == ["low"]
     assert joined("MA306", "Concatenate", "sigmoid", "sigmoid") == []
-    assert joined("MA306", "Concatenate", "sigmoid", "sigmoid", **exclusive) == ["low"]
+    assert joined("MA306", "Concatenate", "sigmoid", "sigmoid", **exclusive) == ["medium"]
     assert joined("MA306", "Concatenate", "sigmoid", "linear") == []
     # Two groups of exclusive classes, but one softmax for three classes.
     assert joined("MA306", "Concatenate", "softmax", "softmax", units=3) == []
@@ -80,10 +80,10 @@ def test_the_advice_for_joined_heads():
     one, two = (NetworkHead(n, dense(3, name=n), 3, (HeadStep(dense(3, name=n)),)) for n in "ab")
     assert "Dense(3" in one.code("softmax")
     both = replace(one, joined=(two,))
-    assert "Dense" not in both.code("softmax") and "behind the layer that joins a, b" in both.code(
+    assert "Dense" not in both.code(
         "softmax"
-    )
-    assert both.code("linear") == "# no activation in a, b"
+    ) and "behind the layer that joins `a`, `b`" in both.code("softmax")
+    assert both.code("linear") == "# no activation in `a`, `b`"
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_dropout_as_the_last_layer():
     drop = layer("Dropout", rate=0.3, name="drop")
     number = dense(1, "linear", name="number")
     assert (
-        names(found("MA308", number, drop, training={"loss": "mse"}), "before number") == "medium"
+        names(found("MA308", number, drop, training={"loss": "mse"}), "before `number`") == "medium"
     )
     assert found("MA308", drop, number, training={"loss": "mse"}) == []
     assert found("MA308", number, layer("Dropout", rate=0), training={"loss": "mse"}) == []

@@ -61,10 +61,10 @@ def test_probabilities_under_ctc():
 
 def test_scaled_probabilities():
     scaled = layer("Rescaling", scale=1 / 255, offset=0.0)
-    assert names(found("MA308", HEAD, scaled), "Remove rescaling") == "medium"
+    assert names(found("MA308", HEAD, scaled), "Remove `rescaling`") == "medium"
     assert found("MA308", HEAD, layer("Rescaling", scale=1.0, offset=0.0)) == []
     by_channel = layer("Rescaling", scale=[1 / 255] * 5, offset=0.0)
-    assert names(found("MA308", HEAD, by_channel), "Remove rescaling") == "medium"
+    assert names(found("MA308", HEAD, by_channel), "Remove `rescaling`") == "medium"
     # Scores that a sigmoid limits, as the loss is told.
     scores = layer("Rescaling", scale=20.0, offset=-10.0)
     head = dense(1, "sigmoid")
@@ -87,7 +87,7 @@ def test_a_single_value_of_unit_length():
 def test_indices_that_are_scaled():
     rows = layer("Embedding", input_dim=60)
     less = layer("Rescaling", scale=1 / 60, offset=0.0)
-    assert names(found("MA322", less, rows, HEAD), "Remove the layer rescaling") == "medium"
+    assert names(found("MA322", less, rows, HEAD), "Remove the layer `rescaling`") == "medium"
     assert found("MA322", layer("Rescaling", scale=1.0, offset=0.0), rows, HEAD) == []
     assert found("MA322", less, dense(), HEAD) == []
 

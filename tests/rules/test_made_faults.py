@@ -113,7 +113,7 @@ def test_each_constant_layer_gets_the_advice_that_suits_it():
     dead = tuple(ConstantLayer(x, "dead", False, (HEAD.route,)) for x in ("blur", "hidden"))
     facts = replace(facts, artifact=artifact, measurements=Measurements(constant=dead))
     fixes = {x.location.route: x.fix for x in run_rule(rule("MA437"), facts).findings}
-    assert "random kernel_initializer, such as the default, in blur," in fixes["blur"]
+    assert "random kernel_initializer, such as the default, in `blur`," in fixes["blur"]
     assert "leaky_relu" in fixes["hidden"] and "kernel_initializer" not in fixes["hidden"]
 
 
@@ -209,7 +209,7 @@ def test_layers_behind_numbers_and_maps():
         return found("MA308", dense(1, last, name="head"), *more, training={"loss": loss})
 
     norm = layer("BatchNormalization")
-    assert names(behind(norm), "before head", "scale the targets") == "low"
+    assert names(behind(norm), "before `head`", "scale the targets") == "low"
     assert behind(norm, layer("Activation", activation="sigmoid"), loss=BINARY["loss"]) == []
     pixels = layer("Conv2D", filters=5, kernel_size=1, activation="softmax", name="map")
     largest, mean = (layer(f"Global{x}Pooling2D") for x in ("Max", "Average"))

@@ -41,7 +41,7 @@ def test_an_operation_is_the_activation_that_it_computes(op):
     assert names(found("MA306", ONE, op, training=BINARY), 'activation="sigmoid"') == "medium"
     assert found("MA306", ONE, op, training={"loss": "poisson"}) == []
     again = found("MA307", ONE, op, applied("math.sigmoid", "prob"), training=BINARY)
-    assert names(again, "Remove the relu of op") == "high"
+    assert names(again, "Remove the relu of `op`") == "high"
 
 
 def test_the_axis_of_an_operation():
@@ -62,10 +62,10 @@ def test_a_layer_of_the_users_own_is_no_operation():
 def test_probabilities_that_are_limited_again():
     tanh = layer("Activation", activation="tanh", name="out")
     one = {"loss": "categorical_crossentropy"}
-    assert names(found("MA307", HEAD, tanh, training=one), "Remove out") == "medium"
+    assert names(found("MA307", HEAD, tanh, training=one), "Remove `out`") == "medium"
     assert found("MA306", HEAD, tanh, training=one) == []  # said by MA307
     half = layer("ReLU", max_value=0.5, name="half")
-    assert names(found("MA307", HEAD, half, training=one), "Remove half") == "medium"
+    assert names(found("MA307", HEAD, half, training=one), "Remove `half`") == "medium"
     assert found("MA307", HEAD, layer("ReLU", max_value=6.0, name="six"), training=one) == []
     assert found("MA307", SCORES, layer("ReLU", name="relu"), tanh, training={"loss": "mse"}) == []
 
@@ -87,8 +87,8 @@ def test_noise_that_is_larger_than_the_values():
 
 def test_dropout_behind_probabilities():
     drop = layer("Dropout", rate=0.3, name="drop")
-    assert names(found("MA308", HEAD, drop), "Move drop before head") == "medium"
-    assert names(found("MA308", HEAD, drop, training={"loss": "mse"}), "Move drop") == "low"
+    assert names(found("MA308", HEAD, drop), "Move `drop` before `head`") == "medium"
+    assert names(found("MA308", HEAD, drop, training={"loss": "mse"}), "Move `drop`") == "low"
     assert found("MA308", HEAD, layer("Dropout", rate=0.0, name="drop")) == []
     assert found("MA308", HEAD, layer("GaussianNoise", stddev=0.0, name="noise")) == []
     assert found("MA308", HEAD, layer("GaussianNoise", stddev=0.1, name="noise"))
@@ -143,7 +143,7 @@ def test_metrics_of_several_outputs():
         architecture = replace(facts.artifact.architecture, outputs=("price", "sold"))
         artifact = replace(facts.artifact, architecture=architecture)
         findings = run_rule(rule("MA320"), replace(facts, artifact=artifact)).findings
-        return re.findall("does not suit (.*?):", " ".join(each.detail for each in findings))
+        return re.findall("does not suit `(.*?)`:", " ".join(each.detail for each in findings))
 
     assert outputs([["accuracy"], ["accuracy"]]) == ["price"]
     assert outputs({"price": ["accuracy"]}) == ["price"]

@@ -87,7 +87,7 @@ def test_vectors_of_unknown_layers_show_that_a_model_was_trained(stats, never, b
         replace(artifact, architecture=made, tensors=tensors), (drawn("a", bias=bias),)
     )
     assert found[0] is never
-    assert ("own/ffn/vars/1, in a layer" in found[1]) is not never
+    assert ("`own/ffn/vars/1`, in a layer" in found[1]) is not never
 
 
 def test_a_guessed_model_without_any_trained_weight_was_never_trained():

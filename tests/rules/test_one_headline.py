@@ -90,7 +90,7 @@ def test_advice_on_scores_agrees_with_its_code(apart):
     behind = (("ReLU", {}),) if apart else ()
     facts = example_head("linear" if apart else "relu", loss, 4, *behind)()
     (seen,) = findings("MA306", facts)
-    assert ("Remove the layer behind_0" in seen.fix) is apart
+    assert ("Remove the layer `behind_0`" in seen.fix) is apart
     assert ("Remove the activation of the last layer" in seen.fix) is not apart
     assert "SparseCategoricalCrossentropy(from_logits=True)" in seen.fix
     assert "softmax" not in seen.fix

@@ -77,7 +77,7 @@ TURNED = {"nfv_invariant": 2.0, "nfv_odd": 0.01}
 )
 def test_a_violated_expectation_shows_declared_and_measured_values(declared, facts, what, but):
     (finding,) = judged(facts, declared).findings
-    told = f"Output out is declared to {what} when the input is mirrored left-right; {but}."
+    told = f"Output `out` is declared to {what} when the input is mirrored left-right; {but}."
     assert finding.detail == told
     assert finding.evidence["threshold"] == SENSITIVE.value
 

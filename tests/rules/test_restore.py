@@ -191,8 +191,8 @@ def test_each_contradiction_of_config_and_graph_is_a_finding():
     ]
     found = result_of("MA414", saved(config_differs=told)).findings
     assert [finding.location.route for finding in found] == ["conv", "conv", "dense"]
-    assert found[0].detail.startswith("conv: strides [1, 1] in the config, [2, 2] in the graph.")
-    assert found[1].detail.startswith("conv: activation relu in the config, none in the graph.")
+    assert found[0].detail.startswith("`conv`: strides [1, 1] in the config, [2, 2] in the graph.")
+    assert found[1].detail.startswith("`conv`: activation relu in the config, none in the graph.")
     assert {finding.location.file for finding in found} == {"keras_metadata.pb"}
     assert len({finding.fingerprint for finding in found}) == 3
 

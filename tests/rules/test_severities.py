@@ -99,7 +99,7 @@ def test_series_whose_channels_come_first():
 def test_a_sigmoid_of_values_that_are_limited_already(before, limited):
     squash = layer("Activation", activation="sigmoid", name="squash")
     seen = found("MA315", before, layer("Dropout", rate=0.2), squash, HEAD)
-    assert seen == ([("low", "Remove the layer squash and train again.")] if limited else [])
+    assert seen == ([("low", "Remove the layer `squash` and train again.")] if limited else [])
     assert found("MA315", before, squash) == []  # of an output, MA307 tells
 
 

@@ -103,7 +103,7 @@ def test_a_layer_that_is_also_in_an_inner_model(tmp_path, inner_first):
     except ValueError as error:
         assert "Layer 'shared' expected 2 variables, but received 0" in str(error)
         assert findings[0].location.route == "shared"
-        assert "inner/shared has the same name and shapes" in findings[0].detail
+        assert "`inner/shared` has the same name and shapes" in findings[0].detail
     else:
         assert findings == ()
 

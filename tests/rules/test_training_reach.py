@@ -119,7 +119,7 @@ def test_averages_of_adam_fade_but_not_to_zero(tmp_path, alive, steps, said):
     state = OptimizerState("Adam", settings={"beta_1": 0.9}, moments=moments)
     found = [*_silent_units(rule("MA433"), facts, state)]
     assert [each.detail.partition(",")[0] for each in found] == [
-        "6 of the 10 units of hidden received no gradient for a long time"
+        "6 of the 10 units of `hidden` received no gradient for a long time"
     ] * said
 
 
@@ -212,7 +212,7 @@ def test_an_optimizer_keeps_nothing_of_what_the_loss_does_not_depend_on(
     facts = Facts(replace(artifact, tensors=tensors), measurements=measured)
     findings = run_rule(rule("MA433"), facts).findings
     assert [each.severity for each in findings] == [Severity.MEDIUM] * told
-    assert all("keeps nothing of b, whose" in each.detail for each in findings)
+    assert all("keeps nothing of `b`, whose" in each.detail for each in findings)
 
 
 def test_what_else_got_no_gradient_is_told_beside_what_has_no_state():
@@ -235,7 +235,7 @@ def test_what_else_got_no_gradient_is_told_beside_what_has_no_state():
     facts = Facts(artifact, measurements=Measurements(initialization=kernels))
     findings = run_rule(rule("MA433"), facts).findings
     assert [each.location.route for each in findings] == ["b", "a"]
-    assert "steps or so, a. Of the 2 trained weights, 1 receives one still." in findings[1].detail
+    assert "steps or so, `a`. Of the 2 trained weights, 1 receives one still." in findings[1].detail
 
 
 def test_a_short_training_is_to_be_longer():
@@ -260,7 +260,7 @@ def test_squares_of_gradients_fall_to_0_in_a_long_training(steps, ever):
             square = np.float32(0)
     assert bool(square > 0) is ever
     (found,) = run_rule(rule("MA433"), adam(("a", 0.0, 0.0), ("b", 0.1, 0.1), steps=steps)).findings
-    assert ("has ever reached a." in found.detail) is ever
+    assert ("has ever reached `a`." in found.detail) is ever
     assert ("or ever." in found.detail) is not ever
 
 

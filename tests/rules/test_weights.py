@@ -88,7 +88,7 @@ def test_one_finding_names_all_layers_at_initial_statistics(code, affine):
     }
     assert finding.location.route == "bn0"
     assert "9 of 10" in finding.detail
-    assert ", ".join(names[:8]) in finding.detail
+    assert ", ".join(f"`{name}`" for name in names[:8]) in finding.detail
     assert "bn8" not in finding.detail
     assert "1 more" in finding.detail
 
@@ -178,7 +178,7 @@ def test_layers_at_initial_values_are_one_finding_with_all_places():
     places = {"measured": 2, "unit": "layers", "places": ["head", "tail"]}
     assert head.evidence == {"n": 320, "tests": own | tests, "tested": 4} | places
     assert head.location.route == "head"
-    assert head.detail.endswith("The same is true of 1 other layer: tail.")
+    assert head.detail.endswith("The same is true of 1 other layer: `tail`.")
     assert "2 other kernels" in head.detail
     assert "skipped when the weights were restored, or not trained" in head.detail
     assert head.severity is Severity.MEDIUM  # too small to be sure
@@ -195,7 +195,7 @@ def test_kernels_without_gradient_are_one_finding_that_blames_no_restore():
     kernels = (*(kernel(name, "fresh") for name in names), kernel("c", "trained"))
     facts = Facts(artifact, measurements=Measurements(initialization=kernels))
     (finding,) = result_of("MA405", facts).findings
-    assert finding.detail.startswith("a, b still have values as drawn")
+    assert finding.detail.startswith("`a`, `b` still have values as drawn")
     assert "no gradient" in finding.detail and "restored" not in finding.detail
     assert "load_weights" not in finding.fix
 

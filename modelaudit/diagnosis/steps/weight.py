@@ -32,12 +32,8 @@ def evidence_of(finding: Finding) -> Evidence:
     """A finding as evidence."""
     measured, threshold = finding.evidence.get("measured"), finding.evidence.get("threshold")
     n = finding.evidence.get("n")
-    detail, route = finding.detail, finding.location.route
-    # The name of a layer may read as a word.
-    text = (
-        f"{route!r}{detail[len(route) :]}" if route and detail.startswith(f"{route} ") else detail
-    )
-    return Evidence(text, finding.code, measured, threshold, n if isinstance(n, int) else None)
+    count = n if isinstance(n, int) else None
+    return Evidence(finding.detail, finding.code, measured, threshold, count)
 
 
 def damaged(case: Case) -> StepResult:

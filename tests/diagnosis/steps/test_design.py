@@ -30,7 +30,7 @@ def test_a_constant_head_explains_a_constant_output():
     found = answered("MA305", behaviour(silent()))
     assert found.causes[0].cause == "constant-by-construction"
     assert found.answer.startswith(
-        "The model gives the same answer to every input: 'head' applies softmax"
+        "The model gives the same answer to every input: `head` applies softmax"
     )
     assert "collapse-open" in {each.cause for each in found.consequences}
     assert found.suspects[1].state == GUILTY

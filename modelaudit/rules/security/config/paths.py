@@ -61,7 +61,7 @@ def check_vocabularies(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if not lookup and (not how or _is_alphabet(path)):
                 continue
             yield rule.finding(
-                f"{site.layer} reads its {key} from {path[:300]!r}"
+                f"`{site.layer}` reads its {key} from {path[:300]!r}"
                 + (f", which {how}." if how else ", relative to the working directory."),
                 file=site.file,
                 route=f"{site.route}/config/{key}",

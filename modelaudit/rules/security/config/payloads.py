@@ -30,7 +30,7 @@ def check_bytes(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if not isinstance(inner, dict):
             continue
         if site.is_a("TorchModuleWrapper"):
-            what = f"{site.layer} wraps a PyTorch module, which is stored as a pickle"
+            what = f"`{site.layer}` wraps a PyTorch module, which is stored as a pickle"
             yield _carried(rule, site, what, _module_head(inner))
         elif site.class_name == "__bytes__" and not _inside_torch(site):
             head = _head(inner.get("value"))
@@ -94,7 +94,7 @@ def check_saved_models(rule: Rule, facts: Facts) -> Iterator[Finding]:
             path = inner.get("filepath") if isinstance(inner, dict) else None
             path = path[:500] if isinstance(path, str) else None
             yield rule.finding(
-                f"{site.layer} loads and runs the SavedModel at {path!r}.",
+                f"`{site.layer}` loads and runs the SavedModel at {path!r}.",
                 file=site.file,
                 route=site.route,
                 evidence={"path": path},

@@ -114,7 +114,7 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if needed > budget:
             seen.add(layer.name)
             yield rule.finding(
-                f"{layer.route}: {what} would need {needed:,} bytes.",
+                f"`{layer.route}`: {what} would need {needed:,} bytes.",
                 route=f"layers/{layer.route}",
                 evidence={"measured": needed, "unit": "bytes", "threshold": budget, "what": what},
                 key=layer.class_name,
@@ -129,7 +129,7 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 continue  # the number of possible indices
             if largest > LARGEST_SIZE.value:
                 yield rule.finding(
-                    f"{site.layer} has a {key} of {largest:,}.",
+                    f"`{site.layer}` has a {key} of {largest:,}.",
                     file=site.file,
                     route=f"{site.route}/config/{key}",
                     evidence={
@@ -144,7 +144,7 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
         key, elements = _elements(config)
         if elements * _ITEM_BYTES >= (most := facts.settings.limits.result_bytes):
             yield rule.finding(
-                f"{site.layer} has a {key} of {elements:,} elements.",
+                f"`{site.layer}` has a {key} of {elements:,} elements.",
                 file=site.file,
                 route=f"{site.route}/config/{key}",
                 evidence={

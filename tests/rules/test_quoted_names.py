@@ -1,0 +1,77 @@
+"""Names of layers and weights stand in quotes in every message: one can be a word, as `even`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+import pytest
+
+from modelaudit.facts import Artifact
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts, Rule
+
+QUOTED = re.compile(r"`[^`\n]*`|\"[^\"\n]*\"|'[^'\n]*'")
+CODE = re.compile(r"\n.*", re.DOTALL)
+
+
+def strings_renamed(value: object, renamed: Callable[[str], str]) -> object:
+    """A copy with every text that `renamed` changes, in structs and containers."""
+    if isinstance(value, str) and type(value) is str:
+        return renamed(value)
+    if isinstance(value, msgspec.Struct):
+        fields = {
+            name: strings_renamed(getattr(value, name), renamed) for name in value.__struct_fields__
+        }
+        return type(value)(**fields)
+    if isinstance(value, Mapping):
+        return {
+            strings_renamed(key, renamed): strings_renamed(each, renamed)
+            for key, each in value.items()
+        }
+    if isinstance(value, tuple | list | set | frozenset):
+        return type(value)(strings_renamed(each, renamed) for each in value)
+    return value
+
+
+def names_of(artifact: Artifact) -> set[str]:
+    architecture = artifact.architecture
+    layers = architecture.layers if architecture else ()
+    return {part for layer in layers for part in layer.route.split("/")}
+
+
+def with_rare_names(facts: Facts) -> Facts:
+    """The same model, with names that are no words."""
+    names = sorted(names_of(facts.artifact), key=len, reverse=True)
+    if not names:
+        return facts
+    pattern = re.compile(rf"(?<![^/])(?:{'|'.join(map(re.escape, names))})(?=/|\Z)")
+    return strings_renamed(facts, lambda text: pattern.sub(lambda each: f"Q{each[0]}Q", text))
+
+
+def unquoted(facts: Facts, rule: Rule) -> Iterator[str]:
+    renamed = with_rare_names(facts)
+    for finding in run_rule(rule, renamed).findings:
+        for text in (finding.title, finding.detail, CODE.sub("", finding.fix)):
+            bare = QUOTED.sub("", text)
+            if any(f"Q{name}Q" in bare for name in names_of(facts.artifact)):
+                yield text
+
+
+@pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.code)
+def test_every_name_of_a_layer_is_quoted(rule: Rule) -> None:
+    facts = rule.bad()
+    assert [*unquoted(facts, rule)] == []
+
+
+def test_names_that_are_words_are_told_from_words() -> None:
+    """As "even applies softmax", which reads as if something else were not enough."""
+    for rule in CATALOGUE:
+        facts = rule.bad()
+        names = names_of(facts.artifact)
+        for finding in run_rule(rule, facts).findings:
+            if names and finding.location.route in names:
+                start = finding.detail.split(" ", 1)[0].rstrip(":,")
+                assert start not in names, finding.detail
