@@ -121,9 +121,16 @@ def unknown_arguments(
             _missing(name, absent),
             "Load it with the version that saved it and save only the weights.",
             route,
-            # A translation has what only one of the generations writes.
-            repairs=context.writer is not None and context.writer.keras3 != profile.keras3,
+            repairs=_of_other_dialect(name, kind, absent, context),
         )
+
+
+def _of_other_dialect(name: str, kind: str, absent: list[str], context: CheckContext) -> bool:
+    """Whether the writer's generation of Keras has no such arguments, so that none was lost."""
+    writer = context.writer
+    if writer is None or writer.keras3 == context.profile.keras3:
+        return False
+    return set(absent).isdisjoint(writer.needs(kind, name))
 
 
 def _missing(name: str, absent: list[str]) -> str:

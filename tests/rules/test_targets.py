@@ -16,6 +16,7 @@ from modelaudit.runtimes.predict import predict
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
 from tests.measures import artifacts
+from tests.runtimes.checks.sentences import faults
 
 RULE = rule("MA220")
 
@@ -34,7 +35,9 @@ OLD = refused("tf-keras==2.21.0", "class", "argument")
 
 def asked(*predictions, targets=()):
     settings = Settings(targets=targets)
-    return run_rule(RULE, replace(examples.healthy(), predictions=predictions, settings=settings))
+    found = run_rule(RULE, replace(examples.healthy(), predictions=predictions, settings=settings))
+    assert not faults(*(text for each in found.findings for text in (each.detail, each.fix)))
+    return found
 
 
 def test_one_default_runtime_is_enough():
@@ -161,6 +164,7 @@ def test_a_checkpoint_of_save_weights_is_refused_by_its_own_call(counter, refusa
         examples.healthy(), artifact=artifact, predictions=predict(artifact, ["tf==2.21.0"])
     )
     (finding,) = run_rule(rule("MA221"), facts).findings
+    assert faults(f"{finding.title}.", finding.detail, finding.fix) == []
     assert (
         "Checkpoint.restore raises no error but does not restore the saved model" in finding.detail
     )

@@ -123,7 +123,7 @@ def _integer_dtype(
             "dtype-of-integer-layer",
             LoadOutcome.FAILS,
             f"{route} ({name}) returns integers, but its dtype is written as {dtype}",
-            'When `output_mode="int"`, `dtype` should be an integer type',
+            'When `output_mode="int"`, `dtype` should be an integer type' * context.profile.keras3,
             'Set its dtype to "int64" in the config.',
             route,
             repairs=True,
