@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from modelaudit.facts import Artifact, Format
 from modelaudit.findings import Finding, Severity
 from modelaudit.formats.graph.restore_ops import VARIABLES
-from modelaudit.rules.grammar import counted
+from modelaudit.rules.grammar import counted, quoted
 from modelaudit.rules.model import Facts, Rule
 
 _REAL = ("float16", "bfloat16", "float32", "float64")
@@ -32,7 +32,7 @@ def without_values(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if names := variables_without_values(facts.artifact):
         yield rule.finding(
             f"The graph has {counted(len(names), 'variable', 'variables')}, but the file holds no "
-            f"values of variables: {', '.join(names[:LISTED])}{' …' * (len(names) > LISTED)}. They are "
+            f"values of variables: {', '.join(quoted(names[:LISTED]))}{' …' * (len(names) > LISTED)}. They are "
             "in a checkpoint, if they were saved.",
             route=names[0],
             title="The file holds a graph without the values of its variables",
@@ -61,7 +61,7 @@ def only_counters(rule: Rule, facts: Facts) -> Iterator[Finding]:
     kind = _OF_WEIGHTS.get(artifact.format)
     if kind and artifact.complete and not weights:
         what, saved = kind
-        held = f", only {', '.join(names[:LISTED])}" if names else ""
+        held = f", only {', '.join(quoted(names[:LISTED]))}" if names else ""
         yield rule.finding(
             f"The {what} holds no weights{held}: it was saved {saved}.",
             severity=Severity.LOW,

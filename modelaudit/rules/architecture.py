@@ -206,6 +206,8 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
         detail = (
             f"a map of a single position: {'it changes nothing.' if pooling else used}"
             if found is single
+            else f"a map of {list(first.size)}: it always reaches beyond the map."
+            if pooling
             else f"a map of {list(first.size)}: some of its weights never see anything but padding."
             if found is idle
             else f"a map of {list(first.size)}: at every position, a part of it sees only padding."

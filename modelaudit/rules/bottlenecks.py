@@ -50,8 +50,7 @@ def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             f"Everything{whose} passes through the single {unit} of `{route}`"
             + (
-                ", and its ReLU gives 0 for all negative values: where it does, the output is the "
-                f"same for every input{ends}."
+                f". For all inputs for which its ReLU gives 0, the output is the same{ends}."
                 if each.rectified
                 else "."
             ),

@@ -152,9 +152,9 @@ def _asked_for(rule: Rule, facts: Facts) -> Iterator[Finding]:
     names = [str(name) for name in restore_facts(facts, "missing")]
     names = [name for name in names if name not in elsewhere]
     shapes = [entry for entry in restore_facts(facts, "shapes") if isinstance(entry, dict)]
-    told = [f"{name}: not in the index" for name in names]
+    told = [f"`{name}`: not in the index" for name in names]
     told += [
-        f"{each.get('name')}: {each.get('expected')} expected, {each.get('stored')} stored"
+        f"`{each.get('name')}`: {each.get('expected')} expected, {each.get('stored')} stored"
         for each in shapes
     ]
     if told:

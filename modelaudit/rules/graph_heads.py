@@ -58,7 +58,7 @@ def graph_heads(artifact: Artifact) -> list[NetworkHead]:
             if head is not None:  # the loss applies the softmax; towers may share the layer
                 step = HeadStep(Layer(loss.name, loss.name, "Softmax"), "softmax")
                 found.setdefault(
-                    f"loss of {head.route}",
+                    f"{head.route}/loss",
                     replace(head, route=loss.name, steps=(*head.steps, step)),
                 )
     return [*found.values()]

@@ -16,7 +16,7 @@ from modelaudit.graphs import (
     Quantization,
 )
 from modelaudit.rules.examples import ROOT
-from modelaudit.rules.grammar import counted
+from modelaudit.rules.grammar import counted, quoted
 from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.runtimes.profile import numbers
@@ -49,7 +49,7 @@ def _quantization(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for wrong, names in found.items():
         absurd = wrong == _ABSURD
         yield rule.finding(
-            f"{counted(len(names), 'tensor has', 'tensors have')} {wrong}: {_listed(names)}.",
+            f"{counted(len(names), 'tensor has', 'tensors have')} {wrong}: {_listed(quoted(names))}.",
             route=names[0],
             evidence={"measured": len(names), "unit": "tensors", "tensors": [*names[:LISTED]]},
             key=wrong,

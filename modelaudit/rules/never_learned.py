@@ -14,6 +14,7 @@ from modelaudit.rules.model import Facts, NotApplicable
 from modelaudit.rules.network_heads import saved_graph
 from modelaudit.rules.training_extent import fix_without_steps, steps_without_effect
 from modelaudit.rules.training_reach import one_step_of
+from modelaudit.rules.training_traces import steps_of_nothing
 
 
 def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
@@ -33,7 +34,7 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
     if state and state.steps and not moved and (head := _relu_output(facts)):
         steps = counted(state.steps, "training step", "training steps")
         return (
-            f"the {steps} had no effect, as where the ReLU of {head} gives 0 for every input",
+            f"the {steps} had no effect, as where the ReLU of `{head}` gives 0 for every input",
             Severity.LOW,
             "Mend the output, see MA306, then train again.",
         )
@@ -59,6 +60,12 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
         why = f"training had no effect, since no bias has moved further than {moved:.1g}{least}"
         return why, None, fix_without_steps(facts)
     why = "the model was never trained, or its weights were not loaded before it was saved"
+    if steps_of_nothing(facts.artifact):
+        return (
+            "the training steps changed no weight, since all layers were frozen",
+            Severity.LOW,
+            "See MA321: unfreeze what is to learn, compile, and train again.",
+        )
     if _frozen(facts):
         fix = "Load its weights. If it is to learn, unfreeze it, compile and train again:\n"
         frozen = f"{why}. All its layers are frozen, so training cannot change them"

@@ -137,8 +137,9 @@ def _all_frozen(rule: Rule, facts: Facts, weighing: Sequence[Layer], steps: int)
         severity = Severity.HIGH if never or fresh else Severity.MEDIUM
     else:
         effect = "With the compile settings in this file, training changes nothing."
-        severity = Severity.HIGH if never else Severity.LOW
-    if never:
+        severity = Severity.LOW
+        effect += " That they still have their initial values, MA404 says." * never
+    if never and steps:
         effect += " They still have their initial values."
     elif fresh:
         effect += f" {layer_of(fresh)} still has values as drawn by its initializer."

@@ -137,7 +137,7 @@ def far_from_start(artifact: Artifact, kernels: Sequence[KernelInitialization]) 
         value = max(stats.minimum, stats.maximum, key=abs)
         chosen = stats.constant and (tensor.size > 1 or math.isclose(value, round(value, 2)))
         if tensor.shape and not chosen and FAR.value < abs(value) < math.inf:
-            return f"{name} has the value {value:.4g}, which no initializer draws"
+            return f"`{name}` has the value {value:.4g}, which no initializer draws"
     limit = _without_effect(artifact, kernels)
     for tensor in _of_unknown_layers(artifact):
         if tensor.stats is not None and _distance(artifact, [tensor]) > limit:

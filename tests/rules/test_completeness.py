@@ -221,7 +221,7 @@ def test_a_checkpoint_without_the_model(tmp_path: Path) -> None:
     tf.train.Checkpoint(kernel=tf.Variable(tf.ones((3, 2)))).save(str(tmp_path / "sound"))
     found = run_rule(rule("MA112"), static_facts(tmp_path / "counter-1", Settings())).findings
     assert [each.severity for each in found] == [Severity.LOW]
-    assert "only save_counter: it was saved without the model" in found[0].detail
+    assert "only `save_counter`: it was saved without the model" in found[0].detail
     assert not run_rule(rule("MA112"), static_facts(tmp_path / "sound-1", Settings())).findings
 
 

@@ -228,7 +228,7 @@ def test_a_bias_that_no_initializer_draws_shows_training(value, expected):
     artifact, kernels = with_own_head(value), (drawn("a"),)
     never, why = never_trained(artifact, kernels)
     assert never is expected
-    assert ("own/bias_1 has the value 33.2" in why) is not expected
+    assert ("`own/bias_1` has the value 33.2" in why) is not expected
     facts = Facts(artifact, measurements=Measurements(initialization=kernels))
     assert len(run_rule(rule("MA404"), facts).findings) == expected
     found = diagnose(facts, ()).causes

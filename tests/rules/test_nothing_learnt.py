@@ -48,7 +48,7 @@ def test_steps_without_effect_behind_an_output_that_may_be_0_for_all_inputs(last
     facts = replace(facts, artifact=replace(facts.artifact, architecture=architecture))
     ((said, detail, fix),) = judged("MA404", facts, kernel("hidden", "fresh"))
     assert said == severity
-    assert ("ReLU of score" in detail and "MA306" in fix) is (last == "relu")
+    assert ("ReLU of `score`" in detail and "MA306" in fix) is (last == "relu")
 
 
 @pytest.mark.parametrize("steps", [True, False])

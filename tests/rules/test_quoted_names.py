@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import msgspec
 import pytest
 
+import modelaudit.rules
 from modelaudit.facts import Artifact
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts, Rule
 
+RULES = Path(modelaudit.rules.__file__).parent
 QUOTED = re.compile(r"`[^`\n]*`|\"[^\"\n]*\"|'[^'\n]*'")
 CODE = re.compile(r"\n.*", re.DOTALL)
 
@@ -64,6 +68,38 @@ def unquoted(facts: Facts, rule: Rule) -> Iterator[str]:
 def test_every_name_of_a_layer_is_quoted(rule: Rule) -> None:
     facts = rule.bad()
     assert [*unquoted(facts, rule)] == []
+
+
+KEYS = {"key", "route"}  # arguments that identify a finding, and are not shown as text
+
+
+def bare_routes(tree: ast.AST) -> Iterator[str]:
+    """Routes in texts of more than one word that are put in without quotes."""
+    keys = {
+        id(node)
+        for each in ast.walk(tree)
+        if isinstance(each, ast.keyword) and each.arg in KEYS
+        for node in ast.walk(each.value)
+    }
+    for text in ast.walk(tree):
+        if not isinstance(text, ast.JoinedStr) or id(text) in keys:
+            continue
+        said = "".join(part.value for part in text.values if isinstance(part, ast.Constant))
+        before = ""
+        for part in text.values:
+            if isinstance(part, ast.FormattedValue):
+                name = ast.unparse(part.value)
+                bare = part.conversion == -1 and not before.endswith(("`", '"', "/"))
+                if " " in said and bare and name.endswith((".route", ".routes[0]")):
+                    yield f"line {part.lineno}: {name}"
+                before = ""
+            else:
+                before = str(part.value)
+
+
+@pytest.mark.parametrize("path", sorted(RULES.rglob("*.py")), ids=lambda path: path.stem)
+def test_no_rule_puts_a_bare_route_into_a_sentence(path: Path) -> None:
+    assert [*bare_routes(ast.parse(path.read_text(encoding="utf-8")))] == []
 
 
 def test_names_that_are_words_are_told_from_words() -> None:

@@ -109,7 +109,7 @@ def check_pickled_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
             what = str(problem.evidence.get("program"))
         if what:
             yield rule.finding(
-                f"{problem.file}: {problem.route} contains {what}.",
+                f"{problem.file}: `{problem.route}` contains {what}.",
                 file=problem.file,
                 route=problem.route,
                 evidence={**problem.evidence, "content": what},
