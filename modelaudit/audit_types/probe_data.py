@@ -51,6 +51,23 @@ class InputColumns(Struct, frozen=True):
     """Largest magnitude of a column's mean."""
 
 
+class ColumnShift(Struct, frozen=True):
+    """A column of the inputs that is unlike it was in training."""
+
+    column: Count
+    """The column, counted from 0."""
+    mean: Real
+    """Mean of the inputs."""
+    deviation: Real
+    """Standard deviation of the inputs."""
+    trained_mean: Real
+    """Mean in training, which the model holds."""
+    trained_deviation: Real
+    """Standard deviation in training, which the model holds."""
+    layer: str
+    """The layer that holds them."""
+
+
 class ProbeInputs(Struct, frozen=True):
     """What the model was given."""
 
@@ -78,6 +95,10 @@ class ProbeInputs(Struct, frozen=True):
     """Form and range of the labels; null without labels."""
     columns: InputColumns | None = None
     """Columns of the user's data; null for built-in inputs."""
+    shifted: tuple[ColumnShift, ...] = ()
+    """Columns of the user's data that are far from those of training, as the model holds them."""
+    correction: str = ""
+    """The form of the inputs that undoes this; empty if there is none, or several."""
     notes: tuple[str, ...] = ()
     """How the inputs were made or changed."""
     unused: str = ""

@@ -8,6 +8,7 @@ from modelaudit.diagnosis.odds_text import DESCRIPTIONS, percent
 from modelaudit.diagnosis.steps.design import likely_mistakes
 from modelaudit.diagnosis.steps.label import still_wrong
 from modelaudit.measures.architecture.modality_words import ModalityWords, in_words
+from modelaudit.measures.column_forms import column_words
 from modelaudit.measures.input_corrections import parts, words_of
 from modelaudit.rules.absent_values import variables_without_values
 
@@ -119,7 +120,7 @@ SENTENCES = {
         "The bias of the last layer is so large that one class is predicted regardless of the "
         "features. The features themselves are sound."
     ),
-    "input-domain": ("{difference}: {flip}, the model recognises {more}the same {images}{right}."),
+    "input-domain": "{difference}: {flip}, the model recognises {more}the same {images}{right}.",
     "nonfinite-output": (
         "The weights are finite, but the output is not: {evidence} Code that picks the largest "
         "score then returns the same class for every {image}."
@@ -283,6 +284,9 @@ def fill_sentence(cause: Cause, words: ModalityWords, *, several: bool = False) 
     said = SENTENCES[cause.cause]
     if cause.cause == "bn-statistics-lost" and not any(each.code for each in cause.evidence):
         said = OTHER_STATISTICS
+    form = cause.transform
+    if cause.cause == "input-domain" and cause.belief is None and (not form or column_words(form)):
+        said = f"{ONE_WAY}. {{evidence}} Labelled {{images}} would show whether that is all."
     if cause.title.startswith(EXCHANGED):
         said = (
             f"{EXCHANGED}. {{evidence}} A restore that matches layers by order or shape does that."

@@ -58,8 +58,10 @@ Decided = Sequence[tuple[DiagnosisStep, StepResult]]
 
 def decided(case: Case, steps: Sequence[DiagnosisStep]) -> Decided:
     """The result of every step that applies, in order."""
-    fit = (step for step in steps if case.words.oriented or step.cause not in OF_SIDES)
-    return [(step, step.decide(case)) for step in fit]
+    left_out = frozenset() if case.words.oriented else OF_SIDES
+    if case.columns:
+        left_out -= {"input-domain"}
+    return [(step, step.decide(case)) for step in steps if step.cause not in left_out]
 
 
 def _found(results: Decided) -> set[str]:
@@ -121,7 +123,8 @@ def judged(case: Case, results: Decided, known: Beliefs) -> Decided:
         if not isinstance(answer, CauseFound):
             return extra.get(step.cause, answer)
         shown = step.cause == BY_LABELS and not known.chosen
-        stays = likely(step) or shown or answer.upstream or (linked and step.cause in FORMS)
+        stays = likely(step) or shown or answer.upstream or answer.stated
+        stays |= linked and step.cause in FORMS
         return replace(answer, doubted=not stays)
 
     return [(step, one(step, answer)) for step, answer in results]

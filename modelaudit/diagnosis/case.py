@@ -92,6 +92,13 @@ class Case(Struct, frozen=True, dict=True):
         seen = self.behaviour
         return bool(seen and seen.inputs.kind == "user" and seen.inputs.n >= MIN_INPUTS.value)
 
+    @property
+    def columns(self) -> bool:
+        """Whether labels, or what the model holds of training, show what columns are like."""
+        seen = self.behaviour
+        table = self.words.one == "row" and seen is not None and seen.inputs.kind == "user"
+        return table and seen is not None and (bool(seen.inputs.shifted) or seen.inputs.labelled)
+
     @cached_property
     def kernels(self) -> tuple[KernelInitialization, ...]:
         """Kernels that could be tested against their initializer.

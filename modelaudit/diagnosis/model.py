@@ -29,7 +29,8 @@ class CauseFound(Struct, frozen=True):
     so neither is a consequence of the other. `doubted`: the odds are for something else. `cause`:
     its name, if it is not that of the step. `upstream`: it was seen before the first layer at
     initial values, so that layer cannot be why. `proven`: undoing it in a copy of the model met the
-    labels, which needs no odds. `layers`: routes of all layers that it is about.
+    labels, which needs no odds. `stated`: so does what the model holds of its training rows.
+    `layers`: routes of all layers that it is about.
     `order`: the model's class for each label, where another order of the classes is the cause.
     `head`: code of a last layer that can give the labels, where they are no classes.
     """
@@ -43,6 +44,7 @@ class CauseFound(Struct, frozen=True):
     cause: str = ""
     upstream: bool = False
     proven: bool = False
+    stated: bool = False
     layers: tuple[str, ...] = ()
     order: tuple[int, ...] = ()
     head: str = ""

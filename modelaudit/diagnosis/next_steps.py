@@ -32,6 +32,11 @@ EXPORTED = NextStep(
     EXPORT,
 )
 
+COMPARE_COLUMNS = NextStep(
+    "Compare the columns of one {image} with those that training used: their order, their units, "
+    "and whether they are standardised."
+)
+
 
 def step_of(finding: Finding) -> NextStep:
     """What a finding says to do; lines after the first are code."""
@@ -110,6 +115,8 @@ def next_steps(
         for step in ADVICE[cause].steps
         if not any(name in step.code for name, lacks in lacking.items() if lacks)
     )
+    if cause == "input-domain" and not found.transform:
+        steps = (COMPARE_COLUMNS,)
     if cause == "nondeterministic" and load.exported:
         steps = (*steps, EXPORTED)
     return tuple(

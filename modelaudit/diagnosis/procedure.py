@@ -179,12 +179,13 @@ def _title(name: str, found: CauseFound) -> str:
 
 def _cause(name: str, found: CauseFound, case: Case, known: Beliefs) -> Cause:
     advice, seen = ADVICE[name], case.behaviour
+    told = found.upstream or found.proven or found.stated
     values = seen.inputs.value_range if seen else (0.0, 1.0)
     return Cause(
         cause=name,
         title=in_words(_title(name, found), case.words),
-        belief=None if found.upstream or found.proven else known.of(name),
-        interval=None if found.upstream or found.proven else known.interval(name),
+        belief=None if told else known.of(name),
+        interval=None if told else known.interval(name),
         evidence=found.evidence,
         against=found.against,
         refute=in_words(advice.refute, case.words),

@@ -92,7 +92,7 @@ def _training(case: Case, first: Cause) -> tuple[str, str]:
     if first.cause in {"orientation-mismatch", "input-domain"}:
         if still_wrong(case, first.transform):
             return OPEN, PARTLY.replace("{form}", words_of(first.transform))
-        return CLEARED, _learned(case, first)
+        return _learned(case, first)
     if first.cause in UNTOLD:
         return OPEN, UNTOLD[first.cause]
     if case.behaviour is None:
@@ -124,16 +124,19 @@ def _training(case: Case, first: Cause) -> tuple[str, str]:
     return OPEN, seen
 
 
-def _learned(case: Case, first: Cause) -> str:
+def _learned(case: Case, first: Cause) -> tuple[str, str]:
     """What undoing a difference of the inputs shows about what training taught."""
     words = words_of(first.transform)
+    if first.belief is None and case.columns:
+        return OPEN, "What training taught can be judged once the columns are as in training."
     if any(output.accuracy or output.fit for output in case.outputs):
-        said = f"The model learned to recognise the images: it recognises them {words}."
+        said = f"The model learned to recognise the {{images}}: it recognises them {words}."
     else:
-        said = f"Training taught the model another form: {words}, it tells the images apart better."
+        said = f"Training taught the model another form: {words}, it tells the {{images}} apart "
+        said += "better."
     if first.cause == "orientation-mismatch":
-        said += " The training images and the images used now differ in orientation."
-    return said
+        said += " The training {images} and the {images} used now differ in orientation."
+    return CLEARED, in_words(said, case.words)
 
 
 def _filters(case: Case, first: Cause) -> tuple[str, str]:
@@ -150,6 +153,8 @@ def _filters(case: Case, first: Cause) -> tuple[str, str]:
     windows = f"the windows of {', '.join(uneven[:3])} fit asymmetrically" if uneven else ""
     if first.cause == "input-domain":
         # Flips of inputs that the model does not recognise say nothing of its filters.
+        if first.belief is None and case.columns:
+            return OPEN, _symmetry(case)
         if still_wrong(case, first.transform):
             said = PARTLY.replace("{form}", words_of(first.transform))
             return OPEN, f"{said} {_symmetry(case)}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from modelaudit.measures.column_forms import column_code, column_words
 from modelaudit.measures.value_transforms import EACH, JOIN, SWAPS
 from modelaudit.settings import TRANSFORMS
 
@@ -93,7 +94,7 @@ def words_of(name: str) -> str:
 
 def _words(part: str) -> str:
     source, _, target = part.rpartition(">")
-    said = WORDS.get(part) or TARGETS.get(target, part)
+    said = WORDS.get(part) or column_words(part) or TARGETS.get(target, part)
     if source in EACH:
         said += " instead of standardised one by one (which lost their brightness and contrast)"
     return said
@@ -102,6 +103,8 @@ def _words(part: str) -> str:
 def numpy_of(name: str) -> str:
     """Lines of code that do it to `images` (or `series`, `volumes`)."""
     done = name.split(JOIN)
+    if code := column_code(name):
+        return code
     if any(">" in part for part in done) and "BGR" in done:
         # Colours are exchanged between undoing one normalisation and another.
         done.remove("BGR")

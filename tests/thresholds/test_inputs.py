@@ -5,10 +5,12 @@ Outputs have 16 classes, so that they carry 4 bits at most.
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from modelaudit.audit_types.behaviour import InformationGain
 from modelaudit.diagnosis.steps.input import input_domain, orientation_mismatch
+from modelaudit.measures.column_forms import ColumnStatistics, column_forms, columns_apart
 from tests.diagnosis.cases import (
     behaviour,
     fit,
@@ -20,6 +22,35 @@ from tests.thresholds.test_diagnosis import output
 
 EDGES = Edges()
 at = EDGES.at
+
+
+STORED = ColumnStatistics("scale", np.array([80.0, 15.0, 5.0]), np.array([10.0, 6.0, 2.0]))
+ROWS = STORED.mean + STORED.deviation * np.linspace(-1.5, 1.5, 64)[:, None]
+ROWS = (ROWS - ROWS.mean(axis=0)) / ROWS.std(axis=0) * STORED.deviation + STORED.mean
+
+
+def moved(scale=1.0, offset=0.0):
+    """Rows whose first column has other numbers; its mean stays unless it is moved."""
+    rows = ROWS.copy()
+    rows[:, 0] = (rows[:, 0] - 80) * scale + 80 + offset
+    return rows
+
+
+@at("answers.COLUMN_APART", {2.99: 0, 3.01: 1})
+def columns_far_from_training(deviations):
+    return len(columns_apart(moved(offset=10 * deviations), STORED))
+
+
+@at("answers.COLUMN_SPREAD", {2.99: 0, 3.01: 1})
+def columns_spread_otherwise(times):
+    return len(column_forms(moved(scale=times), STORED))
+
+
+@at("answers.ONE_UNIT", {1.98: "column 0 / ", 2.02: "column 0 as"})
+def one_factor(quotient):
+    """The deviation is ten times as large, the mean ten times by this quotient."""
+    rows = moved(scale=10, offset=80 * 10 / quotient - 80)
+    return column_forms(rows, STORED)[0].name[:11]
 
 
 @at("answers.MIN_CLASSES", {2: "unknown", 3: "found"})

@@ -12,6 +12,7 @@ from modelaudit.audit_types.behaviour import (
     OutputBehaviour,
 )
 from modelaudit.audit_types.diagnosis import Evidence
+from modelaudit.audit_types.probe_data import ColumnShift
 from modelaudit.diagnosis.case import (
     NO_FLIP,
     Case,
@@ -46,6 +47,7 @@ from modelaudit.measures.summary import Behaviour
 from modelaudit.measures.value_transforms import SWAPS, transform_to, value_range
 from modelaudit.thresholds.answers import (
     BETTER_P,
+    COLUMN_APART,
     COSTLY,
     GAIN,
     MIN_CLASSES,
@@ -116,6 +118,8 @@ def other_form(case: Case) -> str:
         labelled = better_by_labels(output)
         if labelled:
             return labelled.name
+        if case.columns:  # only labels decide
+            continue
         names = [*informed_orientations(output), informed_scale(output, next(iter(fits), None))]
         found = next((name for name in names if name and not labels_contradict(output, name)), "")
         if found:
@@ -171,10 +175,11 @@ def _labelled_evidence(output: OutputBehaviour, found: BetterInputs | None) -> t
     p = preferred_p(output, found)
     how = "adjusted for the number of forms"
     how += ", labels and information in the predictions taken together" * (p < found.p)
-    chosen = (
-        f"Of {found.tried} other forms that were tried, your labels make this the most probable "
-        f"one; that it is no better than the inputs as given has p {p_in_words(p)} ({how})."
-    )
+    chosen = "Your labels fit this other form, the only one that was tried"
+    if found.tried > 1:
+        chosen = f"Of {found.tried} other forms that were tried, your labels make this the most "
+        chosen += "probable one"
+    chosen += f"; that it is no better than the inputs as given has p {p_in_words(p)} ({how})."
     domain = parts(found.name)[1]
     others = [each for each in found.also if parts(each)[1] != domain]
     alike = "Your labels do not tell this from inputs "
@@ -221,6 +226,8 @@ def input_domain(case: Case) -> StepResult:
         return CauseUnknown(case.unfed())
     if met_with_statistics(case) is not None:
         return CauseExcluded(BY_STATISTICS)
+    if case.columns:
+        return _other_columns(case, seen)
     first = seen.batchnorm[0] if seen.batchnorm else None
     upstream = by_upstream_statistics(seen, case.outputs[0], case.before_untouched)
     if upstream is not None:
@@ -242,6 +249,37 @@ def input_domain(case: Case) -> StepResult:
         "no other scale of the values, nor inversion, standardisation or swapping red and blue, is "
         "recognised better than the images as given"
     )
+
+
+def _other_columns(case: Case, seen: Behaviour) -> StepResult:
+    """Columns of a table in another unit, or standardised twice or never.
+
+    Without labels, only the statistics that the model holds of its training rows show it.
+    """
+    shifted = seen.inputs.shifted
+    told = tuple(map(_shift_evidence, shifted))
+    for output in case.outputs:
+        found = better_by_labels(output)
+        if found is not None:
+            evidence = (*_labelled_evidence(output, found), *told)
+            return CauseFound(evidence, where=output.name, transform=found.name)
+    scored = any(o.accuracy or o.fit for o in case.outputs)
+    if shifted and not scored:
+        name, form = case.outputs[0].name, seen.inputs.correction
+        return CauseFound(told, where=name, transform=form, stated=True)
+    return _more_labels(case, moved=False) or CauseExcluded(
+        "your labels are met no better with a column in another unit, or standardised"
+    )
+
+
+def _shift_evidence(shift: ColumnShift) -> Evidence:
+    away = abs(shift.mean - shift.trained_mean) / shift.trained_deviation
+    text = (
+        f"Column {shift.column} (counted from 0) has a mean of {shift.mean:.4g} and a standard "
+        f"deviation of {shift.deviation:.3g}; in training it had {shift.trained_mean:.4g} and "
+        f"{shift.trained_deviation:.3g}, as {shift.layer!r} holds them."
+    )
+    return Evidence(text, "", away, COLUMN_APART.value)
 
 
 def _stated_scale(
