@@ -19,7 +19,7 @@ from modelaudit.facts import Artifact, Layer, Tensor
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.measures.value_transforms import DomainTransform
-from modelaudit.thresholds.answers import COLUMN_APART, COLUMN_SPREAD, ONE_UNIT
+from modelaudit.thresholds.columns import COLUMN_APART, COLUMN_SPREAD, ONE_UNIT
 
 MOST = 4  # columns that are tried one by one
 _LARGEST = 1 << 20  # bytes of statistics that are read

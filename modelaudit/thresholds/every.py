@@ -8,6 +8,7 @@ from types import ModuleType
 from modelaudit.thresholds import (
     answers,
     augmentation,
+    columns,
     design,
     flips,
     outputs,
@@ -20,7 +21,7 @@ from modelaudit.thresholds import (
 from modelaudit.thresholds.threshold import Threshold
 
 MODULES: tuple[ModuleType, ...] = (
-    *(answers, outputs, flips, augmentation, weights),
+    *(answers, columns, outputs, flips, augmentation, weights),
     *(restoration, design, training, security, texts),
 )
 THRESHOLDS: Mapping[str, Threshold[int] | Threshold[float]] = {

@@ -36,17 +36,17 @@ def moved(scale=1.0, offset=0.0):
     return rows
 
 
-@at("answers.COLUMN_APART", {2.99: 0, 3.01: 1})
+@at("columns.COLUMN_APART", {2.99: 0, 3.01: 1})
 def columns_far_from_training(deviations):
     return len(columns_apart(moved(offset=10 * deviations), STORED))
 
 
-@at("answers.COLUMN_SPREAD", {2.99: 0, 3.01: 1})
+@at("columns.COLUMN_SPREAD", {2.99: 0, 3.01: 1})
 def columns_spread_otherwise(times):
     return len(column_forms(moved(scale=times), STORED))
 
 
-@at("answers.ONE_UNIT", {1.98: "column 0 / ", 2.02: "column 0 as"})
+@at("columns.ONE_UNIT", {1.98: "column 0 / ", 2.02: "column 0 as"})
 def one_factor(quotient):
     """The deviation is ten times as large, the mean ten times by this quotient."""
     rows = moved(scale=10, offset=80 * 10 / quotient - 80)

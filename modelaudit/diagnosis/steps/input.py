@@ -47,7 +47,6 @@ from modelaudit.measures.summary import Behaviour
 from modelaudit.measures.value_transforms import SWAPS, transform_to, value_range
 from modelaudit.thresholds.answers import (
     BETTER_P,
-    COLUMN_APART,
     COSTLY,
     GAIN,
     MIN_CLASSES,
@@ -56,6 +55,7 @@ from modelaudit.thresholds.answers import (
     SUSPECT_P,
     TOP_SHARE,
 )
+from modelaudit.thresholds.columns import COLUMN_APART
 from modelaudit.thresholds.weights import MISFIT, OFF_SCALE, ON_SCALE
 
 BY_STATISTICS = "no form of the inputs meets the labels as well as other batch statistics do"
