@@ -60,7 +60,7 @@ def test_a_likely_mistake_in_the_design_is_told_with_its_fix(activation):
     found = diagnose(given, run_rules([rule("MA306")], given))
     (cause, *_), wrong = found.causes, activation == "relu"
     assert cause.cause == "not-run"
-    assert ("a likely mistake (MA306): 'head': binary_crossentropy" in found.answer) is wrong
+    assert ("a likely mistake (MA306): `head`: binary_crossentropy" in found.answer) is wrong
     assert ('activation="sigmoid"' in cause.next_steps[0].code) is wrong
 
 

@@ -18,8 +18,15 @@ from modelaudit.measures.architecture.modality import declared_inputs
 from modelaudit.measures.architecture.modality_words import WORDS, Modality
 from modelaudit.measures.behaviour.accuracy import class_labels
 from modelaudit.measures.behaviour.probe_data import input_columns, target_summary
+from modelaudit.measures.column_forms import (
+    column_forms,
+    column_statistics,
+    columns_apart,
+    is_table,
+)
 from modelaudit.measures.kernels.input_scale import table_scales
 from modelaudit.measures.transforms import NO_CHANNELS, Transform, layout_of, transforms_for
+from modelaudit.measures.value_transforms import DomainTransform
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.inputs import (
     MAX_BYTES,
@@ -56,6 +63,7 @@ class PreparedInputs(Struct, frozen=True):
         at_once: maximum number of inputs per call, if the model or its sizes limit it.
         vocabularies: for each built-in input, the number of its tokens; None without or unknown.
         counts: for each built-in input, whether it has integers of a table of unknown range.
+        columns: other forms of the columns of the user's table.
     """
 
     arrays: tuple[Array, ...]
@@ -72,6 +80,7 @@ class PreparedInputs(Struct, frozen=True):
     classes: tuple[str, ...] = ()
     vocabularies: tuple[int | None, ...] = ()
     counts: tuple[bool, ...] = ()
+    columns: tuple[DomainTransform, ...] = ()
 
 
 def prepare_inputs(
@@ -108,7 +117,7 @@ def prepare_inputs(
                 unused = f"the probe data do not match this model: {error}"
             else:
                 given = replace(given, notes=(*given.notes, *notes))
-                return _user(given, specs[0], artifact.architecture, settings)
+                return _user(given, specs[0], artifact, settings)
         else:
             unused = f"the model has {len(specs)} inputs, the probe data have one"
     notes = (unused, *notes) if unused else notes
@@ -157,7 +166,7 @@ def _agree(saved: Shape, restored: Shape) -> bool:
 
 
 def _user(
-    given: ProbeData, spec: InputSpec, architecture: Architecture | None, settings: ProbeSettings
+    given: ProbeData, spec: InputSpec, artifact: Artifact, settings: ProbeSettings
 ) -> PreparedInputs | Unprobeable:
     dtype = "float32" if spec.dtype == "bfloat16" else spec.dtype
     x = np.ascontiguousarray(given.x, dtype=dtype)
@@ -175,13 +184,21 @@ def _user(
         columns=input_columns(x, given.y),
         notes=given.notes,
     )
+    columns: tuple[DomainTransform, ...] = ()
+    if spec.modality is Modality.TABLE and is_table(x):
+        stored = column_statistics(artifact, x.shape[1])
+        columns = column_forms(x, stored) if stored is not None or given.y is not None else ()
+        if stored is not None and (shifted := columns_apart(x, stored)):
+            form = columns[0].name if len(columns) == 1 else ""
+            info = replace(info, shifted=shifted, correction=form)
     return PreparedInputs(
         arrays=(x,),
         mix=None if isinstance(mix, Unprobeable) else (mix.x,),
         y=given.y,
         info=info,
-        moves=(_moves(x.shape, spec, architecture),),
-        rescaled=(_has_pixels(spec),),
+        moves=(_moves(x.shape, spec, artifact.architecture),),
+        rescaled=(_has_pixels(spec) or bool(columns),),
+        columns=columns,
         oriented=WORDS[spec.modality].oriented,
         tasks=settings.tasks,
         classes=given.labels,

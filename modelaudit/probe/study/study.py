@@ -24,7 +24,6 @@ from modelaudit.audit_types.behaviour import (
 )
 from modelaudit.facts import Artifact
 from modelaudit.measures.architecture.modality import model_modality
-from modelaudit.measures.architecture.modality_words import Modality
 from modelaudit.measures.behaviour.collapse import (
     InputDiversity,
     bias_effect,
@@ -33,12 +32,6 @@ from modelaudit.measures.behaviour.collapse import (
 )
 from modelaudit.measures.behaviour.outputs import comparable
 from modelaudit.measures.behaviour.transform_effects import phase_scrambled
-from modelaudit.measures.column_forms import (
-    column_forms,
-    column_statistics,
-    columns_apart,
-    is_table,
-)
 from modelaudit.measures.summary import Behaviour
 from modelaudit.measures.transforms import Transform
 from modelaudit.measures.value_transforms import DomainTransform, channel_axis, domain_transforms
@@ -70,7 +63,6 @@ from modelaudit.probe.study.sample_budget import (
 from modelaudit.probe.study.sensitivity import study_sensitivity
 from modelaudit.probe.study.value_domain import on_larger_scales, unusual_inputs, within_domain
 from modelaudit.settings import ProbeSettings
-from modelaudit.structs import replace
 from modelaudit.thresholds.weights import MISFIT, MISFIT_ALIKE
 
 T = TypeVar("T")
@@ -126,25 +118,16 @@ class _Study:
         self.modality = model_modality(artifact, session.observation.inputs).kind
         self.seen, self.runtime = session.observation, session.observation.runtime
         self.paths = variable_paths(artifact, session.observation)
+        self.runner = Runner(session, fed.moves, fed.rescaled, batch_size(fed), max_batch_size(fed))
         self.rng = np.random.default_rng(seed)
         self.skipped: dict[str, str] = {}
         # The transforms are those of the first input that has any.
         self.moves: Mapping[str, Transform] = next((m for m in fed.moves if m), {})
         self.user = fed.info.kind == "user"
         self.few, self.rows = "x", np.arange(fed.info.n)
-        scaled = self.user and any(fed.rescaled)
+        scaled = self.user and any(fed.rescaled) and not fed.columns
         channels = channel_axis(fed.info.shape, self.moves.values())
-        self.domains = domain_transforms(fed.arrays[0], channels) if scaled else ()
-        self.info, rescaled = fed.info, fed.rescaled
-        x = fed.arrays[0]
-        if self.user and self.modality is Modality.TABLE and is_table(x) and len(fed.arrays) == 1:
-            stored = column_statistics(artifact, x.shape[1])
-            if stored is not None or fed.y is not None:
-                self.domains, rescaled = column_forms(x, stored), (True,)
-            if stored is not None and (shifted := columns_apart(x, stored)):
-                name = self.domains[0].name if len(self.domains) == 1 else ""
-                self.info = replace(fed.info, shifted=shifted, correction=name)
-        self.runner = Runner(session, fed.moves, rescaled, batch_size(fed), max_batch_size(fed))
+        self.domains = domain_transforms(fed.arrays[0], channels) if scaled else fed.columns
 
     def run(self) -> Behaviour:
         """Run all measurements."""
@@ -179,7 +162,7 @@ class _Study:
         parts = self.runner, self.fed, self.modality, self.rows, repeats, outputs, self.end
         return Behaviour(
             runtime=self.runtime,
-            inputs=self.info,
+            inputs=self.fed.info,
             noise_floor=repeats.noise,
             deterministic=repeats.deterministic,
             repeat_differs=repeats.repeat_differs,
