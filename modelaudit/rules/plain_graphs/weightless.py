@@ -49,16 +49,18 @@ def pooling(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
     inner = reader.source(place) if place.node.op == "Squeeze" else place
     rank = 2 if inner is place else 1
     if inner is not None and inner.node.op in {*_POOLINGS, "MaxPool3D", "AvgPool3D"}:
+        added: tuple[int, ...] = ()
         data = reader.source(inner)
         if rank == 1 and data is not None and data.node.op == "ExpandDims":
+            added = reader.axes(data, 1) or ()
             data = reader.source(data)
-        elif rank == 1:
+        if rank == 1 and len(added) != 1:
             return None
         rank = 3 if inner.node.op.endswith("3D") else rank
         first = str(inner.node.attrs.get("data_format") or "").startswith("NC")
         config: dict[str, Json] = {
-            "pool_size": _spatial(inner.node.attrs.get("ksize"), rank, first),
-            "strides": _spatial(inner.node.attrs.get("strides"), rank, first),
+            "pool_size": _spatial(inner.node.attrs.get("ksize"), first, added),
+            "strides": _spatial(inner.node.attrs.get("strides"), first, added),
             "padding": str(inner.node.attrs.get("padding") or "").lower(),
             "data_format": "channels_first" if first else "channels_last",
         }
@@ -131,6 +133,9 @@ def merged(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
     return OperationGroup(op, sources, known=len(computed) == 2) if op else None
 
 
-def _spatial(value: Json, rank: int, first: bool) -> Json:
+def _spatial(value: Json, first: bool, added: Sequence[int]) -> Json:
+    """The entries of the axes of a map, without those that were added for the operation."""
     sizes: Sequence[Json] = value if isinstance(value, list) else ()
-    return [*(sizes[2:] if first else sizes[1:-1])[-rank:]]
+    without = {axis % len(sizes) for axis in added} if sizes else set()
+    kept = range(2, len(sizes)) if first else range(1, len(sizes) - 1)
+    return [sizes[axis] for axis in kept if axis not in without]

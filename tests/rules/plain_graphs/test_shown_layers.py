@@ -126,6 +126,33 @@ def test_layers_and_their_shapes_are_those_of_keras(keras, kind, tmp_path) -> No
             assert layer.config[key] == json.loads(json.dumps(config[key])), layer.route
 
 
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_both_generations_pool_series_along_their_steps(library, tmp_path) -> None:
+    """tf-keras adds an axis behind the steps for the operation, Keras 3 one before them."""
+    k = pytest.importorskip(library)
+    of = k.layers
+    layers = [
+        of.Conv1D(6, 3, strides=2, padding="causal", activation="relu"),
+        of.MaxPooling1D(3, strides=2, padding="same"),
+        of.AveragePooling1D(4),
+        of.Conv1D(5, 3, padding="same"),
+        of.GlobalMaxPooling1D(),
+        of.Dense(CLASSES, activation="softmax"),
+    ]
+    model = k.Sequential([k.Input((32, 4)), *layers])
+    options = {"format": "tf_saved_model"} if library == "keras" else {}
+    model.export(str(tmp_path / "exported"), **options)
+    shown = graph_architecture(static_facts(tmp_path / "exported", Settings()).artifact)
+    seen = {x.class_name: x for x in shown.layers}
+    config = seen["MaxPooling1D"].config
+    assert (config["pool_size"], config["strides"], config["padding"]) == ([3], [2], "same")
+    assert seen["AveragePooling1D"].config["pool_size"] == [4]
+    assert [x.output_shape[1:] for x in shown.layers if "Pooling1D" in x.class_name] == [
+        tuple(layer.output.shape[1:]) for layer in model.layers if "pooling" in layer.name
+    ]
+    assert not [x for x in shown.layers if x.custom]
+
+
 def test_attention_is_one_layer_and_its_sequence_is_known(keras, tmp_path) -> None:
     of = keras.layers
     x = keras.Input((7, 12))
