@@ -50,15 +50,17 @@ def told(facts: Facts, prediction: Prediction) -> str:
         f"{prediction.runtime}: {call} fails{', also with compile=False,' * compiles} because "
         f"{first.text}.{first.expected(' with compile=False' * compiles)}"
     )
-    for each in prediction.compiling[:1]:
-        text += f" With the default compile=True, another cause stops it as well: {each.text}."
+    compiling = "".join(
+        f" With the default compile=True, a cause in the settings stops it as well: {each.text}."
+        for each in prediction.compiling[:1]
+    )
     if not others:
-        return text
+        return text + compiling
     shown = "; ".join(each.text for each in others[: SHOWN - 1])
     left = len(others) - (SHOWN - 1)
     more = f"; and {counted(left, 'more cause', 'more causes')}" if left > 0 else ""
     stop = "another cause stops" if len(others) == 1 else f"{len(others)} other causes stop"
-    return f"{text} If this is mended, {stop} it: {shown}{more}."
+    return f"{text} If this is mended, {stop} it: {shown}{more}.{compiling}"
 
 
 def advice(facts: Facts, prediction: Prediction) -> str:

@@ -108,6 +108,18 @@ def test_initial_states_as_inputs_are_a_cause_in_keras_3_only(tmp_path: Path) ->
     assert predicted(path, "tf-keras==2.21.0").predicted is LoadOutcome.LOADS
 
 
+def test_a_repair_is_not_advised_where_a_mask_arrives_too(tmp_path: Path) -> None:
+    """Then the repaired file computes something else, as tried with Keras 3.15.1."""
+    path = decoder(tmp_path / "m.h5", [SEQUENCE, STATE, STATE])
+    assert predicted(path, "tf==2.21.0").because[0].repairs
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        masking = {"class_name": "Masking", "name": "k", "config": {"name": "k"}}
+        config["config"]["layers"].append({**masking, "inbound_nodes": [[SEQUENCE]]})
+        file.attrs["model_config"] = json.dumps(config)
+    assert not predicted(path, "tf==2.21.0").because[0].repairs
+
+
 @pytest.mark.parametrize(("kind", "inputs"), [("LSTM", [SEQUENCE]), ("Add", [STATE, STATE])])
 def test_a_sequence_alone_and_a_layer_of_several_inputs_are_none(
     tmp_path: Path, kind: str, inputs: list[Any]

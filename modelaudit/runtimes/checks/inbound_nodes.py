@@ -43,7 +43,7 @@ def _model(
         yield from _inbound(layer, shifted, context, here)
         if context.profile.keras3:
             yield from _keyword_tensors(layer, named, context, here)
-            yield from _initial_states(layer, here)
+            yield from _initial_states(layer, layers, here)
             if hdf5:
                 yield from _operation(layer, context, here)
         if is_model(layer):
@@ -285,14 +285,15 @@ def _keyword_tensors(
                     return
 
 
-def _initial_states(layer: Mapping[str, Json], route: str) -> Iterator[Reason]:
+def _initial_states(
+    layer: Mapping[str, Json], layers: Sequence[Mapping[str, Json]], route: str
+) -> Iterator[Reason]:
     """Initial states of a recurrent layer, which Keras 2 lists as further inputs of the call."""
     name = text(layer.get("class_name"))
     if not has(name, Trait.RECURRENT) and name != "Bidirectional":
         return
     for call in sequence(layer.get("inbound_nodes")):
-        entries = _entries(call)
-        if len(entries) > 1 and all(sequence(entry) for entry in entries):
+        if len(entries := _entries(call)) > 1 and all(map(sequence, entries)):
             yield Reason(
                 "initial-state-as-input",
                 LoadOutcome.FAILS,
@@ -304,7 +305,11 @@ def _initial_states(layer: Mapping[str, Json], route: str) -> Iterator[Reason]:
                 f"received {len(entries)} input tensors",
                 f"{USE_KERAS_2}.",
                 route,
-                repairs=True,
+                repairs=not any(  # with a mask, Keras 3.15 computes something else
+                    mapping(each.get("config")).get("mask_zero") is True
+                    or text(each.get("class_name")) == "Masking"
+                    for each in layers
+                ),
             )
             return
 
