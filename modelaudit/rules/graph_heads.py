@@ -10,6 +10,7 @@ from modelaudit.facts import Artifact, Format, Graph, Json, Layer
 from modelaudit.formats.graph.dataflow import GraphWalker, NodeOutput
 from modelaudit.formats.graph.losses import cross_entropies
 from modelaudit.rules.network_heads import POSITIVE, HeadStep, NetworkHead
+from modelaudit.rules.plain_graphs.architecture import layer_scope
 from modelaudit.structs import replace
 
 _ACTIVATIONS = {
@@ -143,7 +144,8 @@ def _positive(walker: GraphWalker, place: NodeOutput | None) -> bool:
 
 
 def _layer(place: NodeOutput, class_name: str) -> Layer:
-    return Layer(place.node.name, place.node.name, class_name)
+    scope = layer_scope(place.node.name).rpartition("/")[2]  # no name of a layer has a slash
+    return Layer(place.node.name, scope or place.node.name, class_name)
 
 
 def _width(walker: GraphWalker, place: NodeOutput) -> int | None:

@@ -124,7 +124,7 @@ class _Layers:
         given = [each for x in part.sources if (each := self.layers.get(_key(x))) is not None]
         if not given and part.class_name != "InputLayer":
             return None
-        scope = _scope(place.node.name)
+        scope = layer_scope(place.node.name)
         name = next((x for x in (part.route, scope) if x and x not in self.routes), place.node.name)
         while name in self.routes:  # of a function that is called twice
             name += "_"
@@ -145,7 +145,7 @@ class _Layers:
         )
 
 
-def _scope(name: str) -> str:
+def layer_scope(name: str) -> str:
     """The scope of a layer in the name of one of its operations; "" if it has none."""
     parts = name.split("/")[:-1]
     while len(parts) > 1 and parts[-1] in _INNER:

@@ -349,6 +349,15 @@ def test_a_softmax_over_the_only_step_is_constant(keras, axis, expected, tmp_pat
     assert [each.severity.value for each in findings] == expected
 
 
+def test_the_code_that_replaces_a_head_has_a_name_that_keras_takes(keras, tmp_path) -> None:
+    of = keras.layers
+    model = network(keras, (12,), of.Dense(24, "relu"), head(of, units=1))
+    (seen,) = run_rule(rule("MA305"), exported(model, tmp_path)).findings
+    code = seen.fix[seen.fix.index("keras.layers.Dense") :].splitlines()[0]
+    layer = eval(code, {"keras": keras})
+    assert layer.units == 1
+
+
 @pytest.mark.parametrize("ring", [False, True])
 def test_graphs_of_any_depth_and_rings_are_read(ring) -> None:
     """Thousands of convolutions of one pixel in a row, and one that takes its own result."""
