@@ -103,7 +103,8 @@ def constant_fix(layer: Layer, reason: str) -> str:
         return f"Subtract two different tensors in `{layer.name}`, or remove it, and train again."
     if reason == _NORMALIZATION:
         return (
-            f"Remove `{layer.name}`, or move it before the layer with one unit, and train again. "
+            f"Remove `{layer.name}`, or give what it gets more features (a Dense layer before it), "
+            "and train again. "
             "BatchNormalization takes its statistics over the batch, so it may stay there."
         )
     if reason == _PRODUCT:

@@ -6,12 +6,22 @@ from modelaudit.facts import Json, Kernel, Tensor
 from modelaudit.formats.graph.dataflow import NodeOutput
 from modelaudit.formats.graph.kernel_ops import BIAS, OPERATIONS
 from modelaudit.rules.plain_graphs.reader import GraphReader, OperationGroup
+from modelaudit.structs import replace
 
 _LOOPS = frozenset(("While", "StatelessWhile"))
 _PRODUCTS = frozenset(("Einsum", "BatchMatMulV2", "BatchMatMul", "BatchMatMulV3"))
 _SCALES = frozenset(("Mul", "RealDiv", "Add", "AddV2"))  # of scores, and what adds a mask to them
 _SCALINGS = 4
 _GATES = {1: "SimpleRNN", 3: "GRU", 4: "LSTM"}
+# What converters put into one operation with a product or a convolution, behind its bias.
+_FUSED = {
+    "Relu": "relu",
+    "Relu6": "relu6",
+    "Elu": "elu",
+    "LeakyRelu": "leaky_relu",
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+}
 _UNPACKS = frozenset(("ExpandDims", "SpaceToBatchND"))  # before a convolution of one axis
 
 
@@ -29,7 +39,25 @@ def weighted(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
                 return OperationGroup(
                     found.class_name, found.sources, config, variables, found.route
                 )
-    return _kernel(reader, place)
+    return _with_fused(reader, place, _kernel(reader, place))
+
+
+def _with_fused(
+    reader: GraphReader, place: NodeOutput, found: OperationGroup | None
+) -> OperationGroup | None:
+    """A layer with the bias and the activation that its operation applies as well."""
+    fused = place.node.attrs.get("fused_ops")
+    if found is None or not isinstance(fused, list) or not fused:
+        return found
+    steps = [each for each in fused if each != "BiasAdd"]
+    if len(steps) > 1 or any(each not in _FUSED for each in steps):
+        return None
+    bias = reader.stored(place, 2) if "BiasAdd" in fused else None
+    config = {**found.config, "use_bias": "BiasAdd" in fused}
+    if steps:
+        config["activation"] = _FUSED[str(steps[0])]
+    variables = dict(found.variables) | ({"bias": bias.name} if bias is not None else {})
+    return replace(found, config=config, variables=variables)
 
 
 def _kernel(reader: GraphReader, last: NodeOutput) -> OperationGroup | None:

@@ -384,6 +384,43 @@ def test_graphs_of_any_depth_and_rings_are_read(ring) -> None:
         assert run_rule(rule(code), Facts(artifact)).outcome.value != "error"
 
 
+@pytest.mark.parametrize(
+    ("fused", "activation"),
+    [(["BiasAdd"], "linear"), (["BiasAdd", "Relu"], "relu"), (["BiasAdd", "Prelu"], None)],
+)
+def test_what_a_converter_fuses_into_a_product_is_its_activation(fused, activation) -> None:
+    """As TensorFlow.js writes graphs; what is no layer of Keras is not taken for a linear one."""
+    shapes = {"k": (4, 3), "b": (3,), "k2": (3, 2), "b2": (2,)}
+    nodes = [GraphNode("x", "Placeholder", ())]
+    nodes += [
+        GraphNode(name, "Const", (), {"value": {"dtype": "float32", "shape": [*shape]}})
+        for name, shape in shapes.items()
+    ]
+    one, two = {"fused_ops": fused}, {"fused_ops": ["BiasAdd"]}
+    nodes.append(GraphNode("d", "_FusedMatMul", ("x", "k", "b"), one))
+    nodes.append(GraphNode("e", "_FusedMatMul", ("d", "k2", "b2"), two))
+    signature = Signature(
+        "serving_default", "", (), (Endpoint("y", "e:0", "float32", (None, 2)),), ("serve",)
+    )
+    artifact = replace(
+        examples.model(tensors=tuple(examples.tensor(n, s) for n, s in shapes.items())),
+        architecture=None,
+        format=Format.SAVEDMODEL_TF1,
+        graphs=(Graph(("serve",), tuple(nodes)),),
+        signatures=(signature,),
+        kernels=tuple(
+            Kernel(n, n, "dense", "io", 0, shapes[n], None, (), (), "") for n in ("k", "k2")
+        ),
+    )
+    layers = {each.class_name: each for each in graph_architecture(artifact).layers}
+    shown = [x for x in graph_architecture(artifact).layers if x.class_name == "Dense"]
+    told = [each.config.get("activation") for each in shown]
+    assert told == ([activation, "linear"] if activation else ["linear"])
+    assert (len(layers) > 0) and all(each.config["use_bias"] for each in shown)
+    linear = run_rule(rule("MA309"), Facts(artifact)).findings
+    assert bool(linear) == (activation == "linear")
+
+
 def test_what_a_graph_cannot_show_is_no_pass(keras, tmp_path) -> None:
     """Dropout is in no graph for inference, and an operation of one's own is no layer of Keras."""
     of = keras.layers
