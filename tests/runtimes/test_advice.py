@@ -211,3 +211,17 @@ def test_recurrent_layers_of_old_files_pass_the_error_of_their_constructor(tmp_p
     artifact = static_facts(tmp_path / "m.h5", Settings()).artifact
     (found,) = predict(artifact, ["tf==2.21.0"])
     assert found.because[0].error.startswith(error)
+
+
+@pytest.mark.parametrize("name", ["CuDNNLSTM", "CuDNNGRU", "LocallyConnected1D"])
+def test_layers_that_run_on_a_gpu_only_are_told_as_such(tmp_path, name):
+    """tf-keras has all three; without a GPU it cannot call the first two."""
+    layer = {"class_name": name, "config": {"name": "a", "units": 4, "filters": 4}}
+    config = {"class_name": "Sequential", "config": {"name": "s", "layers": [layer]}}
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.attrs["keras_version"], file.attrs["backend"] = "2.4.0", "tensorflow"
+        file.attrs["model_config"] = json.dumps(config)
+        file.create_group("model_weights").attrs["layer_names"] = [b"a"]
+    told = " ".join(fixes_for(tmp_path / "m.h5", "tf==2.21.0"))
+    assert "Use tf-keras" in told
+    assert ("GPU" in told) is name.startswith("CuDNN")
