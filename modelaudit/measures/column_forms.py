@@ -24,7 +24,8 @@ from modelaudit.thresholds.columns import COLUMN_APART, COLUMN_SPREAD, ONE_UNIT
 MOST = 4  # columns that are tried one by one
 _LARGEST = 1 << 20  # bytes of statistics that are read
 _UNIT = re.compile(r"column (\d+) / (\S+)")
-_ONE = re.compile(r"column (\d+) (standardised|as stored)")
+_OTHER_ZERO = re.compile(r"column (\d+) \* (\S+) ([+-]) (\S+)")
+_ONE = re.compile(r"column (\d+) standardised")
 _STATISTICS = (("mean", "variance"), ("moving_mean", "moving_variance"))
 STANDARDISED = "columns standardised"
 AS_STORED = "columns as stored"
@@ -37,11 +38,13 @@ class ColumnStatistics(Struct, frozen=True):
         route: the layer.
         mean: (C,) float64.
         deviation: (C,) standard deviations, float64, positive.
+        exact: whether they are those of all rows of training, not moving averages.
     """
 
     route: str
     mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
+    exact: bool = True
 
 
 def column_statistics(artifact: Artifact, columns: int) -> ColumnStatistics | None:
@@ -71,7 +74,7 @@ def _of_layer(artifact: Artifact, layer: Layer, columns: int) -> ColumnStatistic
         untouched = bool((mean == 0).all() and (variance == 1).all())
         if untouched or not (variance > 0).all():
             return None
-        return ColumnStatistics(layer.route, mean, np.sqrt(variance))
+        return ColumnStatistics(layer.route, mean, np.sqrt(variance), exact=roles[0] == "mean")
     return None
 
 
@@ -120,9 +123,12 @@ def column_forms(
         if factor and stored:
             one = np.full(len(mean), 1 / factor)
             found.append(_form(f"column {at} / {factor:g}", [at], one, np.zeros(len(mean))))
+        elif stored:
+            times, more = float(f"{scale[at]:.3g}"), float(f"{offset[at]:.3g}")
+            name = f"column {at} * {times:g} {'-' if more < 0 else '+'} {abs(more):g}"
+            found.append(_form(name, [at], np.full(len(mean), times), np.full(len(mean), more)))
         else:
-            how = "as stored" if stored else "standardised"
-            found.append(_form(f"column {at} {how}", [at], scale, offset))
+            found.append(_form(f"column {at} standardised", [at], scale, offset))
     return tuple(found)
 
 
@@ -175,15 +181,20 @@ def _form(
     return DomainTransform(name, tuple(map(float, scales)), tuple(map(float, offsets)))
 
 
+def is_unit(name: str) -> bool:
+    """Whether a form undoes another unit of one column, or a change of all columns."""
+    return bool(_UNIT.fullmatch(name)) or name == AS_STORED
+
+
 def column_words(name: str) -> str:
     """What a form does, in words; "" if it is none of these."""
     if found := _UNIT.fullmatch(name):
         return f"with column {found[1]} (counted from 0) divided by {found[2]}"
+    if found := _OTHER_ZERO.fullmatch(name):
+        how = "plus" if found[3] == "+" else "less"
+        return f"with column {found[1]} (counted from 0) times {found[2]}, {how} {found[4]}"
     if found := _ONE.fullmatch(name):
-        how = "standardised like the others"
-        if found[2] == "as stored":
-            how = "at the mean and standard deviation that the model holds"
-        return f"with column {found[1]} (counted from 0) {how}"
+        return f"with column {found[1]} (counted from 0) standardised like the others"
     return {
         STANDARDISED: "with each column standardised (mean 0, standard deviation 1)",
         AS_STORED: "with each column at the mean and standard deviation that the model holds",
@@ -191,15 +202,19 @@ def column_words(name: str) -> str:
 
 
 def column_code(name: str) -> str:
-    """A line of code that does it to `images`; "" if it is none of these."""
+    """A line of code that does it to `images`; "" if it is none of these.
+
+    It takes no statistics of the rows given, so that it does the same to other rows.
+    """
+    column = re.match(r"column (\d+)", name)
+    where = f"images[:, {column[1]}]" if column else "images"
     if found := _UNIT.fullmatch(name):
-        return f"images[:, {found[1]}] = images[:, {found[1]}] / {found[2]}"
-    axis, where = ("axis=0", "images") if name in {STANDARDISED, AS_STORED} else ("", "")
-    if found := _ONE.fullmatch(name):
-        where = f"images[:, {found[1]}]"
-    if not where:
-        return ""
-    code = f"{where} = ({where} - {where}.mean({axis})) / {where}.std({axis})"
-    if name.endswith("as stored"):
-        return f"{code} * DEVIATION + MEAN  # that the model's first layer holds"
-    return f"{code}  # mean and deviation of the training rows, if known"
+        return f"{where} = {where} / {found[2]}"
+    if found := _OTHER_ZERO.fullmatch(name):
+        return f"{where} = {where} * {found[2]} {found[3]} {found[4]}"
+    if _ONE.fullmatch(name):
+        return f"{where} = ({where} - MEAN) / DEVIATION  # of this column in training"
+    return {
+        STANDARDISED: "images = (images - MEANS) / DEVIATIONS  # of each column in training",
+        AS_STORED: "images = images * DEVIATIONS + MEANS  # with which they were standardised",
+    }.get(name, "")

@@ -40,8 +40,14 @@ def _not_adapted(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _as_before(mean: Json, variance: Json) -> bool:
     """Whether the statistics in a config are 0 and 1."""
-    flat = [each if isinstance(each, list) else [each] for each in (mean, variance)]
-    return {*flat[0]} == {0} and {*flat[1]} == {1}
+    return _only(mean, 0) and _only(variance, 1)
+
+
+def _only(held: Json, value: float) -> bool:
+    """Whether a number, or a list of lists of numbers, has only this value."""
+    if isinstance(held, list):
+        return bool(held) and all(_only(each, value) for each in held)
+    return held == value
 
 
 def _scaled_before(graph: LayerGraph, layer: Layer) -> bool:

@@ -105,7 +105,13 @@ def test_without_labels_what_the_model_holds_of_training_shows_it(models, probe)
     found = diagnosed(models, probe, "raw", feet(ROWS))
     first = found.causes[0]
     assert (first.cause, first.belief) == ("input-domain", None)
-    assert "in training it had 79.9 and 25.2" in first.evidence[0].text
+    assert "'normalization' holds 79.9 and 25.2 of training" in first.evidence[0].text
+    # Rows of later years differ, too: a column that is in no other unit is only suspected.
+    later = diagnosed(models, probe, "raw", ROWS + np.array([0, 0, 60, 0], "float32"))
+    assert "input-domain" not in {each.cause for each in later.causes}
+    (doubt,) = [each for each in later.undecidable if each.cause == "input-domain"]
+    assert doubt.suspected
+    assert "Column 2 (counted from 0) has a mean of 9" in doubt.needs
     assert "Labelled rows would show" in found.answer
     # Rows of a model that holds no statistics may have any scale.
     unknown = diagnosed(models, probe, "standardised", ROWS)

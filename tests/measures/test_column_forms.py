@@ -15,6 +15,7 @@ from modelaudit.measures.column_forms import (
     column_statistics,
     columns_apart,
     is_table,
+    is_unit,
 )
 from modelaudit.measures.input_corrections import numpy_of, words_of
 from tests.measures.artifacts import artifact, chain, layer
@@ -52,10 +53,11 @@ def test_another_unit_is_undone_by_its_factor(factor: float) -> None:
 def test_a_unit_with_another_zero_is_brought_to_what_the_model_holds() -> None:
     fahrenheit = changed(1, 1.8, 32.0)
     (form,) = column_forms(fahrenheit, STORED)
-    assert form.name == "column 1 as stored"
+    assert form.name.startswith("column 1 * 0.5")
+    assert not is_unit(form.name)
     undone = form.apply(fahrenheit)
-    np.testing.assert_allclose(undone[:, 1].mean(), 15.0, rtol=1e-3)
-    np.testing.assert_allclose(undone[:, 1].std(), 6.0, rtol=1e-3)
+    np.testing.assert_allclose(undone[:, 1].mean(), 15.0, rtol=1e-2)
+    np.testing.assert_allclose(undone[:, 1].std(), 6.0, rtol=1e-2)
     (apart,) = columns_apart(fahrenheit, STORED)
     assert (apart.column, apart.layer, apart.trained_mean) == (1, "scale", 15.0)
 
@@ -85,16 +87,23 @@ def test_columns_of_two_values_are_left_alone() -> None:
 
 
 def test_the_code_does_what_the_form_does() -> None:
-    for rows, stored in ((changed(0, 10.764), STORED), (ROWS, None), (changed(3, 9.0, 4.0), None)):
-        for form in column_forms(rows, stored):
-            known = {"images": rows.astype("float64").copy(), "np": np}
-            exec(numpy_of(form.name), known)  # code of this package
-            np.testing.assert_allclose(known["images"], form.apply(rows), rtol=1e-4, atol=1e-4)
-            assert words_of(form.name).startswith("with ")
+    one = changed(2, 9.0, 40.0, ((ROWS - MEAN) / DEVIATION).astype("float32"))
+    standardised = ((ROWS - ROWS.mean(axis=0)) / ROWS.std(axis=0)).astype("float32")
+    for rows, stored in (
+        (changed(0, 10.764), STORED),
+        (changed(1, 1.8, 32.0), STORED),
+        (standardised, STORED),
+        (ROWS, None),
+        (one, None),
+    ):
+        (form,) = column_forms(rows, stored)
+        held = (MEAN, DEVIATION) if stored else (rows.mean(axis=0), rows.std(axis=0))
+        known = {"images": rows.astype("float64").copy(), "MEANS": held[0], "DEVIATIONS": held[1]}
+        known |= {"MEAN": rows[:, 2].mean(), "DEVIATION": rows[:, 2].std()}
+        exec(numpy_of(form.name), known)  # code of this package
+        np.testing.assert_allclose(known["images"], form.apply(rows), rtol=1e-3, atol=1e-3)
+        assert words_of(form.name).startswith("with ")
     assert column_code("/255") == ""
-    for name in (AS_STORED, "column 1 as stored"):
-        compile(numpy_of(name), "code", "exec")
-        assert "that the model's first layer holds" in numpy_of(name)
 
 
 def table(class_name: str, roles: tuple[str, str], mean: np.ndarray = MEAN) -> Artifact:
@@ -120,6 +129,7 @@ def test_statistics_are_those_of_the_layer_behind_the_input(class_name, roles) -
     assert found is not None
     np.testing.assert_allclose(found.mean, MEAN)
     np.testing.assert_allclose(found.deviation, DEVIATION)
+    assert found.exact is (class_name == "Normalization")  # moving averages may not have settled
     assert column_statistics(table(class_name, roles), 5) is None
     assert column_statistics(table("Dense", roles), 4) is None
     lost = table(class_name, roles, np.full(4, np.nan))

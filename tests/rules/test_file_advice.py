@@ -218,7 +218,8 @@ def as_pickle(tmp_path, value):
 
 def test_a_pickle_of_plain_data_names_no_code(tmp_path):
     found = as_pickle(tmp_path, {"loss": [0.5, 0.25], "epochs": 2})
-    assert "plain data" in found.detail and "It names no code" in found.detail
+    assert "in which no name of code was found" in found.detail
+    assert found.fix.startswith("Do not open it")
 
 
 @pytest.mark.slow
@@ -231,7 +232,7 @@ def test_a_pickle_of_a_model_is_one(package):
     evidence = {"program": "a pickle", "names": [*found.names], "whole": found.whole}
     problem = Problem(ProblemKind.UNSUPPORTED, "m.h5", "is a Python pickle", evidence=evidence)
     told = instead(catalogue.rule("MA739"), problem)
-    assert "of a Keras model" in told.detail and "model.save" in told.fix
+    assert "as pickles of Keras models do" in told.detail and "model.save" in told.fix
 
 
 @pytest.mark.parametrize(
@@ -250,8 +251,19 @@ def test_which_names_are_those_of_models(name, model):
     evidence = {"program": "a pickle", "names": [name], "whole": True}
     problem = Problem(ProblemKind.UNSUPPORTED, "m.h5", "is a Python pickle", evidence=evidence)
     found = instead(catalogue.rule("MA739"), problem)
-    assert ("Keras model was saved as a pickle" in found.title) is model
+    assert ("as pickles of Keras models do" in found.detail) is model
     assert name in found.detail
+
+
+def test_names_of_keras_do_not_hide_the_others(tmp_path):
+    """Names prove nothing: any pickle is told not to be opened, and what is not of Keras first."""
+    names = [f"keras.src.layers.L{number}" for number in range(9)] + ["posix.system"]
+    names.append("keras.saving.pickle_utils.deserialize_model_from_bytecode")
+    evidence = {"program": "a pickle", "names": names, "whole": True}
+    problem = Problem(ProblemKind.UNSUPPORTED, "m.h5", "is a Python pickle", evidence=evidence)
+    found = instead(catalogue.rule("MA739"), problem)
+    assert "names posix.system, keras" in found.detail
+    assert found.fix.startswith("Do not open it unless you know who wrote it.")
 
 
 def test_a_missing_file_of_an_unknown_format_has_the_general_advice():

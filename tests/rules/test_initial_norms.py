@@ -7,6 +7,8 @@ import pytest
 from modelaudit.findings import Severity
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples, weights
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
 from tests.rules.initial_kernels import drawn, model, moved, severities
@@ -48,3 +50,20 @@ def test_no_restore_left_a_normalization_of_one_value_at_initial_values(units, t
     facts = Facts(examples.model(*shaped), measurements=measured)
     rule = next(each for each in weights.RULES if each.code == "MA405")
     assert [each.severity for each in rule.check(rule, facts)] == told
+
+
+@pytest.mark.parametrize(
+    ("mean", "variance", "told"),
+    [
+        ([[0.0, 0.0]], [[1.0, 1.0]], True),
+        ([0, 0], [1, 1], True),
+        ([[0.0, 0.5]], [[1.0, 1.0]], False),
+        ([{}], [1.0], False),
+        ([[]], [[]], False),
+    ],
+)
+def test_statistics_in_lists_of_lists_are_read(mean, variance, told):
+    scale = examples.layer("scale", "Normalization", {}, {"mean": mean, "variance": variance})
+    kernel = examples.tensor("dense/kernel", (2, 2))
+    found = run_rule(rule("MA313"), Facts(examples.model(scale, tensors=(kernel,))))
+    assert found.outcome.value == ("fail" if told else "pass")

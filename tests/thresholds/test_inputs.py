@@ -46,7 +46,7 @@ def columns_spread_otherwise(times):
     return len(column_forms(moved(scale=times), STORED))
 
 
-@at("columns.ONE_UNIT", {1.98: "column 0 / ", 2.02: "column 0 as"})
+@at("columns.ONE_UNIT", {1.98: "column 0 / ", 2.02: "column 0 * "})
 def one_factor(quotient):
     """The deviation is ten times as large, the mean ten times by this quotient."""
     rows = moved(scale=10, offset=80 * 10 / quotient - 80)

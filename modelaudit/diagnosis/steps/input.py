@@ -41,6 +41,7 @@ from modelaudit.diagnosis.steps.scale_evidence import (
     by_upstream_statistics,
     statistics_evidence,
 )
+from modelaudit.measures.column_forms import is_unit
 from modelaudit.measures.input_corrections import parts, words_of
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.summary import Behaviour
@@ -266,9 +267,13 @@ def _other_columns(case: Case, seen: Behaviour) -> StepResult:
     scored = any(o.accuracy or o.fit for o in case.outputs)
     if shifted and not scored:
         name, form = case.outputs[0].name, seen.inputs.correction
-        return CauseFound(told, where=name, transform=form, stated=True)
+        if is_unit(form):
+            return CauseFound(told, where=name, transform=form, stated=True)
+        return CauseUnknown(f"{case.labelled}: {told[0].text[:-1]}", suspected=True)
+    tried = any(len(output.accuracy or output.fit) > 1 for output in case.outputs)
+    met = "your labels are met no better with a column in another unit, or standardised"
     return _more_labels(case, moved=False) or CauseExcluded(
-        "your labels are met no better with a column in another unit, or standardised"
+        met if tried else "no column is far from those of training, or from the others"
     )
 
 
@@ -276,8 +281,8 @@ def _shift_evidence(shift: ColumnShift) -> Evidence:
     away = abs(shift.mean - shift.trained_mean) / shift.trained_deviation
     text = (
         f"Column {shift.column} (counted from 0) has a mean of {shift.mean:.4g} and a standard "
-        f"deviation of {shift.deviation:.3g}; in training it had {shift.trained_mean:.4g} and "
-        f"{shift.trained_deviation:.3g}, as {shift.layer!r} holds them."
+        f"deviation of {shift.deviation:.3g}; {shift.layer!r} holds {shift.trained_mean:.4g} and "
+        f"{shift.trained_deviation:.3g} of training."
     )
     return Evidence(text, "", away, COLUMN_APART.value)
 

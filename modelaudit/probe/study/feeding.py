@@ -188,7 +188,7 @@ def _user(
     if spec.modality is Modality.TABLE and is_table(x):
         stored = column_statistics(artifact, x.shape[1])
         columns = column_forms(x, stored) if stored is not None or given.y is not None else ()
-        if stored is not None and (shifted := columns_apart(x, stored)):
+        if stored is not None and stored.exact and (shifted := columns_apart(x, stored)):
             form = columns[0].name if len(columns) == 1 else ""
             info = replace(info, shifted=shifted, correction=form)
     return PreparedInputs(

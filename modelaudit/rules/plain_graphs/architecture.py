@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence, Set
 
 from modelaudit.errors import LimitExceeded
@@ -42,8 +43,8 @@ def _read(artifact: Artifact) -> Architecture | None:
             chosen = next((each for each in own if each.name == _DEFAULT), own[0])
             try:
                 return _Layers(GraphReader(artifact, graph), frozen_variables(artifact)).of(chosen)
-            except LimitExceeded:
-                return None
+            except (LimitExceeded, ArithmeticError, LookupError, TypeError, ValueError):
+                return None  # operations of a forged graph may hold what their kind never does
     return None
 
 
@@ -69,6 +70,7 @@ class _Layers:
         self.parts: dict[_Key, OperationGroup] = {}
         self.layers: dict[_Key, Layer | None] = {}  # None for what no input changes
         self.routes: set[str] = set()
+        self.copies: Counter[str] = Counter()
 
     def of(self, signature: Signature) -> Architecture | None:
         """The architecture whose outputs are those of the signature."""
@@ -126,8 +128,10 @@ class _Layers:
             return None
         scope = layer_scope(place.node.name)
         name = next((x for x in (part.route, scope) if x and x not in self.routes), place.node.name)
+        first = name
         while name in self.routes:  # of a function that is called twice
-            name += "_"
+            self.copies[first] += 1
+            name = f"{first}_{self.copies[first]}"
         self.routes.add(name)
         merged = len(part.sources) == len(given)
         shapes = tuple(x.output_shape for x in given if x.output_shape is not None)

@@ -70,7 +70,8 @@ def _computed(place: NodeOutput, values: Sequence[Numbers]) -> Numbers | None:
         return None
     if op == "Range" and len(values) == 3:
         (start,), (end,), (step,) = values
-        many = math.ceil((end - start) / step) if step else _MOST + 1
+        long = (end - start) / step if step else math.inf
+        many = math.ceil(long) if math.isfinite(long) else _MOST + 1
         return tuple(start + step * index for index in range(many)) if many <= _MOST else None
     if len(values) != 2:
         return None

@@ -50,7 +50,7 @@ def _with_fused(
     if found is None or not isinstance(fused, list) or not fused:
         return found
     steps = [each for each in fused if each != "BiasAdd"]
-    if len(steps) > 1 or any(each not in _FUSED for each in steps):
+    if len(steps) > 1 or any(not isinstance(x, str) or x not in _FUSED for x in steps):
         return None
     bias = reader.stored(place, 2) if "BiasAdd" in fused else None
     config = {**found.config, "use_bias": "BiasAdd" in fused}
@@ -75,6 +75,8 @@ def _kernel(reader: GraphReader, last: NodeOutput) -> OperationGroup | None:
     tensor = reader.stored(place, use.kernel)
     data = reader.source(place, use.data)
     if tensor is None or data is None or place.node.attrs.get("transpose_b"):
+        return None
+    if len(tensor.shape) < 2:  # of a forged graph
         return None
     if use.kind == "dense":
         taken = _unfolded(reader, last, data, tensor) if reshaped else data

@@ -47,18 +47,18 @@ class NodeAuditor:
 
     def audit(self, task: bytes) -> bytes:
         """The `NodeResult` of a `NodeTask`, both as lines."""
-        answer = b""
+        answer, why = b"", "its process on the node ended"
         try:
             process = self._process = self._process or self._met()
             process.write(task)
             process.flush()
             answer = process.readline()
-        except ConnectionError:
-            pass
+        except ConnectionError as error:
+            why = f"{why}: {error}"
         if answer.endswith(b"\n"):
             return answer
         self._process = None
-        return _answer(lost="its process on the node ended")
+        return _answer(lost=why)
 
     def _met(self) -> BufferedRWPair:
         """A connection to a process for this place.
@@ -74,14 +74,18 @@ class NodeAuditor:
                 if not same_user(connection):
                     raise ConnectionError("another user has the name of this run")
                 return connection.makefile("rwb")  # it keeps the connection
+            status = 0
             with socket.socket(socket.AF_UNIX) as listener, suppress(OSError):  # another was first
                 listener.bind(name)
                 listener.listen()
-                self._start(listener)
+                status = self._start(listener)
+            if status:
+                raise ConnectionError(f"it cannot start (exit status {status})")
             time.sleep(0.05)
         raise ConnectionError("no process answers")
 
-    def _start(self, listener: socket.socket) -> None:
+    def _start(self, listener: socket.socket) -> int:
+        """The exit status of a process that leaves another one behind, which listens."""
         number = listener.fileno()
         command = [sys.executable, "-P", "-m", "modelaudit.runs.cluster.node_worker", str(number)]
         worker = subprocess.Popen(
@@ -92,6 +96,7 @@ class NodeAuditor:
             env=environment(os.environ, self._threads),
         )
         worker.communicate(self._order)
+        return worker.returncode
 
 
 def same_user(connection: socket.socket) -> bool:

@@ -220,3 +220,12 @@ def test_threads_are_those_of_the_driver(monkeypatch):
     given = {THREADS: "1", "RAY_JOB_ID": "01", "HOME": "/root"}
     assert environment(given, "") == {"HOME": "/root"}
     assert environment(given, "4") == {"HOME": "/root", THREADS: "4"}
+
+
+def test_a_process_that_cannot_start_is_started_once_and_says_so(targets, tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(NodeAuditor, "_start", lambda *_: started.append(1) or 3)
+    auditor = NodeAuditor(b"", uuid.uuid4().hex, str(tmp_path), "")
+    answer = from_line(NodeResult, auditor.audit(to_line(NodeTask(targets[0]))))
+    assert answer.lost == "its process on the node ended: it cannot start (exit status 3)"
+    assert len(started) == 1

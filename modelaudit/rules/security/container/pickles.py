@@ -15,9 +15,10 @@ _MODEL = re.compile(
     r"(?:pickle_utils\.deserialize_model_from_bytecode|KerasSaveable\._unpickle_model"
     r"|Sequential|Functional|Model)"
 )
+# A pickle can import what it names under another name, so names prove nothing.
 _AGAIN = (
-    "If you trust its author, unpickle it with the version of Keras that wrote it, and save it with "
-    '`model.save("model.keras")`. Otherwise do not open it.'
+    "Do not open it unless you know who wrote it. If you do, unpickle it with the version of Keras that "
+    'wrote it, and save it with `model.save("model.keras")`.'
 )
 _OTHER = (
     "Do not open it unless you know who wrote it. Save a Keras model with "
@@ -29,24 +30,19 @@ def instead(rule: Rule, problem: Problem) -> Finding:
     """The finding on a pickle in place of a model: what it holds, by the names in it."""
     listed = problem.evidence.get("names")
     names = [str(name) for name in listed] if isinstance(listed, list) else []
-    model = next((name for name in names if _MODEL.fullmatch(name)), "")
-    runs = "Opening it with pickle, joblib or dill runs whatever code it names"
-    title = "A pickle has the name of a model"
-    if model:
-        title, holds = (
-            "A Keras model was saved as a pickle",
-            f"a Python pickle of a Keras model ({model})",
-        )
-    elif names:
+    model = any(map(_MODEL.fullmatch, names))
+    # Names of Keras last: what else a pickle names is what its reader should see.
+    names.sort(key=lambda name: "keras" in name.partition(".")[0])
+    holds = "a Python pickle"
+    if names:
         shown = ", ".join(names[:LISTED]) + " …" * (len(names) > LISTED)
-        holds = f"a Python pickle that names {shown}"
+        holds += f" that names {shown}{', as pickles of Keras models do' * model}"
     elif problem.evidence.get("whole"):
-        holds, runs = "a Python pickle of plain data", "It names no code"
-    else:
-        holds = "a Python pickle"
+        holds += ", in which no name of code was found"
     return rule.finding(
-        f"{problem.file} is {holds}. Keras and TensorFlow cannot load it. {runs}.",
-        title=title,
+        f"{problem.file} is {holds}. Keras and TensorFlow cannot load it. Opening it with pickle, "
+        "joblib or dill runs whatever code it names.",
+        title="A pickle has the name of a model",
         file=problem.file,
         evidence=problem.evidence,
         key="instead",
