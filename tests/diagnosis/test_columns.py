@@ -45,7 +45,7 @@ def models(tmp_path_factory):
         inputs = keras.Input((4,))
         scaled = inputs
         if name == "raw":
-            scaled = keras.layers.Normalization(mean=None, variance=None)
+            scaled = keras.layers.Normalization(name="scale")
             scaled.adapt(ROWS)
             scaled = scaled(inputs)
         hidden = keras.layers.Dense(16, activation="relu")(scaled)
@@ -105,7 +105,7 @@ def test_without_labels_what_the_model_holds_of_training_shows_it(models, probe)
     found = diagnosed(models, probe, "raw", feet(ROWS))
     first = found.causes[0]
     assert (first.cause, first.belief) == ("input-domain", None)
-    assert "'normalization' holds 79.9 and 25.2 of training" in first.evidence[0].text
+    assert "'scale' holds 79.9 and 25.2 of training" in first.evidence[0].text
     # Rows of later years differ, too: a column that is in no other unit is only suspected.
     later = diagnosed(models, probe, "raw", ROWS + np.array([0, 0, 60, 0], "float32"))
     assert "input-domain" not in {each.cause for each in later.causes}
