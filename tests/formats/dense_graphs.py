@@ -183,6 +183,77 @@ def small_constants(path: Path, count: int) -> None:
     message(path, fill)
 
 
+def _served(path: Path, fill: Callable[[pb.GraphDef], str]) -> None:
+    """A graph with a signature, so that its layers are looked for behind the output."""
+
+    def whole(meta: pb.MetaGraphDef) -> None:
+        meta.meta_info_def.tags.append("serve")
+        _operation(meta.graph_def, "x", "Placeholder")
+        signature = meta.signature_def["serving_default"]
+        signature.inputs["x"].name = "x:0"
+        signature.outputs["y"].name = f"{fill(meta.graph_def)}:0"
+
+    message(path, whole)
+
+
+def _operation(graph: pb.GraphDef, name: str, op: str, *inputs: str) -> str:
+    node = graph.node.add(name=name, op=op, input=inputs)
+    node.attr["T"].type = pb.DT_FLOAT
+    shape = node.attr["_output_shapes"].list.shape.add()
+    shape.dim.add(size=-1)
+    shape.dim.add(size=2)
+    return name
+
+
+def served_layers(path: Path, count: int) -> None:
+    """Products with a bias and a ReLU, one behind the other."""
+
+    def fill(graph: pb.GraphDef) -> str:
+        last = "x"
+        for number in range(count):
+            for name, sizes in (("k", (2, 2)), ("b", (2,))):
+                tensor = graph.node.add(name=f"l{number}/{name}", op="Const").attr["value"].tensor
+                tensor.dtype = pb.DT_FLOAT
+                tensor.tensor_content = np.ones(sizes, np.float32).tobytes()
+                for size in sizes:
+                    tensor.tensor_shape.dim.add(size=size)
+            last = _operation(graph, f"l{number}/MatMul", "MatMul", last, f"l{number}/k")
+            last = _operation(graph, f"l{number}/BiasAdd", "BiasAdd", last, f"l{number}/b")
+            last = _operation(graph, f"l{number}/Relu", "Relu", last)
+        return last
+
+    _served(path, fill)
+
+
+def served_sums(path: Path, count: int) -> None:
+    """Each the sum of the two before it, so that there are ever more ways to the input."""
+
+    def fill(graph: pb.GraphDef) -> str:
+        one, two = "x", "x"
+        for number in range(count):
+            one, two = _operation(graph, f"l{number}/Add", "AddV2", one, two), one
+        return one
+
+    _served(path, fill)
+
+
+def served_constants(path: Path, count: int) -> None:
+    """Constants, each twice the one before it, from which a layer takes its shape."""
+
+    def fill(graph: pb.GraphDef) -> str:
+        tensor = graph.node.add(name="c0", op="Const").attr["value"].tensor
+        tensor.dtype = pb.DT_INT32
+        tensor.int_val.append(0)
+        last = "x"
+        for number in range(1, count):
+            held = f"c{number - 1}"
+            graph.node.add(name=f"c{number}", op="AddV2", input=[held, held])
+            last = _operation(graph, f"l{number}/Mean", "Mean", last, f"c{number}")
+        return last
+
+    _served(path, fill)
+
+
 def many_loops(path: Path, count: int) -> None:
     """Loops that all call the same two functions."""
 

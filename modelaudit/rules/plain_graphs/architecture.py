@@ -25,7 +25,7 @@ _MATCHES = (
     *(weighted, normalization, softmax_over, pooling, recurrent, attention),
     *(adapted, activation, table, moved, merged),
 )
-_MOST = 5_000  # layers
+_MOST = 3_000  # layers
 _Key = tuple[int, str]
 # What gives the shape of a value, not the value.
 _SHAPES = frozenset(("Shape", "ShapeN", "Size", "Rank", "Const", "VarHandleOp"))

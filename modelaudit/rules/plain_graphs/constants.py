@@ -10,6 +10,7 @@ from modelaudit.facts import Artifact, Graph, Json
 from modelaudit.formats.graph.dataflow import Frame, GraphWalker, NodeOutput
 from modelaudit.formats.saved_model.captured_variables import captured_nodes
 from modelaudit.graphs import VALUE, VARIABLE_KEY_END
+from modelaudit.structs import PerObject
 
 Numbers = tuple[float, ...]
 _MOST = 64  # values of a list of axes or sizes
@@ -40,13 +41,26 @@ def _constant(walker: GraphWalker, frame: Frame, reference: str, deeper: int) ->
     if place.node.op == "Const":
         return _stored(place.node.attrs.get("value"))
     given = [each for each in place.node.inputs if not each.startswith("^")]
-    if place.node.op not in _COMPUTED or not given:
+    if place.node.op not in _COMPUTED or not 0 < len(given) <= _MOST:
         return None
-    values = [_constant(walker, place.frame, each, deeper - 1) for each in given]
-    known = [each for each in values if each is not None]
-    return _computed(place, known) if len(known) == len(values) else None
+    # A value that is used twice, and so are those that it is made of, is computed once.
+    known, key = _known(walker), (id(place.frame), place.node.name, place.output)
+    if key not in known:
+        values: list[Numbers] = []
+        for each in given:
+            value = _constant(walker, place.frame, each, deeper - 1)
+            if value is None:
+                return None
+            values.append(value)
+        known[key] = _computed(place, values)
+    return known[key]
 
 
+def _none_yet(_: GraphWalker) -> dict[tuple[int, str, int], Numbers | None]:
+    return {}
+
+
+_known = PerObject(_none_yet)
 _COMPUTED = frozenset(
     {
         *("Range", "ConcatV2", "Pack", "Sub", "Add", "AddV2", "FloorMod", "Mul", "Neg"),
