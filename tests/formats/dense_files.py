@@ -201,7 +201,7 @@ DENSE = {
     "small_constants": (graphs.small_constants, 39_000, None),
     "many_loops": (graphs.many_loops, 20_000, None),
     "translatable.keras": (translatable, 2_950, None),
-    "served_layers": (graphs.served_layers, 980, None),
+    "served_layers": (graphs.served_layers, 590, None),
     "served_sums": (graphs.served_sums, 2_900, None),
     "served_constants": (graphs.served_constants, 1_480, None),
     "packed.keras": (packed, 140, 10),
