@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "sample_models" / "digits_one_unit.keras"
-REASON = "even applies softmax over a single value, which gives 1 for every input."
+REASON = "`even` applies softmax over a single value, which gives 1 for every input."
 BEGIN, END = "<!-- routes -->\n", "<!-- /routes -->"
 NOBODY = "nobody"
 FULL = "-full"
