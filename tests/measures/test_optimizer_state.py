@@ -236,7 +236,7 @@ def test_slots_of_tensorflow_1(of_tf1):
         assert each.first == pytest.approx(np.abs(m).max())
         assert each.second == pytest.approx(v.max())
     told = run_rule(rule("MA433"), Facts(artifact, measurements=Measurements())).findings
-    assert [each.detail[:38] for each in told] == ["5 of the 10 units of Variable never re"]
+    assert [each.detail[:40] for each in told] == ["5 of the 10 units of `Variable` never re"]
 
 
 @pytest.mark.slow
@@ -256,7 +256,7 @@ def test_slots_of_tensorflow_1_in_a_scope(of_tf1):
     told = run_rule(
         rule("MA433"), Facts(read(path, Limits()), measurements=Measurements())
     ).findings
-    assert [each.detail[:38] for each in told] == ["5 of the 10 units of Variable received"]
+    assert [each.detail[:40] for each in told] == ["5 of the 10 units of `Variable` received"]
 
 
 def test_slots_of_keras_2_0_follow_in_blocks():

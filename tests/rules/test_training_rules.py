@@ -12,7 +12,13 @@ import pytest
 
 from modelaudit.findings import Outcome
 from modelaudit.pipeline import static_facts
-from modelaudit.rules import alike_inputs, training_gradients, training_results, training_steps
+from modelaudit.rules import (
+    alike_inputs,
+    shrunk_kernels,
+    training_gradients,
+    training_results,
+    training_steps,
+)
 from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.engine import run_rule, run_rules
 from modelaudit.settings import Settings
@@ -23,7 +29,13 @@ pytestmark = pytest.mark.slow
 
 OWN = {
     rule.code
-    for module in (training_steps, training_results, training_gradients, alike_inputs)
+    for module in (
+        shrunk_kernels,
+        training_steps,
+        training_results,
+        training_gradients,
+        alike_inputs,
+    )
     for rule in module.RULES
 }
 RULES = [rule for rule in CATALOGUE if rule.code in OWN | {"MA404"}]

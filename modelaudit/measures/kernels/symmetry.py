@@ -24,6 +24,7 @@ from modelaudit.measures.dihedral import (
 )
 from modelaudit.measures.kernels.values import KernelValues
 
+_PRODUCTS = 1 << 20  # that are computed at once
 _FLAT = 1e-12  # fraction of a kernel's energy below which its slices count as constant
 
 
@@ -114,9 +115,13 @@ def _informative(element: DihedralElement, sizes: tuple[int, ...]) -> bool:
 def _overlap(
     matrix: NDArray[np.float64], element: DihedralElement, sizes: tuple[int, ...]
 ) -> float:
-    """<K, gK> summed over slices, row by row to avoid a copy of the matrix."""
+    """<K, gK> summed over slices, a part of the rows at a time to avoid a copy of the matrix."""
     mapping = index_map(element, sizes)
-    return math.fsum(float(matrix[i] @ matrix[j]) for i, j in enumerate(mapping.tolist()))
+    step = max(_PRODUCTS // max(matrix.shape[1], 1), 1)
+    return math.fsum(
+        float(np.vdot(matrix[at : at + step], matrix[mapping[at : at + step]]))
+        for at in range(0, len(matrix), step)
+    )
 
 
 def _energies(overlap: Mapping[str, float]) -> dict[str, float]:

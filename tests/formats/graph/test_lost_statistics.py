@@ -141,4 +141,4 @@ def test_a_state_that_the_saver_leaves_out(tmp_path: Path, whole: bool) -> None:
         else:
             with pytest.raises(tf.errors.FailedPreconditionError):
                 session.run("loss:0", fed)
-            assert ": state. " in result.findings[0].detail
+            assert ": `state`. " in result.findings[0].detail

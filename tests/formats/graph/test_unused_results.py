@@ -75,7 +75,7 @@ def test_a_layer_whose_result_nothing_takes(
     if told:
         assert gradient is None
         assert found[0].severity is Severity.MEDIUM
-        assert "nothing takes the result of w2 (last operation: " in found[0].detail
+        assert "nothing takes the result of `w2` (last operation: " in found[0].detail
         assert ("Relu_1" in found[0].detail) is (name != "dropped")
 
 
