@@ -31,7 +31,8 @@ from modelaudit.runtimes.model import LoadRequest, Prediction
 from modelaudit.runtimes.predict import predict, predict_calls
 from modelaudit.settings import ProbeSettings, Settings
 from modelaudit.structs import replace
-from tests.runtimes.checks.cases import CASES, K2, K3, Case
+from tests.runtimes.checks.cases import CASES
+from tests.runtimes.checks.cases.case import K2, K3, Case
 from tests.runtimes.checks.making import new, old
 from tests.runtimes.checks.quotes import says
 from tests.runtimes.checks.sentences import faults

@@ -1,0 +1,36 @@
+"""Cases of the causes in `modelaudit/runtimes/checks/silent_differences.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.runtimes.checks.cases.case import K3, Case
+from tests.runtimes.checks.cases.shared import functional, h5, in_keras2, layer
+from tests.runtimes.checks.making import Keras, changed, new, setting
+
+
+def words(k: Keras) -> Any:
+    lookup = k.layers.StringLookup()
+    lookup.adapt(np.array(["a", "b"]))
+    value = k.Input((1,), dtype="string")
+    return k.Model(value, lookup(value))
+
+
+def table(folder: Path) -> Path:
+    path = folder / "m.h5"
+    words(new()).save(path)
+    return changed(path, setting("StringLookup", vocabulary=None))
+
+
+CASES = (
+    Case(
+        "axes-dropped",
+        K3,
+        h5(functional(layer("LayerNormalization", axis=[1, 2]), (3, 4)), plain=True),
+        {"tf-keras": in_keras2},
+    ),
+    Case("table-not-restored", K3, table, {}, later=(-1,)),
+)
