@@ -15,11 +15,7 @@ from msgspec import Struct, field
 from modelaudit.runtimes.model import LoadCall
 
 K3 = "tf==2.21.0"
-
-
 K2 = "tf-keras==2.21.0"
-
-
 Way = Callable[[Path], Any]
 
 

@@ -91,8 +91,6 @@ def legacy_optimizer(config: Config) -> None:
 
 
 UNCOMPILED_2 = {"compile=False": in_keras2}
-
-
 UNCOMPILED_3 = {"compile=False": in_keras3}
 
 
