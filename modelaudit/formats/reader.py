@@ -16,7 +16,7 @@ from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.lfs_pointers import pointer_problem, with_pointers
 from modelaudit.formats.other_formats import archive_reason, head, unsupported_reason
 from modelaudit.formats.pickle_names import PICKLE_BYTES, pickle_names
-from modelaudit.formats.sniff import second_format, sniff
+from modelaudit.formats.sniff import plain_graph, second_format, sniff
 from modelaudit.formats.vocabularies import read_vocabularies, takes_words
 from modelaudit.formats.zip.directory import read_directory
 from modelaudit.settings import Limits
@@ -42,6 +42,8 @@ def read(path: Path, limits: Limits) -> Artifact:
     """
     if path.name in _SAVED_MODEL_FILES and path.is_file():
         path = path.parent
+    if path.is_dir():
+        path = plain_graph(path) or path
     # The HDF5 reader determines the layout itself, so the file need not be opened twice.
     form = sniff(path, lambda _: Format.HDF5_OTHER)
     problem = (_named(path, form) if form in _NAMED else None) or form.info.problem

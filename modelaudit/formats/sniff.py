@@ -205,6 +205,18 @@ def _checkpoint_part(path: Path) -> Format:
 _TABLES = frozenset((Format.TF1_CHECKPOINT_V1, Format.TF1_CHECKPOINT))
 
 
+def plain_graph(directory: Path) -> Path | None:
+    """The file of a directory that is named like the graph of a SavedModel, but is a GraphDef."""
+    for name in GRAPH_NAMES:
+        if (directory / name).is_file():
+            try:
+                form = saved_model_graph(FileWindow.of_file(directory / name))
+            except (ReadError, OSError):
+                return None
+            return directory / name if form is Format.FROZEN_GRAPH else None
+    return None
+
+
 def _directory(directory: Path) -> Format:
     for name in GRAPH_NAMES:
         if (directory / name).is_file():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from modelaudit.formats.keras.preset_names import DIRECTORIES, is_preset, preset_files
 from modelaudit.formats.orbax.sniff import is_orbax
+from modelaudit.formats.sniff import plain_graph
 from modelaudit.registry import file_groups
 from modelaudit.registry.directory_listing import DirectoryListing
 
@@ -17,7 +18,7 @@ def own_of_directory(directory: Path, listing: DirectoryListing, inside: bool) -
     """
     has_variables = "variables" in listing.directories
     variables = _names(directory / "variables") if has_variables else []
-    if file_groups.is_saved_model(listing.files, variables):
+    if file_groups.is_saved_model(listing.files, variables) and not plain_graph(directory):
         return file_groups.SAVED_MODEL_FILES | file_groups.SAVED_MODEL_DIRECTORIES
     if is_preset(directory, listing.files):
         return preset_files(listing.files) | DIRECTORIES

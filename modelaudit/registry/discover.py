@@ -9,6 +9,7 @@ from modelaudit.errors import UsageError
 from modelaudit.facts import Format
 from modelaudit.formats.io.bounded import display_path
 from modelaudit.formats.other_formats import head
+from modelaudit.formats.sniff import plain_graph
 from modelaudit.registry import file_groups
 from modelaudit.registry.archives.cache import ArchiveCache
 from modelaudit.registry.archives.contents import is_archive
@@ -101,7 +102,7 @@ def _meant(place: Path, limits: Limits) -> tuple[Path, ...]:
     except OSError:
         names = {}
     if place.name in file_groups.SAVED_MODEL_FILES and place.name in names:
-        return (place.parent,)
+        return (plain_graph(place.parent) or place.parent,)
     groups = file_groups.checkpoints(names)
     if place.name in file_groups.state_files(names) and groups:
         return tuple(group.place(place.parent) for group in groups)

@@ -185,11 +185,9 @@ class TreeWalk:
             parts = set(group.files)
             if self._is_taken(directory, group):
                 parts.discard(group.prefix)
-                reason = (
-                    f"part of a checkpoint whose path is used by something else: {group.prefix}"
-                )
+                reason = "part of a checkpoint whose path is used by something else"
                 for name in parts:
-                    self._name(directory / name, reason)
+                    self._name(directory / name, f"{reason}: {group.prefix}")
             else:
                 rows += self._look_at_checkpoint(directory, group)
             for name in parts:
@@ -238,10 +236,11 @@ class TreeWalk:
                 self._name(directory / mlflow.FILE, f"{described}: {what}")
 
     def _look_at_file(self, file: DirectoryFile) -> None:
-        if file.path.name == mlflow.FILE:
+        suffix, name = file.path.suffix.lower(), file.path.name
+        if name == mlflow.FILE:
             self._look_at_mlmodel(file.path)
             return
-        promised = file.path.suffix.lower() in MODEL_SUFFIXES
+        promised = suffix in MODEL_SUFFIXES or name in file_groups.GRAPH_FILES  # a GraphDef as text
         try:
             head = other_formats.head(file.path)
         except ReadError as error:
@@ -249,7 +248,7 @@ class TreeWalk:
                 self._problem(ProblemKind.UNREADABLE, file.path, error.reason)
                 return
             head = b""
-        reason = other_formats.unsupported_reason(file.path.name, head)
+        reason = other_formats.unsupported_reason(name, head)
         zipped = head.startswith(ZIP_SIGNATURES[0])
         if promised or head.startswith(MAGIC) or claimed(head) or starts_tfjs(file.path, head):
             self._loose.append((file, reason, zipped))

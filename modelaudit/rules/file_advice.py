@@ -30,6 +30,8 @@ def advised(artifact: Artifact, problem: Problem, finding: Finding) -> Finding:
         case ProblemKind.MISSING_FILE:
             fix = _COPY.get(artifact.format.info.container, finding.fix)
             return replace(finding, fix=fix)
+        case ProblemKind.SUFFIX_MISMATCH if "graph_def" in problem.evidence:
+            return replace(finding, title=_GRAPH_DEF, fix=_imported(problem))
         case ProblemKind.SUFFIX_MISMATCH if "taken" in problem.evidence:
             return replace(
                 finding, title=_TITLE, fix=_place(problem), detail=_graph(finding, problem)
@@ -44,6 +46,7 @@ def advised(artifact: Artifact, problem: Problem, finding: Finding) -> Finding:
 
 
 _SUFFIX = "The file's suffix does not match its format"
+_GRAPH_DEF = "A GraphDef has the name of a SavedModel's graph"
 _TITLE = "The graph of a SavedModel has another name than loaders look for"
 
 
@@ -52,6 +55,19 @@ def _graph(finding: Finding, problem: Problem) -> str:
     if not lost or problem.evidence.get("taken"):
         return finding.detail
     return f"{finding.detail}. Its variables, in variables/, are not beside it"
+
+
+def _imported(problem: Problem) -> str:
+    """How to load a GraphDef that has the name of a SavedModel's graph."""
+    suffix = problem.file.rpartition(".")[2]
+    fix = (
+        f"Rename {problem.file}, for example to graph.{suffix}, and import it with "
+        "`tf.graph_util.import_graph_def`. To serve it, write a SavedModel with "
+        "`tf.compat.v1.saved_model.simple_save`."
+    )
+    if not problem.evidence.get("variables"):
+        return fix
+    return f"{fix} Before that, restore the values of its variables from their checkpoint."
 
 
 def _place(problem: Problem) -> str:

@@ -96,13 +96,16 @@ def _fails(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _refused(predictions: Iterable[Prediction]) -> Prediction | None:
     """The prediction that says why nothing can be loaded, if nothing can.
 
-    Weights need the architecture next to them, so if that fails, so does all.
+    Weights need the architecture next to them, so if that fails, so does all. Of a SavedModel, it is
+    the one for its graph: `load_model` fails for any that is not of Keras 2.
     """
     each = tuple(predictions)
     built = [one for one in each if one.call == LoadCall.FROM_JSON]
     failing = [one for one in each if one.predicted is LoadOutcome.FAILS and not one.conditions]
     needed = [one for one in failing if one in built]
-    return next(iter(needed or (failing if len(failing) == len(each) else ())), None)
+    if not needed and len(failing) == len(each):
+        needed = [one for one in failing if one.call == LoadCall.SAVED_MODEL] or failing
+    return next(iter(needed), None)
 
 
 def _observed(facts: Facts) -> dict[tuple[str, str], Status]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.reader import read
 from modelaudit.pipeline import static_facts
 from modelaudit.probe.child.loading import LoadContext, tfsm_layer
@@ -191,6 +192,47 @@ def test_a_type_that_a_library_registers_is_needed_to_load(tmp_path: Path) -> No
         tensorflow.saved_model.load(folder)
     (found,) = run_rule(rule("MA715"), static_facts(folder, Settings())).findings
     assert "my.linalg.LinearOperatorDiag" in found.detail
+
+
+@pytest.mark.parametrize("number", [1, 9, 10, 13, 0, 11, 14, 275837168])
+def test_a_type_of_a_number_that_tensorflow_does_not_have(tmp_path: Path, number: int) -> None:
+    """As `_TFPTypeSpec`, 275837168, in the policies of older TF-Agents."""
+    tensorflow = pytest.importorskip("tensorflow")
+    struct = pytest.importorskip("tensorflow.core.protobuf.struct_pb2")
+    coder = pytest.importorskip("tensorflow.python.saved_model.nested_structure_coder")
+    value = struct.StructuredValue()
+    value.type_spec_value.type_spec_class_name = "TheirSpec"
+    value.type_spec_value.type_spec_class = number
+    error = ""
+    try:
+        coder.decode_proto(value)
+    except Exception as caught:  # those of its own types fail later, without a state
+        error = str(caught)
+    known = "is not supported by this version" not in error
+    module = tensorflow.Module()
+    module.scale = tensorflow.function(
+        lambda x: {"y": 2 * x}, input_signature=[tensorflow.TensorSpec([3], "float32")]
+    )
+    folder = tmp_path / "model"
+    tensorflow.saved_model.save(module, folder)
+    assert predicted(folder, "tf", "saved_model.load") is LoadOutcome.LOADS
+    graph = folder / "saved_model.pb"
+    message = pb.SavedModel.FromString(graph.read_bytes())
+    for function in message.meta_graphs[0].object_graph_def.concrete_functions.values():
+        ((_, output),) = function.output_signature.dict_value.fields.items()
+        output.Clear()
+        output.type_spec_value.type_spec_class = number
+        output.type_spec_value.type_spec_class_name = "TheirSpec"
+    graph.write_bytes(message.SerializeToString())
+    wanted = LoadOutcome.LOADS if known else LoadOutcome.FAILS
+    assert predicted(folder, "tf", "saved_model.load") is wanted
+    if not known:
+        with pytest.raises(ValueError, match="The type 'TheirSpec' is not supported"):
+            tensorflow.saved_model.load(folder)
+        with tensorflow.compat.v1.Session(graph=tensorflow.Graph()) as session:
+            tensorflow.compat.v1.saved_model.load(session, ["serve"], str(folder))
+        (found,) = run_rule(rule("MA220"), static_facts(folder, Settings())).findings
+        assert "The type 'TheirSpec' is not supported" in found.detail
 
 
 @pytest.mark.parametrize(("name", "loads"), [("m[1]", False), ("m[1", True), ("m]1*", True)])

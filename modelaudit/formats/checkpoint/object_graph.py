@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, ObjectNode, ProblemKind
+from modelaudit.formats.checkpoint.type_specs import TypeNames, type_names, types_of
 from modelaudit.formats.graph.attr_values import dims
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.tf_dtypes import dtype_name
@@ -103,7 +104,7 @@ def saved_objects(message: pb.SavedObjectGraph, file: str) -> tuple[ObjectNode, 
     captures = {
         name: list(function.bound_inputs) for name, function in message.concrete_functions.items()
     }
-    types = {name: _registered_types(each) for name, each in message.concrete_functions.items()}
+    types = {name: types_of(each) for name, each in message.concrete_functions.items()}
     nodes = []
     for index, node in enumerate(message.nodes):
         kind = node.WhichOneof("kind") or "user_object"
@@ -122,34 +123,11 @@ def saved_objects(message: pb.SavedObjectGraph, file: str) -> tuple[ObjectNode, 
     return tuple(nodes)
 
 
-def _registered_types(function: pb.SavedConcreteFunction) -> list[str]:
-    """Names of types in its signature that a library registers and the loader looks up."""
-    names: list[str] = []
-    left = [function.canonicalized_input_signature, function.output_signature]
-    while left:
-        value = left.pop()
-        match value.WhichOneof("kind"):
-            case "type_spec_value":
-                spec = value.type_spec_value
-                if spec.type_spec_class == pb.TypeSpecProto.REGISTERED_TYPE_SPEC:
-                    names.append(spec.type_spec_class_name)
-                left.append(spec.type_state)
-            case "list_value":
-                left.extend(value.list_value.values)
-            case "tuple_value":
-                left.extend(value.tuple_value.values)
-            case "dict_value":
-                left.extend(value.dict_value.fields.values())
-            case "named_tuple_value":
-                left.extend(each.value for each in value.named_tuple_value.values)
-    return names
-
-
 def _detail(
     node: pb.SavedObject,
     kind: str,
     captures: Mapping[str, list[int]],
-    types: Mapping[str, list[str]],
+    types: Mapping[str, TypeNames],
 ) -> dict[str, Json]:
     match kind:
         case "variable":
@@ -175,7 +153,7 @@ def _detail(
             return {
                 "concrete_functions": [*names],
                 "captures": {name: [*captures.get(name, [])] for name in names},
-                "types": [each for name in dict.fromkeys(names) for each in types.get(name, ())],
+                **type_names(names, types, node.function.function_spec),
                 "parameters": [*_parameters(node.function.function_spec)],
             }
         case "bare_concrete_function":
@@ -184,7 +162,7 @@ def _detail(
             return {
                 "concrete_functions": [name],
                 "captures": {name: [*captures.get(name, [])]},
-                "types": [*types.get(name, ())],
+                **type_names([name], types, bare.function_spec),
                 "arguments": [*bare.argument_keywords],
             }
         case "constant":

@@ -10,6 +10,7 @@ from modelaudit.facts import (
     Artifact,
     Format,
     Graph,
+    Json,
     Kernel,
     Problem,
     ProblemKind,
@@ -22,9 +23,11 @@ from modelaudit.formats.graph.kernels import find_kernels
 from modelaudit.formats.graph.nested_graphs import nested_graphs
 from modelaudit.formats.graph.parse import looks_textual, parse, parse_text
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.formats.graph.restore_ops import VARIABLES
 from modelaudit.formats.io.bounded import file_entry, model_digest, read_bytes
 from modelaudit.formats.io.density import CONSTANTS
 from modelaudit.formats.io.tensor_stats import summarise_or_problem
+from modelaudit.formats.saved_model.files import GRAPH_NAMES
 from modelaudit.graphs import reachable
 from modelaudit.settings import Limits
 
@@ -52,6 +55,8 @@ def read_frozen_graph(path: Path, limits: Limits) -> Artifact:
         nested.extend(nested_graphs(message, file, limits))
     except LimitExceeded as error:
         problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, error.reason))
+    if file in GRAPH_NAMES:
+        problems.append(_misnamed(file, message))
     files = (file_entry(path, path, "graph", limits),)
     return Artifact(
         root=path.absolute(),
@@ -64,6 +69,15 @@ def read_frozen_graph(path: Path, limits: Limits) -> Artifact:
         kernels=kernels,
         problems=tuple(problems),
     )
+
+
+def _misnamed(file: str, message: pb.GraphDef) -> Problem:
+    """It is named like the graph of a SavedModel; `variables` is whether it lacks their values."""
+    bodies = (function.node_def for function in message.library.function)
+    lacking = any(node.op in VARIABLES for part in (message.node, *bodies) for node in part)
+    evidence: dict[str, Json] = {"graph_def": True, "variables": lacking}
+    detail = "is a GraphDef, not a SavedModel: `tf.saved_model.load` cannot load its directory"
+    return Problem(ProblemKind.SUFFIX_MISMATCH, file, detail, evidence=evidence)
 
 
 def _read_names(message: pb.GraphDef) -> set[str]:

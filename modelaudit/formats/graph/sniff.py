@@ -26,17 +26,25 @@ _TEXT_BYTES = 64 << 20
 def saved_model_graph(window: FileWindow) -> Format:
     """TF1 or TF2, depending on an object graph in any MetaGraph; `CORRUPT_SAVEDMODEL` if malformed.
 
+    `FROZEN_GRAPH` for a GraphDef that has the name of a SavedModel's graph. Its library of
+    functions has the field number of the MetaGraphs, so a MetaGraph counts if it has a graph.
+
     Raises:
         ReadError: the file cannot be read.
     """
-    if _TEXT_SAVED_MODEL.match(window.head(512)):
+    head = window.head(512)
+    if _TEXT_SAVED_MODEL.match(head):
         return Format.SAVEDMODEL_TF2 if _mentions_object_graph(window) else Format.SAVEDMODEL_TF1
+    if _TEXT_GRAPH.match(head):
+        return Format.FROZEN_GRAPH
     try:
         graphs = [
             field
             for field in fields(window, 0, window.size)
             if field.number == _META_GRAPHS and field.wire_type == BYTES
         ]
+        if _has_node(window) and not any(_has_field(window, each, _GRAPH) for each in graphs):
+            return Format.FROZEN_GRAPH
         if not graphs:
             return Format.CORRUPT_SAVEDMODEL
         objects = any(_has_field(window, graph, _OBJECT_GRAPH) for graph in graphs)

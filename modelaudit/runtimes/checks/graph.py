@@ -23,6 +23,7 @@ NAMES_CHECKED_IN_TF1_OBJECTS = (2, 14)
 NAMES_CHECKED_IN_TF1_GRAPHS = (2, 19)
 UNKNOWN_OPERATION = "unknown-operation"  # code of the reason for an operation of no library here
 UNKNOWN_TYPE = "unknown-type"  # of the reason for a type in a signature that a library registers
+UNNUMBERED_TYPE = "type-of-other-number"  # of one for a type that TensorFlow has no number for
 SIGNATURES = ("serving_default", "serve")
 DRAWS = "StatelessRandomUniform"  # beginning of the operations that draw random numbers
 # Names that Keras gives to layers that transform their inputs at random, without their number.
@@ -41,7 +42,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from operations(artifact, context)
     elif call in (LoadCall.SAVED_MODEL, LoadCall.TFSM_LAYER):
         yield from operations(artifact, context)
-        yield from _types(artifact)
+        yield from types(artifact)
         yield from _casts(artifact, context)
         yield from silent_differences.graph_addition(artifact, context)
         yield from silent_differences.graph_bins(artifact)
@@ -110,9 +111,28 @@ def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         )
 
 
-def _types(artifact: Artifact) -> Iterator[Reason]:
-    """Types in the signatures of functions, which the object loader looks up by their names."""
+def types(artifact: Artifact) -> Iterator[Reason]:
+    """Types in the signatures of functions, which the object loader looks up.
+
+    By the names that libraries register. TensorFlow Probability for TensorFlow 2.3 to 2.5 instead
+    added a number of its own to those of TensorFlow's types, which no TensorFlow knows of itself.
+    """
     for node in artifact.object_graph:
+        numbered = node.detail.get("numbered_types")
+        for name in numbered if isinstance(numbered, list) else ():
+            yield Reason(
+                UNNUMBERED_TYPE,
+                LoadOutcome.FAILS,
+                f"a function of the model takes or returns {name}, a type that a library added to "
+                "those of TensorFlow by a number",
+                f"ValueError: The type '{name}' is not supported by this version of TensorFlow. "
+                "(The object you are loading must have been created with a newer version of "
+                "TensorFlow.)",
+                "Use `tf.compat.v1.saved_model.load` in a session, or the versions of TensorFlow "
+                "and of the library that saved the model.",
+                f"objects/{node.index}",
+            )
+            return
         names = node.detail.get("types")
         for name in names if isinstance(names, list) else ():
             if isinstance(name, str) and not name.startswith("tf."):

@@ -18,7 +18,7 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks import (
     masks as match_masks,
 )
-from modelaudit.runtimes.checks.graph import argument_names, operations, protocol
+from modelaudit.runtimes.checks.graph import argument_names, operations, protocol, types
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
 from modelaudit.runtimes.saved_config import Config, unknown_arguments
@@ -53,6 +53,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         return
     yield from _metadata(artifact, context)
     yield from operations(artifact, context)
+    yield from types(artifact)
     yield from argument_names(artifact, context)
     yield from protocol(context)
     yield from _revived(artifact, context)
