@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from modelaudit.facts import Layer
+from modelaudit.facts import Layer, Shape
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.layer_classes import Trait, has
+from modelaudit.graphs import reachable
+from modelaudit.layer_classes import Trait, has, spatial_rank
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import (
     axis_orders,
@@ -23,6 +24,8 @@ from modelaudit.thresholds.design import IMAGE_SIDE
 
 # Layers that leave each axis of an image where it is.
 _KEEPS_AXES = Trait.SAME_SHAPE | Trait.PADDING | Trait.LOCAL_POOLING | Trait.AUGMENTATION
+# Layers and operations that can move axes, or take or join steps of a series of images.
+_MOVES = frozenset(("Pack", "Permute", "Reshape", "StridedSlice", "Transpose"))
 _CHANNELS = frozenset((1, 3, 4))
 
 
@@ -37,28 +40,42 @@ def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotRelevant("the model takes no images or series")
     yield from _orders(rule, graph)
     yield from _short_series(rule, graph, series)
+    seen: set[str] = set()
     for layer in images:
-        shape = input_shape(layer)
-        first = _first_window(graph, layer)
-        if first is None and (each := _of_each_step(graph, layer)) is not None:
-            first, shape = each, each.input_shapes[0]
-        if shape is None or first is None:
-            continue
-        _, *sizes = shape
-        taken_first = channels_first(first)
-        # The axis that the convolution takes for channels, and the one that looks like them.
-        taken, looks = (sizes[0], sizes[-1]) if taken_first else (sizes[-1], sizes[0])
-        side = sizes[1] if taken_first else sizes[-2]
-        if _keeps_apart(first, -1 if taken_first else 0):
-            continue
-        if looks in _CHANNELS and taken == side and (taken or 0) >= IMAGE_SIDE.value:
+        for first in _first_windows(graph, layer):
+            sizes = _sizes(first, input_shape(layer) or ())
+            said = _taken(first, sizes) if first.route not in seen else None
+            if said is None:
+                continue
+            seen.add(first.route)
+            taken, looks = said
             yield rule.finding(
-                f"`{first.route}` takes the {'first' if taken_first else 'last'} axis of inputs of "
-                f"shape {sizes} for {taken} channels, but these look like images of "
+                f"`{first.route}` takes the {'first' if channels_first(first) else 'last'} axis of "
+                f"inputs of shape {sizes} for {taken} channels, but these look like images of "
                 f"{taken}x{taken} pixels with {looks} {'channel' if looks == 1 else 'channels'}.",
                 route=first.route,
                 evidence={"measured": [*sizes], "data_format": first.config.get("data_format")},
             )
+            break
+
+
+def _taken(first: Layer, sizes: list[int | None]) -> tuple[int, int] | None:
+    """The side of an image that a window takes for channels, and the number that looks like them."""
+    if len(sizes) < 3:
+        return None
+    taken_first = channels_first(first)
+    taken, side, *rest = sizes if taken_first else sizes[::-1]
+    if _keeps_apart(first, -1 if taken_first else 0) or taken is None or taken != side:
+        return None
+    # Of three dimensions, as a video's, the channels can be before or behind the first.
+    looks = next((size for size in rest if size in _CHANNELS), None)
+    return (taken, looks) if looks is not None and taken >= IMAGE_SIDE.value else None
+
+
+def _sizes(first: Layer, shape: Shape) -> list[int | None]:
+    """The sizes of one image of an input: without the batch, and the steps of a series of images."""
+    axes = spatial_rank(first.class_name) + 1
+    return [*shape[1:]][-axes:]
 
 
 def _keeps_apart(layer: Layer, axis: int) -> bool:
@@ -73,7 +90,7 @@ def _short_series(rule: Rule, graph: LayerGraph, inputs: list[Layer]) -> Iterato
     """Convolutions over few positions of many channels, which may be channels of many positions."""
     for layer in inputs:
         _, *sizes = input_shape(layer) or (None,)
-        first = _first_window(graph, layer)
+        first = next(iter(_first_windows(graph, layer)), None)
         if first is None or first.class_name not in {"Conv1D", "SeparableConv1D"}:
             continue
         steps, channels = sizes[::-1] if channels_first(first) else sizes
@@ -136,25 +153,41 @@ def _orders(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
             )
 
 
-def _first_window(graph: LayerGraph, layer: Layer) -> Layer | None:
-    """The first convolution behind an input, through layers that change no axis."""
+def _first_windows(graph: LayerGraph, start: Layer) -> list[Layer]:
+    """The first convolutions behind an input, through layers that change no axis.
 
-    def passes(each: Layer) -> bool:
-        inner = each.class_name == "InputLayer"  # of a model in the model
-        return inner or has(each.class_name, _KEEPS_AXES)
+    None where something else behind the input moves its axes: then both orders are looked at.
+    """
+    takers = graph.consumers()
 
-    behind = [*graph.only_takers(layer.route, passes)]
-    return behind[-1] if behind and has(behind[-1].class_name, Trait.CONVOLUTION) else None
+    def after(route: str) -> Iterable[str]:
+        passes = route == start.route or _keeps_axes(graph, graph.layer(route))
+        return takers.get(route, ()) if passes else ()
+
+    met = {route: graph.layer(route) for route in reachable([start.route], after)}
+    if any(each.class_name in _MOVES and not _keeps_axes(graph, each) for each in met.values()):
+        return []
+    return [layer for layer in graph.layers if layer.route in met and _slides(layer)]
 
 
-def _of_each_step(graph: LayerGraph, layer: Layer) -> Layer | None:
-    """The convolution that a TimeDistributed applies to each image of an input."""
-    takers = [graph.layer(each) for each in graph.consumers().get(layer.route, ())]
-    around = next((each for each in takers if each.class_name == "TimeDistributed"), None)
-    if around is None or not all(f"{x.route}/".startswith(f"{around.route}/") for x in takers):
-        return None
-    inner = [x for x in takers if has(x.class_name, Trait.CONVOLUTION) and x.input_shapes]
-    return inner[0] if len(inner) == 1 and len(inner[0].input_shapes[0]) in {4, 5} else None
+def _slides(layer: Layer) -> bool:
+    """Whether it slides a kernel, perhaps of each step of a series of images."""
+    if has(layer.class_name, Trait.RECURRENT):
+        return spatial_rank(layer.class_name) > 0
+    return has(layer.class_name, Trait.CONVOLUTION)
+
+
+def _keeps_axes(graph: LayerGraph, layer: Layer) -> bool:
+    """Whether it leaves each axis of an image, or of each image of a series, where it is."""
+    if layer.class_name in _MOVES:
+        given, shape = layer.input_shapes[0] if layer.input_shapes else (), layer.output_shape or ()
+        image = given[-3:]
+        return len(image) == 3 and None not in image and shape[-3:] == image
+    inner = graph.last_inside(layer.route) if layer.class_name == "TimeDistributed" else layer
+    # The input of a model in the model is no layer of its own.
+    return inner is not None and (
+        inner.class_name == "InputLayer" or has(inner.class_name, _KEEPS_AXES)
+    )
 
 
 def _images(*shape: int) -> Facts:

@@ -201,7 +201,8 @@ def test_batch_normalization_of_maps_with_more_than_three_axes():
 
 
 @pytest.mark.parametrize(
-    "sizes, expected", [((1, 12, 24, 24), 1), ((12, 24, 24, 1), 0), ((4, 16, 24, 16), 0)]
+    "sizes, expected",
+    [((1, 12, 24, 24), 1), ((12, 3, 24, 24), 1), ((12, 24, 24, 1), 0), ((4, 16, 24, 16), 0)],
 )
 def test_channels_before_the_slices_of_a_volume(sizes, expected):
     given = layer("InputLayer", shape=(None, *sizes))

@@ -160,15 +160,54 @@ def test_axes_of_images(keras, tmp_path, shape, options, reported, behind):
     assert found(model, tmp_path) == ([("MA311", "medium")] if reported else [])
 
 
+def _each(of, *layers):
+    """The same layers for each of several images, and what is left of an image."""
+    last = of.TimeDistributed(of.GlobalAveragePooling2D())
+    return [*(of.TimeDistributed(layer) for layer in layers), last, of.LSTM(4)]
+
+
+FIRST_WINDOWS = {
+    "of each step": lambda k, of: _each(of, of.Conv2D(4, 3, padding="same")),
+    "behind a rescaling": lambda k, of: [of.Rescaling(0.1), *_each(of, of.Conv2D(4, 3))],
+    "behind one of each step": lambda k, of: _each(of, of.Rescaling(0.1), of.Conv2D(4, 3)),
+    "behind a normalization of each step": lambda k, of: _each(
+        of, of.BatchNormalization(), of.DepthwiseConv2D(3)
+    ),
+    "in a model for each step": lambda k, of: [
+        of.TimeDistributed(k.Sequential([of.Conv2D(4, 3), of.Flatten()])),
+        of.LSTM(4),
+    ],
+    "of states": lambda k, of: [of.ConvLSTM2D(4, 3, padding="same"), of.Flatten()],
+    "of states in both directions": lambda k, of: [
+        of.Bidirectional(of.ConvLSTM2D(4, 3, padding="same")),
+        of.Flatten(),
+    ],
+}
+
+
 @pytest.mark.parametrize(("shape", "reported"), [((3, 24, 24), True), ((24, 24, 3), False)])
+@pytest.mark.parametrize("kind", FIRST_WINDOWS)
 @pytest.mark.filterwarnings("ignore")
-def test_axes_of_images_of_each_step(keras, tmp_path, shape, reported):
-    layers = keras.layers
-    each = layers.TimeDistributed(layers.Conv2D(4, 3, padding="same"))
-    pooled = layers.TimeDistributed(layers.GlobalAveragePooling2D())
-    model = sequential(keras, (6, *shape), each, pooled, layers.LSTM(4), layers.Dense(2))
+def test_axes_of_images_of_each_step(keras, tmp_path, kind, shape, reported):
+    layers = FIRST_WINDOWS[kind](keras, keras.layers)
+    model = sequential(keras, (6, *shape), *layers, keras.layers.Dense(2))
     said = [code for code in found(model, tmp_path) if code[0] == "MA311"]
+    # Those of both directions are one layer each.
     assert said == ([("MA311", "medium")] if reported else [])
+
+
+@pytest.mark.parametrize("order", [None, (2, 3, 1), (1, 2, 3)])
+@pytest.mark.filterwarnings("ignore")
+def test_branches_on_exchanged_axes(keras, tmp_path, order):
+    """Two branches are as one; if another one moves the axes, both orders are looked at."""
+    of = keras.layers
+    given = keras.Input((3, 24, 24))
+    moved = of.Permute(order)(given) if order else given
+    branches = [of.Conv2D(4, 3, padding="same")(each) for each in (given, moved)]
+    pooled = [of.GlobalAveragePooling2D()(each) for each in branches]
+    model = keras.Model(given, of.Dense(2)(of.Concatenate()(pooled)))
+    said = [code for code in found(model, tmp_path) if code[0] == "MA311"]
+    assert said == ([] if order == (2, 3, 1) else [("MA311", "medium")])
 
 
 @pytest.mark.filterwarnings("ignore")

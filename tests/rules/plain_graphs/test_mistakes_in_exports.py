@@ -49,6 +49,11 @@ def _attends(k, of, positions):
 
 
 # A mistake, its severity, and its sound twin.
+def _of_each_step(of):
+    each = (of.Rescaling(0.1), of.Conv2D(6, 3, activation="relu"), of.Flatten())
+    return [*map(of.TimeDistributed, each), of.LSTM(8)]
+
+
 PAIRS = {
     "linear stack": (
         lambda k, of: network(k, (12,), of.Dense(24), of.Dense(24), of.Dense(24), head(of)),
@@ -142,6 +147,11 @@ PAIRS = {
             of.Flatten(),
             head(of),
         ),
+    ),
+    "channels first in each step": (
+        lambda k, of: network(k, (4, 3, 32, 32), *_of_each_step(of), head(of)),
+        {"MA311": "medium"},
+        lambda k, of: network(k, (4, 32, 32, 3), *_of_each_step(of), head(of)),
     ),
     "not adapted": (
         lambda k, of: network(k, (12,), _adapted(of, False), of.Dense(24, "relu"), head(of)),
