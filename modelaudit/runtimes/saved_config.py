@@ -76,6 +76,11 @@ def passed(name: str) -> ReasonCondition:
     return {"unless": f"{name} is passed in custom_objects", "sign": sign}
 
 
+def quoted_route(route: str, otherwise: str = "the model") -> str:
+    """A layer or inner model as reasons name it; `otherwise` stands for the whole model."""
+    return f"`{route}`" if route else otherwise
+
+
 def reads_modules(context: CheckContext) -> bool:
     """Whether the loader supports objects with a `module` key."""
     return context.profile.keras >= (2, 13)
@@ -105,7 +110,7 @@ def unknown_arguments(
         yield Reason(
             "unknown-argument",
             LoadOutcome.FAILS,
-            f"{route} ({name}) was saved with {listed}, but {name} in {profile.name} does not "
+            f"`{route}` ({name}) was saved with {listed}, but {name} in {profile.name} does not "
             f"accept {'this argument' if len(extra) == 1 else 'these arguments'}",
             _not_accepted(name, kind, {key: config.get(key) for key in extra}, context),
             _without(name, kind, extra, config, context),
@@ -116,7 +121,7 @@ def unknown_arguments(
         yield Reason(
             "missing-argument",
             LoadOutcome.FAILS,
-            f"{route} ({name}) was saved without {', '.join(absent)}, which {name} in "
+            f"`{route}` ({name}) was saved without {', '.join(absent)}, which {name} in "
             f"{profile.name} requires",
             _missing(name, absent),
             "Load it with the version that saved it and save only the weights.",

@@ -48,6 +48,11 @@ class ConfigObject(Struct, frozen=True, eq=False):
             site = site.parent
         return self.class_name
 
+    @property
+    def subject(self) -> str:
+        """What a sentence about it begins with: its layer in quotes, or the config."""
+        return f"`{self.layer}`" if self.layer else "The config"
+
 
 class ConfigText(Struct, frozen=True, eq=False):
     """A string in a document: the innermost object around it, and the keys from there."""

@@ -215,8 +215,8 @@ def _adapted(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield Reason(
             "normalization-not-refreshed",
             LoadOutcome.DIFFERS,
-            f"{route} is a Normalization layer, whose statistics {context.profile.name} restores, "
-            "but it goes on computing with those that the code gave it",
+            f"`{route}` is a Normalization layer, whose statistics {context.profile.name} "
+            "restores, but it goes on computing with those that the code gave it",
             "no error",
             "Call finalize_state() of the layer after the checkpoint was restored.",
             route,

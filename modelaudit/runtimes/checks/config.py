@@ -108,7 +108,7 @@ def _missing(
         return Reason(
             "wrapped-without-module",
             LoadOutcome.FAILS,
-            f"{route} ({name}) is wrapped by another layer, and the file does not state its "
+            f"`{route}` ({name}) is wrapped by another layer, and the file does not state its "
             f"module, which Keras {profile.data['versions']['keras']} requires",
             f"TypeError: Could not locate class '{name}'.",
             f"{USE_KERAS_2}.",
@@ -148,7 +148,7 @@ def _unknown_layer(name: str, context: CheckContext, route: str) -> Reason:
     return Reason(
         "unknown-class",
         LoadOutcome.FAILS,
-        f"{route or name} has the class {name}, which is not part of {context.profile.name}"
+        f"`{route or name}` has the class {name}, which is not part of {context.profile.name}"
         + "; Keras 2.2 removed it" * kept,
         f"ValueError: Unknown layer: '{name}'. Please ensure you are using a "
         "`keras.utils.custom_object_scope`",
@@ -179,8 +179,8 @@ def _missing_by_module(
         return Reason(
             "unknown-class",
             LoadOutcome.FAILS,
-            f"{route} has the class {name} (module {module or 'not stated'}), which is not part of "
-            f"{profile.name}",
+            f"`{route}` has the class {name} (module {module or 'not stated'}), which is not part "
+            f"of {profile.name}",
             "TypeError: The added layer must be an instance of class Layer. Received: "
             f"layer={name} of type <class 'str'>.",
             PASS_CLASS,
@@ -202,8 +202,8 @@ def _missing_by_module(
     return Reason(
         "module-moved" if moved else "unknown-class",
         LoadOutcome.FAILS,
-        f"the file says that {route or name} is the class {name} of the module {module or 'null'}, "
-        f"but {profile.name} has no such class in that module",
+        f"the file says that `{route or name}` is the class {name} of the module "
+        f"{module or 'null'}, but {profile.name} has no such class in that module",
         f"TypeError: Could not deserialize class '{name}' because its parent module {sought} "
         "cannot be imported."
         if moved and imported

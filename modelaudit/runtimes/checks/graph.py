@@ -88,7 +88,7 @@ def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield Reason(
             UNKNOWN_OPERATION,
             LoadOutcome.FAILS,
-            f"the graph contains the operation {node.op} ({where}), which {context.profile.name} "
+            f"the graph contains the operation {node.op} (`{where}`), which {context.profile.name} "
             "does not have",
             f"NotFoundError: Op type not registered '{node.op}' in binary running on …. Make sure "
             "the Op and Kernel are registered in the binary running in this process.",
@@ -103,8 +103,8 @@ def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield Reason(
             "unknown-attribute",
             LoadOutcome.FAILS,
-            f"{node.op} in {where} has the attribute {name}, which {context.profile.name} does not "
-            "support",
+            f"{node.op} in `{where}` has the attribute {name}, which {context.profile.name} does "
+            "not support",
             f"ValueError: NodeDef mentions attr '{name}' not in Op<name={node.op}; …>",
             f"Export it from {EXPORT}",
             f"{where}/{node.name}",
@@ -190,7 +190,7 @@ def protocol(context: CheckContext) -> Iterator[Reason]:
             yield Reason(
                 "save-function-protocol",
                 LoadOutcome.FAILS,
-                f"the lookup table {node.name} was saved by TensorFlow 2.13 or newer, and "
+                f"the lookup table `{node.name}` was saved by TensorFlow 2.13 or newer, and "
                 f"{context.profile.name} cannot call its save functions",
                 "TypeError: save_fn(checkpoint_key) expected a Tensor in checkpoint_key, but got "
                 "str value",
@@ -228,7 +228,7 @@ def _casts(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
                 yield Reason(
                     "cast-to-text",
                     LoadOutcome.FAILS,
-                    f"{where} casts its {node.attrs.get('SrcT')} input to string: the signature "
+                    f"`{where}` casts its {node.attrs.get('SrcT')} input to string: the signature "
                     "was traced with the wrong dtype and accepts neither strings nor numbers",
                     "TypeError: Cannot convert [...] to EagerTensor of dtype float",
                     "Export it again with `model.export()` and an input_signature of tf.string.",
@@ -255,7 +255,7 @@ def _drawn(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             yield Reason(
                 "random-in-export",
                 LoadOutcome.DIFFERS,
-                f"the exported graph draws random numbers ({where}), so that two calls return "
+                f"the exported graph draws random numbers (`{where}`), so that two calls return "
                 "different outputs"
                 + (f": exports keep {layer} active, which the model itself does not" * bool(layer)),
                 "no error",

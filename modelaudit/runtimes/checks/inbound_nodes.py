@@ -9,7 +9,7 @@ from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, Reason
-from modelaudit.runtimes.saved_config import USE_KERAS_2, is_model
+from modelaudit.runtimes.saved_config import USE_KERAS_2, is_model, quoted_route
 
 # Layers whose weights depend on the size of the last axis; layers that also keep the other axes,
 # including one that an EinsumDense may have left unspecified; and layers that keep all axes.
@@ -56,7 +56,7 @@ def _flat(key: str, context: CheckContext, route: str) -> Iterator[Reason]:
         yield Reason(
             "flat-outputs",
             LoadOutcome.FAILS,
-            f"{key} of {route or 'the model'} is a single entry instead of a list of entries, "
+            f"{key} of {quoted_route(route)} is a single entry instead of a list of entries, "
             f"which {context.profile.name} cannot read",
             "TypeError: get_tensor() takes 3 positional arguments but … were given",
             "Put the entry into a list in the config, or use a newer Keras 3.",
@@ -91,7 +91,7 @@ def _lists(
             yield Reason(
                 "list-of-one-output",
                 LoadOutcome.FAILS,
-                f"the model {name} inside {outer} ({route or 'the model'}) returns a list of one "
+                f"the model `{name}` inside {outer} ({quoted_route(route)}) returns a list of one "
                 f"output, which {context.profile.name} passes on as a list",
                 fix="Write output_layers in the config as a single entry instead of a list of one.",
                 route=f"{route}/{name}".strip("/"),
@@ -141,9 +141,9 @@ def _size_left_open(source: str, route: str) -> Reason:
     return Reason(
         "size-left-open",
         LoadOutcome.FAILS,
-        f"{route} needs the size of its input, which comes flattened from {source}, an EinsumDense "
-        "with an unspecified size in output_shape; unlike Keras 2, Keras 3 does not take it from "
-        "the input",
+        f"`{route}` needs the size of its input, which comes flattened from `{source}`, an "
+        "EinsumDense with an unspecified size in output_shape; unlike Keras 2, Keras 3 does not "
+        "take it from the input",
         "ValueError: Shapes used to initialize variables must be fully-defined (no `None` "
         "dimensions).",
         f"Add the size to output_shape of {source} in the config.",
@@ -198,7 +198,7 @@ def _output_number(
             yield Reason(
                 "node-number-of-output",
                 LoadOutcome.FAILS,
-                f"an output of {route or 'the model'} is a call of the Sequential {source} by "
+                f"an output of {quoted_route(route)} is a call of the Sequential `{source}` by "
                 "Keras 2 numbering; Keras 3 numbers calls differently and finds no such call",
                 "IndexError: list index out of range",
                 f"{USE_KERAS_2}.",
@@ -234,8 +234,8 @@ def _constant_first(route: str) -> Reason:
     return Reason(
         "constant-first-argument",
         LoadOutcome.FAILS,
-        f"{route} calls a TensorFlow function whose first argument is a constant, which no version "
-        "can load",
+        f"`{route}` calls a TensorFlow function whose first argument is a constant, which no "
+        "version can load",
         'ValueError: Exception encountered when calling layer "…" (type TFOpLambda).',
         "Wrap the call in a custom layer and load the weights into it.",
         route,
@@ -247,7 +247,7 @@ def _node_number(route: str, source: str, context: CheckContext) -> Reason:
     return Reason(
         "node-number-of-inner-model",
         LoadOutcome.FAILS,
-        f"{route} refers to the second call of the inner model {source} by Keras 2 numbering; "
+        f"`{route}` refers to the second call of the inner model `{source}` by Keras 2 numbering; "
         "Keras 3 numbers calls differently and finds no such call"
         + ", so that the loader may never return"
         * loops,
@@ -274,7 +274,7 @@ def _keyword_tensors(
                     yield Reason(
                         "tensor-by-keyword",
                         LoadOutcome.FAILS,
-                        f"{route} was called with the tensor {key} by keyword, which "
+                        f"`{route}` was called with the tensor {key} by keyword, which "
                         f"{context.profile.name} does not resolve in a Keras 2 model",
                         f"TypeError: {text(layer.get('class_name'))}.build() missing 1 required "
                         f"positional argument: '{key}_shape'",
@@ -297,7 +297,7 @@ def _initial_states(
             yield Reason(
                 "initial-state-as-input",
                 LoadOutcome.FAILS,
-                f"{route} ({name}) has {len(entries) - 1} of its inputs as initial states, which "
+                f"`{route}` ({name}) has {len(entries) - 1} of its inputs as initial states, which "
                 "Keras 3 takes by keyword only",
                 "TypeError: … got an unexpected keyword argument 'constants'"
                 if name == "Bidirectional"
@@ -334,7 +334,7 @@ def _operation(layer: Mapping[str, Json], context: CheckContext, route: str) -> 
         yield Reason(
             "operation-as-layer",
             LoadOutcome.FAILS,
-            f"{route} is the operation {name} on symbolic tensors; HDF5 stores only its name, "
+            f"`{route}` is the operation {name} on symbolic tensors; HDF5 stores only its name, "
             f"which {context.profile.name} takes for the layer {name}",
             "ValueError: Only input tensors may be passed as positional arguments" * numbers,
             "Save it as .keras, which stores the module too.",

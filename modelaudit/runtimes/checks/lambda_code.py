@@ -49,7 +49,7 @@ def check(
         yield Reason(
             "lambda-refused",
             LoadOutcome.FAILS,
-            f"{route} is a Lambda with Python code, which {context.profile.name} rejects in safe "
+            f"`{route}` is a Lambda with Python code, which {context.profile.name} rejects in safe "
             "mode",
             _REFUSED_BY_KERAS_3 if context.profile.keras3 else _REFUSED_BY_KERAS_2,
             "Replace the Lambda with a built-in layer where the model was trained, and save it "
@@ -64,7 +64,7 @@ def check(
         yield Reason(
             "lambda-defaults",
             LoadOutcome.FAILS,
-            f"the function of {route} has default arguments, which {context.profile.name} reads "
+            f"the function of `{route}` has default arguments, which {context.profile.name} reads "
             "as a list and cannot use",
             "TypeError: arg 4 (defaults) must be None or tuple",
             "Define the layer in code and load the weights into it.",
@@ -125,7 +125,7 @@ def _named(
     yield Reason(
         UNKNOWN_FUNCTION,
         LoadOutcome.FAILS,
-        f"{route} is a Lambda with the function {name}, which is not in the file",
+        f"`{route}` is a Lambda with the function {name}, which is not in the file",
         f"TypeError: …Could not locate function '{name}'"
         if profile.keras3
         else f"Unknown function: '{name}'",
@@ -148,7 +148,7 @@ def _bytecode(
         yield Reason(
             "lambda-unreadable",
             LoadOutcome.FAILS,
-            f"the code of {route} cannot be read: {read.reason}",
+            f"the code of `{route}` cannot be read: {read.reason}",
             fix=RESAVE,
             route=route,
         )
@@ -160,8 +160,8 @@ def _bytecode(
         yield Reason(
             "lambda-of-other-python",
             LoadOutcome.FAILS,
-            f"the code of {route} was written by Python {read.python}, but {context.profile.name} "
-            f"runs on Python {shown}",
+            f"the code of `{route}` was written by Python {read.python}, but "
+            f"{context.profile.name} runs on Python {shown}",
             fix=RESAVE,
             route=route,
             repairs=True,
@@ -184,7 +184,7 @@ def _running(
         yield Reason(
             "lambda-of-global",
             LoadOutcome.FAILS,
-            f"the code of {route} refers to {unknown}, which Keras does not define for it",
+            f"the code of `{route}` refers to {unknown}, which Keras does not define for it",
             f"NameError: …name '{unknown}' is not defined" * (not profile.keras3),
             "Define the layer in code and load the weights into it.",
             route,
@@ -197,7 +197,7 @@ def _running(
             yield Reason(
                 "lambda-may-crash",
                 LoadOutcome.FAILS,
-                f"the code of {route} was written by Python {'.'.join(map(str, writer))}, whose "
+                f"the code of `{route}` was written by Python {'.'.join(map(str, writer))}, whose "
                 f"instructions differ from Python {'.'.join(map(str, profile.python))}, so that "
                 "the process may crash",
                 fix=RESAVE,

@@ -84,7 +84,7 @@ def _part(key: str, value: Json, context: CheckContext, place: ConfigLocation) -
         yield Reason(
             UNKNOWN_OBJECT,
             LoadOutcome.FAILS,
-            f"{key} of {route} is {name}, which is not one of the {kind} in {profile.name}",
+            f"{key} of `{route}` is {name}, which is not one of the {kind} in {profile.name}",
             _not_interpreted(kind, name, bool(node), profile.keras3),
             f"Pass it in custom_objects={{...}}, or {UPGRADE}.",
             route,
@@ -129,7 +129,7 @@ def _by_name(key: str, name: str, context: CheckContext, place: ConfigLocation) 
         yield Reason(
             UNKNOWN_OBJECT,
             LoadOutcome.FAILS,
-            f"{key} of {place.route} is the function {name} by name only, which {profile.name} "
+            f"{key} of `{place.route}` is the function {name} by name only, which {profile.name} "
             "misreads even if the function is provided",
             "TypeError: Object of type function is not JSON serializable",
             "Use Keras 3.8 or newer.",
@@ -159,7 +159,7 @@ def _function(
     yield Reason(
         UNKNOWN_OBJECT,
         LoadOutcome.FAILS,
-        f"{key} of {place.route} is the function {name}, {what}",
+        f"{key} of `{place.route}` is the function {name}, {what}",
         _function_error(name, place, profile),
         fix,
         place.route,

@@ -35,7 +35,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             yield Reason(
                 "mask-of-revived-layer",
                 LoadOutcome.FAILS,
-                f"{layer.route} ({layer.class_name}) was traced with {was} mask, but gets {now} "
+                f"`{layer.route}` ({layer.class_name}) was traced with {was} mask, but gets {now} "
                 f"mask in the model that {context.profile.name} builds around its saved functions",
                 "ValueError: Could not find matching concrete function to call loaded from the "
                 "SavedModel.",

@@ -192,7 +192,7 @@ def _revived(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             yield Reason(
                 "lookup-table-of-old-version",
                 LoadOutcome.FAILS,
-                f"the table of {layer.route} was saved by TensorFlow 2.6 or older, and "
+                f"the table of `{layer.route}` was saved by TensorFlow 2.6 or older, and "
                 f"{profile.name} expects it in a different place",
                 "AssertionError: Found 2 Python objects that were not bound to checkpointed values",
                 CALL_SIGNATURE,
@@ -202,8 +202,8 @@ def _revived(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             yield Reason(
                 "attention-of-old-version",
                 LoadOutcome.DIFFERS,
-                f"{profile.name} rebuilds {layer.route} without the shapes that it was built with, "
-                "so it computes something else",
+                f"{profile.name} rebuilds `{layer.route}` without the shapes that it was built "
+                "with, so it computes something else",
                 "no error",
                 CALL_SIGNATURE,
                 layer.route,

@@ -8,7 +8,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, LoadCall, Reason
-from modelaudit.runtimes.saved_config import USE_KERAS_2, Config, is_model
+from modelaudit.runtimes.saved_config import USE_KERAS_2, Config, is_model, quoted_route
 
 # Form of the config, as in the experiment -> what it is.
 FORMS = {
@@ -62,7 +62,7 @@ def _form(config: Config, context: CheckContext, weights: bool, route: str) -> I
     yield Reason(
         "sequential-config",
         LoadOutcome.FAILS,
-        f"the config of the Sequential model {route or 'itself'} {FORMS[form]}, which "
+        f"the config of the Sequential model {quoted_route(route, 'itself')} {FORMS[form]}, which "
         f"{context.profile.name} cannot load",
         _error(form, context, text(_layers(config)[0].get("class_name"))),
         _FROM_CODE if "unbuilt" in form else keras2,

@@ -75,7 +75,7 @@ def _activation(layer: Layer, context: CheckContext) -> Iterator[Reason]:
             name = key.strip() or "a value"
             yield _differs(
                 "hard-sigmoid",
-                f"{name} of {layer.route} is hard_sigmoid, which {context.profile.name} defines "
+                f"{name} of `{layer.route}` is hard_sigmoid, which {context.profile.name} defines "
                 f"differently: hard_sigmoid(1) is {here} instead of {there}",
                 "Rename it in the config and pass the old formula in custom_objects.",
                 layer.route,
@@ -92,7 +92,7 @@ def _training(layer: Layer, context: CheckContext) -> Iterator[Reason]:
     if any(kwargs.get("training") is True for kwargs in layer.call_kwargs):
         yield _differs(
             "training-overridden",
-            f"{layer.route} was always called with training=True; in Keras 3 this is overridden "
+            f"`{layer.route}` was always called with training=True; in Keras 3 this is overridden "
             "when the model is called with training=False, as predict does",
             "Wrap the call in a custom layer, or use tf-keras (TF_USE_LEGACY_KERAS=1).",
             layer.route,
@@ -103,8 +103,8 @@ def _hashing(layer: Layer) -> Iterator[Reason]:
     if layer.class_name == "Hashing" and layer.config.get("salt") == UNSALTED:
         yield _differs(
             "hashing-salt",
-            f"{layer.route} was saved by TensorFlow 2.4 with a salt that was not used there; after "
-            "loading, it is used and changes the bins",
+            f"`{layer.route}` was saved by TensorFlow 2.4 with a salt that was not used there; "
+            "after loading, it is used and changes the bins",
             'Set "salt" to null in the config.',
             layer.route,
         )
@@ -130,8 +130,8 @@ def _axes(layer: Layer, context: CheckContext) -> Iterator[Reason]:
     yield Reason(
         "axes-dropped",
         LoadOutcome(outcome),
-        f"{layer.route} ({layer.class_name}) has {what} {context.profile.name} drops when it reads "
-        "HDF5; the layer then uses its default axis",
+        f"`{layer.route}` ({layer.class_name}) has {what} {context.profile.name} drops when it "
+        "reads HDF5; the layer then uses its default axis",
         "ValueError: Shape mismatch in layer" if outcome == LoadOutcome.FAILS else "no error",
         "Save it as .keras, or use tf-keras (TF_USE_LEGACY_KERAS=1).",
         layer.route,
@@ -152,7 +152,7 @@ def _category(layer: Layer, context: CheckContext) -> Iterator[Reason]:
     if here and there and here != there:
         yield _differs(
             "category-rank",
-            f"{layer.route} returns a code of rank {here} in {context.profile.name}, but rank "
+            f"`{layer.route}` returns a code of rank {here} in {context.profile.name}, but rank "
             f"{there} where it was saved",
             "Reshape the output, or use the version that saved it.",
             layer.route,
@@ -173,7 +173,7 @@ def _computed(layer: Layer, context: CheckContext) -> Iterator[Reason]:
         if all(chosen) and there is not None and here is not None and abs(there - here) > EQUAL:
             yield _differs(
                 "computes-otherwise",
-                f"{layer.route} ({layer.class_name}) computes something else in "
+                f"`{layer.route}` ({layer.class_name}) computes something else in "
                 f"{context.profile.name} than where it was saved: an experiment with {case} gives "
                 f"{here} instead of {there}",
                 "Use the version that saved it, or replace the layer.",
@@ -203,7 +203,7 @@ def _state(
     if layer.class_name == "Normalization":
         yield _differs(
             "state-not-restored",
-            f"{layer.route} is a {layer.class_name} whose state was set by adapt(); "
+            f"`{layer.route}` is a {layer.class_name} whose state was set by adapt(); "
             f"{context.profile.name} does not restore it from this format",
             "Pass the state to the constructor, or save it as .keras.",
             layer.route,
@@ -212,7 +212,7 @@ def _state(
         yield Reason(
             "table-not-restored",
             LoadOutcome.FAILS,
-            f"{layer.route} is a {layer.class_name} whose table was set by adapt(); "
+            f"`{layer.route}` is a {layer.class_name} whose table was set by adapt(); "
             f"{context.profile.name} does not restore it from this format",
             "FailedPreconditionError: Table not initialized.",
             "Pass the table to the constructor, or save it as .keras.",
@@ -236,7 +236,7 @@ def _addition(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         if column and rows and misaligns != context.behaviour("add_misaligns"):
             yield _differs(
                 "add-misaligned",
-                f"{layer.route} adds a column to rows; if the batch size equals the row length, "
+                f"`{layer.route}` adds a column to rows; if the batch size equals the row length, "
                 "one of the two versions adds it along the wrong axis",
                 "Repeat the column before it is added.",
                 layer.route,
@@ -258,7 +258,7 @@ def graph_addition(artifact: Artifact, context: CheckContext) -> Iterator[Reason
                 if len(ends) == 2 and 1 in ends and ends != [1, 1]:
                     yield _differs(
                         "add-misaligned",
-                        f"{node.name} adds a column to rows; the Keras that saved it added them "
+                        f"`{node.name}` adds a column to rows; the Keras that saved it added them "
                         "along the wrong axis if the batch size equals the row length, but the "
                         "graph does not",
                         "Repeat the column before it is added.",
@@ -284,8 +284,8 @@ def graph_bins(artifact: Artifact) -> Iterator[Reason]:
                     if str(source.attrs.get("DstT")).startswith(("int", "uint")):
                         yield _differs(
                             "bins-of-integers",
-                            f"{node.name} puts numbers into bins after they were cut to integers, "
-                            "which the layer does not do outside the graph",
+                            f"`{node.name}` puts numbers into bins after they were cut to "
+                            "integers, which the layer does not do outside the graph",
                             "Export it again with Keras 3.7 or newer.",
                             f"graph/functions/{name}/{node.name}",
                         )

@@ -26,7 +26,7 @@ def check_sizes(config: Config, context: CheckContext, route: str) -> Iterator[R
             yield Reason(
                 "size-not-integer",
                 LoadOutcome.FAILS,
-                f"{key} of {route} has the size {fractions[0]!r}, which is not an integer",
+                f"{key} of `{route}` has the size {fractions[0]!r}, which is not an integer",
                 f"Cannot convert '…' to a shape. Found invalid … '{fractions[0]!r}' of type "
                 "'<class 'float'>'"
                 if context.profile.keras3

@@ -31,7 +31,7 @@ def check(
         yield Reason(
             "axis-is-list",
             LoadOutcome.FAILS,
-            f"axis of {route} is a list, as Keras 2 wrote it",
+            f"axis of `{route}` is a list, as Keras 2 wrote it",
             "TypeError: …int() argument must be a string, a bytes-like object or a real number, "
             "not 'list'",
             "Replace the list in config.json with the number.",
@@ -59,7 +59,7 @@ def check(
         yield Reason(
             "lambda-output-shape",
             LoadOutcome.FAILS,
-            f"{route} is a Lambda with an output_shape, which {profile.name} does not convert",
+            f"`{route}` is a Lambda with an output_shape, which {profile.name} does not convert",
             'TypeError: can only concatenate tuple (not "TrackedList") to tuple',
             "Use Keras 3.8 or newer.",
             route,
@@ -81,8 +81,8 @@ def _resolved(config: Config, context: CheckContext, route: str) -> Iterator[Rea
             yield Reason(
                 "text-taken-for-function",
                 LoadOutcome.FAILS,
-                f"{key} of {route} is the string {value}, which {context.profile.name} interprets "
-                f"as the function keras.layers.{value} when it reads HDF5",
+                f"{key} of `{route}` is the string {value}, which {context.profile.name} "
+                f"interprets as the function keras.layers.{value} when it reads HDF5",
                 f"Received: {key}=<function {value} at" * (key == "score_mode"),
                 f"Delete {key} from the config if it has the default value, or save as .keras.",
                 route,
@@ -98,7 +98,7 @@ def _arrays(config: Config, context: CheckContext, route: str) -> Iterator[Reaso
             yield Reason(
                 "number-as-array",
                 LoadOutcome.FAILS,
-                f"{key} of {route} is a number of numpy, written as an object of type ndarray, "
+                f"{key} of `{route}` is a number of numpy, written as an object of type ndarray, "
                 f"which {context.profile.name} does not read as a number",
                 "float() argument must be a string or a real number, not 'dict'"
                 * (not context.profile.keras3),
@@ -122,7 +122,7 @@ def _integer_dtype(
         yield Reason(
             "dtype-of-integer-layer",
             LoadOutcome.FAILS,
-            f"{route} ({name}) returns integers, but its dtype is written as {dtype}",
+            f"`{route}` ({name}) returns integers, but its dtype is written as {dtype}",
             'When `output_mode="int"`, `dtype` should be an integer type' * context.profile.keras3,
             'Set its dtype to "int64" in the config.',
             route,
@@ -147,7 +147,7 @@ def dtype_policy(config: Config, context: CheckContext, route: str) -> Iterator[
     yield Reason(
         "dtype-policy",
         LoadOutcome.FAILS,
-        f"dtype of {route} is a {class_name} object, which {context.profile.name} cannot read",
+        f"dtype of `{route}` is a {class_name} object, which {context.profile.name} cannot read",
         "AttributeError: 'str' object has no attribute 'quantization_mode'"
         if policy
         else f"ValueError: Unknown dtype policy: '{class_name}'",
@@ -173,7 +173,7 @@ def _policy_class(name: str, dtype: Config, context: CheckContext, route: str) -
     yield Reason(
         "dtype-policy-class",
         LoadOutcome.FAILS,
-        f"dtype of {route} is a {name}{shown}, which {profile.name} does not support",
+        f"dtype of `{route}` is a {name}{shown}, which {profile.name} does not support",
         fix="Load it with a newer Keras 3.",
         route=route,
         repairs=True,

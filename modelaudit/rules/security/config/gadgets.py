@@ -89,7 +89,7 @@ def _ask(
 ) -> Finding:
     site = reference.site
     return rule.finding(
-        f"{site.layer or 'The config'} refers to {reference}, {what}.",
+        f"{site.subject} refers to {reference}, {what}.",
         file=site.file,
         route=site.route,
         evidence={"module": reference.module, "name": reference.name, **(evidence or {})},
@@ -172,8 +172,7 @@ def check_safe_mode(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for site in config_tree(facts.artifact).sites:
         if "safe_mode" in site.value and not site.value["safe_mode"]:
             yield rule.finding(
-                f"{site.layer or 'The config'} sets safe_mode to "
-                f"{json.dumps(site.value['safe_mode'])}.",
+                f"{site.subject} sets safe_mode to {json.dumps(site.value['safe_mode'])}.",
                 file=site.file,
                 route=f"{site.route}/safe_mode",
                 evidence={"safe_mode": site.value["safe_mode"]},

@@ -56,10 +56,8 @@ def _finding(
     if found:
         evidence["abilities"] = {ability: list(names) for ability, names in found.items()}
     kind = "source text" if code.encoding == "source" else "bytecode"
-    layer = code.text.site.layer
-    whose = f"Layer {layer} contains" if layer else "The config contains"
     return rule.finding(
-        f"{whose} Python {kind} that {what}.{note}",
+        f"{code.text.site.subject} contains Python {kind} that {what}.{note}",
         file=code.text.site.file,
         route=code.text.route,
         evidence=evidence,

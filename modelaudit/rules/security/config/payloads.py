@@ -35,17 +35,16 @@ def check_bytes(rule: Rule, facts: Facts) -> Iterator[Finding]:
         elif site.class_name == "__bytes__" and not _inside_torch(site):
             head = _head(inner.get("value"))
             if what := executable_kind(head):
-                where = site.layer or "The config"
-                yield _carried(rule, site, f"{where} contains bytes that are {what}", head)
+                told = f"{site.subject} contains bytes that are {what}"
+                yield _carried(rule, site, told, head)
     for text in config_tree(facts.artifact).texts:
         if len(text.value) < SHORTEST_TEXT:
             continue
         if text.site.parent is not None and text.site.parent.class_name == "__bytes__":
             continue
         if what := executable_in_base64(text.value.encode("utf-8", "replace")):
-            where = text.site.layer or "The config"
             yield rule.finding(
-                f"{where} contains {what}, encoded as base64 text.",
+                f"{text.site.subject} contains {what}, encoded as base64 text.",
                 file=text.site.file,
                 route=text.route,
                 evidence={"head": text.value[:24], "content": what},
