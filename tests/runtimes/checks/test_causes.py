@@ -74,7 +74,7 @@ NOT_MADE = {
     **dict.fromkeys(
         (
             *("cast-to-text", "mask-of-revived-layer", "optimizer-slots", "random-in-export"),
-            *("unknown-attribute", "unknown-operation", "unknown-type"),
+            *("type-of-other-number", "unknown-attribute", "unknown-operation", "unknown-type"),
         ),
         _GRAPH,
     ),
