@@ -46,7 +46,8 @@ def plain(value: object, limit: int = 160) -> str:
         return text.shorten(value, limit)
     if isinstance(value, list | tuple):
         if value and all(isinstance(item, Mapping) and item.get("text") for item in value):
-            return text.shorten("; ".join(str(item["text"]) for item in value), limit)
+            told = "; ".join(str(item["text"]) for item in value)
+            return text.shorten(told.replace("`", ""), limit)
         if _short(value):
             shown = ", ".join(plain(item, 60) for item in value[:8])
             more = f" … {len(value):,} in total" if len(value) > 8 else ""

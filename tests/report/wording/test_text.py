@@ -145,6 +145,12 @@ def test_access_to_json_never_raises(value):
     assert finite_interval(value) is None or len(finite_interval(value)) == 2
 
 
+def test_reasons_in_a_list_of_evidence_are_without_markup():
+    assert plain([{"text": "axis of `bn` is a list"}, {"text": "old"}]) == (
+        "axis of bn is a list; old"
+    )
+
+
 def test_shapes():
     assert text.shape([None, 28, 28, 1]) == "any × 28 × 28 × 1"
     assert text.shape([]) == "scalar"
