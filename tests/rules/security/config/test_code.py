@@ -21,7 +21,8 @@ HOSTILE = "lambda x: __import__('os').system('true') or x"
 
 
 def bytecode(source: str, version: int = 4) -> bytes:
-    module = compile(source, "notebook.py", "eval")
+    mode = "exec" if source.startswith("def ") else "eval"
+    module = compile(source, "notebook.py", mode)
     (code,) = [value for value in module.co_consts if isinstance(value, CodeType)]
     return marshal.dumps(code, version)
 

@@ -149,6 +149,37 @@ def test_it_is_high_in_a_layer(source: str, unlisted: str) -> None:
     assert worst >= Severity.HIGH.rank
 
 
+IMPORTS = {
+    "import tensorflow as tf\n    return tf.reduce_sum(x)": "import tensorflow",
+    "import keras.backend as K\n    return K.sum(x)": "import keras.backend",
+    "from math import pi, e\n    return pi * x + e": "import math",
+    "import numpy as np\n    def g(y):\n        return np.log(y)\n    return g(x)": "import numpy",
+}
+
+
+@pytest.mark.parametrize(("body", "named"), IMPORTS.items())
+def test_an_import_is_told_by_what_it_imports(body: str, named: str) -> None:
+    """Layers of honest models import TensorFlow; it is not that their code is malformed."""
+    source = f"def f(x):\n    {body}"
+    found = judged(source).unlisted
+    assert named in found
+    assert not any(each.startswith("an instruction that takes") for each in found), found
+    (only,) = findings(lambda_layer(function=keras3(in_base64(source))))
+    assert (only.code, only.severity) == ("MA717", Severity.HIGH)
+
+
+@pytest.mark.parametrize("body", ["import os\n    os.system('a')", "from os import system as s"])
+def test_an_import_of_what_reaches_outside_is_critical(body: str) -> None:
+    found = findings(lambda_layer(function=keras3(in_base64(f"def f(x):\n    {body}"))))
+    assert [each.code for each in found] == ["MA702"]
+
+
+def test_an_import_needs_its_values() -> None:
+    begin = ("RESUME 0", "LOAD_CONST 0", "IMPORT_NAME 0", "RETURN_VALUE 0")
+    found = assembled((3, 11), *begin, names=("math",), constants=(0,)).unlisted
+    assert any(each.startswith("an instruction that takes") for each in found)
+
+
 HONEST = {
     "x / 255 - 0.5": "code in texts",
     "tf.strings.lower(x)": "files of Python",
