@@ -21,11 +21,12 @@ class PickleNames(Struct, frozen=True):
     """The classes and functions that a pickle imports, in order.
 
     `whole` is whether the opcodes could be read up to the end of the pickle; joblib puts the bytes
-    of arrays between them.
+    of arrays between them. `end` is the offset after it, 0 if it is not known.
     """
 
     names: tuple[str, ...] = ()
     whole: bool = False
+    end: int = 0
 
 
 def pickle_names(head: bytes) -> PickleNames:
@@ -33,9 +34,9 @@ def pickle_names(head: bytes) -> PickleNames:
     found: dict[str, None] = {}
     texts: list[str] = []  # in the order in which they come onto the stack; other values as ""
     memo: dict[object, str] = {}
-    whole = False
+    whole, end = False, 0
     try:
-        for opcode, argument, _ in pickletools.genops(head):
+        for opcode, argument, position in pickletools.genops(head):
             if opcode.name in _TEXTS:
                 texts.append(str(argument))
             elif opcode.name in _GETS:
@@ -51,11 +52,11 @@ def pickle_names(head: bytes) -> PickleNames:
                 found[".".join(texts[-2:])[:_LONGEST]] = None
                 texts.append("")
             elif opcode.name == "STOP":
-                whole = True
+                whole, end = True, (position or 0) + 1
             elif opcode.stack_after:
                 texts.append("")
             if len(found) >= _NAMES:
                 break
     except (ValueError, OverflowError, IndexError, AttributeError):  # cut off, or no opcode
         whole = False
-    return PickleNames(tuple(found), whole)
+    return PickleNames(tuple(found), whole, end)

@@ -10,12 +10,11 @@ from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Artifact, FileEntry, Format, Json, Problem, ProblemKind
 from modelaudit.file_formats import DAMAGED, MANGLED_HDF5
 from modelaudit.formats.class_labels import read_labels
-from modelaudit.formats.executables import HEAD_BYTES, is_pickle
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, open_regular
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.lfs_pointers import pointer_problem, with_pointers
 from modelaudit.formats.other_formats import archive_reason, head, unsupported_reason
-from modelaudit.formats.pickle_names import PICKLE_BYTES, pickle_names
+from modelaudit.formats.pickles import as_pickle, pickle_problem
 from modelaudit.formats.sniff import plain_graph, second_format, sniff
 from modelaudit.formats.vocabularies import read_vocabularies, takes_words
 from modelaudit.formats.zip.directory import read_directory
@@ -57,6 +56,7 @@ def read(path: Path, limits: Limits) -> Artifact:
     except ReadError as error:
         artifact = _failed(path, DAMAGED.get(form.info.container, form), error, limits)
     artifact = with_pointers(_with_second_format(artifact, path, form, limits))
+    artifact = as_pickle(artifact, path)
     beside = {"labels": read_labels(path, limits)}
     if takes_words(artifact):
         beside["vocabularies"] = read_vocabularies(path, limits)
@@ -224,13 +224,8 @@ def _damaged_hdf5(path: Path, limits: Limits) -> Artifact:
 def _no_model(form: Format, kind: ProblemKind, detail: str) -> Callable[[Path, Limits], Artifact]:
     def reader(path: Path, limits: Limits) -> Artifact:
         problem = Problem(kind, display_path(path, path), detail)
-        head = _head(path)[:HEAD_BYTES] if form is Format.UNKNOWN and path.is_file() else b""
-        if is_pickle(head):
-            said = pickle_names(FileWindow.of_file(path).head(PICKLE_BYTES))
-            evidence: dict[str, Json] = {"program": "a pickle", "head": head.hex()}
-            evidence |= {"names": [*said.names], "whole": said.whole}
-            problem = replace(problem, detail="is a Python pickle", evidence=evidence)
-        return _bare(path, form, problem, limits)
+        pickled = pickle_problem(path) if form is Format.UNKNOWN and path.is_file() else None
+        return _bare(path, form, pickled or problem, limits)
 
     return reader
 

@@ -14,12 +14,14 @@ from modelaudit.file_formats import (
     TFLITE_IDENTIFIER,
     ZIP_SIGNATURES,
     Container,
+    Content,
     Format,
 )
 from modelaudit.formats.graph.sniff import checkpoint_meta, graph_file, saved_model_graph
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.keras.preset_names import is_preset
 from modelaudit.formats.orbax.sniff import is_orbax
+from modelaudit.formats.pickles import is_one_pickle
 from modelaudit.formats.plugin_formats import claimed
 from modelaudit.formats.saved_model.files import GRAPH_NAMES, SPLIT
 from modelaudit.formats.tar.members import BLOCK
@@ -100,7 +102,14 @@ def _file(window: FileWindow, hdf5: Callable[[FileWindow], Format]) -> Format:
         return graph
     if _hdf5_behind_user_block(window):
         return hdf5(window)
-    return _archive(window) if has_end_record(window) else Format.UNKNOWN
+    form = _archive(window) if has_end_record(window) else Format.UNKNOWN
+    return _or_pickle(window, form)
+
+
+def _or_pickle(window: FileWindow, form: Format) -> Format:
+    """What the data in a pickle are; unknown, as the pickle is, if they are no model."""
+    model = form.info.content in (Content.MODEL, Content.WEIGHTS)
+    return form if model or not is_one_pickle(window) else Format.UNKNOWN
 
 
 def _hdf5_behind_user_block(window: FileWindow) -> int:
@@ -132,7 +141,7 @@ def second_format(path: Path, first: Format) -> Format | None:
 def _hdf5(window: FileWindow) -> Format:
     from modelaudit.formats.hdf5.keras_layout import sniff_layout  # importing h5py takes long
 
-    return sniff_layout(window)
+    return _or_pickle(window, sniff_layout(window))
 
 
 def _archive(window: FileWindow) -> Format:

@@ -30,6 +30,10 @@ def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
         name = problem.route or problem.file
         if name in seen:
             continue
+        if "inside" in problem.evidence:
+            seen.add(name)
+            yield instead(rule, problem)
+            continue
         left = problem.kind is ProblemKind.LEFTOVER
         if left or ("program" in problem.evidence and not data):
             seen.add(name)
