@@ -73,8 +73,8 @@ class Signature(Struct, frozen=True):
 class GraphNode(Struct, frozen=True):
     """A NodeDef. `attrs` are JSON: types by name (`float32`), shapes as lists (None for -1),
     functions as `{"function": name}` (with `"functions": [names]` for function attributes of it),
-    tensors as `{"dtype", "shape", "value"?}` with the value only if it is a string or small (64
-    elements at most), strings decoded with backslashreplace and cut at 4 KiB."""
+    tensors as `{"dtype", "shape", "value"?, "largest"?}` with the value of strings and 64 elements
+    at most, else the largest of integers in a row, strings with backslashreplace, at most 4 KiB."""
 
     name: str
     op: str

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.graphs import reachable
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules import examples
@@ -24,6 +25,9 @@ _HEADINGS = frozenset(
     ("label", "labels", "class", "classes", "class_name", "class name", "name", "names", "category")
 )
 _MOST_SPECIAL = 3  # entries for padding, unknown words and the start of a text
+# Behind the lookup of a text vectorization: what makes its ragged sequences one array.
+_CHOICES = frozenset(("Select", "SelectV2"))
+_PASSES_INDICES = _CHOICES | {"RaggedTensorToTensor"}
 _TAKES_INDICES = {"Embedding": "input_dim", "CategoryEncoding": "num_tokens"}
 
 
@@ -115,15 +119,23 @@ def _vocabulary(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not takers:
         raise NotRelevant("the model has no embedding of indices")
     fed = [layer for layer in takers if layer.class_name == "Embedding"]
-    yield from _beside(rule, facts, [x for x in fed if _indices(graph, x) is None])
+    yield from _beside(rule, facts, [x for x in fed if not _indices(graph, x)])
     for layer in takers:
         key = _TAKES_INDICES[layer.class_name]
-        room, source = layer.config.get(key), _indices(graph, layer)
-        count = _size(source) if source is not None else None
-        if source is not None and count is not None and isinstance(room, int) and room < count:
+        room = _integer(layer.config.get(key))
+        sources = [(count, each) for each in _indices(graph, layer) if (count := _size(each))]
+        count, source = max(sources, key=lambda each: each[0], default=(0, layer))
+        if room is not None and room < count:
+            effect = f"indices from {room:,} on " + (
+                "raise an error on a CPU and become 0 on a GPU"
+                if layer.class_name == "Embedding"
+                else "are encoded as zeros"
+                if facts.artifact.architecture is None
+                else "are encoded as zeros by Keras 3, and Keras 2 raises an error"
+            )
             yield rule.finding(
-                f"`{layer.route}` has room for {room:,} indices, but `{source.route}` gives {count:,}: "
-                f"indices from {room:,} on raise an error on a CPU and become 0 on a GPU.",
+                f"`{layer.route}` has room for {room:,} indices, but `{source.route}` gives "
+                f"{count:,}: {effect}.",
                 route=layer.route,
                 evidence={
                     "measured": room,
@@ -180,14 +192,38 @@ def _beside(rule: Rule, facts: Facts, takers: list[Layer]) -> Iterator[Finding]:
     )
 
 
-def _indices(graph: LayerGraph, layer: Layer) -> Layer | None:
-    """The layer that gives the indices, through layers that keep values."""
-    for before in graph.only_sources(layer.route, lambda x: has(x.class_name, Trait.KEEPS_RANGE)):
-        if before.custom:
-            return None
-        if has(before.class_name, Trait.VOCABULARY | Trait.CATEGORIES):
-            return before if before.config.get("output_mode", "int") == "int" else None
-    return None
+def _indices(graph: LayerGraph, layer: Layer) -> list[Layer]:
+    """The layers that give the indices, through layers that keep values."""
+    conditions: list[str] = []
+
+    def sources(route: str) -> Iterator[str]:
+        before = graph.layer(route)
+        if route != layer.route and not _keeps_indices(before):
+            return
+        for call in graph.calls[route]:
+            chooses = before.class_name in _CHOICES
+            conditions.extend(call[:1] if chooses else ())
+            yield from call[1:] if chooses else call
+
+    given = [
+        before
+        for route in reachable([layer.route], sources)
+        if has((before := graph.layer(route)).class_name, Trait.VOCABULARY | Trait.CATEGORIES)
+        and before.route != layer.route
+        and not before.custom
+        and before.config.get("output_mode", "int") == "int"
+    ]
+    # A choice by the index itself can replace those that are too large.
+    replaced = graph.above(conditions)
+    return [before for before in given if before.route not in replaced]
+
+
+def _keeps_indices(layer: Layer) -> bool:
+    """Whether a layer, or an operation of a graph, passes indices on, perhaps with others beside."""
+    name = layer.class_name
+    if layer.custom:
+        return name in _PASSES_INDICES
+    return name == "Concatenate" or has(name, Trait.KEEPS_RANGE)
 
 
 def _size(source: Layer) -> int | None:

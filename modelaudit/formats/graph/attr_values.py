@@ -19,6 +19,7 @@ from modelaudit.formats.io.dtypes import decode, stored_dtype
 from modelaudit.formats.io.tensor_stats import PIECE_BYTES, StoredArray
 
 MAX_VALUES = 64  # numeric constants with more elements are not converted to JSON
+MAX_INDICES = 1 << 20  # of more indices in a row, the largest is not looked for
 MAX_TEXT = 4096  # maximum number of bytes of a displayed string
 
 # Fields of a TensorProto for values that are not in `tensor_content`.
@@ -36,6 +37,7 @@ _VALUE_FIELDS = {
 _PLAIN = {name: field for name, field in _VALUE_FIELDS.items() if field != "half_val"} | {
     "int32": "int_val"
 }
+_INDICES = {"int32": "<i4", "int64": "<i8"}
 _ZERO: Mapping[str, Json] = {
     "float_val": 0.0,
     "double_val": 0.0,
@@ -146,7 +148,10 @@ def _list_json(values: pb.AttrValue.ListValue) -> list[Json]:
 
 
 def tensor_json(tensor: pb.TensorProto) -> Json:
-    """`{"dtype", "shape", "value"?}`; the value is a flat list in C order."""
+    """`{"dtype", "shape", "value"?, "largest"?}`; the value is a flat list in C order.
+
+    Of more integers in a row than are listed, such as the indices of words, it has the largest.
+    """
     dtype = dtype_name(tensor.dtype)
     shape = dims(tensor.tensor_shape)
     result: dict[str, Json] = {"dtype": dtype, "shape": None if shape is None else list(shape)}
@@ -165,6 +170,10 @@ def tensor_json(tensor: pb.TensorProto) -> Json:
             return result
         if array.dtype.kind != "c":
             result["value"] = array.reshape(-1).tolist()
+    elif shape is not None and len(shape) == 1 and (kind := _INDICES.get(dtype)):
+        content = tensor.tensor_content
+        if count <= MAX_INDICES and len(content) == count * np.dtype(kind).itemsize:
+            result["largest"] = int(np.frombuffer(content, kind).max())
     return result
 
 

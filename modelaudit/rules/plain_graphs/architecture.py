@@ -11,6 +11,7 @@ from modelaudit.formats.graph.dataflow import NodeOutput
 from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.rules.plain_graphs.norms import adapted, normalization
 from modelaudit.rules.plain_graphs.reader import GraphReader, OperationGroup
+from modelaudit.rules.plain_graphs.vocabularies import indices
 from modelaudit.rules.plain_graphs.weighted import attention, recurrent, table, weighted
 from modelaudit.rules.plain_graphs.weightless import (
     activation,
@@ -23,7 +24,7 @@ from modelaudit.structs import PerObject
 
 _MATCHES = (
     *(weighted, normalization, softmax_over, pooling, recurrent, attention),
-    *(adapted, activation, table, moved, merged),
+    *(adapted, activation, table, indices, moved, merged),
 )
 _MOST = 3_000  # layers
 _Key = tuple[int, str]

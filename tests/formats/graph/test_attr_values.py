@@ -74,3 +74,22 @@ def test_constants_that_declare_terabytes_are_not_allocated(tmp_path):
     artifact = read_frozen_graph(tmp_path / "g.pb", LIMITS)
     (problem,) = artifact.problems
     assert (problem.kind, problem.route) == ("limit-exceeded", "huge")
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [(pb.DT_INT32, "<i4"), (pb.DT_INT64, "<i8")])
+@pytest.mark.parametrize(("shape", "told"), [((100,), True), ((10, 10), False), ((64,), False)])
+def test_the_largest_of_many_integers(kind, dtype, shape, told):
+    values = np.random.default_rng(3).permutation(np.arange(-7, 93))[: np.prod(shape)]
+    tensor = pb.TensorProto(dtype=kind, tensor_content=values.astype(dtype).tobytes())
+    for size in shape:
+        tensor.tensor_shape.dim.add(size=size)
+    seen = attr_json(pb.AttrValue(tensor=tensor))
+    assert seen.get("largest") == (int(values.max()) if told else None)
+    assert seen.get("value") == (values.tolist() if shape == (64,) else None)
+
+
+@pytest.mark.parametrize("content", [b"", b"12345678", bytes(8 * 65 + 1)])
+def test_the_largest_of_bytes_that_do_not_fill_the_shape(content):
+    tensor = pb.TensorProto(dtype=pb.DT_INT64, tensor_content=content)
+    tensor.tensor_shape.dim.add(size=65)
+    assert "largest" not in attr_json(pb.AttrValue(tensor=tensor))
