@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from modelaudit.audit_types.architecture import ArchitectureProfile, LayerField, WindowGrid
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
-from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
+from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import one_position, one_step
-from modelaudit.measures.architecture.profile import architecture_profile
+from modelaudit.measures.architecture.profile import plain_profile
 from modelaudit.measures.architecture.window_grid import extent
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -33,9 +33,7 @@ def _profile(facts: Facts) -> ArchitectureProfile:
 def _shown_profile(facts: Facts) -> ArchitectureProfile:
     """The profile of the layers that the graph shows, for a model without an architecture."""
     shown = graph_architecture(facts.artifact)
-    if shown is None:
-        return _profile(facts)
-    return architecture_profile(shown, layer_graph(shown), blurs=False)
+    return _profile(facts) if shown is None else plain_profile(shown)
 
 
 def _uneven_grid(rule: Rule, facts: Facts) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from modelaudit.formats.graph.dataflow import GraphWalker, NodeOutput
 from modelaudit.formats.graph.losses import cross_entropies
 from modelaudit.rules.network_heads import POSITIVE, HeadStep, NetworkHead
 from modelaudit.rules.plain_graphs.architecture import layer_scope
-from modelaudit.structs import replace
+from modelaudit.structs import PerObject, replace
 
 _ACTIVATIONS = {
     "Softmax": "softmax",
@@ -34,11 +34,7 @@ _MOST = 32  # operations behind the last weights
 _NO_OUTPUT = frozenset(("NoOp", "Const", "Placeholder", "Assert", "Assign"))
 
 
-def graph_heads(artifact: Artifact) -> list[NetworkHead]:
-    """The heads of the outputs of all signatures, of a frozen graph, and of losses over classes.
-
-    `layer.class_name` is the operation, but `BatchNormalization` for a fused one.
-    """
+def _read(artifact: Artifact) -> list[NetworkHead]:
     found: dict[str, NetworkHead] = {}
     for graph in artifact.graphs:
         if graph.held_by:
@@ -63,6 +59,13 @@ def graph_heads(artifact: Artifact) -> list[NetworkHead]:
                     replace(head, route=loss.name, steps=(*head.steps, step)),
                 )
     return [*found.values()]
+
+
+graph_heads = PerObject(_read)
+"""The heads of the outputs of all signatures, of a frozen graph, and of losses over classes.
+
+`layer.class_name` is the operation, but `BatchNormalization` for a fused one.
+"""
 
 
 def _outputs(artifact: Artifact, graph: Graph) -> Iterator[tuple[str, int | None]]:

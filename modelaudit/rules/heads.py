@@ -45,12 +45,12 @@ from modelaudit.rules.network_heads import (
 )
 from modelaudit.rules.unreached_targets import targets_beyond
 from modelaudit.rules.value_ranges import limited_step
-from modelaudit.structs import replace
+from modelaudit.structs import PerObject, replace
 
 Paired = tuple[NetworkHead, CompiledLoss | None]
 
 
-def _known_heads(facts: Facts) -> list[Paired]:
+def _read_heads(facts: Facts) -> list[Paired]:
     """The heads of the outputs that are computed in a known way, each with its compiled loss.
 
     Raises:
@@ -70,6 +70,9 @@ def _known_heads(facts: Facts) -> list[Paired]:
     if len(graph.outputs) != len(names):
         by_route = {}  # an inner model has several outputs
     return [(head, by_route.get(head.route)) for head in output_heads(graph)]
+
+
+_known_heads = PerObject(_read_heads)
 
 
 def paired_heads(facts: Facts) -> list[Paired]:

@@ -8,7 +8,7 @@ from modelaudit.audit_types.architecture import ArchitectureProfile, WindowGrid
 from modelaudit.facts import Architecture, Layer, Shape
 from modelaudit.graphs import reachable
 from modelaudit.layer_classes import Trait, classes, has
-from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.architecture.layer_shapes import channels_first, spatial_part
 from modelaudit.measures.architecture.receptive_field import (
     FieldState,
@@ -22,6 +22,7 @@ from modelaudit.measures.architecture.window_grid import (
     explicit_padding,
     layer_window,
 )
+from modelaudit.structs import PerObject
 
 _PASSED_OVER = classes(Trait.POINTWISE | Trait.CHANNEL_NORMALISATION | Trait.MERGE) | {
     *("Concatenate", "Dense", "Reshape"),
@@ -59,6 +60,14 @@ def architecture_profile(
         total_stride=strides[-1] if strides else (),
         antialiased=blurs or any(_names_blur(layer) for layer in architecture.layers),
     )
+
+
+def _read(architecture: Architecture) -> ArchitectureProfile:
+    return architecture_profile(architecture, layer_graph(architecture), blurs=False)
+
+
+plain_profile = PerObject(_read)
+"""The profile of an architecture whose kernels are not looked at."""
 
 
 def unfollowed(graph: LayerGraph) -> str:

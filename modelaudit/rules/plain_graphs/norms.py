@@ -12,8 +12,8 @@ _SUMS = frozenset(("Add", "AddV2"))
 
 def normalization(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
     """X * scale + shift, where the scale is an inverse root of a variance."""
-    data = reader.source(place)
-    if place.node.op in BATCH_NORMS and data is not None:
+    data = reader.source(place) if place.node.op in BATCH_NORMS else None
+    if data is not None:
         first = str(place.node.attrs.get("data_format") or "").startswith("NC")
         return OperationGroup("BatchNormalization", (data,), {"axis": 1 if first else -1})
     if place.node.op not in _SUMS:
@@ -57,8 +57,10 @@ def _variance(reader: GraphReader, scale: NodeOutput | None) -> NodeOutput | Non
 
 def adapted(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
     """(x - mean) / max(sqrt(variance), epsilon), as a layer with `adapt` computes it."""
+    if place.node.op != "RealDiv":
+        return None
     above, below = reader.source(place), reader.source(place, 1)
-    if place.node.op != "RealDiv" or above is None or below is None or above.node.op != "Sub":
+    if above is None or below is None or above.node.op != "Sub":
         return None
     root = reader.source(below) if below.node.op == "Maximum" else None
     data = reader.source(above)

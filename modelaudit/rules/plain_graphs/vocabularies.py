@@ -13,6 +13,7 @@ from modelaudit.structs import PerObject
 _FINDS = frozenset(("LookupTableFind", "LookupTableFindV2"))
 _IMPORTS = frozenset(("LookupTableImport", "LookupTableImportV2"))
 _HASHES = frozenset(("StringToHashBucketFast", "StringToHashBucketStrong"))
+_CODES = _HASHES | {"OneHot", "Bucketize"}
 
 
 def indices(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
@@ -26,7 +27,7 @@ def indices(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
         name = "StringLookup" if attrs.get("Tin") == "string" else "IntegerLookup"
         config: dict[str, Json] = {"vocabulary_size": size, "output_mode": "int"}
         return OperationGroup(name, (words,), config)
-    data = reader.source(place)
+    data = reader.source(place) if op in _CODES else None
     if data is None:
         return None
     if op in _HASHES:

@@ -12,6 +12,10 @@ from modelaudit.rules.plain_graphs.reader import GraphReader, OperationGroup
 _SUMS = frozenset(("Add", "AddV2"))
 _POOLINGS = {"MaxPool": "MaxPooling", "AvgPool": "AveragePooling"}
 _REDUCTIONS = {"Mean": "GlobalAveragePooling", "Max": "GlobalMaxPooling"}
+_FUNCTIONS = frozenset(("Softmax", "LeakyRelu", "Exp", "Maximum"))
+_POOLED = frozenset((*_POOLINGS, "MaxPool3D", "AvgPool3D"))
+_MOVES = frozenset(("Reshape", "Squeeze", "ExpandDims", "Transpose", "Pad", "PadV2"))
+_JOINS = frozenset(("ConcatV2", "RealDiv"))
 _MERGES = {"Sub": "Subtract", "Mul": "Multiply", "Maximum": "Maximum", "Minimum": "Minimum"}
 
 
@@ -29,7 +33,8 @@ def softmax_over(reader: GraphReader, place: NodeOutput) -> OperationGroup | Non
 
 def activation(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
     """A function of each value, or a softmax along the last axis."""
-    name, data = ACTIVATIONS.get(place.node.op), reader.source(place)
+    name = ACTIVATIONS.get(place.node.op)
+    data = reader.source(place) if name or place.node.op in _FUNCTIONS else None
     if data is None:
         return None
     if place.node.op == "Softmax":
@@ -48,7 +53,7 @@ def pooling(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
     """A pooling of windows, also of one axis, or of a whole map."""
     inner = reader.source(place) if place.node.op == "Squeeze" else place
     rank = 2 if inner is place else 1
-    if inner is not None and inner.node.op in {*_POOLINGS, "MaxPool3D", "AvgPool3D"}:
+    if inner is not None and inner.node.op in _POOLED:
         added: tuple[int, ...] = ()
         data = reader.source(inner)
         if rank == 1 and data is not None and data.node.op == "ExpandDims":
@@ -66,9 +71,11 @@ def pooling(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
         }
         name = f"{_POOLINGS[inner.node.op.removesuffix('3D')]}{rank}D"
         return OperationGroup(name, (data,), config) if data is not None else None
+    if place.node.op not in _REDUCTIONS:
+        return None
     data, over = reader.source(place), reader.axes(place, 1)
     shape = reader.shape(data)
-    if data is None or over is None or not shape or place.node.op not in _REDUCTIONS:
+    if data is None or over is None or not shape:
         return None
     many = len(shape)
     along = sorted(each % many for each in over) if many else []
@@ -83,10 +90,11 @@ def pooling(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
 
 def moved(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
     """Values at other places, or borders around them."""
-    data, op = reader.source(place), place.node.op
-    given, shape = reader.shape(data), reader.shape(place)
+    op = place.node.op
+    data = reader.source(place) if op in _MOVES else None
     if data is None:
         return None
+    given, shape = reader.shape(data), reader.shape(place)
     if op in {"Reshape", "Squeeze", "ExpandDims"} and shape and given:
         if len(shape) == 2 and len(given) > 2 and op == "Reshape" and shape[0] is None:
             return OperationGroup("Flatten", (data,))
@@ -110,6 +118,8 @@ def moved(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
 def merged(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
     """Two values element by element, or one and a constant."""
     op = "Add" if place.node.op in _SUMS else _MERGES.get(place.node.op, "")
+    if not op and place.node.op not in _JOINS:
+        return None
     if place.node.op == "ConcatV2":
         sources = reader.sources(place)[:-1]
         over = reader.axes(place, len(sources))
