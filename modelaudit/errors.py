@@ -79,6 +79,15 @@ class LimitExceeded(ReadError):
         self.allowed = allowed
 
 
+class WorkSpent(LimitExceeded):
+    """The audit has taken as much work as one of a model of this size may."""
+
+    def __init__(self, allowed: float) -> None:
+        super().__init__("", "units of work", allowed, allowed, "work")
+        self.reason = f"took more than {allowed:,.0f} units of work (setting work)"
+        self.args = (self.reason,)
+
+
 class ProbeError(ModelAuditError):
     """The probe itself failed (a model that fails is an observation instead)."""
 

@@ -28,6 +28,7 @@ from modelaudit.errors import ProbeError
 from modelaudit.facts import Artifact, Format
 from modelaudit.findings import Outcome, RuleResult
 from modelaudit.formats.added_architecture import add_architecture
+from modelaudit.formats.io.work_allowance import budget_of, with_work_spent
 from modelaudit.formats.plugin_formats import with_failures
 from modelaudit.formats.reader import read_artifact, unreadable_artifact
 from modelaudit.measures.kernels.directions import with_filters
@@ -59,6 +60,7 @@ from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.settings.installation import ADDS_HUB, BUILDS_PRESETS, missing
 from modelaudit.signing.check import check_signatures
 from modelaudit.structs import replace
+from modelaudit.work import Phase
 
 
 @cache
@@ -76,11 +78,15 @@ Keep = Callable[[tuple[RuleResult, ...]], None]
 
 def static_facts(path: Path, settings: Settings) -> Facts:
     """All facts that do not require running the model."""
-    artifact = add_architecture(read_artifact(path, settings.limits), settings)
+    budget = budget_of(path, settings.limits)
+    with budget.during(Phase.READING):
+        artifact = add_architecture(read_artifact(path, settings.limits), settings)
     measurements = None
-    if artifact.tensors or artifact.architecture:
-        measurements = with_filters(measure(artifact, limits=settings.limits), artifact)
-        artifact = with_failures(artifact)
+    with budget.during(Phase.MEASURING):
+        if artifact.tensors or artifact.architecture:
+            measurements = with_filters(measure(artifact, limits=settings.limits), artifact)
+            artifact = with_failures(artifact)
+    artifact = with_work_spent(artifact, budget)
     return Facts(
         artifact=artifact,
         settings=settings,
@@ -89,6 +95,7 @@ def static_facts(path: Path, settings: Settings) -> Facts:
         installed=installed_target(),
         golden=read_golden(artifact, settings.limits),
         repaired=read_repair(artifact, settings.limits),
+        work=budget,
     )
 
 

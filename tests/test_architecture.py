@@ -18,7 +18,8 @@ GENERATED = PACKAGE / "formats" / "graph" / "protos"
 # A module may import its own package and those of a lower rank, but not others of its rank.
 RANKS = {
     "modelaudit.clock": 0,
-    "modelaudit.errors": -1,
+    "modelaudit.errors": -2,
+    "modelaudit.work": -1,
     "modelaudit.exit_codes": 0,
     "modelaudit.graphs": 0,
     "modelaudit.file_formats": 0,

@@ -21,6 +21,7 @@ from modelaudit.formats.io.tensor_stats import FileArray, summarise_or_problem
 from modelaudit.formats.keras.variables.unbound import named_kernels
 from modelaudit.formats.zip.archive_members import ZipParts
 from modelaudit.settings import Limits
+from modelaudit.work import is_spent
 
 _MAGIC = b"\x93NUMPY"
 _HEADER_BYTES = 1 << 16
@@ -58,6 +59,10 @@ def read_npz(window: FileWindow, limits: Limits) -> tuple[tuple[Tensor, ...], tu
     tensors: list[Tensor] = []
     problems = list(parts.problems())
     for name in parts.names():
+        if is_spent():
+            detail = f"stopped after {len(tensors):,} arrays (setting work)"
+            problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, window.file, detail, name))
+            break
         try:
             tensor, problem = _read_array(parts.window(name), name.removesuffix(".npy"), limits)
         except _ObjectsError as error:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 
-from modelaudit.errors import ReadError, UsageError
+from modelaudit.errors import ReadError, UsageError, WorkSpent
 from modelaudit.facts import Artifact, FileEntry, Format, Json, Problem, ProblemKind
 from modelaudit.file_formats import DAMAGED, MANGLED_HDF5
 from modelaudit.formats.class_labels import read_labels
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, open_regular
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.lfs_pointers import pointer_problem, with_pointers
+from modelaudit.formats.io.work_allowance import budget_of
 from modelaudit.formats.other_formats import archive_reason, head, unsupported_reason
 from modelaudit.formats.pickles import as_pickle, pickle_problem
 from modelaudit.formats.sniff import plain_graph, second_format, sniff
@@ -20,6 +21,7 @@ from modelaudit.formats.vocabularies import read_vocabularies, takes_words
 from modelaudit.formats.zip.directory import read_directory
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
+from modelaudit.work import Phase, current_budget
 
 # Problems that say only that the file is not of a format.
 _OF_FORMAT = frozenset({ProblemKind.SUFFIX_MISMATCH, ProblemKind.UNSUPPORTED})
@@ -43,6 +45,12 @@ def read(path: Path, limits: Limits) -> Artifact:
         path = path.parent
     if path.is_dir():
         path = plain_graph(path) or path
+    budget = current_budget() or budget_of(path, limits)
+    with budget.during(Phase.READING):
+        return _read(path, limits)
+
+
+def _read(path: Path, limits: Limits) -> Artifact:
     # The HDF5 reader determines the layout itself, so the file need not be opened twice.
     form = sniff(path, lambda _: Format.HDF5_OTHER)
     problem = (_named(path, form) if form in _NAMED else None) or form.info.problem
@@ -54,7 +62,8 @@ def read(path: Path, limits: Limits) -> Artifact:
     try:
         artifact = reader(path, limits)
     except ReadError as error:
-        artifact = _failed(path, DAMAGED.get(form.info.container, form), error, limits)
+        form = form if isinstance(error, WorkSpent) else DAMAGED.get(form.info.container, form)
+        artifact = _failed(path, form, error, limits)
     artifact = with_pointers(_with_second_format(artifact, path, form, limits))
     artifact = as_pickle(artifact, path)
     beside = {"labels": read_labels(path, limits)}

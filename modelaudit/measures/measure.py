@@ -47,6 +47,7 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 from modelaudit.thresholds.weights import BATCHNORM_STEPS
+from modelaudit.work import spend
 
 # Exceptions that hostile values and shapes can cause in computations.
 _FAILURES = (
@@ -153,6 +154,7 @@ class _Measuring:
     def _kernel(self, kernel: Kernel) -> KernelValues | None:
         """Measure symmetry and initial values of a kernel; None if it cannot be read."""
         try:
+            spend()
             tensor = self.tensors[kernel.tensor]
             if tensor.nbytes > self.limits.tensor_bytes:
                 raise ReadError("limit-exceeded", tensor.file, f"{tensor.nbytes:,} bytes")
@@ -243,6 +245,7 @@ class _Measuring:
         states = {}
         for tensors in batchnorm_tensors(self.artifact):
             try:
+                spend()
                 states[tensors.route] = batchnorm_state(tensors)
             except _FAILURES as failure:
                 self.skipped[f"batchnorm:{tensors.route}"] = _said(failure)

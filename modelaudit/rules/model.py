@@ -27,6 +27,7 @@ from modelaudit.restore.repair_record import RepairRecord
 from modelaudit.runtimes.model import Prediction
 from modelaudit.settings import Settings
 from modelaudit.terminal_text import plain
+from modelaudit.work import WorkBudget
 
 # Names in a file can be of any length, and each finding about what they name repeats them.
 _MOST_TEXT, _MOST_ROUTE = 10_000, 4_096
@@ -88,6 +89,7 @@ class Facts(Struct, frozen=True, dict=True):
     kept: tuple[RuleResult, ...] = ()  # findings on security from before the model ran
     changed_while_run: bool = False  # the files, in two attempts
     diagnosis: Diagnosis | None = None  # only for the rules that need it
+    work: WorkBudget | None = None  # that the audit may take; None for any
 
     @cached_property
     def modality(self) -> InputModality:

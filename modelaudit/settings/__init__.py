@@ -64,6 +64,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     findings: Limit = 500  # of one rule
     text_bytes: Limit = 1 * MIB
     read_seconds: Seconds = 300.0
+    work: Ratio = 26.0  # units of plain work for each 10 MB of a model, and for less
     cpu_seconds: Seconds = 10.0  # of processor time, for each 10 MB of a model, and for less
     memory_bytes: Limit = 300_000_000  # that reading adds, for each 10 MB of a model, and for less
     read_memory: Limit = 8 * GIB  # address space of a process that reads models

@@ -115,6 +115,7 @@ CASES = {
     "files": (20, lambda p: many_files(p / "m")),
     "text_bytes": (1000, lambda p: with_state(p / "m")),
     "read_seconds": (1e-9, lambda p: files.minimal_h5(p / "m.h5")),
+    "work": (1e-9, lambda p: files.minimal_h5(p / "m.h5")),
 }
 
 

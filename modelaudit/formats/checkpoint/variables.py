@@ -34,6 +34,7 @@ from modelaudit.formats.graph.restore_ops import lost_statistics
 from modelaudit.formats.io.bounded import display_path
 from modelaudit.formats.io.density import NODES, VARIABLES
 from modelaudit.settings import Limits
+from modelaudit.work import is_spent
 
 # Suffixes that TF1's optimizers append to a variable name for their slots.
 _SLOT = re.compile(
@@ -99,11 +100,15 @@ def read_variables(prefix: Path, root: Path, limits: Limits) -> CheckpointVariab
     except ReadError as error:
         problems.append(Problem(ProblemKind(error.kind), error.file, error.reason, GRAPH_KEY))
     roles = key_roles(objects) if objects else name_roles(bundle.entries.keys())
-    tensors, keys = [], {}
+    tensors: list[Tensor] = []
+    keys: dict[str, str] = {}
     budget = limits.total_bytes
     stored = min(sum(entry.size for entry in bundle.entries.values()), _stored_bytes(bundle))
     most, setting = VARIABLES.most(stored, limits)
     for key, entry in islice(bundle.entries.items(), most):
+        if is_spent():
+            most, setting = len(tensors), "work"
+            break
         name = keys[key] = tensor_name(key)
         role = roles.get(key, "other" if objects else "weight")
         budget -= entry.size

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from modelaudit.errors import LimitExceeded
 from modelaudit.facts import Graph, GraphFunction, GraphNode, Shape
+from modelaudit.work import spend
 
 # Operations that only call a function, once.
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
@@ -30,6 +31,7 @@ _MAX_DEPTH = 64  # nested calls
 _MAX_STEPS = 1000  # operations per trace
 _MAX_FRAMES = 20_000  # functions that call each other twice double the number with each level
 _MAX_WORK = 1_000_000  # operations of all traces
+_TOGETHER = 200  # operations that count as work of the audit together
 
 
 def output_index(reference: str) -> int:
@@ -82,6 +84,7 @@ class GraphWalker:
         self._indexed: dict[str, dict[str, GraphNode]] = {}
         self._frames = 0
         self._work = 0
+        self._counted = 0  # of the work, in that of the audit
 
     def frame_of(self, name: str, bound: Mapping[str, str]) -> Frame | None:
         """Frame of a function that is called from outside; `bound`: argument -> stored tensor."""
@@ -121,6 +124,9 @@ class GraphWalker:
         self._work += operations
         if self._work > _MAX_WORK:
             raise LimitExceeded("", "graph operations followed", self._work, _MAX_WORK)
+        if self._work - self._counted >= _TOGETHER:
+            spend(self._work - self._counted)
+            self._counted = self._work
 
     def origin(self, frame: Frame, reference: str) -> NodeOutput | str | None:
         """The node that produces `reference`, traced through calls and arguments.

@@ -30,6 +30,7 @@ from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.formats.saved_model.files import GRAPH_NAMES
 from modelaudit.graphs import reachable
 from modelaudit.settings import Limits
+from modelaudit.work import is_spent
 
 
 def read_frozen_graph(path: Path, limits: Limits) -> Artifact:
@@ -118,8 +119,9 @@ def const_tensors(
         size = math.prod(source.shape)
         if not source.shape or not (floating or size > MAX_VALUES):
             continue
-        if len(tensors) >= most:
-            detail = f"stopped after {most:,} constants (setting {setting})"
+        if len(tensors) >= most or is_spent():
+            by = setting if len(tensors) >= most else "work"
+            detail = f"stopped after {len(tensors):,} constants (setting {by})"
             problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, node.name))
             break
         tensor, problem = summarise_or_problem(

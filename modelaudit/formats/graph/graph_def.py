@@ -14,6 +14,7 @@ from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.wire import BYTES, WireError, varint
 from modelaudit.formats.io.density import EDGES, LONGEST_NAME, NODES
 from modelaudit.settings import Limits
+from modelaudit.work import spend
 
 # Collections of nodes that a TF1 loader, or any import of the MetaGraph, runs first.
 _INITIALISERS = (
@@ -88,8 +89,10 @@ def graph_facts(
         held_by: route of the constant that contains the graph, for nested graphs.
 
     Raises:
-        LimitExceeded: too many nodes, or a function whose name is too long.
+        LimitExceeded: too many nodes, a function whose name is too long, or the audit has taken its
+            work.
     """
+    spend()
     library = message.library.function
     count = node_count(message) + (len(meta.asset_file_def) if meta else 0)
     size = (meta or message).ByteSize()

@@ -27,6 +27,7 @@ from modelaudit.formats.io.bounded import BEFORE_JSON
 from modelaudit.formats.io.density import ATTRIBUTES, TEXTS
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.settings import Limits
+from modelaudit.work import is_spent
 
 _REFERENCE_BYTES = 16  # minimum size of the reference to a variable-length string
 SHORTEST = 8  # minimum size of a program or a config, in bytes
@@ -96,9 +97,10 @@ def read_attributes(
             found.of_groups.extend((route, name) for name in names)
         for name in names:
             where = f"{route}@{text_of(name)}"
-            if time.monotonic() > deadline:
+            slow = time.monotonic() > deadline
+            if slow or is_spent():
                 detail = "reading attributes took too long; the rest is skipped "
-                detail += "(setting read_seconds)"
+                detail += f"(setting {'read_seconds' if slow else 'work'})"
                 problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, where))
                 return found
             try:

@@ -39,6 +39,7 @@ from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
+from modelaudit.work import is_spent
 
 # What a model was compiled with; one inside another model keeps its own.
 _OF_TRAINING = re.compile(r"(?:^|/)(optimizer|_?metrics|_?compile_metrics)/(?:.*/)?vars/\d+$")
@@ -205,6 +206,8 @@ def _tensors(
             setting = "total_bytes"
         elif time.monotonic() > deadline:
             setting = "read_seconds"
+        elif is_spent():
+            setting = "work"
         if setting:
             detail = f"stopped after {len(tensors)} of {len(contents.datasets)} tensors"
             detail += f" (setting {setting})"

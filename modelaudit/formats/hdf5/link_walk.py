@@ -23,6 +23,7 @@ from modelaudit.formats.hdf5.tensors import ElementType, element_type
 from modelaudit.formats.io.density import LINKS, LONGEST_NAME, NAME_BYTES
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
+from modelaudit.work import is_spent
 
 # The filters of libhdf5 (deflate, shuffle, fletcher32, szip, nbit, scaleoffset) have lower
 # numbers; higher numbers are plugins, that is, third-party native code.
@@ -119,6 +120,10 @@ def walk(
             contents.problems.append(_limit(name, route, detail, "objects"))
             break
         for link in links:
+            if is_spent():
+                detail = f"stopped after {len(contents.datasets):,} datasets (setting work)"
+                contents.problems.append(_limit(name, prefix, detail, "objects"))
+                return contents
             route = f"{prefix}/{text_of(link)}" if prefix else text_of(link)
             path = b"/".join((above, link)) if above else link
             try:

@@ -16,19 +16,20 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import FileEntry, Json, ProblemKind
 from modelaudit.file_formats import MODEL_SUFFIXES
 from modelaudit.formats.io.density import CONTAINERS, ELEMENTS
 from modelaudit.settings import Limits
+from modelaudit.work import spend
 
 BEFORE_JSON = b" \t\r\n\0\xff\xfe\xef\xbb\xbf"
 """White space, byte order marks, and the padding bytes of ASCII text in UTF-16 and UTF-32."""
 
-# A JSON string with its escapes. Possessive quantifiers and an optional closing quote keep it
-# linear on unterminated strings full of escaped quotes.
-_JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_BACKSLASHES = re.compile(rb"\\*+")
+_BLOCK = 1 << 20  # bytes of JSON whose structure is looked at together
 
 _SUFFIXES = MODEL_SUFFIXES | {".bin", ".model", ".weights", ".zip"}
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -211,10 +212,11 @@ def json_loads(
 
     Raises:
         ReadError: `config-invalid` for invalid text or JSON.
-        LimitExceeded: too large, too deep or too many elements.
+        LimitExceeded: too large, too deep or too many elements, or the audit has taken its work.
     """
     if len(data) > limits.config_bytes:
         raise LimitExceeded(file, "JSON bytes", len(data), limits.config_bytes, "config_bytes")
+    spend()
     encoding = json.detect_encoding(data)
     try:
         text = data.decode(encoding, "surrogatepass")
@@ -296,17 +298,41 @@ def _check_structure(data: bytes, limits: Limits, file: str) -> None:
     bounds = (CONTAINERS.most(len(data), limits)[0], ELEMENTS.most(len(data), limits)[0])
     if opened <= min(limits.json_depth, bounds[0]) and nodes <= bounds[1]:
         return
-    skeleton = np.frombuffer(_JSON_STRING.sub(b"", data), dtype=np.uint8)
-    opens = (skeleton == ord("{")) | (skeleton == ord("["))
-    opened = int(np.count_nonzero(opens))
-    nodes = opened + int(np.count_nonzero(skeleton == ord(",")))
-    ELEMENTS.check(nodes, len(data), limits, file)
+    opened = nodes = level = depth = 0
+    for outside in _outside_strings(data):
+        opens = (outside == ord("{")) | (outside == ord("["))
+        closes = (outside == ord("}")) | (outside == ord("]"))
+        opened += int(np.count_nonzero(opens))
+        nodes += int(np.count_nonzero(outside == ord(",")))
+        levels = np.cumsum(opens.astype(np.int8) - closes.astype(np.int8), dtype=np.int64)
+        depth = max(depth, level + int(levels.max(initial=0)))
+        level += int(levels[-1]) if levels.size else 0
+    ELEMENTS.check(opened + nodes, len(data), limits, file)
     CONTAINERS.check(opened, len(data), limits, file)
-    closes = (skeleton == ord("}")) | (skeleton == ord("]"))
-    steps = opens.astype(np.int8) - closes.astype(np.int8)
-    depth = int(np.cumsum(steps, dtype=np.int64).max(initial=0))
     if depth > limits.json_depth:
         raise LimitExceeded(file, "JSON depth", depth, limits.json_depth, "json_depth")
+
+
+def _outside_strings(data: bytes) -> Iterator[NDArray[np.uint8]]:
+    """The bytes of JSON that are not inside strings, in blocks of bounded size."""
+    start, inside = 0, 0
+    while start < len(data):
+        end = start + _BLOCK
+        if data[end - 1 : end] == b"\\":  # an escape is in one block
+            end = _cut(data, end)
+        block = data[start:end].replace(b"\\\\", b"").replace(b'\\"', b"")
+        codes = np.frombuffer(block, dtype=np.uint8)
+        quotes = (codes == ord('"')).view(np.uint8)
+        within = np.bitwise_xor.accumulate(quotes) ^ np.uint8(inside)
+        yield codes[within == 0]
+        inside = int(within[-1]) if within.size else inside
+        start = end
+
+
+def _cut(data: bytes, end: int) -> int:
+    """The end of the escape that goes on at `end`, with all backslashes before it."""
+    found = _BACKSLASHES.match(data, end)
+    return (found.end() if found else end) + 1
 
 
 def _os_reason(error: OSError | ValueError) -> str:

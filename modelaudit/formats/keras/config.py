@@ -13,6 +13,7 @@ from modelaudit.formats.keras.layer_tree import LayerEntry, ModelEntry, TreeRead
 from modelaudit.formats.keras.shapes.inference import ShapeInference
 from modelaudit.formats.keras.variables.specs import expected_variables
 from modelaudit.settings import Limits
+from modelaudit.work import spend
 
 
 def parse_architecture(config: Json, *, limits: Limits, file: str = "") -> Architecture:
@@ -32,7 +33,7 @@ def parse_architecture(config: Json, *, limits: Limits, file: str = "") -> Archi
 
     Raises:
         ReadError: `config-invalid`: not a config that Keras could have written.
-        LimitExceeded: too many layers, or nested too deep.
+        LimitExceeded: too many layers, nested too deep, or the audit has taken its work.
     """
     tidied = kj.tidy(config, max_depth=limits.json_depth, file=file)
     if not isinstance(tidied, dict) or not isinstance(tidied.get("class_name"), str):
@@ -58,6 +59,7 @@ def _layers(model: ModelEntry, flow: ShapeInference) -> Iterator[Layer]:
     todo = list(zip(model.entries, _inbound(model), strict=True))[::-1]
     while todo:
         entry, inbound = todo.pop()
+        spend()
         yield _layer(entry, inbound, flow)
         todo.extend((inner, inbound) for inner in reversed(entry.wrapped))
         if entry.model is not None:

@@ -20,6 +20,7 @@ from modelaudit.formats.keras.inbound_nodes import (
 )
 from modelaudit.layer_classes import Trait, classes
 from modelaudit.structs import replace
+from modelaudit.work import spend
 
 MAX_MODELS = 40
 """Maximum nesting of models in models and of layers in wrappers."""
@@ -136,6 +137,7 @@ class TreeReader(Struct):
     def _entry(self, saved: Json, prefix: str, config_route: str, depth: int) -> LayerEntry:
         if depth > MAX_MODELS:
             raise LimitExceeded(self.file, "nested models", depth, MAX_MODELS)
+        spend()
         entry = self._head(saved, prefix, config_route)
         model = self._model(entry, kj.mapping(saved), f"{entry.route}/", depth)
         if model is not None:

@@ -16,6 +16,7 @@ from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.formats.keras.json_config import MAX_DIMENSION, MAX_RANK, mapping, sequence, text
 from modelaudit.formats.tfjs.values import AffineNumbers, ShardedArray, Shards
 from modelaudit.settings import Limits
+from modelaudit.work import is_spent
 
 _TYPES = frozenset({"float32", "int32", "bool", "complex64", "uint8", "uint16", "float16"})
 _STRING = "string"
@@ -44,6 +45,8 @@ class ManifestWeights:
         self.problems: list[Problem] = []
         self._names: set[str] = set()
         for group in sequence(manifest):
+            if any(each.kind is ProblemKind.LIMIT_EXCEEDED for each in self.problems[-1:]):
+                break
             self._group(mapping(group))
 
     def _group(self, group: Mapping[str, Json]) -> None:
@@ -53,6 +56,10 @@ class ManifestWeights:
         known = Shards(held) if held and len(held) == len(shards) else None
         at = 0
         for entry in sequence(group.get("weights")):
+            if is_spent():
+                detail = f"stopped after {len(self.tensors):,} weights (setting work)"
+                self._add(ProblemKind.LIMIT_EXCEEDED, detail, "")
+                return
             size = self._weight(mapping(entry), known, at)
             if size is None:
                 return

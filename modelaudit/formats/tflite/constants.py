@@ -18,6 +18,7 @@ from modelaudit.formats.tflite.values import LiteArray, stored_bytes
 from modelaudit.graphs import Quantization
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
+from modelaudit.work import is_spent
 
 # Bytes of constants that are read, for each byte of the file: several may share a buffer.
 _SHARED = 4
@@ -137,6 +138,8 @@ class Constants:
         key = (index, dtype, shape, quantization)
         if key in self._names:
             return self._names[key]
+        if len(self.tensors) < self._most and is_spent():
+            self._most, self._setting = len(self.tensors), "work"
         if len(self.tensors) >= self._most:
             if self._most == len(self._names):
                 detail = f"stopped after {self._most:,} constants (setting {self._setting})"

@@ -1,0 +1,146 @@
+"""How much work one audit may take, whatever its model contains.
+
+Bounds on numbers of parts hold for the parts that somebody thought of. This one holds for all of
+them: what reads and judges a model says now and then that it has done something, and is stopped
+when the processor time of the audit exceeds what a model of this size may take.
+
+Processor time depends on the processor. So it is counted in units of a fixed piece of plain work,
+which is measured once in a process, and only when an audit has taken half of what it may.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import Enum
+from functools import cache
+
+from modelaudit.errors import WorkSpent
+
+COUNTED_BYTES = 10_000_000
+"""The bytes of a model's files for which the setting `work` holds, and a smaller model too."""
+
+UNIT_SECONDS = 0.077
+"""What a unit takes on the processor on which the aim of 2 s was set: 26 units."""
+
+_ROUNDS = 400_000  # of a unit
+_KEPT = 5_000
+_LOOK = 200  # parts after which the clock is read
+
+
+class Phase(Enum):
+    """A phase of an audit; its value is the share of the work that is spent when it must end.
+
+    The rest is for the sections of the audit and for writing it.
+    """
+
+    READING = 0.6
+    MEASURING = 0.68
+    SECURITY = 0.76
+    JUDGING = 0.84
+
+
+@cache
+def unit_seconds() -> float:
+    """The processor time of one unit of plain work in this process, measured once."""
+    start = time.thread_time()
+    found: dict[int, tuple[int, str]] = {}
+    for number in range(_ROUNDS):
+        found[number % _KEPT] = number, str(number & 255)
+    return time.thread_time() - start
+
+
+class WorkBudget:
+    """What one audit may take, and what it has taken.
+
+    Args:
+        units: of plain work that the audit may take.
+        clock: the processor time of this thread in seconds.
+        unit: measures the seconds of a unit; called only when half of a phase's work is spent.
+
+    Attributes:
+        cut: the phases that had to end before they were done.
+    """
+
+    def __init__(
+        self,
+        units: float,
+        clock: Callable[[], float] = time.thread_time,
+        unit: Callable[[], float] = unit_seconds,
+    ) -> None:
+        self.units = units
+        self._clock, self._measured = clock, unit
+        self._unit: float | None = None
+        self._phase = Phase.READING
+        self._taken = 0.0  # before the current phase
+        self._since: float | None = None
+        self._parts = 0
+        self.cut: list[Phase] = []
+
+    @contextmanager
+    def during(self, phase: Phase) -> Iterator[None]:
+        """Count the work of a block, as part of a phase; work outside of such blocks is free."""
+        token, before, outer = _current.set(self), self._phase, self._since is not None
+        self._phase = phase
+        if not outer:
+            self._since = self._clock()
+        try:
+            yield
+        finally:
+            _current.reset(token)
+            self._phase = before
+            if not outer:
+                self._taken, self._since = self._seconds(), None
+
+    def is_spent(self) -> bool:
+        """Whether the current phase must end."""
+        self._parts = 0
+        share = self._phase.value * self.units
+        taken = self._seconds()
+        if self._unit is None and taken > share * UNIT_SECONDS / 2:
+            self._unit = self._measured()
+            taken = self._seconds()
+        spent = taken > share * (self._unit or UNIT_SECONDS)
+        if spent and self._phase not in self.cut:
+            self.cut.append(self._phase)
+        return spent
+
+    def spend(self, parts: int) -> None:
+        """Say that something was done.
+
+        Raises:
+            WorkSpent: the current phase must end.
+        """
+        self._parts += parts
+        if self._parts >= _LOOK and self.is_spent():
+            raise WorkSpent(self._phase.value * self.units)
+
+    def _seconds(self) -> float:
+        return self._taken + (0.0 if self._since is None else self._clock() - self._since)
+
+
+_current: ContextVar[WorkBudget | None] = ContextVar("_current", default=None)
+
+
+def current_budget() -> WorkBudget | None:
+    """The budget of the audit that goes on, if one does."""
+    return _current.get()
+
+
+def spend(parts: int = _LOOK) -> None:
+    """Say that a part was done, in a loop whose parts take 0.2 ms or more, or so many smaller ones.
+
+    Raises:
+        WorkSpent: the audit has taken the work that its phase may take.
+    """
+    budget = _current.get()
+    if budget is not None:
+        budget.spend(parts)
+
+
+def is_spent() -> bool:
+    """Whether the audit has taken the work that its phase may take."""
+    budget = _current.get()
+    return budget is not None and budget.is_spent()
