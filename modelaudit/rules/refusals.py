@@ -45,6 +45,8 @@ def told(facts: Facts, prediction: Prediction) -> str:
     """
     first, *others = causes(prediction)
     call = f"{prediction.call}, or {first.later}," if first.later else prediction.call
+    if first.loads:
+        call = f"{first.later} that {prediction.call} returns"
     compiles = prediction.call == LoadCall.LOAD_MODEL and bool(facts.artifact.training)
     text = (
         f"{prediction.runtime}: {call} fails{', also with compile=False,' * compiles} because "

@@ -123,15 +123,21 @@ def _refusal(rule: Rule, facts: Facts, failing: tuple[Prediction, ...], title: s
     first = failing[0]
     reason = first.because[0]
     others: dict[str, Json] = {each.runtime: each.because[0].text for each in failing[1:]}
+    more = " or call" * (bool(reason.later) and not reason.loads)
     return rule.finding(
         " ".join(told(facts, each) for each in failing),
         route=reason.route,
         evidence=_evidence(first, reason) | ({"others": others} if others else {}),
         key=f"{first.runtime} {first.call} {reason.code}",
-        title=f"{title}{' or call' * bool(reason.later)} the model",
+        title=f"{_called(title) if reason.loads else title}{more} the model",
         fix=advice(facts, first),
         confidence=_confidence(rule, first),
     )
+
+
+def _called(title: str) -> str:
+    """The title for a model that loads, but cannot be called."""
+    return f"{title.removesuffix('load')}call"
 
 
 def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:

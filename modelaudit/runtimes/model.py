@@ -73,7 +73,8 @@ class Reason(Struct, frozen=True):
     cause, where the rest of the file can be translated. `unless` is a
     phrase that says what the program can do so that the reason does not apply, empty if it can do
     nothing; `sign` is a text in the loader's error by which the reason is recognised, empty if no
-    rule looks for it there. `later` is what fails where the call itself succeeds, as `FIRST_CALL`.
+    rule looks for it there. `later` is what fails where the call itself succeeds, as `FIRST_CALL`;
+    `loads` says that the call does succeed.
     """
 
     code: str
@@ -85,6 +86,7 @@ class Reason(Struct, frozen=True):
     unless: str = ""
     sign: str = ""
     later: str = ""
+    loads: bool = False
     repairs: bool = False
 
     def expected(self, where: str = "") -> str:

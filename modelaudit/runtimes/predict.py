@@ -266,18 +266,20 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     form = () if archive else tuple(check_sequential(config, context, bool(artifact.tensors)))
     listed = form_of(config).startswith("list")
     yield from form if listed else ()  # the loader meets it before the layers
-    yield from match_config.check_model(config, context, archive)
+    layers = tuple(match_config.check_model(config, context, archive))
+    yield from layers
+    form = tuple(each for each in form if each not in layers)
     if whole and not archive and artifact.tensors and not is_model(config):
         yield _subclassed(str(config.get("class_name")), _built_by_class(artifact))
     if not (archive or listed):  # models inside are called before outputs are looked up
-        yield from (each for each in form if each.route)
+        yield from (each for each in form if each.route and not each.loads)
     yield from check_nodes(config, context, artifact.format is Format.LEGACY_H5_FULL)
     if archive:
         if whole and not is_model(config):
             yield from match_subclasses.check(config, context, artifact.provenance.keras)
         yield from match_weights.v3_layout(artifact, context)
     elif not listed:
-        yield from (each for each in form if not each.route)
+        yield from (each for each in form if not each.route or each.loads)
     yield from silent_differences.check(artifact, context, archive)
     if context.request.compile:
         yield from match_compile.check(artifact, context, archive)

@@ -112,7 +112,7 @@ def unknown_arguments(
             LoadOutcome.FAILS,
             f"`{route}` ({name}) was saved with {listed}, but {name} in {profile.name} does not "
             f"accept {'this argument' if len(extra) == 1 else 'these arguments'}",
-            _not_accepted(name, kind, {key: config.get(key) for key in extra}, context),
+            _not_accepted(name, kind, _as_written(extra, config), context),
             _without(name, kind, extra, config, context),
             route,
             repairs=True,
@@ -128,6 +128,12 @@ def unknown_arguments(
             route,
             repairs=_of_other_dialect(name, kind, absent, context),
         )
+
+
+def _as_written(extra: list[str], config: Config) -> Config:
+    """Their values in the order in which Python meets them; what the loader adds comes last."""
+    written = [*(key for key in config if key in extra), *extra]
+    return {key: config.get(key) for key in dict.fromkeys(written)}
 
 
 def _of_other_dialect(name: str, kind: str, absent: list[str], context: CheckContext) -> bool:
@@ -162,6 +168,9 @@ def _not_accepted(name: str, kind: str, extra: Mapping[str, Json], context: Chec
         if not context.profile.accepts(kind, name):  # it has no constructor of its own
             return f"TypeError: {name}() takes no arguments"
         return f"TypeError: {name}.__init__() got an unexpected keyword argument '{keys[0]}'"
+    if keras3 and {"autocast", "trainable"}.isdisjoint(context.profile.accepts(kind, name) or ()):
+        # Its constructor takes nothing for that of Layer.
+        return f"TypeError: {name}.__init__() got an unexpected keyword argument '{keys[0]}'"
     if keras3:
         # Recurrent layers have their own `from_config`, which changes no error.
         error = "ValueError" if has(name, Trait.RECURRENT) else "TypeError"
@@ -171,7 +180,9 @@ def _not_accepted(name: str, kind: str, extra: Mapping[str, Json], context: Chec
         )
         listed = ", ".join(f"{key!r}: {value}" for key, value in zip(keys, shown, strict=False))
         more = ", …" * (len(extra) > _SHOWN)
-        return f"{error}: Unrecognized keyword arguments passed to {name}: {{{listed}{more}}}"
+        lookup = has(name, Trait.CATEGORIES) and has(name, Trait.VOCABULARY)
+        what = "argument(s)" if lookup else f"arguments passed to {name}"
+        return f"{error}: Unrecognized keyword {what}: {{{listed}{more}}}"
     if name == "InputLayer":
         return f"TypeError: Unrecognized keyword arguments: {keys}"
     return f"TypeError: ('Keyword argument not understood:', '{keys[0]}')"

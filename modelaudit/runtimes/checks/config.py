@@ -23,6 +23,7 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks import (
     values as match_values,
 )
+from modelaudit.runtimes.checks.sequential import refused_layer
 from modelaudit.runtimes.checks.values import dtype_policy
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import (
@@ -64,8 +65,13 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
     if missing:
         yield missing
     if model:
-        for item in sequence(config.get("layers")) or sequence(node.get("config")):
+        within = route.partition("/")[2]
+        refused = None if place.archive else refused_layer(node, context, within)
+        listed = sequence(config.get("layers")) or sequence(node.get("config"))
+        for number, item in enumerate(listed):
             yield from _object(mapping(item), context, inner)
+            if refused and refused[0] == number:
+                yield refused[1]
     if model or missing:
         return
     if custom:

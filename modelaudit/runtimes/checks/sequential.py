@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import mapping, sequence, text
-from modelaudit.layer_classes import Trait, has
+from modelaudit.layer_classes import Trait, has, spatial_rank
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, LoadCall, Reason
 from modelaudit.runtimes.saved_config import USE_KERAS_2, Config, is_model, quoted_route
 
@@ -26,9 +27,19 @@ _TOO_FEW = (
     "ValueError: Layer count mismatch when loading weights from file. Model expected 0 layers"
 )
 _FROM_CODE = "Build the model from code, call it once, and use `load_weights`."
-# How the first layer refuses an input with an axis too many.
+# How layers refuse an input with an axis too many: when they are added, or at the first call.
 _OF_CONVOLUTION = "ValueError: Kernel shape must have the same length as input, but received"
+_OF_TRANSPOSED = "IndexError: Exception encountered when calling {name}.call()"
+_OF_AXES = "ValueError: Input 0 with name '…' of layer '{layer}' is incompatible with the layer: "
+_OF_AXES += "expected ndim={axes}, found ndim={found}."
+_OF_SIZES = "ValueError: Shapes used to initialize variables must be fully-defined (no `None` "
+_OF_SIZES += "dimensions)."
 _OF_DENSE = "ValueError: …Invalid input shape for input"
+_AT_THE_CALL = -1
+_READS = "reads as one with an axis too many"
+# Layers that say how many axes they take, the batch and the features besides those in their names.
+_NORMALIZING = Trait.BATCH_NORMALISATION | Trait.CHANNEL_NORMALISATION
+_SPATIAL = Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING | Trait.PADDING | Trait.UPSAMPLING
 
 
 def check_sequential(
@@ -59,28 +70,89 @@ def _form(config: Config, context: CheckContext, weights: bool, route: str) -> I
     if outcomes.get(f"inner-{form}" if route else form) != LoadOutcome.FAILS.value:
         return
     keras2 = f"{USE_KERAS_2}, and save it again from there."
+    place, error = _refusal(_layers(config)) if form == "first-layer" else (None, "")
     yield Reason(
         "sequential-config",
         LoadOutcome.FAILS,
         f"the config of the Sequential model {quoted_route(route, 'itself')} {FORMS[form]}, which "
-        f"{context.profile.name} cannot load",
-        _error(form, context, text(_layers(config)[0].get("class_name"))),
+        f"{context.profile.name} {_READS if form == 'first-layer' else 'cannot load'}",
+        error if form == "first-layer" else _error(form, context),
         _FROM_CODE if "unbuilt" in form else keras2,
         route,
-        later=FIRST_CALL * (form == "first-layer"),
+        later=FIRST_CALL * (form == "first-layer" and place in (None, _AT_THE_CALL)),
+        loads=place == _AT_THE_CALL,
         repairs=shaped,
     )
 
 
-def _error(form: str, context: CheckContext, first: str) -> str:
+def refused_layer(config: Config, context: CheckContext, route: str) -> tuple[int, Reason] | None:
+    """The layer that refuses its input when a Sequential model is built with it, and the reason.
+
+    Keras 3 builds the model anew with each layer that it has read, before it reads the next one.
+    """
+    if text(config.get("class_name")) != "Sequential" or form_of(config) != "first-layer":
+        return None
+    place, _ = _refusal(_layers(config))
+    if place is None or place == _AT_THE_CALL:
+        return None
+    return next(((place, each) for each in _form(config, context, True, route)), None)
+
+
+def _refusal(layers: list[Config]) -> tuple[int | None, str]:
+    """Which of the layers first refuses an axis too many, and its error; None if that is open.
+
+    Layers that take any number of axes pass it on. A Reshape gives the right number again, so that
+    only the inputs of the first call do not fit.
+    """
+    flat = False
+    for place, layer in enumerate(layers):
+        name, config = text(layer.get("class_name")), mapping(layer.get("config"))
+        if flat and has(name, Trait.FEATURE_WEIGHTS):
+            return place, _OF_SIZES
+        if not flat and (error := _refuses(name, config)):
+            return place, error
+        if name == "Reshape":
+            break
+        counted = _counted_axes(name, config)
+        if 1 in counted:  # that of the batch now, whose size is open
+            return place, _OF_SIZES
+        if counted:  # whether loading the weights fails depends on sizes
+            return None, ""
+        flat = flat or name == "Flatten"
+        if not (has(name, Trait.SAME_SHAPE) or name in ("Dense", "Embedding", "Flatten")):
+            return None, ""
+    return _AT_THE_CALL, _OF_DENSE
+
+
+def _counted_axes(name: str, config: Config) -> list[Json]:
+    """Axes of a normalization that are counted from the first one, so that they are others now."""
+    axis = config.get("axis") if has(name, _NORMALIZING) else None
+    return [each for each in sequence(axis) or [axis] if isinstance(each, int) and each > 0]
+
+
+def _refuses(name: str, config: Config) -> str:
+    """The error of a layer that does not take one axis more; "" if it may take it."""
+    if name == "PReLU" and not sequence(config.get("shared_axes")):
+        return _OF_SIZES
+    if has(name, Trait.CONVOLUTION):
+        return _OF_TRANSPOSED.format(name=name) if "Transpose" in name else _OF_CONVOLUTION
+    axes = spatial_rank(name) + 2
+    if name == "Permute":
+        axes = len(sequence(config.get("dims"))) + 1
+    elif name == "RepeatVector":
+        axes = 2
+    elif has(name, Trait.RECURRENT):
+        axes = 3 + spatial_rank(name)
+    elif not (has(name, _SPATIAL) or (has(name, Trait.DROPOUT) and spatial_rank(name))):
+        return ""
+    return _OF_AXES.format(layer=text(config.get("name")), axes=axes, found=axes + 1)
+
+
+def _error(form: str, context: CheckContext) -> str:
     if not context.profile.keras3:
         return _TOO_FEW
     if form.startswith("list") and context.request.call is LoadCall.FROM_JSON:
         return "TypeError: Expected 'config' to be a dict for Sequential"
-    if form == "first-layer":
-        if has(first, Trait.CONVOLUTION):
-            return _OF_CONVOLUTION
-        return _OF_DENSE * (first == "Dense")
     return _ERRORS.get(form, _TOO_FEW)
 
 

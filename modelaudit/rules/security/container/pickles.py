@@ -39,6 +39,7 @@ _HARMLESS = frozenset(
         *(f"numpy.{of}.multiarray.{name}" for of in ("core", "_core") for name in _ARRAYS),
         *("numpy.ndarray", "numpy.dtype", "numpy._core.numeric._frombuffer"),
         *("numpy.core.numeric._frombuffer", "collections.OrderedDict", "_codecs.encode"),
+        "joblib.numpy_pickle.NumpyArrayWrapper",
         *("datetime.datetime", "datetime.date", "datetime.timedelta", "decimal.Decimal"),
     }
 )

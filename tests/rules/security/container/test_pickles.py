@@ -10,13 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelaudit.facts import Problem, ProblemKind
 from modelaudit.file_formats import Format
 from modelaudit.findings import Finding, Severity
 from modelaudit.formats.reader import read
 from modelaudit.pipeline import static_facts
 from modelaudit.registry.discover import discover
+from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.security import RULES
+from modelaudit.rules.security.container.pickles import instead
 from modelaudit.settings import Limits, Settings
 from tests.made.files import minimal_h5, minimal_keras
 from tests.made.lambda_models import lambda_model
@@ -107,6 +110,19 @@ def test_a_pickled_archive_is_read_and_not_renamed(
     assert (found.code, found.severity) == ("MA739", Severity.MEDIUM)
     assert ("which Keras loads without unpickling" in found.detail) is loads
     assert ("in a file of this name" in found.detail) is not loads
+
+
+def test_arrays_of_joblib_are_data() -> None:
+    array = ["joblib.numpy_pickle.NumpyArrayWrapper", "numpy.ndarray", "numpy.dtype"]
+    model = "keras.saving.pickle_utils.deserialize_model_from_bytecode"
+    for names, severity in (
+        (array, Severity.MEDIUM),
+        ([*array, model], Severity.MEDIUM),
+        ([*array, model, "joblib.load"], Severity.HIGH),
+    ):
+        evidence = {"program": "a pickle", "names": names, "whole": False}
+        problem = Problem(ProblemKind.UNSUPPORTED, "m.h5", "is a pickle", evidence=evidence)
+        assert instead(rule("MA739"), problem).severity is severity
 
 
 def test_code_in_a_pickled_model_is_found(tmp_path: Path) -> None:
