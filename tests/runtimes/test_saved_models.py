@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from importlib import metadata
 from pathlib import Path
 
@@ -192,6 +193,28 @@ def test_a_type_that_a_library_registers_is_needed_to_load(tmp_path: Path) -> No
         tensorflow.saved_model.load(folder)
     (found,) = run_rule(rule("MA715"), static_facts(folder, Settings())).findings
     assert "my.linalg.LinearOperatorDiag" in found.detail
+
+
+@pytest.mark.parametrize("config", [True, False])
+def test_a_network_without_a_config_is_not_revived(tmp_path: Path, config: bool) -> None:
+    """As the QNetwork in a policy of TF-Agents that TensorFlow 2.0 saved."""
+    keras = pytest.importorskip("tf_keras")
+    start = keras.Input((4,))
+    keras.Model(start, keras.layers.Dense(2)(start)).save(tmp_path / "m", save_format="tf")
+    file = tmp_path / "m" / "keras_metadata.pb"
+    message = pb.KerasMetadata.FromString(file.read_bytes())
+    for node in message.nodes:
+        if node.identifier == "_tf_keras_network" and not config:
+            metadata = json.loads(node.metadata)
+            del metadata["config"], metadata["is_graph_network"]
+            node.metadata = json.dumps(metadata | {"class_name": "QNetwork"})
+    file.write_bytes(message.SerializeToString())
+    wanted = LoadOutcome.LOADS if config else LoadOutcome.FAILS
+    assert predicted(tmp_path / "m", "tf-keras", "load_model") is wanted
+    assert predicted(tmp_path / "m", "tf-keras", "saved_model.load") is LoadOutcome.LOADS
+    needs = pytest.raises(TypeError, match="2 required positional arguments: 'inputs'")
+    with contextlib.nullcontext() if config else needs:
+        keras.models.load_model(tmp_path / "m")
 
 
 @pytest.mark.parametrize("number", [1, 9, 10, 13, 0, 11, 14, 275837168])

@@ -52,6 +52,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         )
         return
     yield from _metadata(artifact, context)
+    yield from _networks(artifact, context)
     yield from operations(artifact, context)
     yield from types(artifact)
     yield from argument_names(artifact, context)
@@ -88,6 +89,31 @@ def _inner_inputs(artifact: Artifact, context: CheckContext) -> Iterator[Reason]
                 "ValueError: Called Trackable._track_trackable() with name='layer-1', but a "
                 "Trackable with this name is already declared as a dependency.",
                 "Use `tf.saved_model.load` and call its signature, or TensorFlow 2.1.",
+                f"object_graph/{node.index}",
+            )
+            return
+
+
+def _networks(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Networks of the author's own class, as TF-Agents has, saved by TensorFlow 2.0 or 2.1.
+
+    Without a config they are revived as a subclass of Functional, which from 2.3 on needs inputs.
+    """
+    if context.profile.tensorflow < (2, 3):
+        return
+    described = {each.route: mapping(each.value) for each in artifact.documents}
+    for node in artifact.object_graph:
+        metadata = described.get(f"nodes/{node.index}")
+        network = node.detail.get("identifier") == "_tf_keras_network"
+        if network and metadata is not None and not isinstance(metadata.get("config"), dict):
+            yield Reason(
+                "network-without-config",
+                LoadOutcome.FAILS,
+                f"the object {text(metadata.get('class_name'))} was saved as a network, without a "
+                f"config, and {context.profile.name} cannot create a network without its inputs",
+                "TypeError: …__init__() missing 2 required positional arguments: 'inputs' and "
+                "'outputs'",
+                CALL_SIGNATURE,
                 f"object_graph/{node.index}",
             )
             return

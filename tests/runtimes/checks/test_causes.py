@@ -74,7 +74,13 @@ NOT_MADE = {
     **dict.fromkeys(
         (
             *("cast-to-text", "mask-of-revived-layer", "optimizer-slots", "random-in-export"),
-            *("type-of-other-number", "unknown-attribute", "unknown-operation", "unknown-type"),
+            *(
+                "network-without-config",
+                "type-of-other-number",
+                "unknown-attribute",
+                "unknown-operation",
+                "unknown-type",
+            ),
         ),
         _GRAPH,
     ),
