@@ -139,9 +139,11 @@ def _pairs(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Findi
         route=layer.route,
         evidence={"measured": "linear", "n": len(found)},
         title=_PAIR,
-        # Two can be a bottleneck and what widens it again; three have no use.
+        # Two can be a bottleneck and what widens it again; three have no use, and two none either
+        # if each has as many units as the layer behind it.
         severity=Severity.MEDIUM
         if _in_a_row(followed) > 2
+        or _in_a_row({route: b for route, b in followed.items() if _as_wide(graph, route, b)}) > 1
         else Severity.LOW
         if useless
         else Severity.INFO,
@@ -209,6 +211,12 @@ def _next_dense(graph: LayerGraph, layer: Layer) -> Layer | None:
     """The Dense layer that alone takes the output of a layer, perhaps behind dropout."""
     behind = [*graph.only_takers(layer.route, lambda x: has(x.class_name, Trait.DROPOUT))]
     return behind[-1] if behind and behind[-1].class_name == "Dense" else None
+
+
+def _as_wide(graph: LayerGraph, route: str, behind: Layer) -> bool:
+    """Whether a layer has at least as many units as the layer behind it."""
+    own, next_ = graph.layer(route).config.get("units"), behind.config.get("units")
+    return isinstance(own, int) and isinstance(next_, int) and own >= next_
 
 
 def _adds_nothing(graph: LayerGraph, route: str, behind: Layer) -> bool:

@@ -112,7 +112,9 @@ def test_linear_layers_in_a_row():
         return dense(units, "linear", name=f"linear_{number}", given=given)
 
     first = dense(64, name="first")
-    assert severity(first, linear(32, 0), linear(24, 1)) == ["low"]
+    assert severity(first, linear(32, 0), linear(24, 1)) == ["medium"]  # none limits the rank
+    assert severity(first, linear(8, 0), linear(24, 1)) == ["low"]  # a bottleneck, and wide again
+    assert severity(first, linear(32, 0), dense(24, name="second"), linear(24, 1)) == ["info"]
     assert severity(first, linear(32, 0, (None, 64))) == ["low"]  # more units than classes
     assert severity(first, linear(2, 0, (None, 64))) == ["info"]  # a bottleneck
     assert severity(first, dense(32, name="second")) == []
@@ -331,7 +333,7 @@ def test_maxima_alone_between_hidden_layers():
     assert titles(one, maxima[0], two, maxima[1], head) == low
     assert titles(reshapes[0], one, maxima[0], two, maxima[1], head) == low  # of the inputs
     relu = examples.layer("relu", config={"units": 8, "activation": "relu"})
-    pair = [("low", "Two layers with weights have no activation between them")]
+    pair = [("medium", "Two layers with weights have no activation between them")]
     assert titles(relu, one, two, head) == pair  # another layer of the network has one
     # Maxima over groups of units are the activation of maxout (arXiv:1302.4389).
     assert titles(one, reshapes[0], maxima[0], two, reshapes[1], maxima[1], head) == []

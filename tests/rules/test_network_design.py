@@ -250,9 +250,11 @@ def test_a_hidden_layer_without_activation(keras, tmp_path):
         ((first, dense(8), drop, dense(2)), [("MA309", "low")]),
         ((first, dense(8), keras.layers.ReLU(), dense(2)), []),
         ((first, drop, dense(2)), []),
-        ((first, dense(8), drop, dense(8), dense(2)), [("MA309", "low")]),
+        ((first, dense(8), drop, dense(8), dense(2)), [("MA309", "medium")]),
+        ((first, dense(4), drop, dense(8), dense(2)), [("MA309", "low")]),
         ((first, dense(8), dense(8), drop, dense(8), dense(2)), [("MA309", "medium")]),
-        ((first, dense(8), dense(8), dense(8, "relu"), dense(8), dense(2)), [("MA309", "low")]),
+        ((first, dense(8), dense(8), dense(8, "relu"), dense(8), dense(2)), [("MA309", "medium")]),
+        ((first, dense(8), dense(8, "relu"), dense(8), dense(2)), [("MA309", "low")]),
     ):
         assert found(sequential(keras, (8,), *hidden), tmp_path) == expected
 
