@@ -47,6 +47,7 @@ from modelaudit.rules.kept import (
     security_results,
     severe,
     with_kept,
+    with_limit_told,
 )
 from modelaudit.rules.model import Facts, Need
 from modelaudit.rules.model_in_advice import name_model
@@ -204,7 +205,7 @@ def run_all_rules(facts: Facts, judged: Sequence[RuleResult] = ()) -> tuple[Rule
 
     `judged` are outcomes that are known already.
     """
-    results = run_rules(all_rules(), facts, judged)
+    results = with_limit_told(run_rules(all_rules(), facts, judged), facts)
     if facts.behaviour is None:  # which those need as well
         return results
     facts = replace(facts, diagnosis=diagnose(facts, results))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
+from modelaudit.work import spend
+
 if TYPE_CHECKING:
     from dataclasses import replace  # for which mypy checks names and types of the arguments
 
@@ -62,6 +64,7 @@ class PerObject(Generic[K, T]):
         """The result for this object."""
         last = self._last
         if last is None or last[0] is not of:
+            spend()
             last = self._last = (of, self._compute(of))
         return last[1]
 

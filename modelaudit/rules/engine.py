@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 
 from modelaudit.audit_types.loading import Status
+from modelaudit.errors import WorkSpent
 from modelaudit.facts import Artifact, Format, ProblemKind
 from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.formats.export_names import EXPORTS
 from modelaudit.probe.protocol import ENDED, runtime_name
 from modelaudit.rules.absent_values import variables_without_values
-from modelaudit.rules.model import Facts, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.unread import UNREAD_KINDS, unread_input
 from modelaudit.terminal_text import plain
+from modelaudit.work import Phase, is_spent, spend
 
 # Formats that contain layers and weights, but never a graph.
 GRAPHLESS = formats(Content.MODEL, Content.WEIGHTS, Content.PRESET, Content.EXPORT)
@@ -24,6 +27,12 @@ GRAPHLESS = formats(Content.MODEL, Content.WEIGHTS, Content.PRESET, Content.EXPO
 UNFINISHED = frozenset(
     {Status.CRASHED, Status.TIMEOUT, Status.MEMORY, Status.DISK, Status.UNAVAILABLE}
 )
+WORK_SPENT = (
+    "not determined: the audit took as much work as that of a model of its size may (setting work)"
+)
+_FINDING = 20  # parts of work that a finding is
+# What is judged first, so that no other rule can take the work away from it.
+_URGENT = (Family.SECURITY, Family.INTEGRITY)
 _LONG_NAME = re.compile(r"\S{73,}")  # longer than any digest
 
 
@@ -59,6 +68,21 @@ def run_rule(rule: Rule, facts: Facts) -> RuleResult:
     """One rule's outcome. An exception in a check is an outcome and never aborts the audit."""
     if facts.unseen:
         return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, facts.unseen)
+    if is_spent():
+        return _unfinished(rule)
+    try:
+        result = _judged(rule, facts)
+    except WorkSpent:
+        return _unfinished(rule)
+    # What was cut short inside a rule, and went on with less, is no answer.
+    return result if result.findings or not is_spent() else _unfinished(rule)
+
+
+def _unfinished(rule: Rule) -> RuleResult:
+    return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, WORK_SPENT)
+
+
+def _judged(rule: Rule, facts: Facts) -> RuleResult:
     for need in rule.needs:
         reason = missing_need(need, facts)
         if reason:
@@ -74,6 +98,8 @@ def run_rule(rule: Rule, facts: Facts) -> RuleResult:
         return RuleResult(
             rule.code, rule.name, Outcome.NOT_APPLICABLE, plain(str(reason)), moot=moot
         )
+    except WorkSpent:
+        raise
     except Exception as error:
         detail = f"the rule raised {type(error).__name__}: {error}"
         return RuleResult(rule.code, rule.name, Outcome.ERROR, plain(detail)[:500])
@@ -87,20 +113,32 @@ def run_rule(rule: Rule, facts: Facts) -> RuleResult:
 
 
 def _worst(rule: Rule, made: Iterable[Finding], most: int) -> tuple[Finding, ...]:
-    """The findings, or the most severe ones if there are more than `most`, and their number."""
+    """The findings, or the most severe ones if there are more than `most`, and their number.
+
+    Raises:
+        WorkSpent: the work is spent, and nothing was found until then.
+    """
     kept: list[Finding] = []
     count = 0
-    for each in made:
-        count += 1
-        kept.append(each)
-        if len(kept) > 2 * most:
-            kept = _most_severe(kept)[: most + 1]
+    more: list[Finding] = []
+    try:
+        for each in made:
+            count += 1
+            kept.append(each)
+            if len(kept) > 2 * most:
+                kept = _most_severe(kept)[: most + 1]
+            spend(_FINDING)
+    except WorkSpent:
+        if not kept:
+            raise
+        least = min(kept, key=lambda finding: finding.severity.rank).severity
+        more = [rule.finding(f"The rest is {WORK_SPENT}.", key="unfinished", severity=least)]
     if count <= most:
-        return tuple(kept)
+        return (*kept, *more)
     kept = _most_severe(kept)
     detail = f"{count - most:,} more findings of this rule are not listed (setting findings)."
     rest = rule.finding(detail, key="more", severity=kept[most].severity)
-    return (*kept[:most], rest)
+    return (*kept[:most], rest, *more)
 
 
 def _most_severe(findings: list[Finding]) -> list[Finding]:
@@ -123,19 +161,37 @@ def _lacks_layers(artifact: Artifact) -> str:
 def run_rules(
     rules: Sequence[Rule], facts: Facts, judged: Sequence[RuleResult] = ()
 ) -> tuple[RuleResult, ...]:
-    """Every rule's outcome, in the catalogue's order; those in `judged` are known already."""
+    """Every rule's outcome, in the catalogue's order; those in `judged` are known already.
+
+    Rules on security and then those on integrity run before all others.
+    """
     known = {each.code: each for each in judged}
-    return tuple(known.get(rule.code) or run_rule(rule, facts) for rule in rules)
+    urgent = [rule for family in _URGENT for rule in rules if rule.family is family]
+    others = [rule for rule in rules if rule.family not in _URGENT]
+    for phase, chosen in ((Phase.SECURITY, urgent), (Phase.JUDGING, others)):
+        with facts.work.during(phase) if facts.work else nullcontext():
+            for rule in chosen:
+                if rule.code not in known:
+                    known[rule.code] = run_rule(rule, facts)
+    return tuple(known[rule.code] for rule in rules)
 
 
-def partial_audit_reason(facts: Facts) -> str:
-    """Why this model was only partially audited, or "" when it was audited completely."""
+def _cut_short(facts: Facts) -> str:
+    """Why a part of the model was not read, or not judged; "" if all was."""
     artifact = facts.artifact
     if facts.unseen:
         return f"{artifact.root.name}: {facts.unseen}"
     for problem in artifact.problems:
         if problem.kind in UNREAD_KINDS:
             return plain(f"{problem.file or artifact.root.name}: {problem.detail}")
+    return f"{artifact.root.name}: {WORK_SPENT}" if facts.work and facts.work.cut else ""
+
+
+def partial_audit_reason(facts: Facts) -> str:
+    """Why this model was only partially audited, or "" when it was audited completely."""
+    if reason := _cut_short(facts):
+        return reason
+    artifact = facts.artifact
     if names := variables_without_values(artifact):
         return f"{artifact.root.name}: the values of {len(names)} variables are not in the file"
     # Other damage is the finding of a rule, which may be waived.

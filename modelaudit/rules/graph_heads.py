@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.audit_types.values import number
-from modelaudit.errors import LimitExceeded
+from modelaudit.errors import LimitExceeded, WorkSpent
 from modelaudit.facts import Artifact, Format, Graph, Json, Layer
 from modelaudit.formats.graph.dataflow import GraphWalker, NodeOutput
 from modelaudit.formats.graph.losses import cross_entropies
@@ -43,6 +43,8 @@ def _read(artifact: Artifact) -> list[NetworkHead]:
         for reference, units in _outputs(artifact, graph):
             try:
                 head = _head(walker, reference, units)
+            except WorkSpent:
+                raise
             except LimitExceeded:
                 break
             if head is not None:
@@ -50,6 +52,8 @@ def _read(artifact: Artifact) -> list[NetworkHead]:
         for loss in cross_entropies(graph):
             try:
                 head = _head(walker, loss.inputs[0], None)
+            except WorkSpent:
+                raise
             except LimitExceeded:
                 break
             if head is not None:  # the loss applies the softmax; towers may share the layer

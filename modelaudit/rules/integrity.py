@@ -221,7 +221,7 @@ DAMAGES = (
     ),
 )
 
-_OF_PARTS = ("(setting density)", "(setting layers)")
+_OF_PARTS = ("(setting density)", "(setting layers)", "(setting work)")
 # Readers report the same of a model that is being written.
 _UNWRITTEN_KINDS = frozenset(
     {

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from modelaudit.facts import Problem, ProblemKind
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity
 from modelaudit.rules.catalogue import all_rules
 from modelaudit.rules.engine import run_rule, run_rules
+from modelaudit.rules.integrity import DAMAGES
 from modelaudit.rules.model import Facts, Family, Need
 from modelaudit.rules.security.conduct import CHANGED
 from modelaudit.structs import replace
+from modelaudit.work import Phase
 
 _OF_A_RUN = frozenset((Need.OBSERVATION, Need.BEHAVIOUR, Need.DIAGNOSIS))
 
@@ -42,6 +45,19 @@ def reason_not_to_run(found: Sequence[RuleResult]) -> str:
             kind = finding.severity.value
             return f"a {kind} finding ({finding.code} {finding.name}) prevents running it"
     return ""
+
+
+def with_limit_told(results: Sequence[RuleResult], facts: Facts) -> tuple[RuleResult, ...]:
+    """The results; if there was too little work left for some, the rule on limits says so too."""
+    if not facts.work or {Phase.SECURITY, Phase.JUDGING}.isdisjoint(facts.work.cut):
+        return tuple(results)
+    artifact = facts.artifact
+    detail = "judging it took more work than that of a model of its size may (setting work)"
+    problem = Problem(ProblemKind.LIMIT_EXCEEDED, artifact.root.name, detail)
+    told = replace(facts, artifact=replace(artifact, problems=(*artifact.problems, problem)))
+    of_limits = {each.code for each in DAMAGES if each.kind is ProblemKind.LIMIT_EXCEEDED}
+    again = {rule.code: run_rule(rule, told) for rule in all_rules() if rule.code in of_limits}
+    return tuple(again.get(result.code, result) for result in results)
 
 
 def changed_while_run_result(facts: Facts) -> tuple[RuleResult, ...]:

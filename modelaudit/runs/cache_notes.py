@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Results that may differ next time: the machine was busy, or the runtime did not start. The same
 # applies to a kill, which the kernel sends if other processes have used up the memory.
 TRANSIENT_STATUSES = frozenset({Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE})
+_OF_WORK = "(setting work)"
 
 
 @cache
@@ -140,9 +141,19 @@ def repeatable(audit: Audit) -> bool:
     """Whether the same audit would have the same result at another time."""
     if audit.model.format == Format.UNREADABLE.value:
         return False
+    if any(_OF_WORK in said for said in _said(audit)):  # how far it came depends on the minute
+        return False
     if any(row.valid_until for row in audit.signing.found):  # a certificate expires meanwhile
         return False
     return not any(
         each.status in TRANSIENT_STATUSES or each.signal == signal.SIGKILL
         for each in audit.observations
     )
+
+
+def _said(audit: Audit) -> Iterator[str]:
+    """The texts that say what was not determined or not read."""
+    yield audit.reason
+    for result in audit.results:
+        yield result.reason
+        yield from (finding.detail for finding in result.findings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence, Set
 
-from modelaudit.errors import LimitExceeded
+from modelaudit.errors import LimitExceeded, WorkSpent
 from modelaudit.facts import Architecture, Artifact, Layer, Signature
 from modelaudit.formats.graph.dataflow import NodeOutput
 from modelaudit.measures.kernels.other_weights import frozen_variables
@@ -44,6 +44,8 @@ def _read(artifact: Artifact) -> Architecture | None:
             chosen = next((each for each in own if each.name == _DEFAULT), own[0])
             try:
                 return _Layers(GraphReader(artifact, graph), frozen_variables(artifact)).of(chosen)
+            except WorkSpent:
+                raise
             except (LimitExceeded, ArithmeticError, LookupError, TypeError, ValueError):
                 return None  # operations of a forged graph may hold what their kind never does
     return None

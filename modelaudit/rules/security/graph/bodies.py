@@ -13,11 +13,13 @@ from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.rules.security.graph.op_extents import MAKING
 from modelaudit.rules.security.graph.products import MULTIPLY
+from modelaudit.work import spend
 
 WHILE = words("While StatelessWhile")
 BRANCHES = words("If StatelessIf Case StatelessCase")
 PASSES_ALL = words("IdentityN Merge RefMerge")
 SPLITS = words("Split SplitV Unpack Unstage")
+_FOLLOWED = 20  # parts of work that following an operation is
 _OTHERS = words("Placeholder For LoopCond DecodeCompressed")
 
 
@@ -60,6 +62,7 @@ class SortedOperations(Struct, frozen=True):
 
     def taken(self, name: str) -> tuple[tuple[str, int], ...]:
         """What an operation takes, each as the name of another and the number of its output."""
+        spend(_FOLLOWED)
         if name not in self._taken:
             inputs = self.nodes[name].inputs
             self._taken[name] = tuple(source_of(each) for each in inputs if each[:1] != "^")

@@ -15,6 +15,9 @@ from msgspec import Struct, field
 from modelaudit.facts import Artifact, Format, Graph, GraphFunction, GraphNode
 from modelaudit.formats.graph.dataflow import CALLS
 from modelaudit.formats.graph.op_registry import known_operations
+from modelaudit.work import spend
+
+_NODE = 5  # parts of work that looking at a node is
 
 _CHECKPOINTS = frozenset(
     {
@@ -113,9 +116,11 @@ class CallGraph:
 def every_node(graph: Graph) -> Iterator[tuple[GraphFunction | None, GraphNode]]:
     """Nodes of the main graph (without a function), then of every function."""
     for node in graph.nodes:
+        spend(_NODE)
         yield None, node
     for function in graph.functions.values():
         for node in function.nodes:
+            spend(_NODE)
             yield function, node
 
 
@@ -126,6 +131,7 @@ def node_name(reference: str) -> str:
 
 def functions_of(node: GraphNode) -> Iterable[str]:
     """Names of functions that a node calls; in TF1 a function's name can be the operation."""
+    spend(_NODE)
     known = known_operations().get(node.op)
     if known is None:
         return (node.op, *_named(node, tuple(node.attrs)))

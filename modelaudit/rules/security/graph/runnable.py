@@ -15,9 +15,11 @@ from modelaudit.rules.security.graph.examples import graph_with, harmless
 from modelaudit.rules.security.graph.operations import graph_file
 from modelaudit.rules.security.graph.reachability import functions_of, node_name
 from modelaudit.structs import replace
+from modelaudit.work import spend
 
 _JOB = re.compile(r"/job:(?!localhost(?:/|$))[^/]+|/replica:0*[1-9]|/task:0*[1-9]")
 _SHOWN = 8
+_NODE = 20  # parts of work that looking at a node is
 _PASSES = 8  # functions list their operations in nearly the order in which they run
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")  # that TensorFlow takes
 _UNKNOWN_TYPE = re.compile(r"type_(?:\d{3,}|[7-9]\d)(?:_ref)?")  # far beyond those of any version
@@ -116,6 +118,7 @@ def _unfit(
     for prefix, nodes, _ in parts:
         by_name = {node.name: node for node in nodes}
         for node in nodes:
+            spend(_NODE)
             # Converters write what their own runtime reads: TensorFlow Lite reads no names, and
             # TensorFlow.js not the types of what is fused.
             if not (lite or js or (node.op and (prefix or _NAME.fullmatch(node.name)))):
