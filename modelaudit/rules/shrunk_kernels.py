@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from modelaudit.audit_types.values import number
 from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.rules.cancelled_biases import normalized_behind
 from modelaudit.rules.loss_mismatches import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, Rule
-from modelaudit.rules.network_heads import NetworkHead, output_heads
+from modelaudit.rules.network_heads import NetworkHead, activation_of, output_heads
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.sized_kernels import (
     SizedKernel,
@@ -24,6 +25,9 @@ from modelaudit.rules.stored_values import biases_of
 from modelaudit.thresholds.design import LARGE_REGULARIZER
 from modelaudit.thresholds.training import PRIOR_BIAS, PRIOR_KERNEL, SHRUNK
 
+_KEEP_LIMITS = Trait.KEEPS_RANGE | Trait.DROPOUT | Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING
+_STATES = frozenset(("GRU", "LSTM", "SimpleRNN"))
+_LIMITED = frozenset(("tanh", "sigmoid", "softmax", "softsign"))
 NOT_SCALED = " Inputs or targets that are not scaled can need that."
 
 
@@ -104,7 +108,8 @@ def _prior(rule: Rule, facts: Facts, shrunk: Sequence[str]) -> Iterator[Finding]
     sized = {
         kernel.route: (kernel, stats, spread) for kernel, stats, spread in sized_kernels(facts)
     }
-    for head in output_heads(layer_graph(shown)):
+    graph = layer_graph(shown)
+    for head in output_heads(graph):
         found, bias = (
             sized.get(head.weights.route),
             biases_of(facts.artifact).get(head.weights.route),
@@ -122,13 +127,15 @@ def _prior(rule: Rule, facts: Facts, shrunk: Sequence[str]) -> Iterator[Finding]
             continue
         factor = _penalty(head)
         drawn = factor >= LARGE_REGULARIZER.value
+        bounded = _at_most_one(graph, head.weights.route)
+        scale = "of at most 1, as it gets" if bounded else "on a scale of 1"
         yield rule.finding(
             f"The weights of `{kernel.route}` have {size / started:.2g} of the spread that its initializer "
-            f"gives, so that for inputs on a scale of 1 they move its scores by {sums:.2g}, while its biases "
+            f"gives, so that for inputs {scale} they move its scores by {sums:.2g}, while its biases "
             f"differ by {moved:.2g}: the output is about the frequencies of the classes, whatever the input is"
             + (
                 f". Its kernel_regularizer has a factor of {factor:g}." * drawn
-                or ", unless inputs are large."
+                or ("." if bounded else ", unless inputs are large.")
             ),
             route=kernel.route,
             title="An output learnt little but the frequencies of its classes",
@@ -139,13 +146,26 @@ def _prior(rule: Rule, facts: Facts, shrunk: Sequence[str]) -> Iterator[Finding]
                 "sums": sums,
                 "biases": moved,
             },
-            severity=Severity.HIGH if drawn else Severity.LOW,
+            severity=Severity.HIGH if drawn else rule.severity if bounded else Severity.LOW,
             fix=""
             if drawn
             else "If nothing was learnt, look for a penalty or weight decay that is too "
             "strong, features that say nothing of the classes, or labels that do not belong to the "
             "inputs, and train again.",
         )
+
+
+def _at_most_one(graph: LayerGraph, route: str) -> bool:
+    """Whether all inputs of a layer are between -1 and 1, as those of a tanh or an LSTM."""
+
+    def passes(layer: Layer) -> bool:
+        return has(layer.class_name, _KEEP_LIMITS)
+
+    *_, before = [None, *graph.only_sources(route, passes)]
+    if before is None or passes(before):
+        return False
+    name, said = before.class_name, before.config.get("activation", "tanh")
+    return said == "tanh" if name in _STATES else activation_of(before) in _LIMITED
 
 
 def _penalty(head: NetworkHead) -> float:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from modelaudit.audit_types.architecture import ArchitectureProfile, WindowGrid
 from modelaudit.audit_types.kernels import KernelInitialization
+from modelaudit.facts import TensorStats
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
+from modelaudit.rules.sized_kernels import example_kernel
 from modelaudit.rules.training_steps import adam
 from modelaudit.rules.untrained_bodies import only_head_moved
 from modelaudit.structs import replace
@@ -267,3 +271,28 @@ def test_a_last_layer_of_a_model_that_was_frozen_as_a_whole():
 
     assert said(fresh=True) == "high"
     assert said(fresh=False) == "low"
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        ([dense(activation="tanh", name="first")], "medium"),
+        ([layer("LSTM", units=8, activation="tanh")], "medium"),
+        ([dense(activation="tanh", name="first"), layer("Dropout", rate=0.2)], "medium"),
+        ([dense(activation="relu", name="first")], "low"),  # can be large
+        ([layer("LSTM", units=8, activation="relu")], "low"),
+        ([layer("InputLayer")], "low"),
+    ],
+)
+def test_a_class_prior_is_graver_where_no_input_can_make_up_for_it(before, expected):
+    names = {"kernel": "dense/kernel", "bias": "dense/bias"}
+    kept = example_kernel(1.0).artifact
+    head = examples.layer("dense", "Dense", names, {"units": 64, "activation": "softmax"})
+    size = 0.05 * math.sqrt(2 / 128)
+    spreads = [TensorStats(-2 * s, 2 * s, 0.0, s, 0, 0) for s in (size, 1.0)]
+    tensors = [replace(t, stats=s) for t, s in zip(kept.tensors, spreads, strict=True)]
+    chained = examples.chain(*before, head).artifact
+    artifact = replace(kept, architecture=chained.architecture, tensors=tuple(tensors))
+    (seen,) = run_rule(rule("MA436"), Facts(artifact)).findings
+    assert str(seen.severity) == expected
+    assert ("unless inputs are large" in seen.detail) == (expected == "low")
