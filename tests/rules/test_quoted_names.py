@@ -57,6 +57,29 @@ def with_rare_names(facts: Facts) -> Facts:
     return strings_renamed(facts, lambda text: pattern.sub(lambda each: f"Q{each[0]}Q", text))
 
 
+def names_of_nodes(artifact: Artifact) -> set[str]:
+    """Names of operations and functions in graphs, but for those that are also kinds of them."""
+    bodies = [
+        nodes
+        for graph in artifact.graphs
+        for nodes in (graph.nodes, *(each.nodes for each in graph.functions.values()))
+    ]
+    kinds = {node.op for nodes in bodies for node in nodes}
+    functions = {name for graph in artifact.graphs for name in graph.functions}
+    return (functions | {node.name for nodes in bodies for node in nodes}) - kinds
+
+
+@pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.code)
+def test_every_name_of_a_node_is_quoted(rule: Rule) -> None:
+    facts = rule.bad()
+    names = names_of_nodes(facts.artifact)
+    for finding in run_rule(rule, facts).findings:
+        for text in (finding.title, finding.detail, CODE.sub("", finding.fix)):
+            bare = QUOTED.sub("", text)
+            told = [name for name in names if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", bare)]
+            assert finding.code == "MA753" or told == [], text  # "loops forever"
+
+
 def unquoted(facts: Facts, rule: Rule) -> Iterator[str]:
     renamed = with_rare_names(facts)
     for finding in run_rule(rule, renamed).findings:

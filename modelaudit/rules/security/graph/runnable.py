@@ -30,11 +30,15 @@ _BROADCAST = _COMPARISONS | words(
 )
 
 
+_BETWEEN = (" takes ", " returns ", " names ")
+_LOADING = "loading runs "
+
+
 def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """One finding for each reason of each graph."""
     for graph in facts.artifact.graphs:
         for key, what, names in _reasons(graph, facts.artifact):
-            listed = ", ".join(name[:100] for name in names[:_SHOWN])
+            listed = ", ".join(map(_quoted, names[:_SHOWN]))
             where = f"nested/{graph.held_by}/" if graph.held_by else ""
             yield rule.finding(
                 f"{what}: {listed}{' …' * (len(names) > _SHOWN)}.",
@@ -44,6 +48,25 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 key=key,
                 fix=_STRIP if key == "references" else rule.fix,
             )
+
+
+def _quoted(said: str) -> str:
+    """A name, or a few words about one or two names, with the names in quotes.
+
+    What an operation is, is in brackets behind its name.
+    """
+    for word in _BETWEEN:
+        subject, found, last = said.partition(word)
+        if found:
+            return f"{_name(subject)}{word}{_name(last)}"
+    if said.startswith(_LOADING):
+        return f"{_LOADING}{_name(said.removeprefix(_LOADING))}"
+    name, found, kind = said.partition(" (")
+    return f"{_name(name)} ({kind}" if found else _name(said)
+
+
+def _name(name: str) -> str:
+    return f"`{name[:100]}`"
 
 
 def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[str]]]:
@@ -91,7 +114,7 @@ def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[
         and (node_name(end.tensor) not in present or not _has_output(present, end.tensor))
     ]
     absent += [
-        f"loading runs {name}"
+        f"{_LOADING}{name}"
         for name in graph.init_ops
         if node_name(name) not in present and name not in graph.functions
     ]

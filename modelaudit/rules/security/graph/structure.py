@@ -39,7 +39,7 @@ def check_embedded(rule: Rule, facts: Facts) -> Iterator[Finding]:
         reaching = [op for op in ops if op in WATCHED]
         names = f", including {', '.join(reaching[:8])}" if reaching else ""
         yield rule.finding(
-            f"The constant {found.where} contains a graph with {len(ops)} kinds of "
+            f"The constant `{found.where}` contains a graph with {len(ops)} kinds of "
             f"operation{names}.",
             file=graph_file(facts.artifact),
             route=f"nested/{found.where}",
@@ -83,7 +83,7 @@ def check_assets(rule: Rule, facts: Facts) -> Iterator[Finding]:
         for name, filename in graph.assets.items():
             if how := leads_out(filename):
                 yield rule.finding(
-                    f"The asset of {name} is {filename[:300]!r}, which {how}.",
+                    f"The asset of `{name}` is {filename[:300]!r}, which {how}.",
                     file=graph_file(facts.artifact),
                     route=f"assets/{name}",
                     evidence={"path": filename[:1000], "tensor": name},
