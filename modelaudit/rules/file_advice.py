@@ -18,7 +18,7 @@ _COPY = {
     Container.JSON: "Copy the JSON file together with all files of weights that it lists.",
 }
 _ARCHITECTURE = (
-    "`model.to_json()` was written to this file. Rename it to {name}, build the model with "
+    "`model.to_json()` was written to this file. Rename it to `{name}`, build the model with "
     "`keras.models.model_from_json` and load its weights from their own file. If there is none, "
     'save the trained model again with `model.save("model.keras")`.'
 )
@@ -37,7 +37,7 @@ def advised(artifact: Artifact, problem: Problem, finding: Finding) -> Finding:
                 finding, title=_TITLE, fix=_place(problem), detail=_graph(finding, problem)
             )
         case ProblemKind.SUFFIX_MISMATCH if name := problem.evidence.get("rename"):
-            return replace(finding, title=_SUFFIX, fix=f"Rename {problem.file} to {name}.")
+            return replace(finding, title=_SUFFIX, fix=f"Rename `{problem.file}` to `{name}`.")
         case ProblemKind.UNSUPPORTED if problem.detail.endswith(ARCHITECTURE.reason):
             name = f"{problem.file.rpartition('.')[0] or problem.file}.json"
             title = "The file contains the architecture of a Keras model, without its weights"
@@ -61,7 +61,7 @@ def _imported(problem: Problem) -> str:
     """How to load a GraphDef that has the name of a SavedModel's graph."""
     suffix = problem.file.rpartition(".")[2]
     fix = (
-        f"Rename {problem.file}, for example to graph.{suffix}, and import it with "
+        f"Rename `{problem.file}`, for example to `graph.{suffix}`, and import it with "
         "`tf.graph_util.import_graph_def`. To serve it, write a SavedModel with "
         "`tf.compat.v1.saved_model.simple_save`."
     )
@@ -82,17 +82,17 @@ def _place(problem: Problem) -> str:
             else " Its `variables/` belongs there, too."
         )
         return (
-            f"Put {problem.file} into a directory of its own, as {name}: here another graph has "
+            f"Put `{problem.file}` into a directory of its own, as `{name}`: here another graph has "
             f"that name.{also if needed else ''}"
         )
-    rename = f"Rename {problem.file} to {name}, and load its directory."
+    rename = f"Rename `{problem.file}` to `{name}`, and load its directory."
     if not needed or evidence.get("variables") == "variables":
         return rename
     if evidence.get("variables"):
         return f"{rename} Move variables.index and variables.data-… into `variables/` in it."
     return (
         f"Find its `variables/`, or export the model again: without them the weights are lost. "
-        f"Then rename {problem.file} to {name}, and load its directory."
+        f"Then rename `{problem.file}` to `{name}`, and load its directory."
     )
 
 

@@ -84,7 +84,7 @@ def _golden_invalid(rule: Rule, facts: Facts) -> Iterator[Finding]:
     golden = _golden(facts)
     if golden.problem:
         yield rule.finding(
-            f"{golden.file}: {golden.problem}.",
+            f"`{golden.file}`: {golden.problem}.",
             file=golden.file,
             evidence={"kind": golden.kind},
         )

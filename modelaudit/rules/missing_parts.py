@@ -46,7 +46,7 @@ def _no_graph(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotRelevant("only TensorFlow 1 stores the graph of a checkpoint beside it")
     if not artifact.graphs:
         yield rule.finding(
-            f"{artifact.root.name}.meta does not exist or has no graph: unless another file has it, "
+            f"`{artifact.root.name}.meta` does not exist or has no graph: unless another file has it, "
             "such as a graph.pb, it is unknown which variables the model needs and what it computes.",
             file=f"{artifact.root.name}.meta",
         )

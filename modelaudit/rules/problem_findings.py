@@ -19,7 +19,9 @@ def sentence(problem: Problem) -> str:
 def describe(rule: Rule, problem: Problem) -> Finding:
     """The finding for a problem that a reader reported."""
     return rule.finding(
-        sentence(problem),
+        f"`{problem.file}`{sentence(problem).removeprefix(problem.file)}"
+        if problem.file
+        else problem.detail,
         file=problem.file,
         route=problem.route,
         evidence=problem.evidence,

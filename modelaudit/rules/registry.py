@@ -37,7 +37,7 @@ def _check_breaking(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if change.breaking:
             what = str(change)
             yield rule.finding(
-                f"Compared with version {version}: {what}.",
+                f"Compared with version `{version}`: {what}.",
                 key=what,
                 evidence={"previous": version, "change": what},
             )
@@ -69,11 +69,11 @@ def _check_export(rule: Rule, facts: Facts) -> Iterator[Finding]:
             "same base"
         )
     if source.taken_for and not source.ran:
-        said = f"It has the name of {name}, but all weights of {source.taken_for}"
+        said = f"It has the name of `{name}`, but all weights of {source.taken_for}"
     elif not source.ran:
         weights = source.weights
         said = (
-            f"It has the name of {name}, but {weights.identical:,} of {weights.compared:,} of its "
+            f"It has the name of `{name}`, but {weights.identical:,} of {weights.compared:,} of its "
             "weights: a part of it, another model, or one whose weights the converter changed in a "
             "way that is not known"
         )

@@ -27,7 +27,7 @@ def _repaired(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     if record.repair is None:
         yield rule.finding(
-            f"{record.file} is next to the model, but cannot be read as the record of a repair: "
+            f"`{record.file}` is next to the model, but cannot be read as the record of a repair: "
             f"{record.problem}",
             evidence={"file": record.file},
             title="The record of a repair cannot be read",
@@ -36,7 +36,7 @@ def _repaired(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     if not record.same_file:
         yield rule.finding(
-            f"{record.file} is the record of another file: the digest of this one differs.",
+            f"`{record.file}` is the record of another file: the digest of this one differs.",
             evidence={"file": record.file},
             title="The record of a repair is that of another file",
             severity=Severity.LOW,

@@ -117,7 +117,7 @@ def test_no_weights_are_missing_only_if_a_layer_needs_some(tmp_path, name, layer
 def test_an_archive_without_its_config(tmp_path):
     path = minimal_keras(tmp_path / "model.keras")
     rewritten(path, dropped="config.json")
-    assert high(path) == {"MA107": "model.keras has no config.json"}
+    assert high(path) == {"MA107": "`model.keras` has no config.json"}
 
 
 @pytest.mark.parametrize("bad", [0, 1, 28])

@@ -73,14 +73,14 @@ def test_a_graph_beside_its_variables_needs_its_name(tmp_path):
     (found,) = found_in(misnamed(tmp_path / "m"))
     assert found.code == "MA117"
     assert "another name" in found.title
-    assert found.fix == "Rename model1.pb to saved_model.pb, and load its directory."
+    assert found.fix == "Rename `model1.pb` to `saved_model.pb`, and load its directory."
 
 
 def test_a_graph_whose_name_is_taken_needs_a_directory(tmp_path):
     path = misnamed(tmp_path / "m")
     write(tmp_path / "m", tf1_message())
     (found,) = found_in(path)
-    assert found.fix.startswith("Put model1.pb into a directory of its own")
+    assert found.fix.startswith("Put `model1.pb` into a directory of its own")
     assert "Rename" not in found.fix
 
 
@@ -148,11 +148,11 @@ def test_a_suffix_is_named_and_not_one_that_is_taken(tmp_path):
     (found,) = found_in(path, "MA117")
     assert (found.title, found.fix) == (
         "The file's suffix does not match its format",
-        "Rename model.keras to model.h5.",
+        "Rename `model.keras` to `model.h5`.",
     )
     minimal_h5(tmp_path / "model.h5")
     (found,) = found_in(path, "MA117")
-    assert found.fix == "Rename model.keras to model-2.h5."
+    assert found.fix == "Rename `model.keras` to `model-2.h5`."
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,9 @@ def test_tensors_lost_for_one_reason_are_one_finding():
     names = [f"conv_{i}/kernel" for i in range(12)]
     lost = [(name, f"{name} is listed but not in the file") for name in names]
     first, second = unreadable(*lost, ("head", "declares 8 bytes and stores none"))
-    assert first.detail.startswith("m.h5: conv_0/kernel is listed but not in the file. The same is")
+    assert first.detail.startswith(
+        "`m.h5`: conv_0/kernel is listed but not in the file. The same is"
+    )
     assert "11 other tensors: `conv_1/kernel`," in first.detail
     assert "and 3 more" in first.detail
     assert first.evidence["places"] == names

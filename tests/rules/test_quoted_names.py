@@ -80,6 +80,23 @@ def test_every_name_of_a_node_is_quoted(rule: Rule) -> None:
             assert finding.code == "MA753" or told == [], text  # "loops forever"
 
 
+def names_of_files(artifact: Artifact) -> set[str]:
+    told = {each.path for each in artifact.files} | {each.file for each in artifact.problems}
+    return {artifact.root.name, *told} - {""}
+
+
+@pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.code)
+def test_every_name_of_a_file_is_quoted(rule: Rule) -> None:
+    """One can be a word: `checkpoint names a checkpoint outside its directory`."""
+    facts = rule.bad()
+    names = names_of_files(facts.artifact)
+    for finding in run_rule(rule, facts).findings:
+        for text in (finding.title, finding.detail, CODE.sub("", finding.fix)):
+            bare = QUOTED.sub("", text)
+            told = [name for name in names if re.search(rf"(?<![\w.]){re.escape(name)}", bare)]
+            assert told == [], text
+
+
 def unquoted(facts: Facts, rule: Rule) -> Iterator[str]:
     renamed = with_rare_names(facts)
     for finding in run_rule(rule, renamed).findings:

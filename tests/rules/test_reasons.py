@@ -23,10 +23,10 @@ from modelaudit.structs import replace
 @pytest.mark.parametrize(
     ("detail", "said"),
     [
-        ("is empty: 0 bytes", "a.h5 is empty: 0 bytes"),
-        ("ends at byte 9, its header says 12", "a.h5 ends at byte 9, its header says 12"),
-        ("zip archive without an end record", "a.h5: zip archive without an end record"),
-        ("isolated bytes", "a.h5: isolated bytes"),
+        ("is empty: 0 bytes", "`a.h5` is empty: 0 bytes"),
+        ("ends at byte 9, its header says 12", "`a.h5` ends at byte 9, its header says 12"),
+        ("zip archive without an end record", "`a.h5`: zip archive without an end record"),
+        ("isolated bytes", "`a.h5`: isolated bytes"),
     ],
 )
 def test_a_problem_that_begins_with_a_verb_has_the_file_as_its_subject(detail, said):
@@ -54,7 +54,7 @@ def test_what_else_a_model_of_keras_holds_is_named(tmp_path, member, told, packe
             archive.extractall(tmp_path / "m")
     found = run_rule(rule("MA115"), Facts(read(path if packed else tmp_path / "m", Limits())))
     said = [each.detail for each in found.findings]
-    name = "m.keras:notes.txt" if packed else "notes.txt"
+    name = "`m.keras:notes.txt`" if packed else "`notes.txt`"
     assert said == [f"{name} is a file that Keras does not write into models"] * told
 
 

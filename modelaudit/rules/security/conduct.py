@@ -51,7 +51,7 @@ def check_changed(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if facts.changed_while_run:
         name = facts.artifact.root.name
         yield rule.finding(
-            f"Files of {name} were modified while it was run, and again during a second attempt.",
+            f"Files of `{name}` were modified while it was run, and again during a second attempt.",
             key="changed",
         )
 

@@ -48,7 +48,7 @@ def _check_files(rule: Rule, facts: Facts) -> Iterator[Finding]:
             told = [f"{word}: {first_of(names, SHOWN)}" for word, names in lists.items() if names]
             evidence: dict[str, Json] = {word: [*names] for word, names in lists.items() if names}
             yield rule.finding(
-                f"{row.file} is a signature of other files. "
+                f"`{row.file}` is a signature of other files. "
                 + (
                     f"Of the model, {'; '.join(told)}."
                     if told
@@ -69,7 +69,7 @@ def _check_files(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _check_invalid(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for row in _of_signers(facts).by(Signer.INVALID):
         yield rule.finding(
-            f"{row.file} claims to be signed by {row.identity}: {row.problem}.",
+            f"`{row.file}` claims to be signed by {row.identity}: {row.problem}.",
             file=row.file,
             key=row.file,
             evidence={"identity": row.identity},
@@ -82,7 +82,7 @@ def _check_unknown(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     for row in found.by(Signer.UNKNOWN):
         yield rule.finding(
-            f"{row.file} is signed by {row.identity}: {row.problem}.",
+            f"`{row.file}` is signed by {row.identity}: {row.problem}.",
             file=row.file,
             key=row.file,
             evidence={"identity": row.identity},
@@ -96,7 +96,7 @@ def _check_expired(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     for row in found.by(Signer.EXPIRED):
         yield rule.finding(
-            f"{row.file} is signed by {row.identity}, but {row.problem}. The signature does not "
+            f"`{row.file}` is signed by {row.identity}, but {row.problem}. The signature does not "
             "show when it was made.",
             file=row.file,
             key=row.file,
@@ -110,7 +110,7 @@ def _check_unverifiable(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for row in found.found:
         if row.files is SignedFiles.UNVERIFIABLE:
             yield rule.finding(
-                f"{row.file} cannot be verified: {row.problem}.",
+                f"`{row.file}` cannot be verified: {row.problem}.",
                 file=row.file,
                 key=row.file,
                 severity=_severity(rule, found),
@@ -133,7 +133,7 @@ def _check_left_out(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for row in _section(facts).found:
         if row.loaded_left_out:
             yield rule.finding(
-                f"{row.file} leaves out {counted(len(row.loaded_left_out), 'file', 'files')} that loaders "
+                f"`{row.file}` leaves out {counted(len(row.loaded_left_out), 'file', 'files')} that loaders "
                 f"read: {first_of(row.loaded_left_out, SHOWN)}.",
                 file=row.file,
                 key=row.file,

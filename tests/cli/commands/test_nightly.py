@@ -30,7 +30,7 @@ def test_the_first_run_reports_the_state_and_the_second_nothing(models):
     done = nightly(models, code=1)
     assert f"{models}: 3 models, first run\nnow 1 fail, 2 pass\n" in done.stdout
     assert (
-        "\nfail        truncated.h5\n  + MA102 truncated-file (high): truncated.h5 ends "
+        "\nfail        truncated.h5\n  + MA102 truncated-file (high): `truncated.h5` ends "
         in done.stdout
     )
     index = models.parent / "out" / "index.json"
@@ -67,7 +67,7 @@ def test_new_gone_renamed_worse_and_better(models, monkeypatch):
     done = nightly(models, code=1)
     assert "worse       a.h5  pass -> fail\n  + MA102 truncated-file (high): " in done.stdout
     assert "better      truncated.h5  fail -> pass\n" in done.stdout
-    assert "  - MA102 truncated-file (high): truncated.h5 ends " in done.stdout
+    assert "  - MA102 truncated-file (high): `truncated.h5` ends " in done.stdout
     assert "renamed     c.keras  was b.keras, still pass" in done.stdout
     (models / "a.h5").unlink()
     shutil.copy(models / "c.keras", models / "d.keras")

@@ -91,7 +91,7 @@ def _program(
     what, severity = executable_severity(route or file, head, read=read)
     if what:
         yield rule.finding(
-            f"{route or file} is {what}.",
+            f"`{route or file}` is {what}.",
             file=file,
             route=route,
             evidence={"content": what, "head": head[:16].hex()},
@@ -113,7 +113,7 @@ def check_pickled_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
             what = str(problem.evidence.get("program"))
         if what:
             yield rule.finding(
-                f"{problem.file}: `{problem.route}` contains {what}.",
+                f"`{problem.file}`: `{problem.route}` contains {what}.",
                 file=problem.file,
                 route=problem.route,
                 evidence={**problem.evidence, "content": what},

@@ -71,7 +71,7 @@ def instead(rule: Rule, problem: Problem) -> Finding:
             else "which Keras does not look for in a file of this name."
         )
     return rule.finding(
-        f"{problem.file} is {holds}. {loads} Opening it with pickle, joblib or dill runs whatever "
+        f"`{problem.file}` is {holds}. {loads} Opening it with pickle, joblib or dill runs whatever "
         "code it names.",
         title="A pickle has the name of a model",
         file=problem.file,
