@@ -149,6 +149,37 @@ def variables(path: Path, count: int, side: int = 2) -> None:
     writer.write()
 
 
+def packed_layers(path: Path, count: int) -> None:
+    """Layers with configs as Keras 3 writes them, of which deflate leaves a thirtieth."""
+    policy = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}}
+    names = (f"activation_{number * 7919 % 99991}" for number in range(count))
+    made = [
+        {"module": "keras.layers", "class_name": "ReLU", "config": {"name": name, "dtype": policy}}
+        for name in names
+    ]
+    archive(path, made, method=zipfile.ZIP_DEFLATED)
+
+
+def pointwise(path: Path, count: int) -> None:
+    """A Keras model of TensorFlow.js with a small kernel and a bias in each layer."""
+    made = [
+        {"class_name": "Dense", "config": {"name": f"d{number}", "units": 3}}
+        for number in range(count)
+    ]
+    weights = [
+        {"name": f"d{number}/{role}", "shape": shape, "dtype": "float32"}
+        for number in range(count)
+        for role, shape in (("kernel", [3, 3]), ("bias", [3]))
+    ]
+    shard = path.with_name("group1-shard1of1.bin")
+    np.random.default_rng(0).normal(size=12 * count).astype("<f4").tofile(shard)
+    config = {"class_name": "Sequential", "config": {"name": "s", "layers": made}}
+    topology = {"keras_version": "2.15.0", "model_config": config}
+    manifest = [{"paths": [shard.name], "weights": weights}]
+    document = {"format": "layers-model", "modelTopology": topology, "weightsManifest": manifest}
+    path.write_text(json.dumps(document))
+
+
 def attacks(path: Path, count: int) -> None:
     """Layers with a finding of many rules each."""
     code = base64.b64encode(marshal.dumps(compile("os.system(x)", "", "eval"))).decode()
@@ -206,6 +237,8 @@ DENSE = {
     "served_constants": (graphs.served_constants, 1_480, None),
     "packed.keras": (packed, 140, 10),
     "kernels.h5": (kernels, 2_950, 500),
+    "packed_layers.keras": (packed_layers, 120_000, 500),
+    "model.json": (pointwise, 15_000, 100),
     "variables": (variables, 18_000, 500),
     "wide_kernels.h5": (partial(kernels, side=24), 2_950, 500),
     "wide_variables": (partial(variables, side=16), 9_000, 500),
