@@ -37,10 +37,10 @@ class Phase(Enum):
     The rest is for the sections of the audit and for writing it.
     """
 
-    READING = 0.55
-    MEASURING = 0.63
-    SECURITY = 0.72
-    JUDGING = 0.78
+    READING = 0.54
+    MEASURING = 0.62
+    SECURITY = 0.7
+    JUDGING = 0.75
 
 
 @cache

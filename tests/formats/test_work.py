@@ -181,7 +181,7 @@ def test_time_between_phases_does_not_count() -> None:
             spend()
         clock.now += 1000  # the model runs
     with budget.during(Phase.JUDGING):
-        clock.now += 0.7 * 10 * UNIT_SECONDS
+        clock.now += 0.65 * 10 * UNIT_SECONDS
         spend()
         with budget.during(Phase.READING), pytest.raises(WorkSpent, match=r"\(setting work\)"):
             spend()

@@ -16,6 +16,7 @@ from modelaudit.measures.dihedral import DihedralElement, index_map
 
 MAX_FILTERS = 512
 MAX_WORK = 1 << 29  # multiply-adds for comparing all filters with each other
+MAX_POSITIONS = 1 << 16  # of a window, each of which is moved in every draw
 _NULL_DRAWS = 20
 _MIN_DRAWS = 8
 _DRAW_WORK = 1 << 26
@@ -68,6 +69,8 @@ def match_mirror_pairs(
     n, inputs, outputs = kernel.shape
     if len(pi_in) != inputs:
         raise MirrorPairsUndefined(f"the input has {len(pi_in)} channels, the kernel {inputs}")
+    if n > MAX_POSITIONS:
+        raise MirrorPairsUndefined(f"a window of {n:,} positions is too large to match")
     work = n * inputs * outputs * outputs
     if outputs > MAX_FILTERS or work > MAX_WORK:
         raise MirrorPairsUndefined(f"too many filters to match: {outputs} of {n * inputs} weights")

@@ -85,3 +85,13 @@ def test_matching_leaves_its_input_alone() -> None:
     copy = weights.copy()
     mirror_pairs.greedy_matching(weights)
     assert np.array_equal(weights, copy)
+
+
+def test_a_window_of_very_many_positions_is_not_matched() -> None:
+    side = int(mirror_pairs.MAX_POSITIONS**0.5)
+    one, mirror = np.zeros(1, dtype=np.intp), elements((side, side))[0]
+    kernel = np.ones((side * side, 1, 1))
+    assert mirror_pairs.match_mirror_pairs(kernel, mirror, (side, side), one).matched > 0.99
+    larger = np.ones((side * (side + 1), 1, 1))
+    with pytest.raises(mirror_pairs.MirrorPairsUndefined, match="65,792 positions"):
+        mirror_pairs.match_mirror_pairs(larger, mirror, (side, side + 1), one)
