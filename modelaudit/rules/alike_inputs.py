@@ -14,7 +14,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.optimizer_state import NOT_TRAINED, WeightMoments, optimizer_state
 from modelaudit.rules import examples
-from modelaudit.rules.constant_layers import constant_reason
+from modelaudit.rules.constant_layers import constant_reason, unreached
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network_heads import saved_graph
 from modelaudit.rules.sized_kernels import starts_constant
@@ -140,8 +140,11 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if fed is None:
         return
     graph = saved_graph(facts) if facts.artifact.architecture else None
-    if graph is not None and _constant_before(facts.artifact, graph, fed.route):
-        return  # said by MA305, MA314, MA406 or MA437
+    if graph is not None and (
+        any(unreached(layer) is not None for layer in graph.layers)
+        or _constant_before(facts.artifact, graph, fed.route)
+    ):
+        return  # said by MA305, MA314, MA322, MA406 or MA437
     reach = _fed(facts.artifact, state.moments, fed)
     when = "At the end of training" if forgets_squares(state) else "In training"
     evidence: dict[str, Json] = {"measured": fed.value, "unit": "as every value", "n": len(kernels)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
 
+from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact, Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, classes, has
@@ -14,8 +15,10 @@ from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network_heads import SOFTMAXES, activation_of, saved_graph, softmax_axis
 from modelaudit.rules.plain_graphs.architecture import graph_architecture
 from modelaudit.structs import replace
+from modelaudit.thresholds.design import CRUSHED
 
 _DIFFERENCE = "a difference of a value and itself"
+_COSINE = "a cosine of a value and itself"
 _NORMALIZATION = "a normalization over a single value"
 _PRODUCT = "a multiplication by 0"
 _LIMIT = "a limit of 0"
@@ -30,9 +33,8 @@ def constant_reason(graph: LayerGraph, layer: Layer) -> str:
     config, shape = layer.config, layer.output_shape
     if layer.custom:
         return ""
-    calls = graph.calls[layer.route]
-    if layer.class_name == "Subtract" and calls and all(_is_one(graph, call) for call in calls):
-        return _DIFFERENCE
+    if own := _of_itself(graph, layer):
+        return own
     name = activation_of(layer)
     if name in SOFTMAXES and layer.class_name not in _OWN_ACTIVATION:
         axis = softmax_axis(layer) if layer.class_name == "Softmax" else -1
@@ -57,6 +59,24 @@ def constant_reason(graph: LayerGraph, layer: Layer) -> str:
     if has(layer.class_name, Trait.GLOBAL_POOLING) and _averages_shares(graph, layer):
         return _SHARES
     return ""
+
+
+def _of_itself(graph: LayerGraph, layer: Layer) -> str:
+    """What a layer computes of one tensor that it gets twice; empty if that is no constant."""
+    calls = graph.calls[layer.route]
+    if not calls or not all(_is_one(graph, call) for call in calls):
+        return ""
+    if layer.class_name == "Subtract":
+        return _DIFFERENCE
+    vectors = len(layer.output_shape or ()) == 2 and layer.config.get("normalize") is True
+    return _COSINE if layer.class_name == "Dot" and vectors else ""
+
+
+def unreached(layer: Layer) -> float | None:
+    """The threshold of a ReLU that no usual value reaches; None if it has none."""
+    limit = number(layer.config.get("threshold", layer.config.get("theta")))
+    is_relu = layer.class_name in {"ReLU", "ThresholdedReLU"}
+    return limit if is_relu and limit is not None and limit >= CRUSHED.value else None
 
 
 def _averages_shares(graph: LayerGraph, layer: Layer) -> bool:
@@ -101,6 +121,8 @@ def constant_fix(layer: Layer, reason: str) -> str:
     """What to do about a layer that is constant for a reason; empty where the rule says it."""
     if reason == _DIFFERENCE:
         return f"Subtract two different tensors in `{layer.name}`, or remove it, and train again."
+    if reason == _COSINE:
+        return f"Give `{layer.name}` two different tensors, or remove it, and train again."
     if reason == _NORMALIZATION:
         return (
             f"Remove `{layer.name}`, or give what it gets more features (a Dense layer before it), "

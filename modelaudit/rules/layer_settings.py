@@ -13,14 +13,20 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import axis_orders
 from modelaudit.rules import examples
-from modelaudit.rules.constant_layers import over_one
+from modelaudit.rules.constant_layers import over_one, unreached
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph, weighs
 from modelaudit.rules.positions_softmax import softmax_over_positions
 from modelaudit.rules.random_factors import large_factors
-from modelaudit.thresholds.design import LARGE_REGULARIZER, REGULARIZER, SCALED_TWICE
+from modelaudit.thresholds.design import (
+    CRUSHED,
+    LARGE_REGULARIZER,
+    REGULARIZER,
+    SCALED_TWICE,
+    TINY_NORM,
+)
 
 _TAKE_INDICES = frozenset(("Embedding", "CategoryEncoding", "IntegerLookup"))
 _LIMIT_NORMS = frozenset(("MaxNorm", "MinMaxNorm", "max_norm", "min_max_norm"))
@@ -93,7 +99,13 @@ def _own(
         if epsilon is not None and epsilon >= 1:
             detail = f"epsilon {epsilon:g} is larger than most variances, so values are not scaled"
             fix = f"Use keras.layers.BatchNormalization(epsilon=0.001, name={layer.name!r})"
-            yield detail, epsilon, Severity.LOW, fix
+            crushed = epsilon >= CRUSHED.value
+            detail = detail.replace("not scaled", "nearly constant") if crushed else detail
+            yield detail, epsilon, Severity.MEDIUM if crushed else Severity.LOW, fix
+    limit = unreached(layer)
+    if limit is not None:
+        detail = f"threshold {limit:g} gives 0 for every value below it, and so for all usual ones"
+        yield detail, limit, Severity.MEDIUM, f"Use keras.layers.ReLU(name={layer.name!r})"
     for key, value in config.items():
         inner = value.get("config") if isinstance(value, dict) else None
         if not isinstance(value, dict) or not isinstance(inner, dict):
@@ -104,6 +116,9 @@ def _own(
             if most is not None and most <= 0:
                 detail = f"{key} allows no weight but 0"
                 yield detail, most, Severity.HIGH, f"Use {key}=keras.constraints.MaxNorm(2)"
+            elif most is not None and most < TINY_NORM.value:
+                detail = f"{key} limits the norm of the weights of each unit to {most:g}"
+                yield detail, most, Severity.MEDIUM, f"Use {key}=keras.constraints.MaxNorm(2)"
 
 
 def _penalties(facts: Facts, layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:

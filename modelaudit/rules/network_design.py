@@ -11,6 +11,7 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import quoted
+from modelaudit.rules.loss_mismatches import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, output_heads, saved_graph, weighs
 
@@ -54,6 +55,7 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not hidden:
         raise NotRelevant("there is no hidden layer with weights")
     trained = bool(facts.artifact.training and facts.artifact.training.get("loss"))
+    exported = facts.artifact.architecture is None
     curved = [layer for layer in rest if not _is_linear(layer)]
     last = heads[0].steps[0].layer
     shapes = [input_shape(layer) for layer in graph.layers if not graph.calls[layer.route]]
@@ -92,7 +94,9 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
             "single layer can compute.",
             route=hidden[0].route,
             evidence={"measured": 0, "unit": "nonlinear layers", "n": len(hidden)},
-            severity=Severity.MEDIUM if trained and not meant else Severity.LOW,
+            severity=Severity.MEDIUM
+            if not meant and (trained or (exported and heads[0].last in PROBABILITIES))
+            else Severity.LOW,
             fix=f"With a slope of 1, `{slopes[0].name}` changes nothing. Use this layer and train "
             f"again:\nkeras.layers.ReLU(name={slopes[0].name!r})"
             if slopes

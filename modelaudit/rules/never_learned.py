@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelaudit.audit_types.values import number
 from modelaudit.findings import Severity
 from modelaudit.formats.keras.compiled_losses import CATEGORICAL, SPARSE
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.constant_layers import constant_outputs
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads import paired_heads
+from modelaudit.rules.loss_parameters import worthless
 from modelaudit.rules.model import Facts, NotApplicable
 from modelaudit.rules.network_heads import saved_graph
 from modelaudit.rules.training_extent import fix_without_steps, steps_without_effect
@@ -24,6 +26,15 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
         moved: the farthest that any bias has moved.
     """
     state = optimizer_state(facts.artifact)
+    needed = number(state.settings.get("gradient_accumulation_steps")) if state else None
+    if state and state.steps and needed and state.steps < needed:
+        steps = counted(state.steps, "training step", "training steps")
+        why = f"the {steps} only added up gradients, which {needed:g} steps would have applied"
+        return why, Severity.LOW, "See MA319, then train again."
+    if state and state.steps and (faults := [*worthless(facts.artifact.training or {})]):
+        steps = counted(state.steps, "training step", "training steps")
+        why = f"the {steps} had no effect, as {faults[0][0]}"
+        return why, Severity.LOW, "Mend the loss, see MA319, then train again."
     if state and state.steps and without_gradient(facts):
         steps = counted(state.steps, "training step", "training steps")
         return (

@@ -28,6 +28,10 @@ from modelaudit.thresholds.training import PRIOR_BIAS, PRIOR_KERNEL, SHRUNK
 _KEEP_LIMITS = Trait.KEEPS_RANGE | Trait.DROPOUT | Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING
 _STATES = frozenset(("GRU", "LSTM", "SimpleRNN"))
 _LIMITED = frozenset(("tanh", "sigmoid", "softmax", "softsign"))
+_CONSTRAINED = (
+    "Train again with a larger limit in kernel_constraint, such as keras.constraints.MaxNorm(2), or "
+    "none."
+)
 NOT_SCALED = " Inputs or targets that are not scaled can need that."
 
 
@@ -63,6 +67,7 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "n": len(kernels),
                 "layers": [name for _, name in small[:20]],
             },
+            fix=_CONSTRAINED if graph and any(_limited(graph, x) for _, x in small) else "",
             severity=Severity.LOW
             if graph is None or scaled
             else Severity.HIGH
@@ -70,6 +75,12 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
             else rule.severity,
         )
     yield from _prior(rule, facts, [route for _, route in small])
+
+
+def _limited(graph: LayerGraph, route: str) -> bool:
+    """Whether a constraint, not a penalty, can keep a kernel small."""
+    layer = graph.get(route)
+    return layer is not None and isinstance(layer.config.get("kernel_constraint"), dict)
 
 
 def _end(facts: Facts, graph: LayerGraph, kernels: Sequence[SizedKernel], route: str) -> bool:
@@ -158,14 +169,22 @@ def _prior(rule: Rule, facts: Facts, shrunk: Sequence[str]) -> Iterator[Finding]
 def _at_most_one(graph: LayerGraph, route: str) -> bool:
     """Whether all inputs of a layer are between -1 and 1, as those of a tanh or an LSTM."""
 
-    def passes(layer: Layer) -> bool:
-        return has(layer.class_name, _KEEP_LIMITS)
+    def step(layer: Layer, values: Sequence[bool | None]) -> bool | None:
+        name, said = layer.class_name, layer.config
+        if name == "Bidirectional":
+            inner = said.get("layer")
+            if not isinstance(inner, dict) or said.get("merge_mode") == "sum":
+                return None
+            name, held = str(inner.get("class_name")), inner.get("config")
+            said = held if isinstance(held, dict) else {}
+        if name in _STATES:
+            return said.get("activation", "tanh") == "tanh"
+        keeps = bool(values) and (name == "Concatenate" or has(name, _KEEP_LIMITS))
+        return (keeps and all(values)) or activation_of(layer) in _LIMITED
 
-    *_, before = [None, *graph.only_sources(route, passes)]
-    if before is None or passes(before):
-        return False
-    name, said = before.class_name, before.config.get("activation", "tanh")
-    return said == "tanh" if name in _STATES else activation_of(before) in _LIMITED
+    limited: dict[str, bool] = graph.propagate(step, lambda one, other: one and other)
+    sources = [each for call in graph.calls[route] for each in call]
+    return bool(sources) and all(map(limited.get, sources))
 
 
 def _penalty(head: NetworkHead) -> float:

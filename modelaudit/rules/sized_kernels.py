@@ -9,18 +9,13 @@ from modelaudit.measures.kernels.initializers import candidates, fans
 from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, NotApplicable
-from modelaudit.structs import replace
+from modelaudit.structs import PerObject, replace
 
 SizedKernel = tuple[Kernel, TensorStats, float]
 _KINDS = frozenset(("dense", "conv", "transpose"))  # depthwise kernels are large in sound models
 
 
-def sized_kernels(facts: Facts) -> list[SizedKernel]:
-    """Kernels with their statistics and the spread that Glorot and Bengio (2010) start with.
-
-    Raises:
-        NotApplicable: it is unknown which tensors are kernels.
-    """
+def _read(facts: Facts) -> list[SizedKernel]:
     tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
     layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
     frozen = {each.route for each in layers if not each.trainable}
@@ -39,6 +34,14 @@ def sized_kernels(facts: Facts) -> list[SizedKernel]:
     if not found:
         raise NotApplicable("no architecture, graph or name says which tensors are kernels")
     return found
+
+
+sized_kernels = PerObject(_read)
+"""Kernels with their statistics and the spread that Glorot and Bengio (2010) start with.
+
+Raises:
+    NotApplicable: it is unknown which tensors are kernels.
+"""
 
 
 def initial_spread(kernel: Kernel, usual: float) -> float:

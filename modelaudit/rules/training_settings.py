@@ -19,10 +19,17 @@ from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.learning_rates import ADAPTIVE, RateFault, rate_fault
+from modelaudit.rules.loss_parameters import worthless
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import saved_graph
 from modelaudit.rules.training_extent import steps_without_effect
-from modelaudit.thresholds.design import LARGE_DECAY, LARGE_EPSILON, LOW_RATE, SMOOTHING
+from modelaudit.thresholds.design import (
+    DECAY_OF_A_STEP,
+    LARGE_DECAY,
+    LARGE_EPSILON,
+    LOW_RATE,
+    SMOOTHING,
+)
 from modelaudit.thresholds.training import ONE_PASS
 
 _DECAYS = ("momentum", "beta_1", "beta_2", "rho")
@@ -53,6 +60,7 @@ def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
         *_loss_weights(facts, training),
         *_smoothing(training, output_names(facts)),
         *_without_loss(facts, training),
+        *((detail, value, Severity.HIGH, fix) for detail, value, fix in worthless(training)),
     ]:
         yield rule.finding(
             f"{detail}.",
@@ -119,7 +127,21 @@ def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
             f"weight_decay of {name} is {decay:g}: no weight can stay above {1 / decay:.2g}, where "
             "the decay takes away what a step adds"
         )
-        yield detail, decay, Severity.LOW, "weight_decay=0.004"
+        shrinks = decay * rate >= DECAY_OF_A_STEP.value if rate is not None else False
+        yield detail, decay, Severity.MEDIUM if shrinks else Severity.LOW, "weight_decay=0.004"
+    yield from _accumulated(name, config, state.steps if state else None)
+
+
+def _accumulated(name: str, config: Mapping[str, Json], made: int | None) -> Iterator[Fault]:
+    """Gradients that are added up over more steps than were made."""
+    needed = number(config.get("gradient_accumulation_steps"))
+    if needed is not None and made and made < needed:
+        steps = counted(made, "step was", "steps were")
+        detail = (
+            f"gradient_accumulation_steps of {name} is {needed:g}, but {steps} made: "
+            "none of them changed a weight"
+        )
+        yield detail, needed, Severity.HIGH, "gradient_accumulation_steps=None, or far fewer,"
 
 
 def _rated(facts: Facts, name: str, fault: RateFault, adaptive: bool) -> Iterator[Fault]:

@@ -20,6 +20,7 @@ from modelaudit.rules.untrained_bodies import only_head_moved
 from modelaudit.structs import replace
 from tests.rules.test_made_designs import HEAD, dense, found, layer, names
 
+LSTM = {"class_name": "LSTM", "config": {"units": 8, "activation": "tanh"}}
 ONE = dense(1, "softmax", name="score")
 
 
@@ -281,6 +282,8 @@ def test_a_last_layer_of_a_model_that_was_frozen_as_a_whole():
         ([dense(activation="tanh", name="first"), layer("Dropout", rate=0.2)], "medium"),
         ([dense(activation="relu", name="first")], "low"),  # can be large
         ([layer("LSTM", units=8, activation="relu")], "low"),
+        ([layer("Bidirectional", layer=LSTM, merge_mode="concat")], "medium"),
+        ([layer("Bidirectional", layer=LSTM, merge_mode="sum")], "low"),  # up to 2
         ([layer("InputLayer")], "low"),
     ],
 )

@@ -71,9 +71,33 @@ def epsilon(value):
 
 @at("design.LARGE_DECAY", {9.9: "pass", 10.0: "low", 10.1: "low"})
 def decay(value):
-    optimizer = {"class_name": "AdamW", "config": {"learning_rate": 0.001, "weight_decay": value}}
+    optimizer = {"class_name": "AdamW", "config": {"learning_rate": 1e-4, "weight_decay": value}}
     training = {"loss": "mse", "optimizer_config": optimizer}
     return severities("MA319", examples.chain(dense("head"), training=training))
+
+
+@at("design.DECAY_OF_A_STEP", {0.0099: "low", 0.01: "medium", 0.0101: "medium"})
+def decay_of_a_step(share):
+    optimizer = {
+        "class_name": "AdamW",
+        "config": {"learning_rate": share / 20, "weight_decay": 20.0},
+    }
+    training = {"loss": "mse", "optimizer_config": optimizer}
+    return severities("MA319", examples.chain(dense("head"), training=training))
+
+
+@at("design.CRUSHED", {99.0: "low", 100.0: "medium", 101.0: "medium"})
+def epsilon_of_a_normalization(epsilon):
+    norm = examples.layer("norm", "BatchNormalization", {}, {"epsilon": epsilon})
+    return severities("MA322", examples.chain(dense("first"), norm, dense("head")))
+
+
+@at("design.TINY_NORM", {0.0099: "medium", 0.01: "pass", 0.0101: "pass"})
+def norm_of_a_constraint(most):
+    limit = {"class_name": "MaxNorm", "config": {"max_value": most}}
+    return severities(
+        "MA322", examples.chain(dense("first", kernel_constraint=limit), dense("head"))
+    )
 
 
 @at("design.SMOOTHING", {0.495: "pass", 0.5: "medium", 0.505: "medium"})

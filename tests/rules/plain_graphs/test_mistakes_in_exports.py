@@ -57,7 +57,7 @@ def _of_each_step(of):
 PAIRS = {
     "linear stack": (
         lambda k, of: network(k, (12,), of.Dense(24), of.Dense(24), of.Dense(24), head(of)),
-        {"MA309": "low"},
+        {"MA309": "medium"},
         lambda k, of: network(k, (12,), *[of.Dense(24, activation="relu")] * 1, head(of)),
     ),
     "linear pair behind a ReLU": (

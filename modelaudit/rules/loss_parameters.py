@@ -1,0 +1,34 @@
+"""Parameters of compiled losses with which a class, or the whole loss, weighs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from modelaudit.audit_types.values import number
+from modelaudit.facts import Json
+
+_BALANCES = "apply_class_balancing"
+
+
+def worthless(training: Mapping[str, Json]) -> Iterator[tuple[str, Json, str]]:
+    """What is wrong, the value, and what to write, of each loss whose config is saved."""
+    for name, config in _saved(training.get("loss")):
+        alpha, delta = number(config.get("alpha")), number(config.get("delta"))
+        if name == "BinaryFocalCrossentropy" and config.get(_BALANCES) is True and alpha in (0, 1):
+            kept = int(alpha)
+            detail = f"alpha of {name} is {kept}: class {1 - kept} weighs nothing"
+            yield f"{detail}, so the best answer is always class {kept}", kept, "alpha=0.25"
+        elif name == "CategoricalFocalCrossentropy" and alpha == 0:
+            yield f"alpha of {name} is 0: the loss is always 0", alpha, "alpha=0.25"
+        elif name == "Huber" and delta is not None and delta <= 0:
+            yield f"delta of {name} is {delta:g}: the loss has no gradient", delta, "delta=1.0"
+
+
+def _saved(given: Json) -> Iterator[tuple[str, Mapping[str, Json]]]:
+    """Class and config of each loss: of one, or of several outputs."""
+    if isinstance(given, dict) and "class_name" not in given:
+        given = [*given.values()]
+    for each in given if isinstance(given, list) else [given]:
+        inner = each.get("config") if isinstance(each, dict) else None
+        if isinstance(each, dict) and isinstance(inner, dict):
+            yield str(each.get("class_name")).rpartition(">")[2], inner
