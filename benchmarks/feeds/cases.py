@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -80,16 +81,17 @@ class Bench:
 
 def benches(data: Path, root: Path, only: str) -> Iterator[Bench]:
     """Every network that `only` matches, trained if it is not yet."""
-    held = {name: load(data / f"{name}.npz") for name in ("colour", "grey")}
+    held = cache(lambda name: load(data / f"{name}.npz"))
     for seed, net in enumerate(NETS, start=900):
         if not re.search(only, net.name):
             continue
         path = net.path(root)
         if not path.exists():
-            save(train(net, held[net.data], seed), path)
-        images = held[net.data]
+            save(train(net, held(net.data), seed), path)
+        images = held(net.data)
+        colour = images.test_x.shape[-1] == 3
         order = np.random.default_rng(seed).permutation(len(images.test_x))
-        made = feeds(net.convention, colour=net.data == "colour", mirrored=net.mirrored, seed=seed)
+        made = feeds(net.convention, colour=colour, mirrored=net.mirrored, seed=seed)
         yield Bench(
             *(net.name, path, net.convention, net.mirrored, tuple(made)),
             *(images.test_x[order], images.test_y[order], seed),

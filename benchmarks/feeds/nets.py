@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from benchmarks.feeds import later
 from benchmarks.feeds.forms import CONVENTIONS, Images
 
 
@@ -100,7 +101,7 @@ def mixer(x: keras.KerasTensor) -> keras.KerasTensor:
 
 @dataclass(frozen=True)
 class FeedNet:
-    """One network: `data` is colour or grey, `suffix` the format, `steps` the training batches."""
+    """One network: `data` names its images, `suffix` the format, `steps` the training batches."""
 
     name: str
     data: str
@@ -124,6 +125,13 @@ NETS = (
     FeedNet("cifar-mixer", "colour", mixer, "standard", False, "", 600),
     FeedNet("cifar-vgg", "colour", vgg, "torch", True, ".keras", 650),
     FeedNet("cifar-groupnorm", "colour", group_resnet, "byte", False, ".keras", 450, logits=True),
+    # The sixth look.
+    FeedNet("four-nin", "four", later.network_in_network, "unit", False, ".h5", 400),
+    FeedNet("vehicles-mobilenetv3", "vehicles", later.mobilenet_v3, "signed", False, ".keras", 400),
+    FeedNet("five-swin", "five", later.swin, "torch", False, ".keras", 300),
+    FeedNet("animals-cbam", "animals", later.block_attention, "caffe", True, ".keras", 300),
+    FeedNet("eight-xception", "eight", later.xception, "byte", False, "", 400),
+    FeedNet("small-poolformer", "small", later.poolformer, "standard", False, ".keras", 300, True),
 )
 
 
@@ -134,7 +142,7 @@ def train(net: FeedNet, images: Images, seed: int, batch: int = 64) -> keras.Mod
     convert = CONVENTIONS[net.convention]
     inputs = keras.Input(x.shape[1:])
     start = layers.RandomFlip("horizontal")(inputs) if net.mirrored else inputs
-    outputs = layers.Dense(10, None if net.logits else "softmax")(net.body(start))
+    outputs = layers.Dense(int(y.max()) + 1, None if net.logits else "softmax")(net.body(start))
     model = keras.Model(inputs, outputs, name=net.name.replace("-", "_"))
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, net.steps, 0.02, warmup_target=3e-3, warmup_steps=net.steps // 8
