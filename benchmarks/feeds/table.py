@@ -116,7 +116,8 @@ def judged(
     some = causes[: considered(feed, bench.own)]
     if missing := asked(feed) - {each.cause for each in some}:
         return f"not named: {', '.join(sorted(missing))}", False
-    named = {each.transform: each for each in some if each.cause in {TURN, VALUE}}
+    # Only the first of several causes with one transform has the code that undoes it.
+    named = {each.transform: each for each in some[::-1] if each.cause in {TURN, VALUE}}
     x = feed.images(bench.measured.test_x, bench.own)
     for each in named.values():
         x = each.undo(x)
