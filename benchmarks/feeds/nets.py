@@ -126,7 +126,7 @@ NETS = (
     FeedNet("cifar-vgg", "colour", vgg, "torch", True, ".keras", 650),
     FeedNet("cifar-groupnorm", "colour", group_resnet, "byte", False, ".keras", 450, logits=True),
     # The sixth look.
-    FeedNet("four-nin", "four", later.network_in_network, "unit", False, ".h5", 400),
+    FeedNet("four-network-in-network", "four", later.network_in_network, "unit", False, ".h5", 400),
     FeedNet("vehicles-mobilenetv3", "vehicles", later.mobilenet_v3, "signed", False, ".keras", 400),
     FeedNet("five-swin", "five", later.swin, "torch", False, ".keras", 300),
     FeedNet("animals-cbam", "animals", later.block_attention, "caffe", True, ".keras", 300),

@@ -29,6 +29,7 @@ from modelaudit.thresholds.answers import (
     BETTER_P,
     LITTLE,
     MIN_INPUTS,
+    NUMBERING_ODDS,
     ONE_CLASS,
     SAME_SCORE,
     SCORE_GAIN,
@@ -307,11 +308,11 @@ def r2_in_words(value: float) -> str:
 
 
 def score_text(found: BetterInputs, order: ClassNumbering | None = None) -> str:
-    """The two scores in words; `order` is another one of the classes, in which it has the score."""
+    """The two scores in words; `order` of the classes is that of both if it is likely."""
     shown = "{:.0%}".format if found.measure == "accuracy" else r2_in_words
     given, score = shown(found.given), shown(found.score)
-    joint = order is not None and order.variant == found.name and order.accuracy == found.score
-    renumbered = ", with the classes in the order that your labels show" * joint
+    meant = order is not None and order.log_odds > NUMBERING_ODDS.value
+    renumbered = ", with the classes in the order that your labels show" * meant
     return (
         f"On your {found.n} labels the {found.measure} is {given} as given and {score} "
         f"{words_of(found.name)}{renumbered}."

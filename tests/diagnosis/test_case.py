@@ -14,7 +14,7 @@ from modelaudit.diagnosis.case import (
     labels_contradict,
     score_text,
 )
-from tests.diagnosis.cases import output
+from tests.diagnosis.cases import output, renumbered
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,15 @@ def test_the_capacity_of_an_output_is_the_entropy_of_equally_likely_classes(clas
 def test_accuracy_is_a_share_and_r2_is_not(measure, text):
     found = BetterInputs("H", measure, 0.25, 0.75, 1e-9, 3, 64)
     assert score_text(found) == text
+
+
+@pytest.mark.parametrize(("odds", "told"), [(200.0, True), (1.0, False)])
+def test_two_scores_in_another_order_of_the_classes_are_said_to_be(odds, told):
+    """Whichever form the order was found in: both forms are compared in it."""
+    found = BetterInputs("H", "accuracy", 0.25, 0.75, 1e-9, 3, 64)
+    for variant in ("e", "H", "V"):
+        text = score_text(found, renumbered(0.6, odds, variant=variant))
+        assert ("in the order that your labels show" in text) is told
 
 
 @pytest.mark.parametrize(("gained", "contradict"), [(0.0199, True), (0.02, False), (0.5, False)])

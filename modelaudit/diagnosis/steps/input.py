@@ -148,7 +148,7 @@ def _more_labels(case: Case, *, moved: bool) -> CauseUnknown | None:
                 if likelier(found)
                 else "but the predicted probabilities do not speak for that form"
             )
-            text = f"a look at the inputs: {score_text(found)[:-1]}; {how}"
+            text = f"a look at the inputs: {score_text(found, output.numbering)[:-1]}; {how}"
             return CauseUnknown(text, suspected=True)
         gain = found.score - found.given
         if gain < SCORE_GAIN.value or not BETTER_P.value <= p < OPEN_P.value:
@@ -157,8 +157,8 @@ def _more_labels(case: Case, *, moved: bool) -> CauseUnknown | None:
         times = (score(1 - BETTER_P.value) / score(1 - p)) ** 2
         enough = math.ceil(found.n * times / 10) * 10
         return CauseUnknown(
-            f"more labels: {score_text(found)[:-1]} (p {p_in_words(p)}), which chance may "
-            f"explain; about {max(enough, found.n + 10)} would decide it",
+            f"more labels: {score_text(found, output.numbering)[:-1]} (p {p_in_words(p)}), which "
+            f"chance may explain; about {max(enough, found.n + 10)} would decide it",
             suspected=p < SUSPECT_P.value or gain >= COSTLY.value,
         )
     return None

@@ -101,7 +101,8 @@ def other_numbering(
                 moved = int((order[present] != as_given[present]).sum())
                 right = float((answers == order[labels]).mean())
                 if moved and right > given:
-                    choices = math.log(len(PATTERNS)) if pattern else _log_orders(size, moved)
+                    choices = _log_orders(size, moved, pattern)
+                    choices += 0.0 if pattern else math.log(size * len(ENTROPY_SHARES))
                     odds = float(table[present, order[present]].sum()) - choices - forms
                     found.append(Numbering(variant, right, odds, moved, order, pattern))
     best = max(found, key=lambda each: each.log_odds, default=None)
@@ -161,16 +162,28 @@ def _needs_form(
 def _no_better(
     found: Numbering, outputs: Mapping[str, NDArray[np.floating]], kind: str, labels: Order
 ) -> bool:
-    """Whether chance may explain that more labels match: a network confuses some classes.
+    """Whether chance may explain that labels are met better: a network confuses some classes.
 
-    More must match than as numbered, both in that form, which may help alone, and as given.
+    More must match than as numbered, or the labelled classes must score better input by input, of
+    which wrong answers tell as well: both in that form, which may help alone, and as given. Scores
+    are what the order was chosen by, so their p-value is adjusted for the orders and forms.
     """
-    other = _right(outputs[found.variant], kind, found.order[labels])
+    other = outputs[found.variant]
+    right = _right(other, kind, found.order[labels])
+    scored = label_scores(other, kind, labels, found.order)
     limit = BETTER_P.value if found.pattern else CERTAIN_P.value
-    return any(
-        p_better(_right(outputs[form], kind, labels), other) >= limit
-        for form in {"e", found.variant}
-    )
+    choices = _log_orders(len(found.order), found.moved, found.pattern)
+    choices += math.log(len(outputs)) if found.variant != "e" else 0.0
+
+    def by_chance(given: NDArray[np.floating]) -> bool:
+        if p_better(_right(given, kind, labels), right) < limit:
+            return False
+        as_numbered = label_scores(given, kind, labels)
+        assert scored is not None and as_numbered is not None
+        p = p_better(as_numbered, scored)
+        return p > 0 and math.log(p) + choices >= math.log(BETTER_P.value)
+
+    return any(by_chance(outputs[form]) for form in {"e", found.variant})
 
 
 def _right(values: NDArray[np.floating], kind: str, meant: Order) -> NDArray[np.float64]:
@@ -216,10 +229,12 @@ def _best_order(table: NDArray[np.float64], bonus: float | None = None) -> Order
     return np.asarray(order, dtype=np.int64)
 
 
-def _log_orders(size: int, moved: int) -> float:
-    """Logarithm of C(size, moved) moved!, a bound on the orders that move so many classes.
+def _log_orders(size: int, moved: int, pattern: str) -> float:
+    """Logarithm of the number of common orders, or else of C(size, moved) moved!.
 
-    Times what else is chosen: how many move, and the confidence.
+    A bound on the orders that move so many classes. How many move is chosen as well, and the
+    confidence.
     """
-    orders = math.lgamma(size + 1) - math.lgamma(size - moved + 1)
-    return orders + math.log(size * len(ENTROPY_SHARES))
+    if pattern:
+        return math.log(len(PATTERNS))
+    return math.lgamma(size + 1) - math.lgamma(size - moved + 1)

@@ -84,12 +84,13 @@ def score_variants(
         shares = {key: accuracy(outputs[key], kind, y, meant) or 0.0 for key in rows}
         margins = {key: median_margin(outputs[key], kind) or 0.0 for key in rows}
         better = _better(rows, told, "accuracy", shares, margins)
+        better = better and _against_constant(better, outputs, kind, y, meant, told["e"])
         return LabelledScores(
             accuracy={key: accuracy(outputs[key], kind, y) or 0.0 for key in rows},
-            better=better and _against_constant(better, outputs, kind, y, meant, told["e"]),
+            better=better,
             worse_p=_worse(rows),
             chance_p=chance_p(outputs["e"], kind, y),
-            numbering=_numbering(order),
+            numbering=_numbering(order, better if other else None),
         )
     if kind not in {"regression", "spatial"}:
         return LabelledScores()
@@ -256,9 +257,12 @@ def _worse(rows: Scores) -> dict[str, float]:
     return {name: p_better(each, rows["e"]) for name, each in rows.items() if name != "e"}
 
 
-def _numbering(order: Numbering | None) -> ClassNumbering | None:
+def _numbering(order: Numbering | None, better: BetterInputs | None) -> ClassNumbering | None:
+    """The order; if it needs another form of the inputs, in the form to name in that order."""
     if order is None:
         return None
+    if order.variant != "e" and better is not None and better.odds is not None and better.odds > 0:
+        order = replace(order, variant=better.name, accuracy=better.score)
     classes = tuple(map(int, order.order)) if len(order.order) <= ORDERED else ()
     return ClassNumbering(
         order.accuracy, order.log_odds, order.moved, order.pattern, order.variant, classes

@@ -133,6 +133,21 @@ def test_probabilities_tell_more_than_the_likeliest_class():
     assert found >= 18
 
 
+def test_two_classes_of_a_weak_network_can_be_exchanged():
+    """Right for 6 of 10 images: too few answers change to be no chance, but the scores all do."""
+    found = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        true, order = np.arange(64) % 4, np.array([0, 3, 2, 1])
+        scores = 2 * (rng.normal(size=(64, 4)) + np.eye(4)[true])
+        told = other_numbering({"e": scores}, "logits", order[true])
+        shown = told is not None and told.log_odds > NUMBERING_ODDS.value
+        found += shown and told.order.tolist() == order.tolist()
+        sound = other_numbering({"e": scores}, "logits", true)
+        assert sound is None or sound.log_odds < NUMBERING_ODDS.value
+    assert found >= 14
+
+
 def test_two_classes_can_be_swapped():
     labels = np.tile([0, 1], 20)
     found = other_numbering({"e": 1.0 - labels[:, None] * 0.9}, "sigmoid", labels)

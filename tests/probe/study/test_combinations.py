@@ -19,6 +19,7 @@ from modelaudit.probe.study.labels import form_odds, score_variants
 from modelaudit.probe.study.runner import InputVariant
 from modelaudit.rules import examples
 from modelaudit.structs import replace
+from modelaudit.thresholds.answers import NUMBERING_ODDS
 from tests.diagnosis.cases import output
 
 RNG = np.random.default_rng(0)
@@ -138,6 +139,28 @@ def test_renumbered_labels_do_not_hide_two_other_differences() -> None:
         assert found.better is not None and found.numbering is not None
         assert found.better.name == "V + BGR"
         assert found.numbering.log_odds > 6.9
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_another_order_is_told_for_the_form_that_is_named_in_it(needed) -> None:
+    """A change that adds little to the right form is part of neither."""
+    y = np.arange(64) % 6
+    labels = np.random.default_rng(1).permutation(6)[y]
+    noise = np.random.default_rng(2).normal(size=(64, 6))
+
+    def seen(signal: float) -> np.ndarray:
+        return noise + signal * np.eye(6)[y]
+
+    given = {"e": seen(0.8), "V": seen(2.2), "1-x": seen(0.8)}
+    given["V + 1-x"] = seen(6.0 if needed else 2.25)
+    found = score_variants(given, "logits", labels, {})
+    assert found.better is not None and found.numbering is not None
+    assert found.better.name == found.numbering.variant == ("V + 1-x" if needed else "V")
+    assert found.numbering.accuracy == found.better.score
+    # In the right order nothing is renumbered, and the form is the same.
+    sound = score_variants(given, "logits", y, {})
+    assert sound.numbering is None or sound.numbering.log_odds < NUMBERING_ODDS.value
+    assert sound.better is not None and sound.better.name == found.better.name
 
 
 def test_nothing_is_combined_for_inputs_that_are_recognised_best_as_given() -> None:
