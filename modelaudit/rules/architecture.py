@@ -14,6 +14,7 @@ from modelaudit.measures.architecture.profile import plain_profile
 from modelaudit.measures.architecture.window_grid import extent
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
+from modelaudit.rules.grammar import counted
 from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import saved_graph
@@ -88,8 +89,9 @@ def _unproductive(rule: Rule, facts: Facts) -> Iterator[Finding]:
     border = [field for field in profile.fields if field.border]
     if border:
         yield rule.finding(
-            f"From `{border[0].route}` on, the input of {len(border)} layers already has a receptive "
-            f"field that covers the whole {facts.words.one}. They only add border padding to it.",
+            f"From `{border[0].route}` on, the input of "
+            f"{counted(len(border), 'layer', 'layers')} already has a receptive field that covers "
+            f"the whole {facts.words.one}, to which only border padding is added.",
             route=border[0].route,
             evidence={"measured": len(border), "unit": "layers", "n": len(profile.fields)},
         )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Problem, ProblemKind
 from modelaudit.file_formats import Container
 from modelaudit.findings import Finding
 from modelaudit.formats.checkpoint.state_fields import HISTORY, LATEST
 from modelaudit.formats.other_formats import ARCHITECTURE
+from modelaudit.rules.model import Facts
+from modelaudit.runtimes.model import OF_NAMES, LoadCall
 from modelaudit.structs import replace
 
 _COPY = {
@@ -55,6 +58,19 @@ def _graph(finding: Finding, problem: Problem) -> str:
     if not lost or problem.evidence.get("taken"):
         return finding.detail
     return f"{finding.detail}. Its variables, in variables/, are not beside it"
+
+
+def and_then(facts: Facts, finding: Finding) -> Finding:
+    """The finding on a name, with what else stops the installed Keras behind the right name."""
+    for each in facts.predictions:
+        if each.runtime != facts.installed or each.call != LoadCall.LOAD_MODEL:
+            continue
+        failing = [why for why in each.because if why.predicted is LoadOutcome.FAILS]
+        others = [why for why in failing if why.code not in OF_NAMES]
+        if others and len(others) < len(failing):
+            more = f"{each.runtime} does not load it then either, because {others[0].text} (MA220)."
+            return replace(finding, fix=f"{finding.fix} {more}")
+    return finding
 
 
 def _imported(problem: Problem) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Container, Iterator
 from modelaudit.facts import Format, Problem, ProblemKind
 from modelaudit.findings import Finding, Severity
 from modelaudit.rules.examples import healthy, with_problem
+from modelaudit.rules.file_advice import and_then
 from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.model import Check, Facts, Family, Need, Rule, RuleTexts, rules_of
 from modelaudit.rules.problem_findings import describe, sentence
@@ -264,6 +265,8 @@ def check_problem(kind: ProblemKind) -> Check:
                 if problem.kind is kind and not _told_elsewhere(problem, empty)
             ),
         )
+        if kind is ProblemKind.SUFFIX_MISMATCH:
+            told = (and_then(facts, each) for each in told)
         # `.pb` is the suffix of every message of Protocol Buffers, of any program.
         unknown = facts.artifact.format is Format.UNKNOWN and facts.artifact.root.suffix == ".pb"
         if unknown:

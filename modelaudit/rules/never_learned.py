@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.audit_types.values import number
+from modelaudit.file_formats import Format
 from modelaudit.findings import Severity
 from modelaudit.formats.keras.compiled_losses import CATEGORICAL, SPARSE
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
@@ -14,6 +15,7 @@ from modelaudit.rules.heads import paired_heads
 from modelaudit.rules.loss_parameters import worthless
 from modelaudit.rules.model import Facts, NotApplicable
 from modelaudit.rules.network_heads import saved_graph
+from modelaudit.rules.training_advice import FREEZE
 from modelaudit.rules.training_extent import fix_without_steps, steps_without_effect
 from modelaudit.rules.training_reach import one_step_of
 from modelaudit.rules.training_traces import steps_of_nothing
@@ -64,12 +66,12 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
         return why, Severity.LOW, "Compile with the default learning rate, then train again."
     if moved and state and state.steps == 1:
         why = f"the one training step moved no bias further than {moved:.1g}"
-        return why, Severity.MEDIUM, fix_without_steps(facts)
+        return why, Severity.MEDIUM, _fix(facts)
     if moved:
         step = one_step_of(facts.artifact)
         least = f", less than one step of the optimizer ({step:.1g})" * (moved <= step)
-        why = f"training had no effect, since no bias has moved further than {moved:.1g}{least}"
-        return why, None, fix_without_steps(facts)
+        why = f"training had hardly any effect: no bias has moved further than {moved:.1g}{least}"
+        return why, None, _fix(facts)
     why = "the model was never trained, or its weights were not loaded before it was saved"
     if steps_of_nothing(facts.artifact):
         return (
@@ -81,7 +83,14 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
         fix = "Load its weights. If it is to learn, unfreeze it, compile and train again:\n"
         frozen = f"{why}. All its layers are frozen, so training cannot change them"
         return frozen, None, f"{fix}model.trainable = True"
-    return why, None, fix_without_steps(facts)
+    return why, None, _fix(facts)
+
+
+def _fix(facts: Facts) -> str:
+    """What to do with a graph, or where the optimizer has made no step; empty otherwise."""
+    if facts.artifact.format is Format.FROZEN_GRAPH:
+        return FREEZE
+    return fix_without_steps(facts)
 
 
 def _nothing_came(state: OptimizerState) -> bool:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 _SAVE = "\n    model.save(path)"
+FREEZE = (
+    "Restore the trained checkpoint in the session in which the graph is frozen, after the initializers "
+    "have run, and freeze it again."
+)
 TRAIN = f"Train the model, then save it:\n\n    model.fit(x, y){_SAVE}"
 WITH_A_RATE = (
     f"Train the model at a learning rate above 0, then save it:\n\n    model.fit(x, y){_SAVE}"

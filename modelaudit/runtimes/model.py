@@ -12,6 +12,8 @@ from modelaudit.findings import Confidence
 from modelaudit.runtimes.graph_usage import GraphUsage
 from modelaudit.runtimes.profile import Fact, RuntimeProfile
 
+OF_NAMES = ("hdf5-named-keras", "other-suffix")
+"""Codes of the reasons that a file of the right name does not have."""
 FIRST_CALL = "the first call of the model"
 NOT_READ = "not-read"  # code of the reason for a model that was only read in part
 

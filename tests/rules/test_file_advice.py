@@ -208,6 +208,25 @@ def test_an_architecture_under_the_name_of_weights_is_called_one(tmp_path):
     assert "framework" in found.fix
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("unknown", [False, True])
+def test_a_new_name_is_not_all_where_more_stops_it(tmp_path, unknown):
+    """Each sentence is compared with Keras, as the renamed file is loaded."""
+    tf_keras, keras = pytest.importorskip("tf_keras"), pytest.importorskip("keras")
+    layer = tf_keras.layers.Conv2DTranspose(2, 3) if unknown else tf_keras.layers.Conv2D(2, 3)
+    model = tf_keras.Sequential([tf_keras.Input((6, 6, 3)), layer])  # with groups, as Keras 2 does
+    model.save(tmp_path / "m.h5")
+    path = shutil.copy(tmp_path / "m.h5", tmp_path / "m.keras")
+    (found,) = found_in(path, "MA117")
+    assert ("does not load it then either" in found.fix) is unknown
+    if unknown:
+        with pytest.raises(TypeError, match="groups"):
+            keras.models.load_model(tmp_path / "m.h5", compile=False)
+        assert "groups" in found.fix
+    else:
+        keras.models.load_model(tmp_path / "m.h5", compile=False)
+
+
 def as_pickle(tmp_path, value):
     path = tmp_path / "model.h5"
     path.write_bytes(pickle.dumps(value))

@@ -8,6 +8,7 @@ import pytest
 from modelaudit.audit_types.kernels import BatchNormState
 from modelaudit.diagnosis.procedure import diagnose
 from modelaudit.facts import TensorStats
+from modelaudit.file_formats import Format
 from modelaudit.findings import Severity
 from modelaudit.measures.summary import Measurements
 from modelaudit.pipeline import static_facts
@@ -141,7 +142,7 @@ def test_biases_that_rounding_moved_do_not_make_a_model_trained(furthest, expect
     facts = Facts(artifact, measurements=Measurements(initialization=kernels))
     result = run_rule(rule("MA404"), facts)
     assert [f.severity.value for f in result.findings] == ["high"] * expected
-    assert all("training had no effect" in f.detail for f in result.findings)
+    assert all("training had hardly any effect" in f.detail for f in result.findings)
     causes = diagnose(facts, ()).causes
     assert ("never-loaded" in {each.cause for each in causes}) is expected
     # One kernel that has moved, as of a pretrained part without biases, shows training.
@@ -284,3 +285,12 @@ def test_each_network_of_a_checkpoint_is_judged_by_itself(last, expected):
         (finding,) = run_rule(rule("MA405"), facts).findings
         assert finding.severity == "low"
         assert "networks" in finding.detail and "target.set_weights" in finding.fix
+
+
+@pytest.mark.parametrize("form", [Format.FROZEN_GRAPH, Format.KERAS_ARCHIVE])
+def test_a_graph_has_no_load_weights(form):
+    facts = rule("MA404").bad()
+    facts = replace(facts, artifact=replace(facts.artifact, format=form))
+    (found,) = run_rule(rule("MA404"), facts).findings
+    assert ("load_weights" in found.fix) is (form is not Format.FROZEN_GRAPH)
+    assert ("freeze it again" in found.fix) is (form is Format.FROZEN_GRAPH)
