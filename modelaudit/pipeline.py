@@ -88,11 +88,13 @@ def static_facts(path: Path, settings: Settings) -> Facts:
             measurements = with_filters(measure(artifact, limits=settings.limits), artifact)
             artifact = with_failures(artifact)
     artifact = with_work_spent(artifact, budget)
+    with budget.during(Phase.MEASURING):
+        predictions = predictions_for(artifact, settings, targets_of(settings))
     return Facts(
         artifact=artifact,
         settings=settings,
         measurements=measurements,
-        predictions=predictions_for(artifact, settings, targets_of(settings)),
+        predictions=predictions,
         installed=installed_target(),
         golden=read_golden(artifact, settings.limits),
         repaired=read_repair(artifact, settings.limits),

@@ -49,14 +49,16 @@ def reason_not_to_run(found: Sequence[RuleResult]) -> str:
 
 def with_limit_told(results: Sequence[RuleResult], facts: Facts) -> tuple[RuleResult, ...]:
     """The results; if there was too little work left for some, the rule on limits says so too."""
-    if not facts.work or {Phase.SECURITY, Phase.JUDGING}.isdisjoint(facts.work.cut):
-        return tuple(results)
     artifact = facts.artifact
+    told = any("(setting work)" in problem.detail for problem in artifact.problems)
+    later = facts.work and not {Phase.SECURITY, Phase.JUDGING}.isdisjoint(facts.work.cut)
+    if not facts.work or not facts.work.cut or (told and not later):
+        return tuple(results)
     detail = "judging it took more work than that of a model of its size may (setting work)"
     problem = Problem(ProblemKind.LIMIT_EXCEEDED, artifact.root.name, detail)
-    told = replace(facts, artifact=replace(artifact, problems=(*artifact.problems, problem)))
+    facts = replace(facts, artifact=replace(artifact, problems=(*artifact.problems, problem)))
     of_limits = {each.code for each in DAMAGES if each.kind is ProblemKind.LIMIT_EXCEEDED}
-    again = {rule.code: run_rule(rule, told) for rule in all_rules() if rule.code in of_limits}
+    again = {rule.code: run_rule(rule, facts) for rule in all_rules() if rule.code in of_limits}
     return tuple(again.get(result.code, result) for result in results)
 
 

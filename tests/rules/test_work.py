@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,16 +12,19 @@ import pytest
 from modelaudit import pipeline
 from modelaudit.errors import LimitExceeded, WorkSpent
 from modelaudit.findings import Finding, Outcome, Severity, Verdict
+from modelaudit.formats.reader import read
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import WORK_SPENT, judge, run_rules
 from modelaudit.rules.kept import with_limit_told
 from modelaudit.rules.model import Facts, Family, NotApplicable, Rule
+from modelaudit.rules.security.config.code_sites import code_sites
 from modelaudit.runs.cache_notes import repeatable
 from modelaudit.schema import Audit
 from modelaudit.settings import Limits, Settings
 from modelaudit.structs import PerObject, replace
 from modelaudit.work import UNIT_SECONDS, Phase, WorkBudget, current_budget, spend
+from tests.formats import dense_files
 from tests.made import files
 
 CREATED = "2026-01-01T00:00:00Z"
@@ -228,3 +232,33 @@ def test_an_honest_audit_is_the_same_without_a_bound(tmp_path, monkeypatch):
     bounded = pipeline.finish_audit(facts, target, CREATED, {})
     assert facts.work.cut == []
     assert bounded == pipeline.finish_audit(replace(facts, work=None), target, CREATED, {})
+
+
+def test_code_that_was_found_before_the_end_stays_and_the_rest_is_not_called_plain(tmp_path):
+    path = tmp_path / "m.keras"
+    dense_files.functions_of_layers(path, 4)
+    whole = len(code_sites(read(path, Limits())))
+    seen = set()
+    for after in range(2, 40):
+        reads = itertools.count()
+        budget = WorkBudget(
+            1.0, lambda reads=reads, after=after: 1e9 * (next(reads) > after), lambda: UNIT_SECONDS
+        )
+        artifact = read(path, Limits())
+        with budget.during(Phase.SECURITY):
+            try:
+                sites = code_sites(artifact)
+            except WorkSpent:
+                continue
+        seen.add((len(sites), any("(setting work)" in each.unreadable for each in sites)))
+    assert (whole, False) in seen
+    assert any(cut and 1 < count <= whole + 1 for count, cut in seen)
+
+
+def test_what_the_runtimes_do_is_unknown_if_no_work_is_left(tmp_path, monkeypatch):
+    path = tmp_path / "m.keras"
+    dense_files.functions_of_layers(path, 4)
+    cut = audited(path, 26.0, monkeypatch, Phase.MEASURING)
+    assert cut.verdict in {Verdict.INCOMPLETE, Verdict.FAIL}
+    assert "MA118" in {each.code for each in cut.findings}
+    assert not repeatable(cut)

@@ -37,6 +37,7 @@ from modelaudit.runtimes.saved_config import (
     reads_modules,
     unknown_arguments,
 )
+from modelaudit.work import spend
 
 PASS_CLASS = "Pass the class in custom_objects={...}, or import the module that registers it."
 # Keys under which a wrapper's config contains other objects.
@@ -55,6 +56,7 @@ def check_layer(node: Config, context: CheckContext, route: str) -> Iterator[Rea
 
 def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Iterator[Reason]:
     """One layer, model or operation, and everything inside it."""
+    spend(50)
     name = text(node.get("class_name"))
     config = mapping(node.get("config"))
     route = f"{place.route}/{text(config.get('name')) or name}".strip("/")

@@ -11,6 +11,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Unreadable, read_bytecode
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
+from modelaudit.work import spend
 
 # Keys of Keras 2's Lambda that Keras 3's reader of the old dialect ignores.
 FUNCTION_KEYS = frozenset(("module", "function_type", "output_shape_type", "output_shape_module"))
@@ -140,6 +141,7 @@ def _bytecode(
     code: str, config: Mapping[str, Json], context: CheckContext, route: str
 ) -> Iterator[Reason]:
     """Whether the runtime's Python can read and run the code."""
+    spend()
     try:
         read = read_bytecode(base64.b64decode(code, validate=False))
     except (binascii.Error, ValueError):

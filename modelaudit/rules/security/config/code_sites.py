@@ -32,6 +32,7 @@ from modelaudit.rules.security.config_walk import (
     config_tree,
 )
 from modelaudit.structs import PerObject
+from modelaudit.work import is_spent, spend
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _QUOTED = re.compile(r"""'([^'\\\n]{0,200})'|"([^"\\\n]{0,200})\"""")
@@ -102,6 +103,10 @@ def _find(artifact: Artifact) -> tuple[CodeSite, ...]:
         if len(found) > _MOST:
             found.append(_unreadable(text, f"it is after the first {_MOST:,} pieces of code"))
             break
+        if found and is_spent():
+            found.append(_unreadable(text, "the audit took too much work before it (setting work)"))
+            break
+        spend(5)
         if site := _code_at(text):
             found.append(site)
     return tuple(found)
