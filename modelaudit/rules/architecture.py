@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 
-from modelaudit.audit_types.architecture import ArchitectureProfile, LayerField, WindowGrid
+from modelaudit.audit_types.architecture import ArchitectureProfile, WindowGrid
+from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import one_position, one_step
 from modelaudit.measures.architecture.profile import plain_profile
-from modelaudit.measures.architecture.window_grid import extent
-from modelaudit.measures.summary import Measurements
+from modelaudit.measures.architecture.window_grid import always_beyond, extent
 from modelaudit.rules import examples
+from modelaudit.rules.examples_architecture import one_field, one_grid, one_map
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
@@ -60,6 +60,10 @@ def _uneven_grid(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
+def _slides(layer: Layer) -> bool:
+    return has(layer.class_name, Trait.CONVOLUTION | Trait.LOCAL_POOLING)
+
+
 def _small_field(rule: Rule, facts: Facts) -> Iterator[Finding]:
     profile = _profile(facts)
     if not profile.fields and not any(kernel.spatial for kernel in facts.artifact.kernels):
@@ -68,6 +72,15 @@ def _small_field(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotApplicable("no convolution could be traced back to an input of known size")
     if profile.head != "gap":
         raise NotRelevant("the head uses every position of the last feature map")
+    windows = [x.config.get("kernel_size") for x in saved_graph(facts).layers if _slides(x)]
+    if windows and all(isinstance(w, list) and {*w} == {1} and len(w) == 2 for w in windows):
+        yield rule.finding(
+            "All convolutions before global pooling have windows of one pixel: the model sees which "
+            "colors there are, and no shape.",
+            evidence={"measured": len(windows), "unit": "layers"},
+            severity=Severity.LOW,
+        )
+        return
     last = profile.fields[-1]
     size = [n for n in profile.input_size if n is not None]
     short = [f < n for f, n in zip(last.maximum, size, strict=False)]
@@ -155,6 +168,9 @@ def _unread(grid: WindowGrid) -> tuple[float, ...]:
     )
 
 
+_TIMES_SMALLER = 4  # what is left of an image behind poolings that no convolution was before
+
+
 def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
     profile = _shown_profile(facts)
     architecture = shown_architecture(facts.artifact)
@@ -192,7 +208,7 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
             for n, k, d in zip(grid.size, grid.kernel, grid.dilations, strict=False)
         )
     ]
-    idle = [grid for grid in larger if _idle(grid)]
+    idle = [grid for grid in larger if always_beyond(grid)]
     first_of_all = [grid for grid in larger if grid.route == windows[0].route]
     for found, severity in (
         (single, rule.severity),
@@ -200,7 +216,11 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
     ):
         if not found:
             continue
-        first = found[0]
+        first, before = found[0], windows[: windows.index(found[0])]
+        # Of an image, nothing but a few values is left before anything looked for shapes.
+        sides = [size or 0 for size in profile.input_size or (0,)]
+        looked = any(has(each.class_name, Trait.CONVOLUTION) for each in before)
+        lost = _TIMES_SMALLER * max(n or 0 for n in first.size) <= min(sides) and not looked
         pooling = has(first.class_name, Trait.LOCAL_POOLING)
         used = "only one of its weights for each pair of channels is used."
         detail = (
@@ -217,42 +237,12 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"`{first.route}` slides a window of {list(first.kernel)} over {detail}",
             route=first.route,
             evidence={"measured": len(found), "unit": "layers", "n": len(profile.grids)},
-            severity=severity,
+            severity=Severity.MEDIUM if lost and not pooling else severity,
             fix=""
             if found is single
             else f"Use a smaller {'dilation_rate' if dilated else 'window'} in `{first.route}`, fewer "
             "poolings and strides before it, or larger inputs, and train again.",
         )
-
-
-def _idle(grid: WindowGrid) -> bool:
-    """Whether some weights of the window lie beyond the map wherever it stands, on any axis."""
-    for size, kernel, dilation in zip(grid.size, grid.kernel, grid.dilations, strict=False):
-        reach = extent(kernel, dilation) - 1
-        farthest = reach if grid.padding == "causal" else math.ceil(reach / 2)
-        if grid.padding in {"same", "causal"} and farthest >= size:
-            return True
-    return False
-
-
-def _grid(symmetric: bool, strides: tuple[int, int] = (2, 2)) -> Measurements:
-    size = (9, 9) if symmetric else (8, 8)
-    grid = WindowGrid(
-        "conv2d", "Conv2D", size, (3, 3), strides, (1, 1), "same", (symmetric, symmetric)
-    )
-    return Measurements(profile=ArchitectureProfile(grids=(grid,)))
-
-
-def _sized(size: int) -> Measurements:
-    grid = WindowGrid("late", "Conv2D", (size, size), (3, 3), (1, 1), (1, 1), "same", (True, True))
-    return Measurements(profile=ArchitectureProfile(grids=(grid,)))
-
-
-def _field(reach: int, border: bool = False) -> Measurements:
-    field = LayerField("conv2d", (3, 3), (reach, reach), (1, 1), (16, 16), border)
-    return Measurements(
-        profile=ArchitectureProfile(fields=(field,), input_size=(16, 16), head="gap")
-    )
 
 
 NEEDS = (Need.ARCHITECTURE, Need.MEASUREMENTS)
@@ -274,8 +264,8 @@ RULES = (
         "windows fit symmetrically (for a 3x3 convolution with stride 2 and 'same' padding: odd "
         "sizes).",
         check=_uneven_grid,
-        bad=examples.measured(_grid(False)),
-        good=examples.measured(_grid(True)),
+        bad=examples.measured(one_grid(False)),
+        good=examples.measured(one_grid(True)),
         references=(
             "Alsallakh, Kokhlikyan, Miglani, Yuan, Reblitz-Richardson: Mind the Pad (ICLR 2021)",
         ),
@@ -292,8 +282,8 @@ RULES = (
         why="Such a model classifies by texture rather than shape, which suits only some tasks.",
         fix="If shape matters, add depth, stride or dilation before the global pooling.",
         check=_small_field,
-        bad=examples.measured(_field(7)),
-        good=examples.measured(_field(31)),
+        bad=examples.measured(one_field(7)),
+        good=examples.measured(one_field(31)),
         references=("Richter, Byttner, Krumnack, Schallner, Shenk (2021), arXiv:2106.12307",),
     ),
     Rule(
@@ -308,8 +298,8 @@ RULES = (
         why="Such layers cost compute and seldom improve accuracy.",
         fix="Use larger inputs, or fewer layers and strides.",
         check=_unproductive,
-        bad=examples.measured(_field(40, border=True)),
-        good=examples.measured(_field(31)),
+        bad=examples.measured(one_field(40, border=True)),
+        good=examples.measured(one_field(31)),
         references=("Richter, Byttner, Krumnack, Schallner, Shenk (2021), arXiv:2106.12307",),
     ),
     Rule(
@@ -324,8 +314,8 @@ RULES = (
         why="Pixels between the windows, or behind the last one, have no effect on the output.",
         fix='Use a window that is at least as large as the stride, and padding="same".',
         check=_heavy_stride,
-        bad=examples.measured(_grid(True, strides=(4, 4))),
-        good=examples.measured(_grid(True)),
+        bad=examples.measured(one_grid(True, strides=(4, 4))),
+        good=examples.measured(one_grid(True)),
     ),
     Rule(
         code="MA316",
@@ -342,7 +332,7 @@ RULES = (
         "there is nothing for this layer to compare.",
         fix="Use fewer poolings and strides, or larger inputs, and train again.",
         check=one_for_alike(_over_one_position, "layer"),
-        bad=examples.measured(_sized(1)),
-        good=examples.measured(_sized(4)),
+        bad=examples.measured(one_map(1)),
+        good=examples.measured(one_map(4)),
     ),
 )

@@ -27,6 +27,7 @@ from modelaudit.rules.value_ranges import head_range
 from modelaudit.runtimes.catalogue import saving_runtime
 
 PROBABILITIES = frozenset(("softmax", "sigmoid"))
+_FOCAL = frozenset(("binary_focal_crossentropy", "categorical_focal_crossentropy"))
 # First Keras whose losses of probabilities take the scores before them, whatever from_logits says.
 _TAKES_SCORES = (2, 5)
 SCORES_TAKEN = " Keras 2, which saved it, did find them: it trained as with from_logits=False."
@@ -37,13 +38,13 @@ def scores_taken(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> b
     """Whether the Keras 2 that saved the model computed a loss with from_logits=True of scores.
 
     It looks for them before a softmax or sigmoid of the output: `_get_logits` in its `backend.py`.
+    The factor of focal losses takes the output there as well.
     """
     writer = saving_runtime(artifact)
     if writer is None or writer.keras3 or writer.keras < _TAKES_SCORES or not loss.from_logits:
         return False
-    return loss.name in (BINARY if head.last == "sigmoid" else CATEGORICAL | SPARSE) and (
-        head.last in PROBABILITIES
-    )
+    taken = BINARY if head.last == "sigmoid" else CATEGORICAL | SPARSE
+    return loss.name in taken - _FOCAL and head.last in PROBABILITIES
 
 
 def class_axis(head: NetworkHead, loss: CompiledLoss) -> int | None:
@@ -236,12 +237,12 @@ MISMATCHES: tuple[Mismatch, ...] = (
         units=(1, 1),
     ),
     Mismatch(
-        frozenset(("binary_focal_crossentropy", "categorical_focal_crossentropy")),
+        _FOCAL,
         PROBABILITIES,
         Severity.MEDIUM,
         "{loss} with from_logits=True squashes the output, which has a {last}, again. Unlike other "
-        "losses, that of Keras 3 does not look for the scores before it: all probabilities that it "
-        "compares are alike.",
+        "losses, it looks for the scores before it in no version of Keras, or for a part of its sum "
+        "only: the probabilities that it compares are alike.",
         "Remove the activation, or compile with from_logits=False, and train again.",
         from_logits=True,
     ),

@@ -135,7 +135,10 @@ def _unsuited(
         return detail, Severity.LOW, '"accuracy"'
     number = head.last not in PROBABILITIES and head.units == 1
     if exact and loss.name not in _NOT_REGRESSION and number:
-        detail = f"it counts numbers that are equal, but {loss.name} is of distances"
+        detail = (
+            f"it counts numbers that are equal, but {loss.name} is of distances. If these are numbers "
+            "of classes, use one unit for each, a softmax and sparse_categorical_crossentropy instead"
+        )
         return detail, Severity.LOW, '"mean_absolute_error"'
     largest = plain in _ACCURACIES or _LARGEST.get(plain) == 1
     if largest and loss.name in DISTANCES and head.last != "softmax" and (head.units or 1) > 1:

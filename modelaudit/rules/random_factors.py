@@ -41,8 +41,15 @@ def large_factors(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
         )
         fix = f"Use keras.layers.RandomRotation({share:.3g}, name={layer.name!r})"
         yield detail, most, Severity.MEDIUM, fix
+    spread = number(layer.config.get("stddev")) if layer.class_name == "GaussianNoise" else None
+    if spread is not None and spread > 1:
+        detail = f"stddev {spread:g} drowns values up to 1 in noise; Keras 3 refuses more than 1"
+        yield detail, spread, Severity.LOW, "Use a smaller one, such as stddev=0.1"
     for key in _SHARES.get(layer.class_name, ()):
         most = _most(layer.config.get(key))
+        if most == 1 and layer.class_name == "RandomTranslation":
+            detail = f"{key} 1 moves images by as much as their whole size, not by a pixel"
+            yield detail, most, Severity.LOW, f"Use a smaller share, such as {key}=0.1"
         if most > 1:
             whole = _OF.get(layer.class_name, "the width" if key[0] == "w" else "the height")
             detail = f"{key} {most:g} is a share of {whole}, and more than all of it"

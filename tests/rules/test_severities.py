@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from modelaudit.audit_types.architecture import ArchitectureProfile, WindowGrid
+from modelaudit.audit_types.architecture import ArchitectureProfile, LayerField, WindowGrid
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import TensorStats
 from modelaudit.measures.summary import Measurements
@@ -299,3 +299,51 @@ def test_a_class_prior_is_graver_where_no_input_can_make_up_for_it(before, expec
     (seen,) = run_rule(rule("MA436"), Facts(artifact)).findings
     assert str(seen.severity) == expected
     assert ("unless inputs are large" in seen.detail) == (expected == "low")
+
+
+def _grids(*sizes, kind="Conv2D", image=28):
+    """Windows of 3 on maps of these sizes; the first ones are poolings if there are several."""
+    made = [
+        WindowGrid(
+            f"layer_{place}",
+            kind if size == sizes[-1] else "MaxPooling2D",
+            *((size, size), (3, 3) if size == sizes[-1] else (size, size), (1, 1), (1, 1)),
+            "same",
+            (True, True),
+        )
+        for place, size in enumerate(sizes)
+    ]
+    profile = ArchitectureProfile(grids=tuple(made), input_size=(image, image))
+    facts = replace(examples.healthy(), measurements=Measurements(profile=profile))
+    return [str(x.severity) for x in run_rule(rule("MA316"), facts).findings]
+
+
+def test_an_image_that_is_lost_before_the_first_convolution():
+    assert _grids(28, 1) == ["medium"]  # pooled as a whole
+    assert _grids(2) == ["medium"]  # resized
+    assert _grids(2, image=6) == ["low"]
+    assert _grids(1, image=1) == ["low"]
+    assert _grids(28) == []
+    assert _grids(1, kind="AveragePooling2D") == ["low"]
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"), [([1, 1], ["low"]), ([3, 3], ["info"]), ([1], ["info"])]
+)
+def test_a_network_that_sees_single_pixels(window, expected):
+    field = LayerField("conv", (1, 1), (5, 5), (1, 1), (28, 28), border=False)
+    profile = ArchitectureProfile(fields=(field,), input_size=(28, 28), head="gap")
+    conv = layer("Conv2D", name="conv", kernel_size=window)
+    made = examples.chain(layer("InputLayer", shape=(None, 28, 28, 3)), conv, HEAD)
+    facts = replace(made, measurements=Measurements(profile=profile))
+    assert [str(x.severity) for x in run_rule(rule("MA302"), facts).findings] == expected
+
+
+def test_noise_and_translations_beyond_the_values():
+    noise = found("MA322", layer("GaussianNoise", name="noise", stddev=50.0), HEAD)
+    assert names(noise, "stddev=0.1") == "low"
+    assert found("MA322", layer("GaussianNoise", name="noise", stddev=0.5), HEAD) == []
+    moved = {"height_factor": 1.0, "width_factor": 0.1}
+    assert names(found("MA322", layer("RandomTranslation", **moved), HEAD), "0.1") == "low"
+    moved["height_factor"] = 0.3
+    assert found("MA322", layer("RandomTranslation", **moved), HEAD) == []

@@ -7,10 +7,12 @@ ICLR 2021).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from msgspec import Struct
 
+from modelaudit.audit_types.architecture import WindowGrid
 from modelaudit.facts import Json, Layer
 
 
@@ -159,3 +161,13 @@ def _keras1(config: object, pooling: bool) -> Json:
         return [config.get(f"kernel_dim{axis}") for axis in (1, 2, 3)]
     size: Json = config.get("filter_length")
     return size
+
+
+def always_beyond(grid: WindowGrid) -> bool:
+    """Whether some weights of the window lie beyond the map wherever it stands, on any axis."""
+    for size, kernel, dilation in zip(grid.size, grid.kernel, grid.dilations, strict=False):
+        reach = extent(kernel, dilation) - 1
+        farthest = reach if grid.padding == "causal" else math.ceil(reach / 2)
+        if grid.padding in {"same", "causal"} and farthest >= size:
+            return True
+    return False
