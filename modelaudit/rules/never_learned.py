@@ -70,7 +70,9 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
     if moved:
         step = one_step_of(facts.artifact)
         least = f", less than one step of the optimizer ({step:.1g})" * (moved <= step)
-        why = f"training had hardly any effect: no bias has moved further than {moved:.1g}{least}"
+        why = (
+            f"training had hardly any effect, as no bias has moved further than {moved:.1g}{least}"
+        )
         return why, None, _fix(facts)
     why = "the model was never trained, or its weights were not loaded before it was saved"
     if steps_of_nothing(facts.artifact):

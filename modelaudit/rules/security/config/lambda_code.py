@@ -76,7 +76,7 @@ def check_plain(rule: Rule, facts: Facts) -> Iterator[Finding]:
         judged = code.judged
         if code.unreadable or _is_more(judged) or _abilities(code):
             continue
-        names = ", ".join(code.names[:_SHOWN]) or "no names: it is plain arithmetic"
+        names = ", ".join(code.names[:_SHOWN]) or "no names but those of its arguments"
         lacking = ", ".join(judged.undefined[:_SHOWN])
         without = f", of which only the program that saved it defines {lacking}"
         yield _finding(rule, facts, code, f"refers to {names}{without if lacking else ''}")

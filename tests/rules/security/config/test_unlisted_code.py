@@ -244,3 +244,10 @@ def test_the_template_itself_must_be_on_the_stack(
     assert judge("LOAD_CONST 1")
     assert judge("LOAD_CONST 1", "LOAD_CONST 0", "SWAP 2", "NOP 0")
     assert judge("LOAD_CONST 1", "LOAD_CONST 0", "POP_TOP 0")
+
+
+@pytest.mark.parametrize("source", ["lambda x: x[:, -1, :]", "lambda x: x / 255 - 0.5"])
+def test_a_slice_is_not_called_arithmetic(source: str) -> None:
+    (only,) = findings(lambda_layer(function=keras3(in_base64(source))))
+    assert only.code == "MA701"
+    assert "refers to no names but those of its arguments" in only.detail
