@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from importlib import metadata
 from pathlib import Path
 
@@ -195,8 +196,24 @@ def test_a_type_that_a_library_registers_is_needed_to_load(tmp_path: Path) -> No
     assert "my.linalg.LinearOperatorDiag" in found.detail
 
 
-@pytest.mark.parametrize("config", [True, False])
-def test_a_network_without_a_config_is_not_revived(tmp_path: Path, config: bool) -> None:
+@pytest.mark.parametrize("size", [3, 5])
+def test_variables_of_another_save_have_other_shapes(tmp_path: Path, size: int) -> None:
+    tensorflow = pytest.importorskip("tensorflow")
+    for name, length in (("m", 3), ("other", size)):
+        module = tensorflow.Module()
+        module.w = tensorflow.Variable(np.ones((length, 2), "float32"), name="w")
+        tensorflow.saved_model.save(module, tmp_path / name)
+    shutil.rmtree(tmp_path / "m" / "variables")
+    shutil.copytree(tmp_path / "other" / "variables", tmp_path / "m" / "variables")
+    wanted = LoadOutcome.LOADS if size == 3 else LoadOutcome.FAILS
+    assert predicted(tmp_path / "m", "tf", "saved_model.load") is wanted
+    refused = pytest.raises(ValueError, match=r"incompatible tensor with shape \(5, 2\) when att")
+    with contextlib.nullcontext() if size == 3 else refused:
+        tensorflow.saved_model.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("config", [True, False, None])
+def test_a_network_without_a_config_is_not_revived(tmp_path: Path, config: bool | None) -> None:
     """As the QNetwork in a policy of TF-Agents that TensorFlow 2.0 saved."""
     keras = pytest.importorskip("tf_keras")
     start = keras.Input((4,))
@@ -207,6 +224,8 @@ def test_a_network_without_a_config_is_not_revived(tmp_path: Path, config: bool)
         if node.identifier == "_tf_keras_network" and not config:
             metadata = json.loads(node.metadata)
             del metadata["config"], metadata["is_graph_network"]
+            if config is None:  # as TensorFlow 2.2 writes
+                metadata["config"] = {"layer was saved without config": True}
             node.metadata = json.dumps(metadata | {"class_name": "QNetwork"})
     file.write_bytes(message.SerializeToString())
     wanted = LoadOutcome.LOADS if config else LoadOutcome.FAILS

@@ -11,6 +11,7 @@ from modelaudit.facts import Artifact, Format, GraphFunction, GraphNode, Signatu
 from modelaudit.graphs import reachable
 from modelaudit.layer_classes import Trait, classes
 from modelaudit.runtimes.checks import silent_differences
+from modelaudit.runtimes.checks.sizes import shapes
 from modelaudit.runtimes.graph_usage import GRAPH, graph_nodes
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 
@@ -43,6 +44,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     elif call in (LoadCall.SAVED_MODEL, LoadCall.TFSM_LAYER):
         yield from operations(artifact, context)
         yield from types(artifact)
+        yield from shapes(artifact)
         yield from _casts(artifact, context)
         yield from silent_differences.graph_addition(artifact, context)
         yield from silent_differences.graph_bins(artifact)

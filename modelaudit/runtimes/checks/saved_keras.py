@@ -19,11 +19,13 @@ from modelaudit.runtimes.checks import (
     masks as match_masks,
 )
 from modelaudit.runtimes.checks.graph import argument_names, operations, protocol, types
+from modelaudit.runtimes.checks.sizes import shapes
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
 from modelaudit.runtimes.saved_config import Config, unknown_arguments
 
 KERAS_METADATA = "keras_metadata.pb"
+WITHOUT_CONFIG = "layer was saved without config"  # a key in place of one, from TensorFlow 2.2 on
 CALL_SIGNATURE = "Use `tf.saved_model.load` and call its signature."
 
 
@@ -55,6 +57,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from _networks(artifact, context)
     yield from operations(artifact, context)
     yield from types(artifact)
+    yield from shapes(artifact)
     yield from argument_names(artifact, context)
     yield from protocol(context)
     yield from _revived(artifact, context)
@@ -95,7 +98,7 @@ def _inner_inputs(artifact: Artifact, context: CheckContext) -> Iterator[Reason]
 
 
 def _networks(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """Networks of the author's own class, as TF-Agents has, saved by TensorFlow 2.0 or 2.1.
+    """Networks of the author's own class, as TF-Agents has, saved by TensorFlow 2.0 to 2.2.
 
     Without a config they are revived as a subclass of Functional, which from 2.3 on needs inputs.
     """
@@ -105,7 +108,8 @@ def _networks(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     for node in artifact.object_graph:
         metadata = described.get(f"nodes/{node.index}")
         network = node.detail.get("identifier") == "_tf_keras_network"
-        if network and metadata is not None and not isinstance(metadata.get("config"), dict):
+        config = mapping(metadata.get("config")) if metadata is not None else {}
+        if network and metadata is not None and (not config or WITHOUT_CONFIG in config):
             yield Reason(
                 "network-without-config",
                 LoadOutcome.FAILS,

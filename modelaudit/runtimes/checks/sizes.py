@@ -1,11 +1,11 @@
-"""Sizes of inputs that are no integers, as a program saves that computes them by a division."""
+"""Sizes that do not fit: of inputs that are no integers, and of variables of another save."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Json
+from modelaudit.facts import Artifact, Json
 from modelaudit.formats.keras.json_config import sequence
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import UPGRADE, Config
@@ -46,3 +46,29 @@ def as_integers(shape: Json) -> Json:
     if not isinstance(shape, list):
         return shape
     return [int(size) if isinstance(size, float) and size.is_integer() else size for size in shape]
+
+
+def shapes(artifact: Artifact) -> Iterator[Reason]:
+    """Variables whose values in the checkpoint have another shape, which restoring refuses."""
+    restore = artifact.extra.get("restore")
+    found = restore.get("shapes") if isinstance(restore, dict) else None
+    for each in found if isinstance(found, list) else ():
+        if not isinstance(each, dict):
+            continue
+        expected, stored = each.get("expected"), each.get("stored")
+        if isinstance(expected, list) and isinstance(stored, list):
+            yield Reason(
+                "shape-of-variable",
+                LoadOutcome.FAILS,
+                f"the variable `{each.get('name')}` has the shape {expected}, and its value in "
+                f"variables/ {stored}",
+                f"ValueError: Received incompatible tensor with shape {_tuple(stored)} when "
+                f"attempting to restore variable with shape {_tuple(expected)}",
+                "Put graph and variables of the same save together, or export the model again.",
+                f"variables/{each.get('name')}",
+            )
+            return
+
+
+def _tuple(shape: list[Json]) -> str:
+    return str(tuple(shape))

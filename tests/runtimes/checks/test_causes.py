@@ -75,7 +75,7 @@ NOT_MADE = {
         (
             *("cast-to-text", "mask-of-revived-layer", "optimizer-slots", "random-in-export"),
             *(
-                "network-without-config",
+                *("network-without-config", "shape-of-variable"),
                 "type-of-other-number",
                 "unknown-attribute",
                 "unknown-operation",
