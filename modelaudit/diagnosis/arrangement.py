@@ -50,9 +50,9 @@ OF_SIDES = frozenset(
 )
 FORMS = frozenset({"orientation-mismatch", "input-domain", "labels-renumbered"})
 UNTOUCHED = frozenset({"partial-restore", "untrained-layers"})
-# Labels that are met by chance only: no sound model of the population is like that, so the odds of
-# one rest on nothing there.
-BY_LABELS = "not-understood"
+# Labels that are met by chance only, or in another order of the classes: no sound model of the
+# population is like that, so the odds of one rest on nothing there.
+BY_LABELS = frozenset({"not-understood", "labels-renumbered"})
 Decided = Sequence[tuple[DiagnosisStep, StepResult]]
 
 
@@ -110,7 +110,8 @@ def judged(case: Case, results: Decided, known: Beliefs) -> Decided:
 
     def likely(step: DiagnosisStep) -> bool:
         behind = BEHIND.get(step.cause)
-        return behind is None or bool(told & {*behind})
+        by_labels = step.cause in BY_LABELS and not known.chosen
+        return behind is None or by_labels or bool(told & {*behind})
 
     forms = [
         (step, answer)
@@ -122,8 +123,7 @@ def judged(case: Case, results: Decided, known: Beliefs) -> Decided:
     def one(step: DiagnosisStep, answer: StepResult) -> StepResult:
         if not isinstance(answer, CauseFound):
             return extra.get(step.cause, answer)
-        shown = step.cause == BY_LABELS and not known.chosen
-        stays = likely(step) or shown or answer.upstream or answer.stated
+        stays = likely(step) or answer.upstream or answer.stated
         stays |= linked and step.cause in FORMS
         return replace(answer, doubted=not stays)
 
