@@ -8,12 +8,18 @@ from collections.abc import Iterator, Sequence
 from modelaudit.audit_types.values import number
 from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.keras.dialects import activation
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.rules.cancelled_biases import normalized_behind
 from modelaudit.rules.loss_mismatches import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, Rule
-from modelaudit.rules.network_heads import NetworkHead, activation_of, output_heads
+from modelaudit.rules.network_heads import (
+    NetworkHead,
+    activation_of,
+    output_heads,
+    plain_activation,
+)
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.sized_kernels import (
     SizedKernel,
@@ -28,6 +34,9 @@ from modelaudit.thresholds.training import PRIOR_BIAS, PRIOR_KERNEL, SHRUNK
 _KEEP_LIMITS = Trait.KEEPS_RANGE | Trait.DROPOUT | Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING
 _STATES = frozenset(("GRU", "LSTM", "SimpleRNN"))
 _LIMITED = frozenset(("tanh", "sigmoid", "softmax", "softsign"))
+_APPLIED_LAST = Trait.AFFINE | Trait.CONVOLUTION | Trait.POINTWISE
+_BETWEEN_VALUES = frozenset(("nearest", "bilinear", "area", "linear"))  # others overshoot
+_CONSTRAINTS = frozenset(("MaxNorm", "MinMaxNorm"))
 _CONSTRAINED = (
     "Train again with a larger limit in kernel_constraint, such as keras.constraints.MaxNorm(2), or "
     "none."
@@ -67,7 +76,7 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "n": len(kernels),
                 "layers": [name for _, name in small[:20]],
             },
-            fix=_CONSTRAINED if graph and any(_limited(graph, x) for _, x in small) else "",
+            fix=_CONSTRAINED if graph and _limited(graph, kernels, route) else "",
             severity=Severity.LOW
             if graph is None or scaled
             else Severity.HIGH
@@ -77,10 +86,23 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
     yield from _prior(rule, facts, [route for _, route in small])
 
 
-def _limited(graph: LayerGraph, route: str) -> bool:
-    """Whether a constraint, not a penalty, can keep a kernel small."""
+def _limited(graph: LayerGraph, kernels: Sequence[SizedKernel], route: str) -> bool:
+    """Whether a constraint, not a penalty, keeps a kernel small: its limit leaves no larger spread."""
     layer = graph.get(route)
-    return layer is not None and isinstance(layer.config.get("kernel_constraint"), dict)
+    said = layer.config.get("kernel_constraint") if layer is not None else None
+    options = said.get("config") if isinstance(said, dict) else None
+    if not isinstance(said, dict) or not isinstance(options, dict):
+        return False
+    most = number(options.get("max_value"))
+    if str(said.get("class_name")) not in _CONSTRAINTS or most is None:
+        return False
+    kernel, _, usual = next(each for each in kernels if each[0].route == route)
+    axes = options.get("axis", 0)
+    listed = [each for each in (axes if isinstance(axes, list) else [axes]) if type(each) is int]
+    sizes = [
+        kernel.shape[axis] for axis in listed if -len(kernel.shape) <= axis < len(kernel.shape)
+    ]
+    return most < SHRUNK.value * initial_spread(kernel, usual) * math.sqrt(math.prod(sizes))
 
 
 def _end(facts: Facts, graph: LayerGraph, kernels: Sequence[SizedKernel], route: str) -> bool:
@@ -139,10 +161,10 @@ def _prior(rule: Rule, facts: Facts, shrunk: Sequence[str]) -> Iterator[Finding]
         factor = _penalty(head)
         drawn = factor >= LARGE_REGULARIZER.value
         bounded = _at_most_one(graph, head.weights.route)
-        scale = "of at most 1, as it gets" if bounded else "on a scale of 1"
+        inputs = "its inputs, which are between -1 and 1," if bounded else "inputs on a scale of 1"
         yield rule.finding(
             f"The weights of `{kernel.route}` have {size / started:.2g} of the spread that its initializer "
-            f"gives, so that for inputs {scale} they move its scores by {sums:.2g}, while its biases "
+            f"gives, so that {inputs} move its scores by {sums:.2g}, while its biases "
             f"differ by {moved:.2g}: the output is about the frequencies of the classes, whatever the input is"
             + (
                 f". Its kernel_regularizer has a factor of {factor:g}." * drawn
@@ -177,10 +199,19 @@ def _at_most_one(graph: LayerGraph, route: str) -> bool:
                 return None
             name, held = str(inner.get("class_name")), inner.get("config")
             said = held if isinstance(held, dict) else {}
+        if layer.custom:
+            return None
         if name in _STATES:
-            return said.get("activation", "tanh") == "tanh"
+            gates = activation(said.get("recurrent_activation", "sigmoid")) or "linear"
+            gates = plain_activation(gates)
+            return said.get("activation", "tanh") == "tanh" and gates == "sigmoid"
+        if name == "TimeDistributed":
+            inner = said.get("layer")
+            name = str(inner.get("class_name")) if isinstance(inner, dict) else ""
         keeps = bool(values) and (name == "Concatenate" or has(name, _KEEP_LIMITS))
-        return (keeps and all(values)) or activation_of(layer) in _LIMITED
+        keeps = keeps and said.get("interpolation", "nearest") in _BETWEEN_VALUES
+        limits = has(name, _APPLIED_LAST) and activation_of(layer) in _LIMITED
+        return (keeps and all(values)) or limits
 
     limited: dict[str, bool] = graph.propagate(step, lambda one, other: one and other)
     sources = [each for call in graph.calls[route] for each in call]

@@ -21,6 +21,7 @@ from modelaudit.structs import replace
 from tests.rules.test_made_designs import HEAD, dense, found, layer, names
 
 LSTM = {"class_name": "LSTM", "config": {"units": 8, "activation": "tanh"}}
+STEP = {"class_name": "Dense", "config": {"units": 8, "activation": "tanh"}}
 ONE = dense(1, "softmax", name="score")
 
 
@@ -285,6 +286,25 @@ def test_a_last_layer_of_a_model_that_was_frozen_as_a_whole():
         ([layer("Bidirectional", layer=LSTM, merge_mode="concat")], "medium"),
         ([layer("Bidirectional", layer=LSTM, merge_mode="sum")], "low"),  # up to 2
         ([layer("InputLayer")], "low"),
+        ([layer("GRU", activation="tanh", recurrent_activation="hard_sigmoid")], "medium"),
+        ([layer("GRU", activation="tanh", recurrent_activation="relu")], "low"),
+        ([layer("LSTM", activation="tanh", recurrent_activation="linear")], "low"),
+        ([layer("ConvLSTM2D", activation="tanh", recurrent_activation="relu")], "low"),
+        ([layer("TimeDistributed", layer=STEP)], "medium"),
+        (
+            [replace(dense(activation="tanh", name="first"), custom=True)],
+            "low",
+        ),  # its code tells, not its config
+        ([layer("Scaled", activation="tanh")], "low"),
+        ([layer("Highway", activation="tanh")], "low"),  # gives what it takes, too
+        (
+            [dense(activation="tanh", name="first"), layer("Resizing", interpolation="bilinear")],
+            "medium",
+        ),
+        (
+            [dense(activation="tanh", name="first"), layer("Resizing", interpolation="bicubic")],
+            "low",
+        ),  # overshoots
     ],
 )
 def test_a_class_prior_is_graver_where_no_input_can_make_up_for_it(before, expected):
@@ -299,6 +319,25 @@ def test_a_class_prior_is_graver_where_no_input_can_make_up_for_it(before, expec
     (seen,) = run_rule(rule("MA436"), Facts(artifact)).findings
     assert str(seen.severity) == expected
     assert ("unless inputs are large" in seen.detail) == (expected == "low")
+
+
+@pytest.mark.parametrize(
+    ("constraint", "limits"),
+    [
+        ({"class_name": "MaxNorm", "config": {"max_value": 1e-4, "axis": 0}}, True),
+        ({"class_name": "MinMaxNorm", "config": {"max_value": 1e-4, "axis": 0}}, True),
+        ({"class_name": "MaxNorm", "config": {"max_value": 2.0, "axis": 0}}, False),
+        ({"class_name": "NonNeg", "config": {}}, False),
+        ({"class_name": "UnitNorm", "config": {"axis": 0}}, False),
+    ],
+)
+def test_only_a_limit_that_holds_a_kernel_so_small_is_blamed(constraint, limits):
+    kept = example_kernel(1e-6).artifact
+    (first,) = kept.architecture.layers
+    held = replace(first, config={**first.config, "kernel_constraint": constraint})
+    artifact = replace(kept, architecture=examples.chain(held).artifact.architecture)
+    (seen,) = run_rule(rule("MA436"), Facts(artifact)).findings
+    assert ("kernel_constraint" in seen.fix) == limits
 
 
 def _grids(*sizes, kind="Conv2D", image=28):
