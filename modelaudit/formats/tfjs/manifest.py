@@ -44,9 +44,8 @@ class ManifestWeights:
         self.files: dict[str, FileEntry] = {}
         self.problems: list[Problem] = []
         self._names: set[str] = set()
+        self._stopped = False
         for group in sequence(manifest):
-            if any(each.kind is ProblemKind.LIMIT_EXCEEDED for each in self.problems[-1:]):
-                break
             self._group(mapping(group))
 
     def _group(self, group: Mapping[str, Json]) -> None:
@@ -55,8 +54,9 @@ class ManifestWeights:
         # Behind a file that is missing, no weight is where the manifest says.
         known = Shards(held) if held and len(held) == len(shards) else None
         at = 0
-        for entry in sequence(group.get("weights")):
+        for entry in () if self._stopped else sequence(group.get("weights")):
             if is_spent():
+                self._stopped = True  # the files of later groups are still part of the model
                 detail = f"stopped after {len(self.tensors):,} weights (setting work)"
                 self._add(ProblemKind.LIMIT_EXCEEDED, detail, "")
                 return
@@ -64,7 +64,7 @@ class ManifestWeights:
             if size is None:
                 return
             at += size
-        if known is not None and at < known.size:
+        if known is not None and at < known.size and not self._stopped:
             file = held[0].file
             shown = f"{file} has" if len(held) == 1 else f"{file} to {held[-1].file} have"
             detail = f"{shown} {known.size:,} bytes, of which the listed weights take {at:,}"
@@ -72,11 +72,12 @@ class ManifestWeights:
 
     def _shard(self, name: str) -> FileWindow | None:
         """A file of weights; None with a problem if there is none."""
+        plain = str(PurePosixPath(name))
         parts = PurePosixPath(name).parts
         if not parts or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
             self._add(ProblemKind.UNSAFE_PATH, f"weights at {name!r}, which was not opened", name)
             return None
-        if name in self.files:
+        if plain in self.files:
             self._add(ProblemKind.DUPLICATE_MEMBER, f"the file {name} is listed twice", name)
             return None
         path = self._model.parent / name
@@ -91,7 +92,7 @@ class ManifestWeights:
             detail = error.reason if path.exists() else f"{name} is listed but not there"
             self._add(kind, detail, name)
             return None
-        self.files[name] = file_entry(path, self._model.parent, "weights", self._limits)
+        self.files[plain] = file_entry(path, self._model.parent, "weights", self._limits)
         return window
 
     def _weight(self, entry: Mapping[str, Json], shards: Shards | None, at: int) -> int | None:
