@@ -126,7 +126,7 @@ def why_not_run(facts: Facts) -> str:
             return "it could not be read as a model"
         return f"this format ({artifact.format.label}) cannot be run on its own"
     if not facts.settings.probe.unsafe:
-        reason = reason_not_to_run(facts.kept or security_results(facts))
+        reason = reason_not_to_run(facts.kept or security_results(facts), facts)
         if reason:
             return reason
     if artifact.format is Format.KERASHUB_PRESET and missing(BUILDS_PRESETS):

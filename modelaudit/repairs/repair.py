@@ -34,7 +34,12 @@ from modelaudit.repairs.proof import Attempt
 from modelaudit.repairs.translate.translation import Untranslatable
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.rules.kept import reason_not_to_run, security_results, severe
+from modelaudit.rules.kept import (
+    reason_not_to_run,
+    security_not_judged,
+    security_results,
+    severe,
+)
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.catalogue import find_profile, has_keras2_objects
 from modelaudit.runtimes.predict import predict
@@ -85,7 +90,7 @@ def repair_model(
     blank = Repair(
         str(path), profile.name, RepairStatus.REFUSED, _file(facts.artifact), tool=__version__
     )
-    if why := reason_not_to_run(security_results(facts)):
+    if why := reason_not_to_run(security_results(facts), facts):
         return replace(blank, reason=why)
     if not facts.artifact.complete:
         return replace(blank, reason="it could only be read in part")
@@ -124,10 +129,12 @@ def repair_model(
 
 def _dangerous(made: Path, settings: Settings) -> str:
     """The severe finding on security that the new file has from the original; "" without one."""
-    for found in severe(security_results(static_facts(made, settings))):
+    facts = static_facts(made, settings)
+    for found in severe(security_results(facts)):
         for each in found.findings:
             return f"the new file would have the finding {each.code} {each.name}: {each.detail}"
-    return ""
+    why = security_not_judged(facts)
+    return f"the new file cannot be judged: {why}" if why else ""
 
 
 def _unfit(facts: Facts) -> str:

@@ -36,15 +36,25 @@ def severe(results: Sequence[RuleResult]) -> tuple[RuleResult, ...]:
     )
 
 
-def reason_not_to_run(found: Sequence[RuleResult]) -> str:
-    """Which of the findings keeps the model from being run; "" if none does."""
+def reason_not_to_run(found: Sequence[RuleResult], facts: Facts) -> str:
+    """Which of the findings on security keeps the model from being run; "" if none does.
+
+    A model is not run either if there was too little work left to look for all of them.
+    """
     unsafe = {rule.code for rule in all_rules() if rule.keeps_from_running}
     for finding in (finding for result in found for finding in result.findings):
         stops = finding.severity is Severity.CRITICAL or finding.code in unsafe
         if stops and not finding.waived_by:
             kind = finding.severity.value
             return f"a {kind} finding ({finding.code} {finding.name}) prevents running it"
-    return ""
+    return security_not_judged(facts)
+
+
+def security_not_judged(facts: Facts) -> str:
+    """Why not every rule on security was judged on all of the model; "" if each was."""
+    if facts.work is None or {Phase.READING, Phase.SECURITY}.isdisjoint(facts.work.cut):
+        return ""
+    return "judging its security took more work than that of a model of its size may (setting work)"
 
 
 def with_limit_told(results: Sequence[RuleResult], facts: Facts) -> tuple[RuleResult, ...]:

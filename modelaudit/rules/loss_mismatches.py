@@ -28,6 +28,8 @@ from modelaudit.runtimes.catalogue import saving_runtime
 
 PROBABILITIES = frozenset(("softmax", "sigmoid"))
 _FOCAL = frozenset(("binary_focal_crossentropy", "categorical_focal_crossentropy"))
+# Losses that divide the values of the classes by their sum first, so that any above 0 will do.
+_SHARED = frozenset(("categorical_crossentropy", "categorical_focal_crossentropy"))
 # First Keras whose losses of probabilities take the scores before them, whatever from_logits says.
 _TAKES_SCORES = (2, 5)
 SCORES_TAKEN = " Keras 2, which saved it, did find them: it trained as with from_logits=False."
@@ -110,6 +112,8 @@ _UNBOUNDED = frozenset(
         *("hard_shrink", "soft_shrink", "tanh_shrink"),
     }
 )
+# Of these, the ones whose values are all above 0.
+_POSITIVE = frozenset(("softplus", "squareplus", "exponential"))
 _SIGNED = frozenset(("tanh", "hard_tanh", "softsign"))
 _LOGARITHMIC = frozenset(("mean_squared_logarithmic_error",))
 _BARE = (
@@ -129,8 +133,18 @@ MISMATCHES: tuple[Mismatch, ...] = (
         units=(1, 1),
     ),
     Mismatch(
+        CROSS_ENTROPIES - _SHARED,
+        _POSITIVE,
+        Severity.MEDIUM,
+        "{loss} expects probabilities, but {last} is not limited to 1, and values above 1 are "
+        "clipped, where they give no gradient: the output can stay there.",
+        _PROBABILITIES_AGAIN,
+        from_logits=False,
+        takes=(0.0, 1.0),
+    ),
+    Mismatch(
         CROSS_ENTROPIES,
-        _UNBOUNDED,
+        _UNBOUNDED - _POSITIVE,
         Severity.MEDIUM,
         "{loss} expects probabilities, but {last} is not limited to 1, and values at or below 0 "
         "are clipped, where they give no gradient: the output can stay there.",

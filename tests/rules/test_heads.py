@@ -101,6 +101,10 @@ def faults(keras):
             losses.SparseCategoricalCrossentropy(from_logits=True),
         ),
         "unbounded": ("MA306", "medium", [dense(1, "softplus")], "binary_crossentropy"),
+        "unbounded classes": (
+            *("MA306", "medium", [dense(3, "softplus")]),
+            "sparse_categorical_crossentropy",
+        ),
         "negative rates": ("MA306", "medium", [dense(1)], "poisson"),
         "one direction": ("MA306", "high", [dense(1)], "cosine_similarity"),
         "half a hinge": ("MA306", "medium", [dense(1, "relu")], "hinge"),
@@ -162,6 +166,7 @@ def sound(keras):
         ([dense(1, "sigmoid")], "binary_crossentropy"),
         ([dense(1)], losses.BinaryCrossentropy(from_logits=True)),
         ([dense(3, "softmax")], "sparse_categorical_crossentropy"),
+        ([dense(3, "softplus")], "categorical_crossentropy"),  # divides by their sum
         ([dense(3, "softmax")], losses.CategoricalCrossentropy(label_smoothing=0.1)),
         ([dense(3)], losses.SparseCategoricalCrossentropy(from_logits=True)),
         ([layers.Dropout(0.5), dense(3), layers.Activation("softmax")], "kl_divergence"),

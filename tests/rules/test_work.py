@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from modelaudit import pipeline
+from modelaudit.audit_types.repair import RepairStatus
 from modelaudit.errors import LimitExceeded, WorkSpent
 from modelaudit.findings import Finding, Outcome, Severity, Verdict
 from modelaudit.formats.reader import read
+from modelaudit.repairs import repair
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import WORK_SPENT, judge, run_rules
@@ -262,3 +264,32 @@ def test_what_the_runtimes_do_is_unknown_if_no_work_is_left(tmp_path, monkeypatc
     assert cut.verdict in {Verdict.INCOMPLETE, Verdict.FAIL}
     assert "MA118" in {each.code for each in cut.findings}
     assert not repeatable(cut)
+
+
+@pytest.mark.parametrize("cut", [Phase.READING, Phase.SECURITY])
+def test_a_model_whose_security_was_not_judged_is_not_run(facts, clock, cut) -> None:
+    facts.work.cut.append(cut)
+    why = pipeline.why_not_run(facts)
+    assert "(setting work)" in why
+    unsafe = replace(facts.settings, probe=replace(facts.settings.probe, unsafe=True))
+    assert pipeline.why_not_run(replace(facts, settings=unsafe)) == ""
+
+
+def test_a_model_whose_other_rules_were_cut_short_is_run(facts) -> None:
+    facts.work.cut.append(Phase.JUDGING)
+    assert pipeline.why_not_run(facts) == ""
+
+
+def test_a_model_whose_security_was_not_judged_is_not_repaired(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(repair, "static_facts", _cut_short)
+    path = files.minimal_keras(tmp_path / "m.keras")
+    done = repair.repair_model(path, "tf==2.21.0", tmp_path / "new.h5", Settings(), None)
+    assert done.status is RepairStatus.REFUSED
+    assert "(setting work)" in done.reason
+    assert "(setting work)" in repair._dangerous(path, Settings())
+
+
+def _cut_short(path: Path, settings: Settings) -> Facts:
+    facts = pipeline.static_facts(path, settings)
+    facts.work.cut.append(Phase.SECURITY)
+    return facts

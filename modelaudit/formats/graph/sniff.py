@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from modelaudit.facts import Format
 from modelaudit.formats.graph.wire import BYTES, VARINT, WireError, WireField, fields
@@ -14,6 +15,9 @@ _META_INFO, _GRAPH, _SAVER, _OBJECT_GRAPH = 1, 2, 3, 7
 _SAVER_VERSION, _SAVER_V2 = 7, 2
 _NODE = 1
 _GRAPH_FIELDS = frozenset({_NODE, 2, 3, 4})  # with library, version and versions
+_LIBRARY, _FUNCTION = 2, 1
+# Fields of a GraphDef with their wire types.
+_TYPED = frozenset({(_NODE, BYTES), (_LIBRARY, BYTES), (3, VARINT), (4, BYTES), (5, BYTES)})
 _FIELDS = 64
 _NODE_NAME, _NODE_OP = 1, 2
 
@@ -26,8 +30,7 @@ _TEXT_BYTES = 64 << 20
 def saved_model_graph(window: FileWindow) -> Format:
     """TF1 or TF2, depending on an object graph in any MetaGraph; `CORRUPT_SAVEDMODEL` if malformed.
 
-    `FROZEN_GRAPH` for a GraphDef that has the name of a SavedModel's graph. Its library of
-    functions has the field number of the MetaGraphs, so a MetaGraph counts if it has a graph.
+    `FROZEN_GRAPH` for a GraphDef that has the name of a SavedModel's graph.
 
     Raises:
         ReadError: the file cannot be read.
@@ -38,19 +41,53 @@ def saved_model_graph(window: FileWindow) -> Format:
     if _TEXT_GRAPH.match(head):
         return Format.FROZEN_GRAPH
     try:
+        if _has_node(window) and _is_graph_alone(window):
+            return Format.FROZEN_GRAPH
         graphs = [
             field
             for field in fields(window, 0, window.size)
             if field.number == _META_GRAPHS and field.wire_type == BYTES
         ]
-        if _has_node(window) and not any(_has_field(window, each, _GRAPH) for each in graphs):
-            return Format.FROZEN_GRAPH
         if not graphs:
             return Format.CORRUPT_SAVEDMODEL
         objects = any(_has_field(window, graph, _OBJECT_GRAPH) for graph in graphs)
     except WireError:
         return Format.CORRUPT_SAVEDMODEL
     return Format.SAVEDMODEL_TF2 if objects else Format.SAVEDMODEL_TF1
+
+
+def _is_graph_alone(window: FileWindow) -> bool:
+    """Whether the whole file is a GraphDef in which TensorFlow finds no MetaGraph with content.
+
+    A library of functions has the field number of the MetaGraphs, and a function that of what is
+    known about a MetaGraph, so a library must hold nothing else: its gradients have the number of
+    a MetaGraph's graph.
+    """
+    return all(
+        (field.number, field.wire_type) in _TYPED
+        and (
+            field.number != _LIBRARY
+            or all(
+                (each.number, each.wire_type) == (_FUNCTION, BYTES)
+                for each in _every(window, field.start, field.start + field.size)
+            )
+        )
+        for field in _every(window, 0, window.size)
+    )
+
+
+def _every(window: FileWindow, start: int, end: int) -> Iterator[WireField]:
+    """All fields between two offsets.
+
+    Raises:
+        WireError: as `fields`, or there are too many of them.
+    """
+    reached = start
+    for field in fields(window, start, end):
+        reached = field.start + field.size
+        yield field
+    if reached < end:
+        raise WireError(f"more fields after byte {reached} than are looked at")
 
 
 def graph_file(window: FileWindow, head: bytes) -> Format | None:

@@ -16,6 +16,7 @@ from modelaudit.formats.io.dtypes import decode, stored_dtype
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.settings import Limits
 from modelaudit.thresholds.weights import FADED
+from modelaudit.work import spend
 
 # Large enough to amortise the system call, small enough for the L2 cache.
 PIECE_BYTES = 1 << 19
@@ -23,6 +24,7 @@ PIECE_BYTES = 1 << 19
 # Elements per sum: the float64 copy stays in the L1 cache, and BLAS stays single-threaded (starting
 # threads costs more than it gains here).
 _BLOCK = 8192
+_COUNTED = 20  # parts of the work of an audit that a block counts for
 
 # Outside this range of magnitudes a float64 square (or a sum of many) may overflow or underflow.
 _SCALE_BELOW, _SCALE_ABOVE = 1e-140, 1e140
@@ -219,6 +221,7 @@ class _RunningStats:
     def add(self, values: NDArray[np.generic]) -> None:
         """Add one piece (1-D, numeric)."""
         for start in range(0, values.size, _BLOCK):
+            spend(_COUNTED)
             self._add_block(values[start : start + _BLOCK])
 
     def _add_block(self, values: NDArray[np.generic]) -> None:

@@ -11,8 +11,10 @@ from modelaudit.formats.tflite.constants import Constants
 from modelaudit.formats.tflite.flatbuffer import FlatTable
 from modelaudit.formats.tflite.schema import runtime_versions, schema
 from modelaudit.graphs import LiteOperator, LiteSubgraph, LiteTensor, Quantization
+from modelaudit.work import spend
 
 MOST_AXES = 64  # numpy's limit; TensorFlow Lite's is lower
+_COUNTED = 10  # parts of the work of an audit that a tensor or an operator counts for
 
 
 class SubgraphReader:
@@ -57,6 +59,7 @@ class SubgraphReader:
         return LiteSubgraph(name, tensors, operators, ends[0], ends[1])
 
     def _tensor(self, prefix: str, table: FlatTable) -> LiteTensor:
+        spend(_COUNTED)
         types = schema().enums["TensorType"]
         number = table.number("type")
         dtype = types[number].lower() if 0 <= number < len(types) else f"type_{number}"
@@ -98,6 +101,7 @@ class SubgraphReader:
         return Quantization(scale, zero, axis)
 
     def _operator(self, table: FlatTable) -> LiteOperator:
+        spend(_COUNTED)
         index = table.number("opcode_index")
         if index >= len(self.codes):
             reason = f"has {len(self.codes)} operator codes, but an operator has code {index}"

@@ -53,18 +53,18 @@ def _gallery(route: str, values: NDArray[np.floating]) -> FilterGallery:
     flat = weights.reshape(-1, weights.shape[-1]).T
     mirrored = np.ascontiguousarray(mirror.apply(weights)).reshape(-1, weights.shape[-1]).T
     norms = np.maximum(np.linalg.norm(flat, axis=1), 1e-30)
-    cosine = (mirrored @ flat.T) / np.outer(norms, norms)  # rows: mirrored filters
-    own = np.diag(cosine)
+    own = np.einsum("ij,ij->i", mirrored, flat) / norms**2
     order = np.argsort(own, kind="stable")[:SHOWN]
     pairs = []
     for index in order.tolist():
-        partner = int(cosine[index].argmax())
+        cosine = (flat @ mirrored[index]) / (norms * norms[index])
+        partner = int(cosine.argmax())
         channel = drawn_channel(values[..., index])
         pairs.append(
             FilterPair(
                 index=index,
                 partner=partner,
-                score=round(float(cosine[index, partner]), DIGITS),
+                score=round(float(cosine[partner]), DIGITS),
                 values=picture(values[..., index], channel),
                 partner_values=picture(values[..., partner], channel),
             )

@@ -86,6 +86,31 @@ def test_a_saved_model_remains_one(tmp_path: Path) -> None:
     assert [each.name for each in artifact.graphs[0].nodes] == ["x", "w", "y"]
 
 
+@pytest.mark.parametrize("hidden", ["behind many fields", "behind fields inside", "as gradients"])
+def test_a_saved_model_that_is_a_graph_too_is_one(tmp_path: Path, hidden: str) -> None:
+    """Files that both messages parse: what `tf.saved_model.load` would run has to be looked at."""
+    meta = tf1_message().meta_graphs[0]
+    inner = meta.SerializeToString()
+    before = _graph(variable=False, library=False).SerializeToString()
+    if hidden == "behind many fields":
+        before += b"\x22\x00" * 100_001  # empty `versions`, which a SavedModel does not have
+    elif hidden == "behind fields inside":
+        inner = b"\xa2\x06\x00" * 100_001 + inner  # of the unknown number 100
+    data = before + b"\x12" + _varint(len(inner)) + inner
+    assert pb.SavedModel.FromString(data).meta_graphs[0].graph_def == meta.graph_def
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "saved_model.pb").write_bytes(data)
+    assert read(tmp_path / "m", Limits()).format.is_saved_model
+
+
+def _varint(number: int) -> bytes:
+    parts = []
+    while number > 127:
+        parts.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*parts, number])
+
+
 def test_what_is_neither_stays_damaged(tmp_path: Path) -> None:
     folder = tmp_path / "m"
     folder.mkdir()

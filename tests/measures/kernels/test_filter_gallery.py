@@ -63,3 +63,13 @@ def test_kernels_without_a_gallery(shape) -> None:
 def test_constant_filters_are_drawn_without_warnings() -> None:
     (found,) = galleries(_artifact(np.zeros((3, 3, 1, 4), dtype="float32")))
     assert len(found.filters) == 4
+
+
+def test_many_filters_are_compared_one_by_one_with_all() -> None:
+    """Not all with all at once: for 60,000 filters, that would take 29 GB."""
+    values = np.random.default_rng(3).normal(size=(3, 3, 1, 60_000)).astype("float32")
+    values[..., 59_999] = -values[:, ::-1, :, 7]
+    values[..., 7] -= values[:, ::-1, :, 7]  # nothing is less like its own mirror image
+    values[..., 59_998] = values[:, ::-1, :, 7]
+    (found,) = galleries(_artifact(values))
+    assert (found.filters[0].index, found.filters[0].partner) in {(7, 59_998), (59_998, 7)}

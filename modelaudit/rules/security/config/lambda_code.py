@@ -19,6 +19,7 @@ from modelaudit.rules.security.config.examples import (
     lambda_layer,
 )
 from modelaudit.rules.security.op_threats import LOOPS, NATIVE, RUNS_GRAPH, WATCHED
+from modelaudit.work import spend
 
 _H5_NOTE = (
     " Keras before 3.11.3 runs it when it loads an .h5 file, regardless of `safe_mode`"
@@ -32,8 +33,10 @@ _SHOWN = 8
 _HARMFUL = WATCHED.keys() | LOOPS | NATIVE | {RUNS_GRAPH}
 
 
-def _codes(facts: Facts) -> tuple[CodeSite, ...]:
-    return code_sites(facts.artifact)
+def _codes(facts: Facts) -> Iterator[CodeSite]:
+    for code in code_sites(facts.artifact):
+        spend()  # judging one may take a millisecond
+        yield code
 
 
 def _abilities(code: CodeSite) -> dict[str, list[str]]:
