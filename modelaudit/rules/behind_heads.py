@@ -15,7 +15,7 @@ from modelaudit.formats.keras.compiled_losses import (
 from modelaudit.layer_classes import Trait, has
 from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.heads import example_head, paired_heads
-from modelaudit.rules.loss_mismatches import PROBABILITIES
+from modelaudit.rules.loss_inputs import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network_heads import NetworkHead
 

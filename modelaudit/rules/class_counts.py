@@ -12,7 +12,7 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.graph_heads import graph_heads
-from modelaudit.rules.loss_mismatches import PROBABILITIES
+from modelaudit.rules.loss_inputs import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
 from modelaudit.structs import replace

@@ -28,13 +28,8 @@ from modelaudit.rules.constant_layers import (
 from modelaudit.rules.graph_heads import graph_heads
 from modelaudit.rules.grouped import by_cause, one_for_alike
 from modelaudit.rules.head_advice import code_of, fix_of
-from modelaudit.rules.loss_mismatches import (
-    KEPT_SOFTMAX,
-    MISMATCHES,
-    SCORES_TAKEN,
-    class_axis,
-    scores_taken,
-)
+from modelaudit.rules.loss_inputs import KEPT_SOFTMAX, SCORES_TAKEN, class_axis, scores_taken
+from modelaudit.rules.loss_mismatches import MISMATCHES
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import (
     SOFTMAXES,

@@ -18,7 +18,7 @@ from modelaudit.formats.keras.compiled_losses import (
 )
 from modelaudit.formats.keras.dialects import activation
 from modelaudit.rules.graph_heads import graph_heads
-from modelaudit.rules.loss_mismatches import PROBABILITIES
+from modelaudit.rules.loss_inputs import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
 from modelaudit.rules.training_settings import compile_settings, compiled_example, output_names

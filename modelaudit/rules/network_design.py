@@ -11,7 +11,7 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import quoted
-from modelaudit.rules.loss_mismatches import PROBABILITIES
+from modelaudit.rules.loss_inputs import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, output_heads, saved_graph, weighs
 

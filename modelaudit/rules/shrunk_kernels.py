@@ -12,7 +12,7 @@ from modelaudit.formats.keras.dialects import activation
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.rules.cancelled_biases import normalized_behind
-from modelaudit.rules.loss_mismatches import PROBABILITIES
+from modelaudit.rules.loss_inputs import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network_heads import (
     NetworkHead,
