@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from modelaudit.audit_types.model import ToolSection
 from modelaudit.audit_types.signing import SigningSection
 from modelaudit.clock import Stopwatch
 from modelaudit.diagnosis import diagnose
-from modelaudit.errors import ProbeError
+from modelaudit.errors import ProbeError, WorkSpent
 from modelaudit.facts import Artifact, Format
 from modelaudit.findings import Outcome, RuleResult
 from modelaudit.formats.added_architecture import add_architecture
@@ -61,7 +62,7 @@ from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.settings.installation import ADDS_HUB, BUILDS_PRESETS, missing
 from modelaudit.signing.check import check_signatures
 from modelaudit.structs import replace
-from modelaudit.work import Phase
+from modelaudit.work import Phase, WorkBudget, within
 
 
 @cache
@@ -88,13 +89,11 @@ def static_facts(path: Path, settings: Settings) -> Facts:
             measurements = with_filters(measure(artifact, limits=settings.limits), artifact)
             artifact = with_failures(artifact)
     artifact = with_work_spent(artifact, budget)
-    with budget.during(Phase.MEASURING):
-        predictions = predictions_for(artifact, settings, targets_of(settings))
     return Facts(
         artifact=artifact,
         settings=settings,
         measurements=measurements,
-        predictions=predictions,
+        predictions=predictions_for(artifact, settings, targets_of(settings), budget),
         installed=installed_target(),
         golden=read_golden(artifact, settings.limits),
         repaired=read_repair(artifact, settings.limits),
@@ -109,11 +108,16 @@ def targets_of(settings: Settings) -> tuple[str, ...]:
 
 
 def predictions_for(
-    artifact: Artifact, settings: Settings, targets: Sequence[str]
+    artifact: Artifact, settings: Settings, targets: Sequence[str], work: WorkBudget | None
 ) -> tuple[Prediction, ...]:
-    """The prediction for each runtime, with the user's profiles and custom objects."""
+    """The prediction for each runtime, with the user's profiles and custom objects.
+
+    There are none if there is too little work left for all; rules ask the budget for that.
+    """
     custom, own = frozenset(settings.custom_objects), tuple(map(Path, settings.profiles))
-    return predict(artifact, targets, custom, own)
+    with within(work, Phase.PREDICTING), suppress(WorkSpent):
+        return predict(artifact, targets, custom, own)
+    return ()
 
 
 def why_not_run(facts: Facts) -> str:
@@ -199,7 +203,7 @@ def _predicted(facts: Facts, seen: Sequence[Observation]) -> tuple[Prediction, .
     asked = {each.runtime for each in facts.predictions}
     met = dict.fromkeys(each.target for each in seen if each.target)
     others = [target for target in met if target not in asked]
-    return predictions_for(facts.artifact, facts.settings, others)
+    return predictions_for(facts.artifact, facts.settings, others, facts.work)
 
 
 def run_all_rules(facts: Facts, judged: Sequence[RuleResult] = ()) -> tuple[RuleResult, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.errors import WorkSpent
@@ -19,7 +18,7 @@ from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotReleva
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.unread import UNREAD_KINDS, unread_input
 from modelaudit.terminal_text import plain
-from modelaudit.work import Phase, is_spent, spend
+from modelaudit.work import Phase, is_spent, spend, within
 
 # Formats that contain layers and weights, but never a graph.
 GRAPHLESS = formats(Content.MODEL, Content.WEIGHTS, Content.PRESET, Content.EXPORT)
@@ -169,7 +168,7 @@ def run_rules(
     urgent = [rule for family in _URGENT for rule in rules if rule.family is family]
     others = [rule for rule in rules if rule.family not in _URGENT]
     for phase, chosen in ((Phase.SECURITY, urgent), (Phase.JUDGING, others)):
-        with facts.work.during(phase) if facts.work else nullcontext():
+        with within(facts.work, phase):
             for rule in chosen:
                 if rule.code not in known:
                     known[rule.code] = run_rule(rule, facts)

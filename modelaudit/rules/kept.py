@@ -19,6 +19,7 @@ from modelaudit.structs import replace
 from modelaudit.work import Phase
 
 _OF_A_RUN = frozenset((Need.OBSERVATION, Need.BEHAVIOUR, Need.DIAGNOSIS))
+_OF_JUDGING = frozenset((Phase.PREDICTING, Phase.SECURITY, Phase.JUDGING))
 
 
 def security_results(facts: Facts) -> tuple[RuleResult, ...]:
@@ -61,7 +62,7 @@ def with_limit_told(results: Sequence[RuleResult], facts: Facts) -> tuple[RuleRe
     """The results; if there was too little work left for some, the rule on limits says so too."""
     artifact = facts.artifact
     told = any("(setting work)" in problem.detail for problem in artifact.problems)
-    later = facts.work and not {Phase.SECURITY, Phase.JUDGING}.isdisjoint(facts.work.cut)
+    later = facts.work and not _OF_JUDGING.isdisjoint(facts.work.cut)
     if not facts.work or not facts.work.cut or (told and not later):
         return tuple(results)
     detail = "judging it took more work than that of a model of its size may (setting work)"

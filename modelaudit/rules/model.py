@@ -27,7 +27,7 @@ from modelaudit.restore.repair_record import RepairRecord
 from modelaudit.runtimes.model import Prediction
 from modelaudit.settings import Settings
 from modelaudit.terminal_text import plain
-from modelaudit.work import WorkBudget
+from modelaudit.work import Phase, WorkBudget
 
 # Names in a file can be of any length, and each finding about what they name repeats them.
 _MOST_TEXT, _MOST_ROUTE = 10_000, 4_096
@@ -99,6 +99,16 @@ class Facts(Struct, frozen=True, dict=True):
         if not ports and self.behaviour is not None:
             ports = (Port("", "float32", (None, *self.behaviour.inputs.shape[1:])),)
         return model_modality(self.artifact, ports)
+
+    def all_predictions(self) -> tuple[Prediction, ...]:
+        """The predictions, for a rule that judges from them.
+
+        Raises:
+            WorkSpent: there was too little work left for some of them.
+        """
+        if self.work is not None:
+            self.work.require(Phase.PREDICTING)
+        return self.predictions
 
     @property
     def words(self) -> ModalityWords:

@@ -52,7 +52,7 @@ def _refused(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not facts.settings.serving:
         raise NotRelevant("no serving runtime is declared (`[serving]` in the settings)")
     tried, predicted = serving_attempts(facts), serving_predictions(facts)
-    if not tried and not predicted:
+    if not tried and not (facts.all_predictions() and predicted):
         raise NotApplicable("there are no predictions for files of this format")
     if serving_loads(facts):
         return

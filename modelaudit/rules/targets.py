@@ -33,9 +33,10 @@ SHOWN = 3  # reasons quoted in a finding; the compatibility table has all of the
 
 
 def _predictions(facts: Facts) -> tuple[Prediction, ...]:
-    if not facts.predictions:
+    predictions = facts.all_predictions()
+    if not predictions:
         raise NotApplicable("there are no predictions for files of this format")
-    return facts.predictions
+    return predictions
 
 
 def _runtimes(predictions: Iterable[Prediction]) -> dict[str, list[Prediction]]:

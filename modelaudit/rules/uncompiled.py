@@ -26,7 +26,7 @@ def _uncompiled(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotRelevant("the file has no settings to compile the model with")
     if tried and not loaded:
         raise NotApplicable("no runtime loaded the model")
-    if not (tried or facts.predictions):
+    if not (tried or facts.all_predictions()):
         raise NotApplicable("no runtime was tried, and there are no predictions for this format")
     for seen in loaded:
         if not seen.uncompiled:
@@ -45,7 +45,7 @@ def _uncompiled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     known = {seen.target for seen in loaded}
     # Without targets and runs, a file of one Keras need not load in the other.
     chosen = bool(tried or facts.settings.targets or facts.settings.serving)
-    for each in facts.predictions:
+    for each in facts.all_predictions():
         if each.call != COMPILED or each.runtime in known:
             continue
         if not (chosen or each.runtime == facts.installed):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 
 from modelaudit.audit_types.loading import LoadOutcome
@@ -34,6 +34,7 @@ from modelaudit.runtimes.checks import (
 )
 from modelaudit.runtimes.checks.inbound_nodes import check_nodes
 from modelaudit.runtimes.checks.sequential import check_sequential, form_of
+from modelaudit.runtimes.found_reasons import all_reasons, bounded
 from modelaudit.runtimes.graph_usage import usage_of
 from modelaudit.runtimes.model import (
     NOT_READ,
@@ -46,8 +47,8 @@ from modelaudit.runtimes.model import (
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import is_model
 from modelaudit.structs import replace
+from modelaudit.work import spend
 
-_MOST_REASONS = 1_000
 _SET = re.compile(r"\[[^\]]+\]")  # in a pattern, one of these letters
 _CALLS: dict[Format, tuple[LoadCall, ...]] = {
     Format.LEGACY_H5_FULL: (LoadCall.LOAD_MODEL,),
@@ -95,6 +96,7 @@ def predict(
 
     Raises:
         UsageError: a target is not a runtime.
+        WorkSpent: there is too little work left for all of them.
     """
     profiles = {each.name: each for each in (find_profile(target, own) for target in targets)}
     asked = [
@@ -128,10 +130,9 @@ def _compiling(artifact: Artifact, context: CheckContext) -> tuple[Reason, ...]:
     else:
         archive = artifact.format is Format.KERAS_ARCHIVE
         reasons = match_compile.check(artifact, context, archive)
-    try:
-        return tuple(each for each in _bounded(reasons) if each.predicted is LoadOutcome.FAILS)
-    except Exception:  # as above
-        return ()
+    return tuple(
+        each for each in all_reasons(bounded(reasons)) if each.predicted is LoadOutcome.FAILS
+    )
 
 
 def _calls(artifact: Artifact) -> tuple[LoadCall, ...]:
@@ -159,11 +160,8 @@ def predict_calls(
 
 def _prediction(artifact: Artifact, context: CheckContext) -> Prediction:
     profile = context.profile
-    try:
-        reasons = (*_bounded(_reasons(artifact, context)), *_untested(context))
-    except Exception as error:  # a fault here must not take the findings on security away
-        why = f"the prediction raised {type(error).__name__}: {error}"[:500]
-        reasons = (Reason(NOT_READ, LoadOutcome.UNKNOWN, why),)
+    spend()
+    reasons = all_reasons(chain(bounded(_reasons(artifact, context)), _untested(context)))
     if not artifact.complete and not reasons:
         reasons = (_incomplete(artifact),)
     decisive = min((reason.predicted for reason in reasons), key=_rank, default=LoadOutcome.LOADS)
@@ -175,14 +173,6 @@ def _prediction(artifact: Artifact, context: CheckContext) -> Prediction:
         confidence=Confidence.HIGH if profile.exact else Confidence.MEDIUM,
         collected=profile.collected,
     )
-
-
-def _bounded(reasons: Iterator[Reason]) -> Iterator[Reason]:
-    """No more reasons than anybody reads; each takes time and a place in `audit.json`."""
-    yield from islice(reasons, _MOST_REASONS)
-    if next(reasons, None):
-        why = f"there are more than {_MOST_REASONS:,} reasons; the rest was not looked at"
-        yield Reason(NOT_READ, LoadOutcome.UNKNOWN, why)
 
 
 def _rank(predicted: LoadOutcome) -> int:

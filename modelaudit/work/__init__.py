@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from enum import Enum
 from functools import cache
@@ -39,6 +39,7 @@ class Phase(Enum):
 
     READING = 0.54
     MEASURING = 0.62
+    PREDICTING = 0.65
     SECURITY = 0.7
     JUDGING = 0.75
 
@@ -115,6 +116,15 @@ class WorkBudget:
             self.cut.append(self._phase)
         return spent
 
+    def require(self, phase: Phase) -> None:
+        """Ask for what a phase has found as a whole.
+
+        Raises:
+            WorkSpent: the phase had to end before it was done.
+        """
+        if phase in self.cut:
+            raise WorkSpent(phase.value * self.units)
+
     def spend(self, parts: int) -> None:
         """Say that something was done.
 
@@ -130,6 +140,11 @@ class WorkBudget:
 
 
 _current: ContextVar[WorkBudget | None] = ContextVar("_current", default=None)
+
+
+def within(budget: WorkBudget | None, phase: Phase) -> AbstractContextManager[None]:
+    """Count the work of a block as part of a phase, if there is a budget."""
+    return budget.during(phase) if budget is not None else nullcontext()
 
 
 def current_budget() -> WorkBudget | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -293,3 +295,60 @@ def _cut_short(path: Path, settings: Settings) -> Facts:
     facts = pipeline.static_facts(path, settings)
     facts.work.cut.append(Phase.SECURITY)
     return facts
+
+
+OF_PREDICTIONS = {"MA213", "MA220", "MA221", "MA222"}
+
+
+def compiled(path: Path, name: str) -> Path:
+    """A dense layer of a class of that name, and settings to compile it."""
+    whole = files.minimal_keras(path.with_name("whole.keras"))
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w") as new:
+        for part in old.namelist():
+            content = old.read(part)
+            if part == "config.json":
+                config = json.loads(content)
+                config["config"]["layers"][1]["class_name"] = name
+                config["compile_config"] = {
+                    "optimizer": {"class_name": "OddOptimizer", "config": {}}
+                }
+                content = json.dumps(config).encode()
+            new.writestr(part, content)
+    return path
+
+
+@pytest.mark.parametrize(("name", "outcome"), [("Odd", Outcome.FAIL), ("Dense", Outcome.PASS)])
+@pytest.mark.parametrize("seen", [0, 1, 2, 3, 5, 8, 1_000])
+def test_rules_on_predictions_do_not_pass_if_some_were_cut(
+    name, outcome, seen, tmp_path, monkeypatch
+):
+    path = compiled(tmp_path / "m.keras", name)
+    whole = {each.code: each for each in audited(path, 26.0, monkeypatch).results}
+    clock, asked = Clock(), itertools.count()
+    budget = WorkBudget(100.0, clock, lambda: UNIT_SECONDS)
+    spent = budget.is_spent
+
+    def late() -> bool:
+        if budget._phase is Phase.PREDICTING and next(asked) == seen:
+            clock.reach(Phase.PREDICTING)
+        return spent()
+
+    monkeypatch.setattr(budget, "is_spent", late)
+    monkeypatch.setattr(pipeline, "budget_of", lambda *_: budget)
+    facts = pipeline.static_facts(path, Settings())
+    target = pipeline.AuditTarget(path, path.parent, path.name, "x")
+    audit = pipeline.finish_audit(facts, target, CREATED, {})
+    results = {each.code: each for each in audit.results}
+    assert whole["MA220"].outcome is outcome
+    if next(asked) <= seen:  # there was work for all
+        assert facts.work.cut == []
+        assert results == whole
+        return
+    assert facts.work.cut == [Phase.PREDICTING]
+    assert audit.verdict in {Verdict.INCOMPLETE, Verdict.FAIL}
+    assert "MA118" in {each.code for each in audit.findings}
+    judged = [results[each] for each in OF_PREDICTIONS]
+    assert {(each.outcome, each.reason) for each in judged} == {
+        (Outcome.NOT_APPLICABLE, WORK_SPENT)
+    }
+    assert results["MA715"].outcome is not Outcome.PASS

@@ -119,6 +119,7 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
             key=name,
             fix=_given(facts, name) if {*wanted, *others} <= EXPERIMENTAL else fix,
         )
+    facts.all_predictions()  # which name some of them
 
 
 def _given(facts: Facts, name: str) -> str:
