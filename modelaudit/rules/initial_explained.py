@@ -10,6 +10,10 @@ FADED_MOMENTS = (
     "do not tell whether gradients reached these."
 )
 ONE_STEP = "In sequences of one step a recurrent kernel is not used, and not trained."
+FORGETS_NOTHING = (
+    "The forget gates have their initial bias, too, and the other gates were trained: the layer was trained on "
+    "sequences of one step, or runs backwards and only the last position of its results is used."
+)
 FIRST_STEP = (
     "The layer's other weights were trained, so that only the first step which it takes led to the "
     "loss, as where a layer runs backwards and only the last position of its results is used."
@@ -50,7 +54,7 @@ SIBLINGS = (
 )
 
 # What shows that training, not a restore, left values as they were drawn.
-BY_TRAINING = frozenset((NO_GRADIENT, FIRST_STEP, NO_STATE, FEATURES, BODY))
+BY_TRAINING = frozenset((NO_GRADIENT, FIRST_STEP, FORGETS_NOTHING, NO_STATE, FEATURES, BODY))
 
 # Explanation -> title and fix.
 EXPLAINED: Mapping[str, tuple[str, str]] = {
@@ -66,11 +70,14 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
             ),
         ),
     ),
-    ONE_STEP: (
-        "A recurrent kernel is at its initial values",
+    **dict.fromkeys(
+        (ONE_STEP, FORGETS_NOTHING),
         (
-            "If the sequences have one step, give the layer the sequence along its second axis, as "
-            "(batch, steps, features), and train again. If there is none, a Dense layer does the same."
+            "A recurrent kernel is at its initial values",
+            (
+                "If the sequences have one step, give the layer the sequence along its second axis, as "
+                "(batch, steps, features), and train again. If there is none, a Dense layer does the same."
+            ),
         ),
     ),
     FIRST_STEP: (

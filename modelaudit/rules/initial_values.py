@@ -31,6 +31,7 @@ from modelaudit.rules.initial_explained import (
     FEATURES,
     FEW,
     FIRST_STEP,
+    FORGETS_NOTHING,
     NO_GRADIENT,
     NO_STATE,
     ONE_STEP,
@@ -167,6 +168,13 @@ def left_initial(
     )
 
 
+def _first_steps(artifact: Artifact, kernel: KernelInitialization) -> str:
+    """What tells that a recurrent kernel may have been trained on first steps only; "" if nothing."""
+    if kernel.tests.get("forget_gate_initial") is True:
+        return FORGETS_NOTHING
+    return ONE_STEP if one_step(artifact, kernel.tensor) is None else ""
+
+
 def _left_initial(
     artifact: Artifact,
     kernels: Sequence[KernelInitialization],
@@ -223,8 +231,8 @@ def _left_initial(
         elif dead or severity is None:
             against = FIRST_STEP if unused and dead else NO_GRADIENT
             severity = Severity.LOW if severity is Severity.LOW else Severity.MEDIUM
-        elif unused and one_step(artifact, kernel.tensor) is None:
-            against, severity = ONE_STEP, Severity.LOW
+        elif unused and (first := _first_steps(artifact, kernel)):
+            against, severity = first, Severity.LOW
         elif dead is None:
             against, severity = FADED_MOMENTS, Severity.LOW
         elif other := _other_cause(artifact, kernel, kernels):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from modelaudit.facts import Graph, GraphNode, TensorStats
 from modelaudit.findings import Severity
+from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
 from modelaudit.rules.initial_explained import FIRST_STEP
 from modelaudit.rules.initial_values import left_initial
+from modelaudit.settings import Settings
 from modelaudit.structs import replace
 from tests.rules.initial_kernels import drawn, model, moved, severities
 
@@ -120,3 +125,56 @@ def test_one_step_is_what_pooling_leaves_of_a_sequence(steps, severity):
         replace(kernel, tensor=name), moved("lstm/kernel"), moved("b"), artifact=artifact
     )
     assert found == {name: severity}
+
+
+@pytest.mark.parametrize(
+    ("shape", "steps", "backwards", "severity"),
+    [
+        ((None, 1), 1, False, LOW),
+        ((None, 1), 5, False, None),
+        ((5, 1), 5, True, LOW),  # of which the last position, its first step, is used
+    ],
+)
+def test_forget_gates_tell_of_sequences_of_one_step(
+    keras, tmp_path, shape, steps, backwards, severity
+):
+    """The shape of the input does not: the number of steps is open."""
+    keras.utils.set_random_seed(3)
+    layers = keras.layers
+    lstm = layers.LSTM(12, return_sequences=backwards)
+    model = keras.Sequential(
+        [layers.Input(shape)]
+        + ([layers.Bidirectional(lstm), layers.Lambda(_last, (24,))] if backwards else [lstm])
+        + [layers.Dense(16, "tanh"), layers.Dense(1)]
+    )
+    model.compile("adam", "mse")
+    inputs = np.random.default_rng(1).normal(size=(256, steps, 1)).astype("float32")
+    model.fit(inputs, inputs.sum(axis=1) ** 2, epochs=20, verbose=0)
+    path = tmp_path / "model.keras"
+    keras.Model(model.inputs, model.outputs).save(path)  # without the state of the optimizer
+    facts = static_facts(path, Settings())
+    found = [x for x in run_rule(rule("MA405"), facts).findings if "lstm" in x.detail]
+    assert [each.severity for each in found] == ([severity] if severity else [])
+    assert all("sequences of one step" in each.detail for each in found)
+
+
+def test_a_skipped_recurrent_layer_has_its_other_gates_as_drawn_too(keras, tmp_path):
+    keras.utils.set_random_seed(3)
+    layers = keras.layers
+    model = keras.Sequential(
+        [layers.Input((None, 1)), layers.LSTM(12), layers.Dense(16, "tanh"), layers.Dense(1)]
+    )
+    model.compile("adam", "mse")
+    inputs = np.random.default_rng(1).normal(size=(256, 5, 1)).astype("float32")
+    drawn_before = model.layers[0].get_weights()
+    model.fit(inputs, inputs.sum(axis=1) ** 2, epochs=20, verbose=0)
+    trained = model.layers[0].get_weights()
+    model.layers[0].set_weights([trained[0], drawn_before[1], trained[2]])
+    path = tmp_path / "model.keras"
+    keras.Model(model.inputs, model.outputs).save(path)
+    findings = run_rule(rule("MA405"), static_facts(path, Settings())).findings
+    assert [each.severity for each in findings if "lstm" in each.detail] == [HIGH]
+
+
+def _last(x):
+    return x[:, -1]

@@ -21,6 +21,7 @@ from modelaudit.thresholds.weights import MIN_WEIGHTS_WITH_BIAS, SMALL
 AVERAGE = "/ExponentialMovingAverage"
 STARTS = (0.0, 1.0)  # initial biases in Keras: zeros, and ones for forget gates
 LARGEST = 1 << 24  # maximum size of a bias in bytes
+_GATES, _FORGETS = 4, 1  # of an LSTM in Keras: input, forget, candidate, output
 ROUNDING = 2.0**-8  # relative rounding error of bfloat16
 _EINSUMS = classes(Trait.ATTENTION) | {"EinsumDense"}
 # Keras' initializers of matrices that a weights file only names; kernels are tested against nine.
@@ -96,6 +97,10 @@ def other_matrices(artifact: Artifact, tested: Collection[str]) -> Iterator[Kern
             glorot = replace(kernel, initializer={"class_name": "GlorotUniform"})
             other = kernel_initialization(glorot, values, tensor.dtype, context, len(tensors))
             found = other if _fits(other) else found
+        if role.rpartition("/")[2] == "recurrent_kernel" and _forgets_as_drawn(
+            artifact, route, role
+        ):
+            found = replace(found, tests=dict(found.tests) | {"forget_gate_initial": True})
         if tensor.size < SMALL.value and found.tests.get("law") not in {"uniform", "orthogonal"}:
             continue
         if artifact.architecture is None:
@@ -191,6 +196,28 @@ def biases_start(artifact: Artifact, route: str) -> bool | None:
         if tensor.source is not None and tensor.nbytes <= LARGEST
     ]
     return all(starts) if starts else None
+
+
+def _forgets_as_drawn(artifact: Artifact, route: str, role: str) -> bool:
+    """Whether the forget gates of an LSTM have their initial bias in all units, the others not.
+
+    From a state of 0 the first step forgets nothing, so that it trains all gates but this one.
+    """
+    layer = artifact.architecture.layer(route) if artifact.architecture else None
+    wrapped = layer.config.get("layer") if layer is not None else None
+    kinds = {layer.class_name if layer is not None else ""}
+    kinds |= {str(wrapped.get("class_name"))} if isinstance(wrapped, dict) else set()
+    name = layer.variables.get(role.removesuffix("recurrent_kernel") + "bias", "") if layer else ""
+    bias = next(iter(_by_word(artifact).get(name, ())), None)
+    if "LSTM" not in kinds or bias is None or bias.source is None or bias.nbytes > LARGEST:
+        return False
+    values = bias.source.array()
+    if values.ndim != 1 or values.size % _GATES:
+        return False
+    initial = [
+        bool((each == each[0]).all()) and each[0] in STARTS for each in np.split(values, _GATES)
+    ]
+    return initial == [place == _FORGETS for place in range(_GATES)]
 
 
 def _at_start(bias: NDArray[np.generic], unnamed: bool) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Unreadable, read_bytecode
-from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
+from modelaudit.runtimes.model import FIRST_CALL, CheckContext, LoadCall, Reason
 from modelaudit.work import spend
 
 # Keys of Keras 2's Lambda that Keras 3's reader of the old dialect ignores.
@@ -183,13 +183,17 @@ def _running(
     profile = context.profile
     unknown = _unknown_global(names, config, context)
     if unknown:
+        # Keras 3 runs the code to find the shape of its output, unless the config has it.
+        loads = profile.keras3 and isinstance(config.get("output_shape"), int | list)
         yield Reason(
             "lambda-of-global",
             LoadOutcome.FAILS,
             f"the code of `{route}` refers to {unknown}, which Keras does not define for it",
-            f"NameError: …name '{unknown}' is not defined" * (not profile.keras3),
+            f"NameError: …name '{unknown}' is not defined" * (loads or not profile.keras3),
             "Define the layer in code and load the weights into it.",
             route,
+            later=FIRST_CALL * loads,
+            loads=loads,
             repairs=True,
         )
     elif context.writer and (writer := context.writer.python) and writer != profile.python:

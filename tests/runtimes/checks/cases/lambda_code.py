@@ -24,7 +24,7 @@ def code_of(source: str) -> str:
 
 
 def lambda_h5(
-    source: str, defaults: list[Any] | None = None, code: str = ""
+    source: str, defaults: list[Any] | None = None, code: str = "", shape: list[int] | None = None
 ) -> Callable[[Path], Path]:
     """An HDF5 file of Keras 2 with a Lambda."""
 
@@ -34,6 +34,7 @@ def lambda_h5(
                 function=[code or code_of(source), defaults, None],
                 function_type="lambda",
                 module="__main__",
+                output_shape=shape,
             )
 
     return h5(
@@ -45,6 +46,15 @@ def lambda_h5(
 
 def unsafe(load: Way) -> Way:
     return lambda path: load(path, safe_mode=False)
+
+
+def called(path: Path) -> Any:
+    """What the first call raises; loading has to succeed."""
+    try:
+        model = unsafe(in_keras3)(path)
+    except Exception as error:
+        raise AssertionError("load_model failed") from error
+    return model(np.ones((1, 4), "float32"))
 
 
 def doubled(x: Any) -> Any:
@@ -84,6 +94,21 @@ CASES = (
     Case("lambda-unreadable", K2, lambda_h5("", code="4wEA"), {}),
     Case("lambda-of-global", K2, lambda_h5("lambda x: backend.abs(x)"), {}),
     Case("lambda-of-global", K3, lambda_h5("lambda x: backend.abs(x)"), {}, load=unsafe(in_keras3)),
+    Case(
+        "lambda-of-global",
+        K3,
+        lambda_h5("lambda x: backend.abs(x)", shape=[4]),
+        {},
+        load=called,
+        note="with a shape",
+    ),
+    Case(
+        "lambda-of-global",
+        K2,
+        lambda_h5("lambda x: backend.abs(x)", shape=[4]),
+        {},
+        note="with a shape",
+    ),
     Case(
         "lambda-of-unknown-function",
         K3,
