@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 
-from modelaudit.errors import ReadError, UsageError, WorkSpent
+from modelaudit.errors import LimitExceeded, ReadError, UsageError, WorkSpent
 from modelaudit.facts import Artifact, FileEntry, Format, Json, Problem, ProblemKind
 from modelaudit.file_formats import DAMAGED, MANGLED_HDF5
 from modelaudit.formats.class_labels import read_labels
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, open_regular
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.lfs_pointers import pointer_problem, with_pointers
-from modelaudit.formats.io.work_allowance import budget_of
+from modelaudit.formats.io.work_allowance import budget_of, with_work_spent
 from modelaudit.formats.other_formats import archive_reason, head, unsupported_reason
 from modelaudit.formats.pickles import as_pickle, pickle_problem
 from modelaudit.formats.sniff import plain_graph, second_format, sniff
@@ -25,6 +25,9 @@ from modelaudit.work import Phase, current_budget
 
 # Problems that say only that the file is not of a format.
 _OF_FORMAT = frozenset({ProblemKind.SUFFIX_MISMATCH, ProblemKind.UNSUPPORTED})
+_WITH_FILES_BESIDE = frozenset(
+    (Format.TFJS_LAYERS, Format.TFJS_GRAPH, Format.TF2_CHECKPOINT, Format.TF1_CHECKPOINT)
+)
 _SAVED_MODEL_FILES = frozenset(("saved_model.pb", "saved_model.pbtxt"))
 
 
@@ -45,9 +48,11 @@ def read(path: Path, limits: Limits) -> Artifact:
         path = path.parent
     if path.is_dir():
         path = plain_graph(path) or path
-    budget = current_budget() or budget_of(path, limits)
+    outer = current_budget()
+    budget = outer or budget_of(path, limits)
     with budget.during(Phase.READING):
-        return _read(path, limits)
+        artifact = _read(path, limits)
+    return artifact if outer else with_work_spent(artifact, budget)
 
 
 def _read(path: Path, limits: Limits) -> Artifact:
@@ -243,7 +248,10 @@ def _failed(path: Path, form: Format, error: ReadError, limits: Limits) -> Artif
     if error.kind == ProblemKind.UNREADABLE:
         form = Format.UNREADABLE
     file = error.file or display_path(path, path)
-    return _bare(path, form, Problem(ProblemKind(error.kind), file, error.reason), limits)
+    found = _bare(path, form, Problem(ProblemKind(error.kind), file, error.reason), limits)
+    # Of a model with files beside this one, not all are known.
+    beside = isinstance(error, LimitExceeded) and form in _WITH_FILES_BESIDE
+    return replace(found, sha256=None) if beside else found
 
 
 def _bare(

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.errors import ProbeError
-from modelaudit.facts import Artifact, Format, Json
+from modelaudit.facts import Artifact, Format, Json, ProblemKind
 from modelaudit.probe.pair.source import ExportSource
 from modelaudit.probe.result import ProbeResult
 from modelaudit.registry.snapshot import FileStability, SnapshotReader
-from modelaudit.rules.integrity import HALF_WRITTEN
+from modelaudit.rules.integrity import DAMAGES, HALF_WRITTEN
 from modelaudit.schema import Audit
 from modelaudit.settings import Limits, Settings
 from modelaudit.store.typed_json import decode, encode, layout
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # applies to a kill, which the kernel sends if other processes have used up the memory.
 TRANSIENT_STATUSES = frozenset({Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE})
 _OF_WORK = "(setting work)"
+_LIMITS = frozenset(each.code for each in DAMAGES if each.kind is ProblemKind.LIMIT_EXCEEDED)
 
 
 @cache
@@ -141,7 +142,7 @@ def repeatable(audit: Audit) -> bool:
     """Whether the same audit would have the same result at another time."""
     if audit.model.format == Format.UNREADABLE.value:
         return False
-    if any(_OF_WORK in said for said in _said(audit)):  # how far it came depends on the minute
+    if _cut_short(audit):  # how far it came depends on the minute
         return False
     if any(row.valid_until for row in audit.signing.found):  # a certificate expires meanwhile
         return False
@@ -151,9 +152,8 @@ def repeatable(audit: Audit) -> bool:
     )
 
 
-def _said(audit: Audit) -> Iterator[str]:
-    """The texts that say what was not determined or not read."""
-    yield audit.reason
-    for result in audit.results:
-        yield result.reason
-        yield from (finding.detail for finding in result.findings)
+def _cut_short(audit: Audit) -> bool:
+    """Whether the work was spent; other findings may quote such words from a file."""
+    limits = (each.detail for each in audit.findings if each.code in _LIMITS)
+    reasons = (each.reason for each in audit.results)
+    return any(_OF_WORK in each for each in (audit.reason, *limits, *reasons))

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from modelaudit.errors import ReadError, WorkSpent
-from modelaudit.facts import ProblemKind
+from modelaudit.facts import Artifact, Format, Problem, ProblemKind
+from modelaudit.formats import reader
 from modelaudit.formats.io import bounded
 from modelaudit.formats.io.work_allowance import budget_of, with_work_spent
 from modelaudit.formats.reader import read
@@ -97,12 +98,50 @@ def test_wherever_it_ends_a_reader_says_so(name: str, tmp_path: Path) -> None:
             break
         cuts += 1
         found = with_work_spent(found, budget)
+        assert not found.complete
+        assert found.format is whole.format
+        assert found.sha256 in {whole.sha256, None}
         kinds = {each.kind for each in found.problems if "(setting work)" in each.detail}
         assert kinds == {ProblemKind.LIMIT_EXCEEDED}, after
         assert len(found.problems) < len(whole.problems) + 12
         assert {each.name for each in found.tensors} <= {each.name for each in whole.tensors}
     assert cuts
     assert found == whole
+
+
+@pytest.mark.parametrize("name", ["metadata", "convolutions.pb", "attacks.keras", "model.json"])
+def test_what_is_read_on_its_own_says_so(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / name
+    MADE[name](path, 6)
+    cuts = 0
+    for after in itertools.accumulate(itertools.count(1), lambda last, _: last + 1 + last // 3):
+        budget = jumping(after)
+        monkeypatch.setattr(reader, "budget_of", lambda *_, budget=budget: budget)
+        found = read(path, Limits())
+        if not budget.cut:
+            break
+        cuts += 1
+        assert not found.complete
+        assert any(each.detail.endswith("(setting work)") for each in found.problems), after
+    assert cuts
+    assert not any("(setting work)" in each.detail for each in found.problems)
+
+
+def test_a_name_in_the_file_does_not_say_that_reading_ended() -> None:
+    name = "w (setting work)"
+    other = Problem(ProblemKind.TENSOR_UNREADABLE, "m", f"{name} ends behind the bytes of {name}")
+    whole = Artifact(root=Path("m"), format=Format.NPZ_WEIGHTS, problems=(other,))
+    budget = jumping(0)
+    assert with_work_spent(whole, budget) == whole
+    with budget.during(Phase.READING):
+        assert is_spent()
+    cut = with_work_spent(whole, budget)
+    assert not cut.complete
+    kinds = [each.kind for each in cut.problems]
+    assert kinds == [ProblemKind.TENSOR_UNREADABLE, ProblemKind.LIMIT_EXCEEDED]
+    assert len(with_work_spent(cut, budget).problems) == 2
 
 
 @pytest.mark.parametrize("name", ["kernels.h5", "variables", "weights.npz", "checkpoint"])

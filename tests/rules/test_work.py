@@ -14,7 +14,7 @@ import pytest
 from modelaudit import pipeline
 from modelaudit.audit_types.repair import RepairStatus
 from modelaudit.errors import LimitExceeded, WorkSpent
-from modelaudit.findings import Finding, Outcome, Severity, Verdict
+from modelaudit.findings import Confidence, Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.formats.reader import read
 from modelaudit.repairs import repair
 from modelaudit.rules import examples
@@ -213,6 +213,14 @@ def audited(path: Path, work: float, monkeypatch: pytest.MonkeyPatch, *at: Phase
     facts = pipeline.static_facts(path, settings)
     target = pipeline.AuditTarget(path, path.parent, path.name, "x")
     return pipeline.finish_audit(facts, target, CREATED, {})
+
+
+def test_words_from_a_file_do_not_keep_an_audit_from_reuse(tmp_path, monkeypatch):
+    whole = audited(files.minimal_h5(tmp_path / "m.h5"), 26.0, monkeypatch)
+    detail = "the layer d (setting work) has none"
+    made = Finding("MA412", "x", Severity.LOW, Confidence.HIGH, "t", detail)
+    result = RuleResult("MA412", "x", Outcome.FAIL, findings=(made,))
+    assert repeatable(replace(whole, results=(*whole.results, result)))
 
 
 @pytest.mark.parametrize("phase", Phase)

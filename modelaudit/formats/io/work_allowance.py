@@ -55,11 +55,19 @@ def _stored(path: Path) -> int:
 
 
 def with_work_spent(artifact: Artifact, budget: WorkBudget) -> Artifact:
-    """`artifact` with a problem if reading or measuring it had to end, and none says so."""
-    told = any(_SETTING in each.detail for each in artifact.problems)
-    if not budget.cut or (told and budget.cut == [Phase.READING]):
+    """`artifact`, incomplete if reading or measuring it had to end, with a problem that says so."""
+    if not budget.cut:
+        return artifact
+    artifact = replace(artifact, complete=False)
+    told = any(_of_work(each) for each in artifact.problems)
+    if told and budget.cut == [Phase.READING]:
         return artifact
     what = "measuring its weights" if budget.cut[-1] is Phase.MEASURING else "reading it"
     detail = f"{what} took more work than that of a file of its size may {_SETTING}"
     problem = Problem(ProblemKind.LIMIT_EXCEEDED, artifact.root.name, detail)
-    return replace(artifact, problems=(*artifact.problems, problem), complete=False)
+    return replace(artifact, problems=(*artifact.problems, problem))
+
+
+def _of_work(problem: Problem) -> bool:
+    """Whether reading ended because of the work; names from the file are not at the end."""
+    return problem.kind is ProblemKind.LIMIT_EXCEEDED and problem.detail.endswith(_SETTING)

@@ -28,6 +28,7 @@ from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.formats.keras.variables.matching import bind
 from modelaudit.formats.saved_model.meta_graphs import read_signatures
 from modelaudit.formats.tfjs.manifest import ManifestWeights
+from modelaudit.formats.tfjs.sniff import HEAD_BYTES, tfjs_format
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
@@ -51,7 +52,11 @@ def read_tfjs(path: Path, limits: Limits) -> Artifact:
     """
     notes = ReadNotes()
     data = read_bytes(path, limits.config_bytes, path.name, "config_bytes")
-    document = mapping(json_part(data, path.name, "", limits, notes))
+    value = json_part(data, path.name, "", limits, notes)
+    # One that is not parsed still starts like one of them, and does not tell its other files.
+    refused = any(each.kind is ProblemKind.LIMIT_EXCEEDED for each in notes.problems)
+    started = tfjs_format(data[:HEAD_BYTES]) if refused else None
+    document = mapping(value)
     topology = mapping(document.get(_TOPOLOGY))
     weights = ManifestWeights(path, document.get(_MANIFEST), limits)
     notes.problems.extend(weights.problems)
@@ -59,9 +64,9 @@ def read_tfjs(path: Path, limits: Limits) -> Artifact:
     said = [claim(document.get(name)) for name in _CLAIMS]
     artifact = Artifact(
         root=path.absolute(),
-        format=_kind(document, topology),
+        format=started or _kind(document, topology),
         files=files,
-        sha256=model_digest(files),
+        sha256=None if refused else model_digest(files),
         provenance=Provenance(
             keras=claim(topology.get("keras_version")),
             backend=claim(topology.get("backend")),
@@ -72,7 +77,9 @@ def read_tfjs(path: Path, limits: Limits) -> Artifact:
         extra={"tfjs": dict(zip(_CLAIMS, said, strict=True))},
         documents=tuple(notes.documents),
     )
-    if artifact.format is Format.TFJS_GRAPH:
+    if refused:
+        found = artifact
+    elif artifact.format is Format.TFJS_GRAPH:
         found = _with_graph(artifact, document, limits, notes)
     else:
         found = _with_layers(artifact, topology, limits, notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 from pathlib import Path
@@ -90,3 +91,21 @@ def test_a_file_by_another_spelling_is_listed_twice(tmp_path: Path) -> None:
     found = read(model, Limits())
     assert ProblemKind.DUPLICATE_MEMBER in [each.kind for each in found.problems]
     assert [each.path for each in found.files] == ["model.json", "a.bin"]
+
+
+@pytest.mark.parametrize("name", ["graph", "fused", "layers"])
+def test_json_that_is_refused_is_no_other_format(name: str, tmp_path: Path) -> None:
+    made = Path(__file__).parent.parent.parent / "made" / "tfjs"
+    model = made / name / "model.json" if name != "layers" else written(tmp_path)
+    whole = read(model, Limits())
+    alone = hashlib.sha256(model.read_bytes()).hexdigest()
+    reads = itertools.count()
+    with WorkBudget(1.0, lambda: 1e9 * next(reads), lambda: 1.0).during(Phase.READING):
+        spent = read(model, Limits())
+    for cut in (spent, read(model, Limits(json_nodes=5)), read(model, Limits(config_bytes=9))):
+        assert [each.kind for each in cut.problems] == [ProblemKind.LIMIT_EXCEEDED]
+        assert not cut.complete
+        assert cut.format is whole.format
+        assert cut.sha256 is None
+    assert whole.complete
+    assert whole.sha256 not in {None, alone}
