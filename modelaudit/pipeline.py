@@ -41,7 +41,7 @@ from modelaudit.restore.golden_check import read_golden, with_tolerance
 from modelaudit.restore.repair_record import read_repair
 from modelaudit.rules import policies
 from modelaudit.rules.catalogue import all_rules, plugin_sources
-from modelaudit.rules.engine import judge, rules_digest, run_rule, run_rules
+from modelaudit.rules.engine import judge, rules_digest, run_rules
 from modelaudit.rules.kept import (
     changed_while_run_result,
     reason_not_to_run,
@@ -130,7 +130,8 @@ def why_not_run(facts: Facts) -> str:
             return "it could not be read as a model"
         return f"this format ({artifact.format.label}) cannot be run on its own"
     if not facts.settings.probe.unsafe:
-        reason = reason_not_to_run(facts.kept or security_results(facts), facts)
+        found = security_results(facts) if facts.kept is None else facts.kept
+        reason = reason_not_to_run(found, facts)
         if reason:
             return reason
     if artifact.format is Format.KERASHUB_PRESET and missing(BUILDS_PRESETS):
@@ -161,6 +162,8 @@ def add_probe(facts: Facts, probe: Probe | None) -> Facts:
     reason = why_not_run(facts) if probe else "running models is disabled (--no-probe)"
     if probe is None or reason:
         return replace(facts, probe_skipped=reason)
+    if facts.work:  # the same rules are judged again, with what is known from running it
+        facts.work.begin_again(Phase.SECURITY)
     source = facts.source
     try:
         seen = probe(facts.artifact, facts.settings, None if source and source.not_run else source)
@@ -203,6 +206,8 @@ def _predicted(facts: Facts, seen: Sequence[Observation]) -> tuple[Prediction, .
     asked = {each.runtime for each in facts.predictions}
     met = dict.fromkeys(each.target for each in seen if each.target)
     others = [target for target in met if target not in asked]
+    if others and facts.work:
+        facts.work.begin_again(Phase.PREDICTING)
     return predictions_for(facts.artifact, facts.settings, others, facts.work)
 
 
@@ -211,14 +216,13 @@ def run_all_rules(facts: Facts, judged: Sequence[RuleResult] = ()) -> tuple[Rule
 
     `judged` are outcomes that are known already.
     """
-    results = with_limit_told(run_rules(all_rules(), facts, judged), facts)
-    if facts.behaviour is None:  # which those need as well
-        return results
-    facts = replace(facts, diagnosis=diagnose(facts, results))
-    return tuple(
-        run_rule(rule, facts) if Need.DIAGNOSIS in rule.needs else result
-        for rule, result in zip(all_rules(), results, strict=True)
-    )
+    results = run_rules(all_rules(), facts, judged)
+    if facts.behaviour is not None:  # which those need as well
+        facts = replace(facts, diagnosis=diagnose(facts, with_limit_told(results, facts)))
+        late = {rule.code for rule in all_rules() if Need.DIAGNOSIS in rule.needs}
+        others = [each for each in results if each.code not in late]
+        results = run_rules(all_rules(), facts, others)
+    return with_limit_told(results, facts)
 
 
 def finish_audit(
@@ -234,7 +238,7 @@ def finish_audit(
     """
     settings = facts.settings.for_model(target.relative, target.path)
     facts = replace(facts, settings=settings)
-    results = with_kept(run_all_rules(facts, judged), facts.kept)
+    results = with_kept(run_all_rules(facts, judged), facts.kept or ())
     results = policies.apply_severities(results, settings.severities)
     today = datetime.date.fromisoformat(created[:10])
     results = policies.apply_waivers(results, settings.waivers, today)
@@ -304,12 +308,11 @@ def audit_model(
         facts = replace(facts, signing=signing, previous_name=target.previous_name)
         if target.previous:
             facts = replace(facts, previous=read_artifact(target.previous, settings.limits))
-        facts = add_source(facts, target.sources)
         judged = security_results(facts)
-        found = tuple(each for each in judged if each.findings)
-        facts = replace(facts, kept=(*severe(earlier), *found))
+        kept = (*severe(earlier), *(each for each in judged if each.findings))
         if keep:
-            keep(facts.kept)
+            keep(kept)
+        facts = add_source(replace(facts, kept=kept), target.sources)
     with Stopwatch(timings, "probe"):
         facts = add_probe(facts, probe)
     if facts.observations or facts.elsewhere:

@@ -86,7 +86,8 @@ class Facts(Struct, frozen=True, dict=True):
         None  # inputs and outputs as MLflow's `MLmodel` file declares them
     )
     unseen: str = ""  # why the model was not audited, where that is not the model's fault
-    kept: tuple[RuleResult, ...] = ()  # findings on security from before the model ran
+    # Findings on security from before the model ran; None until these rules are judged.
+    kept: tuple[RuleResult, ...] | None = None
     changed_while_run: bool = False  # the files, in two attempts
     diagnosis: Diagnosis | None = None  # only for the rules that need it
     work: WorkBudget | None = None  # that the audit may take; None for any

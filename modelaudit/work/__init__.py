@@ -84,6 +84,7 @@ class WorkBudget:
         self._unit: float | None = None
         self._phase = Phase.READING
         self._taken = 0.0  # before the current phase
+        self._by_phase: dict[Phase, float] = {}
         self._since: float | None = None
         self._parts = 0
         self.cut: list[Phase] = []
@@ -101,7 +102,13 @@ class WorkBudget:
             _current.reset(token)
             self._phase = before
             if not outer:
-                self._taken, self._since = self._seconds(), None
+                taken = self._seconds()
+                self._by_phase[phase] = self._by_phase.get(phase, 0.0) + taken - self._taken
+                self._taken, self._since = taken, None
+
+    def begin_again(self, phase: Phase) -> None:
+        """Count what a phase took no longer, since it is done again from the start."""
+        self._taken -= self._by_phase.pop(phase, 0.0)
 
     def is_spent(self) -> bool:
         """Whether the current phase must end."""

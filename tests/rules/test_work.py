@@ -12,12 +12,15 @@ from pathlib import Path
 import pytest
 
 from modelaudit import pipeline
+from modelaudit.audit_types.loading import Status
 from modelaudit.audit_types.repair import RepairStatus
 from modelaudit.errors import LimitExceeded, WorkSpent
 from modelaudit.findings import Confidence, Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.formats.reader import read
+from modelaudit.probe.protocol import Observation
+from modelaudit.probe.result import ProbeResult
 from modelaudit.repairs import repair
-from modelaudit.rules import examples
+from modelaudit.rules import examples, kept
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import WORK_SPENT, judge, run_rules
 from modelaudit.rules.kept import with_limit_told
@@ -360,3 +363,66 @@ def test_rules_on_predictions_do_not_pass_if_some_were_cut(
         (Outcome.NOT_APPLICABLE, WORK_SPENT)
     }
     assert results["MA715"].outcome is not Outcome.PASS
+
+
+def audited_twice(
+    path: Path, monkeypatch: pytest.MonkeyPatch, share: float, *, run: bool
+) -> tuple[Audit, WorkBudget, int]:
+    """An audit in which each pass of the rules on security takes a share of the work.
+
+    Args:
+        run: whether the model is run, so that these rules are judged before it and behind it.
+
+    Returns:
+        The audit, its budget, and the number of passes.
+    """
+    clock, passes = Clock(), []
+    budget = WorkBudget(100.0, clock, lambda: UNIT_SECONDS)
+
+    def slow(_rule: Rule, facts: Facts) -> Iterator[Finding]:
+        passes.append(len(facts.observations))
+        clock.now += share * 100 * UNIT_SECONDS
+        spend()
+        yield from ()
+
+    (first,) = (each for each in CATALOGUE if each.code == "MA701")
+    rules = tuple(replace(each, check=slow) if each is first else each for each in CATALOGUE)
+    monkeypatch.setattr(pipeline, "budget_of", lambda *_: budget)
+    monkeypatch.setattr(pipeline, "all_rules", lambda: rules)
+    monkeypatch.setattr(kept, "all_rules", lambda: rules)
+    target = pipeline.AuditTarget(path, path.parent, path.name, "x")
+    seen = ProbeResult((Observation("tf", "load_model", Status.FAILED, error="no file"),))
+    probe = (lambda *_: seen) if run else None
+    return pipeline.audit_model(target, Settings(), CREATED, probe), budget, len(passes)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.4, 0.69, 0.71])
+def test_a_model_that_is_run_has_as_much_work_as_one_that_is_not(share, tmp_path, monkeypatch):
+    path = files.minimal_keras(tmp_path / "m.keras")
+    still, budget, passes = audited_twice(path, monkeypatch, share, run=False)
+    run, other, more = audited_twice(path, monkeypatch, share, run=True)
+    enough = share < Phase.SECURITY.value
+    assert budget.cut == other.cut == ([] if enough else [Phase.SECURITY])
+    assert (passes, more) == ((1, 2) if enough else (1, 1))  # what is not judged is not run
+    before = {each.code: each for each in still.results}
+    after = {each.code: each for each in run.results}
+    same = [code for code in before if code.startswith(("MA1", "MA3", "MA4", "MA7"))]
+    without_run = [code for code in same if before[code].reason != after[code].reason]
+    assert all("running models is disabled" in before[code].reason for code in without_run)
+    assert WORK_SPENT not in {each.reason for each in run.results} or not enough
+
+
+def test_what_is_done_again_is_counted_once(clock) -> None:
+    budget = WorkBudget(100.0, clock, lambda: UNIT_SECONDS)
+    step = 0.3 * 100 * UNIT_SECONDS
+    for phase in (Phase.READING, Phase.SECURITY):
+        with budget.during(phase):
+            clock.now += step
+            assert not budget.is_spent()
+    budget.begin_again(Phase.SECURITY)
+    with budget.during(Phase.SECURITY):
+        clock.now += step
+        assert not budget.is_spent()
+        clock.now += step
+        assert budget.is_spent()
+    assert budget.cut == [Phase.SECURITY]
