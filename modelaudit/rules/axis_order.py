@@ -8,6 +8,7 @@ from modelaudit.facts import Layer, Shape
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.graphs import reachable
 from modelaudit.layer_classes import Trait, has, spatial_rank
+from modelaudit.measures.architecture.activation_operations import operation_name
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import (
     axis_orders,
@@ -25,7 +26,10 @@ from modelaudit.thresholds.design import IMAGE_SIDE
 # Layers that leave each axis of an image where it is.
 _KEEPS_AXES = Trait.SAME_SHAPE | Trait.PADDING | Trait.LOCAL_POOLING | Trait.AUGMENTATION
 # Layers and operations that can move axes, or take or join steps of a series of images.
-_MOVES = frozenset(("Pack", "Permute", "Reshape", "StridedSlice", "Transpose"))
+_MOVES = frozenset(
+    ("Pack", "Permute", "Reshape", "StridedSlice", "Transpose", "Moveaxis", "Swapaxes", "Einsum")
+)
+_VOLUME = 3  # sides of a volume
 _CHANNELS = frozenset((1, 3, 4))
 
 
@@ -49,12 +53,16 @@ def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 continue
             seen.add(first.route)
             taken, looks = said
+            # A cube of features is as likely: a few slices of many channels.
+            volume = sizes.count(taken) >= _VOLUME
             yield rule.finding(
                 f"`{first.route}` takes the {'first' if channels_first(first) else 'last'} axis of "
                 f"inputs of shape {sizes} for {taken} channels, but these look like images of "
                 f"{taken}x{taken} pixels with {looks} {'channel' if looks == 1 else 'channels'}.",
                 route=first.route,
                 evidence={"measured": [*sizes], "data_format": first.config.get("data_format")},
+                severity=Severity.LOW if volume else None,
+                confidence=Confidence.LOW if volume else None,
             )
             break
 
@@ -165,7 +173,7 @@ def _first_windows(graph: LayerGraph, start: Layer) -> list[Layer]:
         return takers.get(route, ()) if passes else ()
 
     met = {route: graph.layer(route) for route in reachable([start.route], after)}
-    if any(each.class_name in _MOVES and not _keeps_axes(graph, each) for each in met.values()):
+    if any(_may_move(each) and not _keeps_shape(each) for each in met.values()):
         return []
     return [layer for layer in graph.layers if layer.route in met and _slides(layer)]
 
@@ -177,12 +185,24 @@ def _slides(layer: Layer) -> bool:
     return has(layer.class_name, Trait.CONVOLUTION)
 
 
+def _may_move(layer: Layer) -> bool:
+    """Whether it moves axes, or has code that may."""
+    inner = layer.config.get("layer") if layer.class_name == "TimeDistributed" else None
+    name = str(inner.get("class_name")) if isinstance(inner, dict) else operation_name(layer)
+    return name in _MOVES or name == "Lambda" or layer.custom
+
+
+def _keeps_shape(layer: Layer) -> bool:
+    """Whether the image, or each image of a series, has the shape that it had."""
+    given, shape = layer.input_shapes[0] if layer.input_shapes else (), layer.output_shape or ()
+    image = given[-3:]
+    return len(image) == 3 and None not in image and shape[-3:] == image
+
+
 def _keeps_axes(graph: LayerGraph, layer: Layer) -> bool:
     """Whether it leaves each axis of an image, or of each image of a series, where it is."""
-    if layer.class_name in _MOVES:
-        given, shape = layer.input_shapes[0] if layer.input_shapes else (), layer.output_shape or ()
-        image = given[-3:]
-        return len(image) == 3 and None not in image and shape[-3:] == image
+    if operation_name(layer) in _MOVES:
+        return _keeps_shape(layer)
     inner = graph.last_inside(layer.route) if layer.class_name == "TimeDistributed" else layer
     # The input of a model in the model is no layer of its own.
     return inner is not None and (

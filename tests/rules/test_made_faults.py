@@ -210,6 +210,12 @@ def test_channels_before_the_slices_of_a_volume(sizes, expected):
     assert [severity for severity, _ in volume] == ["medium"] * expected
 
 
+def test_slices_of_a_cube_of_features_may_be_no_channels():
+    given = layer("InputLayer", shape=(None, 3, 64, 64, 64))
+    volume = found("MA311", given, layer("Conv3D", kernel_size=3, data_format="channels_last"))
+    assert [severity for severity, _ in volume] == ["low"]
+
+
 @pytest.mark.parametrize(
     "own, last, expected", [({}, "th", 0), ({}, "tf", 1), ({"dim_ordering": "tf"}, "tf", 1)]
 )

@@ -210,6 +210,37 @@ def test_branches_on_exchanged_axes(keras, tmp_path, order):
     assert said == ([] if order == (2, 3, 1) else [("MA311", "medium")])
 
 
+def _scaled(x):
+    return x / 255.0
+
+
+def _turned(x):
+    import keras
+
+    return keras.ops.transpose(x, (0, 2, 3, 1))
+
+
+MOVED = {
+    "moveaxis": lambda k: lambda x: k.ops.moveaxis(x, 1, -1),
+    "swapaxes": lambda k: lambda x: k.ops.swapaxes(x, 1, 3),
+    "einsum": lambda k: lambda x: k.ops.einsum("bchw->bhwc", x),
+    "code": lambda k: k.layers.Lambda(_turned),
+}
+
+
+@pytest.mark.parametrize("kind", [*MOVED, "scaled"])
+@pytest.mark.filterwarnings("ignore")
+def test_branches_whose_axes_operations_or_code_exchange(keras, tmp_path, kind):
+    of = keras.layers
+    given = keras.Input((3, 64, 64))
+    moved = of.Lambda(_scaled)(given) if kind == "scaled" else MOVED[kind](keras)(given)
+    branches = [of.Conv2D(4, 3, padding="same")(each) for each in (given, moved)]
+    pooled = [of.GlobalAveragePooling2D()(each) for each in branches]
+    model = keras.Model(given, of.Dense(2)(of.Concatenate()(pooled)))
+    said = [code for code in found(model, tmp_path) if code[0] == "MA311"]
+    assert said == ([("MA311", "medium")] if kind == "scaled" else [])
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_layers_that_disagree_on_the_axes(keras, tmp_path):
     layers = keras.layers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from modelaudit.facts import Artifact, Format, Graph, GraphNode, Json
 from modelaudit.findings import Confidence, Finding, Severity
@@ -30,8 +30,9 @@ _BROADCAST = _COMPARISONS | words(
 )
 
 
-_BETWEEN = (" takes ", " returns ", " names ")
-_LOADING = "loading runs "
+# Words and names in turn: words are at even places. Names come from the file.
+_Said = tuple[str, ...]
+_Reasons = Iterator[tuple[str, str, list[_Said]]]
 
 
 def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -44,36 +45,35 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"{what}: {listed}{' …' * (len(names) > _SHOWN)}.",
                 file=graph_file(facts.artifact),
                 route=f"{where}{key}",
-                evidence={"names": [*names[:64]], "measured": len(names), "unit": "names"},
+                evidence={
+                    "names": ["".join(said) for said in names[:64]],
+                    "measured": len(names),
+                    "unit": "names",
+                },
                 key=key,
                 fix=_STRIP if key == "references" else rule.fix,
             )
 
 
-def _quoted(said: str) -> str:
-    """A name, or a few words about one or two names, with the names in quotes.
-
-    What an operation is, is in brackets behind its name.
-    """
-    for word in _BETWEEN:
-        subject, found, last = said.partition(word)
-        if found:
-            return f"{_name(subject)}{word}{_name(last)}"
-    if said.startswith(_LOADING):
-        return f"{_LOADING}{_name(said.removeprefix(_LOADING))}"
-    name, found, kind = said.partition(" (")
-    return f"{_name(name)} ({kind}" if found else _name(said)
+def _quoted(said: _Said) -> str:
+    """What is told, with the names in quotes."""
+    return "".join(_name(part) if place % 2 else part for place, part in enumerate(said))
 
 
 def _name(name: str) -> str:
-    return f"`{name[:100]}`"
+    plain = name[:100].replace("`", "'")
+    return f"`{plain}`"
 
 
-def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[str]]]:
+def _names(found: Iterable[str]) -> list[_Said]:
+    return [("", name) for name in found]
+
+
+def _reasons(graph: Graph, artifact: Artifact) -> _Reasons:
     parts: list[tuple[str, Sequence[GraphNode], Sequence[str]]] = [("", graph.nodes, ())]
     parts += [(f"{each.name}/", each.nodes, each.args) for each in graph.functions.values()]
     twice: list[str] = []
-    lost: list[str] = []
+    lost: list[_Said] = []
     circular: list[str] = []
     for prefix, nodes, args in parts:
         known = {node.name for node in nodes}
@@ -84,7 +84,7 @@ def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[
             continue
         known.update(args)
         lost += [
-            f"{prefix}{node.name} takes {reference}"
+            ("", f"{prefix}{node.name}", " takes ", reference)
             for node in nodes
             for reference in node.inputs
             if node_name(reference) not in known
@@ -94,19 +94,21 @@ def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[
         known = {*function.args, *(node.name for node in function.nodes)}
         returned = function.returns.items()
         gone = [name for name, source in returned if node_name(source) not in known]
-        lost += [f"{function.name}/{name} returns {function.returns[name]}" for name in gone]
+        lost += [
+            ("", f"{function.name}/{name}", " returns ", function.returns[name]) for name in gone
+        ]
     if twice:
-        yield "twice", "Several operations of the graph have the same name", twice
+        yield "twice", "Several operations of the graph have the same name", _names(twice)
     if graph.repeated:
-        yield "library", "Several functions of the graph have the same name", [*graph.repeated]
+        yield "library", "Several functions of the graph have the same name", _names(graph.repeated)
     if lost:
         yield "inputs", "Operations of the graph take values of others that are missing", lost
     if circular:
-        yield "circles", "Operations of the graph wait for each other", circular
+        yield "circles", "Operations of the graph wait for each other", _names(circular)
     yield from _unfit(graph, parts, artifact)
     present = {node.name: node for node in graph.nodes}
-    absent = [
-        f"{signature.name} names {end.tensor}"
+    absent: list[_Said] = [
+        ("", signature.name, " names ", end.tensor)
         for signature in artifact.signatures
         if signature.tags == graph.tags and not graph.held_by
         for end in (*signature.inputs, *signature.outputs)
@@ -114,7 +116,7 @@ def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[
         and (node_name(end.tensor) not in present or not _has_output(present, end.tensor))
     ]
     absent += [
-        f"{_LOADING}{name}"
+        ("loading runs ", name)
         for name in graph.init_ops
         if node_name(name) not in present and name not in graph.functions
     ]
@@ -122,21 +124,19 @@ def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[
         yield "signatures", "Signatures name values that the graph does not have", absent
     saver = [str(name) for key, name in graph.saver.items() if key.endswith("_name")]
     if gone := [name for name in saver if name and node_name(name) not in present]:
-        yield "saver", "The saver names operations that the graph does not have", gone
+        yield "saver", "The saver names operations that the graph does not have", _names(gone)
     elsewhere = {node.device for _, nodes, _ in parts for node in nodes if _JOB.search(node.device)}
     if elsewhere:
-        yield "devices", "Operations must run on another machine", sorted(elsewhere)
+        yield "devices", "Operations must run on another machine", _names(sorted(elsewhere))
 
 
 _Part = tuple[str, Sequence[GraphNode], Sequence[str]]
 
 
-def _unfit(
-    graph: Graph, parts: Sequence[_Part], artifact: Artifact
-) -> Iterator[tuple[str, str, list[str]]]:
+def _unfit(graph: Graph, parts: Sequence[_Part], artifact: Artifact) -> _Reasons:
     """Operations whose inputs, types or functions are not those that they have by definition."""
     lite, js = artifact.lite is not None, artifact.format is Format.TFJS_GRAPH
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[_Said]] = {}
     known = known_operations()
     for prefix, nodes, _ in parts:
         by_name = {node.name: node for node in nodes}
@@ -145,7 +145,7 @@ def _unfit(
             # Converters write what their own runtime reads: TensorFlow Lite reads no names, and
             # TensorFlow.js not the types of what is fused.
             if not (lite or js or (node.op and (prefix or _NAME.fullmatch(node.name)))):
-                found.setdefault("names", []).append(f"{prefix}{node.name}")
+                found.setdefault("names", []).append(("", f"{prefix}{node.name}"))
             if (operation := known.get(node.op)) is None:
                 continue
             attributes, inputs = node.attrs, node.inputs
@@ -171,7 +171,7 @@ def _unfit(
             if any(_is_value(by_name, data[index]) for index in changed if index < len(data)):
                 reasons.append("references")
             for reason in reasons:
-                found.setdefault(reason, []).append(f"{prefix}{node.name} ({node.op})")
+                found.setdefault(reason, []).append(("", f"{prefix}{node.name}", f" ({node.op})"))
     yield from ((key, _UNFIT[key], names) for key, names in found.items())
 
 

@@ -315,3 +315,24 @@ def test_a_converter_writes_what_its_own_runtime_reads(
     facts = replace(facts, artifact=replace(facts.artifact, format=form))
     keys = {each.location.route for each in run_rule(rule("MA760"), facts).findings}
     assert ("attributes" in keys) is refused
+
+
+@pytest.mark.parametrize(
+    ("name", "reference", "expected"),
+    [
+        ("a", "b", "`a` takes `b`"),
+        ("a takes b", "c", "`a takes b` takes `c`"),
+        ("a returns b", "c names d", "`a returns b` takes `c names d`"),
+        ("loading runs a", "b", "`loading runs a` takes `b`"),
+        ("a (Const)", "b (", "`a (Const)` takes `b (`"),
+        ("a` and `b", "c", "`a' and 'b` takes `c`"),
+    ],
+)
+def test_words_in_names_are_names(name, reference, expected):
+    (graph,) = harmless().artifact.graphs
+    node = GraphNode(name, "Identity", (reference,))
+    facts = facts_with(harmless(), replace(graph, nodes=(*graph.nodes, node)))
+    found = run_rule(rule("MA760"), facts).findings
+    (lost,) = [each for each in found if "missing" in each.detail]
+    assert lost.detail.endswith(f": {expected}.")
+    assert lost.evidence["names"] == [f"{name} takes {reference}"]
