@@ -67,8 +67,10 @@ def test_a_dense_file_takes_little_memory_and_cpu_or_is_not_read_whole(
     assert peak < MEMORY_MIB
     assert size < 20_000_000
     assert findings < 5_000
-    # What is within all counts may take more work than there is.
-    assert said if few is not None else all("(setting work)" in each for each in said)
+    if few is None:  # it is read whole, although other programs may slow one audit down
+        assert not said or any(not audited(tmp_path / name)[1] for _ in range(ROUNDS - 1))
+    else:
+        assert said
     told = ("(setting", "MetaGraphs", "followed", "per row of chunks")
     assert all(any(word in each for word in told) for each in said)
     assert units < UNITS or any(audited(tmp_path / name)[-1] < UNITS for _ in range(ROUNDS - 1))
