@@ -143,6 +143,8 @@ def _refuses(name: str, config: Config) -> str:
         axes = 2
     elif has(name, Trait.RECURRENT):
         axes = 3 + spatial_rank(name)
+    elif name == "Bidirectional":
+        axes = 3 + spatial_rank(text(mapping(config.get("layer")).get("class_name")))
     elif not (has(name, _SPATIAL) or (has(name, Trait.DROPOUT) and spatial_rank(name))):
         return ""
     return _OF_AXES.format(layer=text(config.get("name")), axes=axes, found=axes + 1)

@@ -39,7 +39,12 @@ def write(path: Path, *layers: Layer, shape: tuple[int, ...]) -> Path:
     keras = old()
     made = [
         getattr(keras.layers, kind)(
-            **{key: value for key, value in config.items() if key not in WRONG}, name=f"l{number}"
+            **{
+                key: getattr(keras.layers, value[0])(**value[1]) if key == "layer" else value
+                for key, value in config.items()
+                if key not in WRONG
+            },
+            name=f"l{number}",
         )
         for number, (kind, config) in enumerate(layers)
     ]
@@ -52,6 +57,8 @@ def write(path: Path, *layers: Layer, shape: tuple[int, ...]) -> Path:
         for layer, (_, own) in zip(config["config"]["layers"], layers, strict=True):
             layer.pop("module", None)
             layer["config"] |= {key: own[key] for key in WRONG if key in own}
+            if "layer" in own:
+                layer["config"]["layer"]["config"].pop("time_major", None)  # of later versions
         file.attrs["model_config"] = json.dumps(config)
         file.attrs["keras_version"] = "2.2.4"
     return path
@@ -82,6 +89,11 @@ LAYERS: dict[str, tuple[Layer, tuple[int, ...]]] = {
     "UpSampling2D": (("UpSampling2D", {"size": 2}), (9, 8, 3)),
     "LSTM": (("LSTM", {"units": 3}), (10, 4)),
     "GRU": (("GRU", {"units": 3}), (10, 4)),
+    "Bidirectional": (("Bidirectional", {"layer": ("LSTM", {"units": 3})}), (10, 4)),
+    "Bidirectional of images": (
+        ("Bidirectional", {"layer": ("ConvLSTM1D", {"filters": 3, "kernel_size": 2})}),
+        (10, 5, 4),
+    ),
     "Permute": (("Permute", {"dims": (2, 1)}), (10, 4)),
     "RepeatVector": (("RepeatVector", {"n": 3}), (5,)),
     "PReLU": (("PReLU", {}), (9, 4)),
