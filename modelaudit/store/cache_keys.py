@@ -29,7 +29,7 @@ FACT_PACKAGES = (
         "settings",
         "audit_types",
     ),
-    *("formats", "measures", "probe", "restore", "runtimes/subprocesses.py"),
+    *("formats", "measures", "probe", "restore", "runtimes/subprocesses.py", "work"),
 )
 RUNTIME_PACKAGES = (
     *("tensorflow", "tensorflow-cpu", "keras", "tf-keras"),
