@@ -15,12 +15,18 @@ import pytest
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.reader import read
+from modelaudit.graphs import ObjectNode
 from modelaudit.pipeline import static_facts
 from modelaudit.probe.child.loading import LoadContext, tfsm_layer
+from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
+from modelaudit.runtimes.catalogue import find_profile
+from modelaudit.runtimes.checks.graph import types
+from modelaudit.runtimes.model import CheckContext, LoadCall, LoadRequest
 from modelaudit.runtimes.predict import predict
 from modelaudit.settings import Limits, Settings
+from modelaudit.structs import replace
 
 pytestmark = pytest.mark.slow
 
@@ -275,6 +281,25 @@ def test_a_type_of_a_number_that_tensorflow_does_not_have(tmp_path: Path, number
             tensorflow.compat.v1.saved_model.load(session, ["serve"], str(folder))
         (found,) = run_rule(rule("MA220"), static_facts(folder, Settings())).findings
         assert "The type 'TheirSpec' is not supported" in found.detail
+    # Later versions reserve 11, which 2.3 did not have: some version between them used it.
+    older = {"tf==2.3.4": known, "tf==2.4.4": known, "tf==2.5.3": known, "tf==2.15.1": known}
+    if number == 11:
+        older |= {"tf==2.4.4": None, "tf==2.5.3": None}
+    if number != 13:
+        artifact = static_facts(folder, Settings()).artifact
+        found = {x.runtime: x for x in predict(artifact, (*older,)) if x.call == "saved_model.load"}
+        outcomes = {True: "loads", False: "fails", None: "unknown"}
+        said = {runtime: str(each.predicted) for runtime, each in found.items()}
+        assert said == {runtime: outcomes[loads] for runtime, loads in older.items()}
+
+
+def test_a_type_without_a_name_is_told_as_one():
+    node = ObjectNode(0, "function", detail={"numbered_types": [""]})
+    artifact = replace(examples.model(), object_graph=(node,))
+    (found,) = types(
+        artifact, CheckContext(find_profile("tf==2.21.0"), LoadRequest(LoadCall.SAVED_MODEL))
+    )
+    assert "takes or returns a type without name, which a library added" in found.text
 
 
 @pytest.mark.parametrize(("name", "loads"), [("m[1]", False), ("m[1", True), ("m]1*", True)])

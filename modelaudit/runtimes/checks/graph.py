@@ -25,6 +25,8 @@ NAMES_CHECKED_IN_TF1_GRAPHS = (2, 19)
 UNKNOWN_OPERATION = "unknown-operation"  # code of the reason for an operation of no library here
 UNKNOWN_TYPE = "unknown-type"  # of the reason for a type in a signature that a library registers
 UNNUMBERED_TYPE = "type-of-other-number"  # of one for a type that TensorFlow has no number for
+# Versions of TensorFlow that may have the type of number 11: later ones reserve it, 2.3 ends at 10.
+_OF_FORMER_TYPE = ((2, 4), (2, 7))
 SIGNATURES = ("serving_default", "serve")
 DRAWS = "StatelessRandomUniform"  # beginning of the operations that draw random numbers
 # Names that Keras gives to layers that transform their inputs at random, without their number.
@@ -43,7 +45,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from operations(artifact, context)
     elif call in (LoadCall.SAVED_MODEL, LoadCall.TFSM_LAYER):
         yield from operations(artifact, context)
-        yield from types(artifact)
+        yield from types(artifact, context)
         yield from shapes(artifact)
         yield from _casts(artifact, context)
         yield from silent_differences.graph_addition(artifact, context)
@@ -113,7 +115,7 @@ def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         )
 
 
-def types(artifact: Artifact) -> Iterator[Reason]:
+def types(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Types in the signatures of functions, which the object loader looks up.
 
     By the names that libraries register. TensorFlow Probability for TensorFlow 2.3 to 2.5 instead
@@ -121,12 +123,22 @@ def types(artifact: Artifact) -> Iterator[Reason]:
     """
     for node in artifact.object_graph:
         numbered = node.detail.get("numbered_types")
-        for name in numbered if isinstance(numbered, list) else ():
+        former = node.detail.get("former_types")
+        earlier = former if isinstance(former, list) else []
+        for name in [*(numbered if isinstance(numbered, list) else ()), *earlier]:
+            maybe = (
+                name in earlier
+                and _OF_FORMER_TYPE[0] <= context.profile.tensorflow < _OF_FORMER_TYPE[1]
+            )
             yield Reason(
                 UNNUMBERED_TYPE,
-                LoadOutcome.FAILS,
-                f"a function of the model takes or returns {name}, a type that a library added to "
-                "those of TensorFlow by a number",
+                LoadOutcome.UNKNOWN if maybe else LoadOutcome.FAILS,
+                f"a function of the model takes or returns {name or 'a type without name'}, which "
+                + (
+                    "only some versions of TensorFlow know"
+                    if name in earlier
+                    else "a library added to the types of TensorFlow by a number"
+                ),
                 f"ValueError: The type '{name}' is not supported by this version of TensorFlow. "
                 "(The object you are loading must have been created with a newer version of "
                 "TensorFlow.)",

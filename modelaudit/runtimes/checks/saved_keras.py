@@ -56,7 +56,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from _metadata(artifact, context)
     yield from _networks(artifact, context)
     yield from operations(artifact, context)
-    yield from types(artifact)
+    yield from types(artifact, context)
     yield from shapes(artifact)
     yield from argument_names(artifact, context)
     yield from protocol(context)
