@@ -27,7 +27,7 @@ UNFINISHED = frozenset(
     {Status.CRASHED, Status.TIMEOUT, Status.MEMORY, Status.DISK, Status.UNAVAILABLE}
 )
 WORK_SPENT = (
-    "not determined: the audit took as much work as that of a model of its size may (setting work)"
+    "not determined: the audit took as much work as a model of this size may take (setting work)"
 )
 _FINDING = 20  # parts of work that a finding is
 # What is judged first, so that no other rule can take the work away from it.

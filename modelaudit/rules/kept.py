@@ -55,7 +55,7 @@ def security_not_judged(facts: Facts) -> str:
     """Why not every rule on security was judged on all of the model; "" if each was."""
     if facts.work is None or {Phase.READING, Phase.SECURITY}.isdisjoint(facts.work.cut):
         return ""
-    return "judging its security took more work than that of a model of its size may (setting work)"
+    return "judging its security took more work than a model of its size may take (setting work)"
 
 
 def with_limit_told(results: Sequence[RuleResult], facts: Facts) -> tuple[RuleResult, ...]:
@@ -65,7 +65,7 @@ def with_limit_told(results: Sequence[RuleResult], facts: Facts) -> tuple[RuleRe
     later = facts.work and not _OF_JUDGING.isdisjoint(facts.work.cut)
     if not facts.work or not facts.work.cut or (told and not later):
         return tuple(results)
-    detail = "judging it took more work than that of a model of its size may (setting work)"
+    detail = "judging it took more work than a model of its size may take (setting work)"
     problem = Problem(ProblemKind.LIMIT_EXCEEDED, artifact.root.name, detail)
     facts = replace(facts, artifact=replace(artifact, problems=(*artifact.problems, problem)))
     of_limits = {each.code for each in DAMAGES if each.kind is ProblemKind.LIMIT_EXCEEDED}

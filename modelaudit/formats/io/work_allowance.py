@@ -103,7 +103,7 @@ def with_work_spent(artifact: Artifact, budget: WorkBudget) -> Artifact:
     if told and budget.cut == [Phase.READING]:
         return artifact
     what = "measuring its weights" if budget.cut[-1] is Phase.MEASURING else "reading it"
-    detail = f"{what} took more work than that of a file of its size may {_SETTING}"
+    detail = f"{what} took more work than its files may take for their size {_SETTING}"
     problem = Problem(ProblemKind.LIMIT_EXCEEDED, artifact.root.name, detail)
     return replace(artifact, problems=(*artifact.problems, problem))
 
