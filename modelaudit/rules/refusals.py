@@ -62,7 +62,8 @@ def told(facts: Facts, prediction: Prediction) -> str:
     left = len(others) - (SHOWN - 1)
     more = f"; and {counted(left, 'more cause', 'more causes')}" if left > 0 else ""
     stop = "another cause stops" if len(others) == 1 else f"{len(others)} other causes stop"
-    return f"{text} If this is mended, {stop} it: {shown}{more}.{compiling}"
+    what = others[0].later if all(each.loads and each.later for each in others) else "it"
+    return f"{text} If this is mended, {stop} {what}: {shown}{more}.{compiling}"
 
 
 def advice(facts: Facts, prediction: Prediction) -> str:

@@ -13,9 +13,18 @@ import pytest
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
+from modelaudit.rules.model import Facts
+from modelaudit.rules.refusals import told
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.checks.weights import v3_layout
-from modelaudit.runtimes.model import CheckContext, LoadCall, LoadRequest
+from modelaudit.runtimes.model import (
+    FIRST_CALL,
+    CheckContext,
+    LoadCall,
+    LoadRequest,
+    Prediction,
+    Reason,
+)
 from modelaudit.runtimes.predict import KERAS_3_IN_2, predict
 from modelaudit.runtimes.saved_config import ADDED, UPGRADE, unknown_arguments
 from modelaudit.settings import Settings
@@ -225,3 +234,14 @@ def test_layers_that_run_on_a_gpu_only_are_told_as_such(tmp_path, name):
     told = " ".join(fixes_for(tmp_path / "m.h5", "tf==2.21.0"))
     assert "Use tf-keras" in told
     assert ("GPU" in told) is name.startswith("CuDNN")
+
+
+@pytest.mark.parametrize(
+    ("loads", "stopped"), [(True, "the first call of the model"), (False, "it")]
+)
+def test_a_later_cause_may_only_stop_the_first_call(loads, stopped):
+    later = Reason("b", LoadOutcome.FAILS, "the code fails", later=FIRST_CALL * loads, loads=loads)
+    first = Reason("a", LoadOutcome.FAILS, "it is refused")
+    prediction = Prediction("tf==2.21.0", "load_model", LoadOutcome.FAILS, (first, later))
+    said = told(Facts(examples.model()), prediction)
+    assert f"If this is mended, another cause stops {stopped}: the code fails." in said
