@@ -62,7 +62,7 @@ from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.settings.installation import ADDS_HUB, BUILDS_PRESETS, missing
 from modelaudit.signing.check import check_signatures
 from modelaudit.structs import replace
-from modelaudit.work import Phase, WorkBudget, within
+from modelaudit.work_budget import Phase, WorkBudget, within
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
-from modelaudit.work import spend
+from modelaudit.work_budget import spend
 
 if TYPE_CHECKING:
     from dataclasses import replace  # for which mypy checks names and types of the arguments

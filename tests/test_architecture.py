@@ -19,7 +19,7 @@ GENERATED = PACKAGE / "formats" / "graph" / "protos"
 RANKS = {
     "modelaudit.clock": 0,
     "modelaudit.errors": -2,
-    "modelaudit.work": -1,
+    "modelaudit.work_budget": -1,
     "modelaudit.exit_codes": 0,
     "modelaudit.graphs": 0,
     "modelaudit.file_formats": 0,

@@ -21,7 +21,7 @@ from modelaudit.formats.io.tensor_stats import FileArray, summarise_or_problem
 from modelaudit.formats.keras.variables.unbound import named_kernels
 from modelaudit.formats.zip.archive_members import ZipParts
 from modelaudit.settings import Limits
-from modelaudit.work import is_spent
+from modelaudit.work_budget import is_spent
 
 _MAGIC = b"\x93NUMPY"
 _HEADER_BYTES = 1 << 16

@@ -21,7 +21,7 @@ from modelaudit.formats.vocabularies import read_vocabularies, takes_words
 from modelaudit.formats.zip.directory import read_directory
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
-from modelaudit.work import Phase, current_budget
+from modelaudit.work_budget import Phase, current_budget
 
 # Problems that say only that the file is not of a format.
 _OF_FORMAT = frozenset({ProblemKind.SUFFIX_MISMATCH, ProblemKind.UNSUPPORTED})

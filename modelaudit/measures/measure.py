@@ -47,7 +47,7 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 from modelaudit.thresholds.weights import BATCHNORM_STEPS
-from modelaudit.work import spend
+from modelaudit.work_budget import spend
 
 # Exceptions that hostile values and shapes can cause in computations.
 _FAILURES = (

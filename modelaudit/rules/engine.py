@@ -18,7 +18,7 @@ from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotReleva
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.unread import UNREAD_KINDS, unread_input
 from modelaudit.terminal_text import plain
-from modelaudit.work import Phase, is_spent, spend, within
+from modelaudit.work_budget import Phase, is_spent, spend, within
 
 # Formats that contain layers and weights, but never a graph.
 GRAPHLESS = formats(Content.MODEL, Content.WEIGHTS, Content.PRESET, Content.EXPORT)

@@ -16,7 +16,7 @@ from modelaudit.rules.integrity import DAMAGES
 from modelaudit.rules.model import Facts, Family, Need
 from modelaudit.rules.security.conduct import CHANGED
 from modelaudit.structs import replace
-from modelaudit.work import Phase
+from modelaudit.work_budget import Phase
 
 _OF_A_RUN = frozenset((Need.OBSERVATION, Need.BEHAVIOUR, Need.DIAGNOSIS))
 _OF_JUDGING = frozenset((Phase.PREDICTING, Phase.SECURITY, Phase.JUDGING))

@@ -27,7 +27,7 @@ from modelaudit.restore.repair_record import RepairRecord
 from modelaudit.runtimes.model import Prediction
 from modelaudit.settings import Settings
 from modelaudit.terminal_text import plain
-from modelaudit.work import Phase, WorkBudget
+from modelaudit.work_budget import Phase, WorkBudget
 
 # Names in a file can be of any length, and each finding about what they name repeats them.
 _MOST_TEXT, _MOST_ROUTE = 10_000, 4_096

@@ -47,7 +47,7 @@ from modelaudit.runtimes.model import (
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import is_model
 from modelaudit.structs import replace
-from modelaudit.work import spend
+from modelaudit.work_budget import spend
 
 _SET = re.compile(r"\[[^\]]+\]")  # in a pattern, one of these letters
 _CALLS: dict[Format, tuple[LoadCall, ...]] = {

@@ -29,7 +29,7 @@ FACT_PACKAGES = (
         "settings",
         "audit_types",
     ),
-    *("formats", "measures", "probe", "restore", "runtimes/subprocesses.py", "work"),
+    *("formats", "measures", "probe", "restore", "runtimes/subprocesses.py", "work_budget"),
 )
 RUNTIME_PACKAGES = (
     *("tensorflow", "tensorflow-cpu", "keras", "tf-keras"),

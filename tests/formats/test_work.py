@@ -23,7 +23,7 @@ from modelaudit.formats.io import bounded
 from modelaudit.formats.io.work_allowance import budget_of, with_work_spent
 from modelaudit.formats.reader import read
 from modelaudit.settings import Limits
-from modelaudit.work import (
+from modelaudit.work_budget import (
     UNIT_SECONDS,
     Phase,
     WorkBudget,

@@ -30,7 +30,7 @@ from modelaudit.runs.cache_notes import repeatable
 from modelaudit.schema import Audit
 from modelaudit.settings import Limits, Settings
 from modelaudit.structs import PerObject, replace
-from modelaudit.work import UNIT_SECONDS, Phase, WorkBudget, current_budget, spend
+from modelaudit.work_budget import UNIT_SECONDS, Phase, WorkBudget, current_budget, spend
 from tests.formats import dense_files
 from tests.made import files
 

@@ -34,7 +34,7 @@ from modelaudit.formats.graph.restore_ops import lost_statistics
 from modelaudit.formats.io.bounded import display_path
 from modelaudit.formats.io.density import NODES, VARIABLES
 from modelaudit.settings import Limits
-from modelaudit.work import is_spent
+from modelaudit.work_budget import is_spent
 
 # Suffixes that TF1's optimizers append to a variable name for their slots.
 _SLOT = re.compile(

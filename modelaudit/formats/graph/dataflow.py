@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from modelaudit.errors import LimitExceeded
 from modelaudit.facts import Graph, GraphFunction, GraphNode, Shape
-from modelaudit.work import spend
+from modelaudit.work_budget import spend
 
 # Operations that only call a function, once.
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})

@@ -30,7 +30,7 @@ from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.formats.saved_model.files import GRAPH_NAMES
 from modelaudit.graphs import reachable
 from modelaudit.settings import Limits
-from modelaudit.work import is_spent
+from modelaudit.work_budget import is_spent
 
 
 def read_frozen_graph(path: Path, limits: Limits) -> Artifact:

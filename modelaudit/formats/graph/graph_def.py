@@ -14,7 +14,7 @@ from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.wire import BYTES, WireError, varint
 from modelaudit.formats.io.density import EDGES, LONGEST_NAME, NODES
 from modelaudit.settings import Limits
-from modelaudit.work import spend
+from modelaudit.work_budget import spend
 
 # Collections of nodes that a TF1 loader, or any import of the MetaGraph, runs first.
 _INITIALISERS = (

@@ -16,7 +16,7 @@ from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.io.density import NODES
 from modelaudit.settings import MIB, Limits
-from modelaudit.work import spend
+from modelaudit.work_budget import spend
 
 _OP = re.compile(r"[A-Za-z_][A-Za-z0-9_>.]*")
 # Maximum nesting of graphs in graphs; deeper nesting raises LimitExceeded.

@@ -27,7 +27,7 @@ from modelaudit.formats.io.bounded import BEFORE_JSON
 from modelaudit.formats.io.density import ATTRIBUTES, TEXTS
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.settings import Limits
-from modelaudit.work import is_spent
+from modelaudit.work_budget import is_spent
 
 _REFERENCE_BYTES = 16  # minimum size of the reference to a variable-length string
 SHORTEST = 8  # minimum size of a program or a config, in bytes

@@ -39,7 +39,7 @@ from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
-from modelaudit.work import is_spent
+from modelaudit.work_budget import is_spent
 
 # What a model was compiled with; one inside another model keeps its own.
 _OF_TRAINING = re.compile(r"(?:^|/)(optimizer|_?metrics|_?compile_metrics)/(?:.*/)?vars/\d+$")

@@ -23,7 +23,7 @@ from modelaudit.formats.hdf5.tensors import ElementType, element_type
 from modelaudit.formats.io.density import LINKS, LONGEST_NAME, NAME_BYTES
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
-from modelaudit.work import is_spent
+from modelaudit.work_budget import is_spent
 
 # The filters of libhdf5 (deflate, shuffle, fletcher32, szip, nbit, scaleoffset) have lower
 # numbers; higher numbers are plugins, that is, third-party native code.

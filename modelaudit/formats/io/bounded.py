@@ -23,7 +23,7 @@ from modelaudit.facts import FileEntry, Json, ProblemKind
 from modelaudit.file_formats import MODEL_SUFFIXES
 from modelaudit.formats.io.density import CONTAINERS, ELEMENTS
 from modelaudit.settings import Limits
-from modelaudit.work import spend
+from modelaudit.work_budget import spend
 
 BEFORE_JSON = b" \t\r\n\0\xff\xfe\xef\xbb\xbf"
 """White space, byte order marks, and the padding bytes of ASCII text in UTF-16 and UTF-32."""

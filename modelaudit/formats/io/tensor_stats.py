@@ -16,7 +16,7 @@ from modelaudit.formats.io.dtypes import decode, stored_dtype
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.settings import Limits
 from modelaudit.thresholds.weights import FADED
-from modelaudit.work import spend
+from modelaudit.work_budget import spend
 
 # Large enough to amortise the system call, small enough for the L2 cache.
 PIECE_BYTES = 1 << 19

@@ -18,7 +18,7 @@ from modelaudit.formats.io.bounded import files_below, read_bytes
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
-from modelaudit.work import COUNTED_BYTES, Phase, WorkBudget
+from modelaudit.work_budget import COUNTED_BYTES, Phase, WorkBudget
 
 _SETTING = "(setting work)"
 # The lists of files in a manifest of weights; escaped quotes are in other strings.

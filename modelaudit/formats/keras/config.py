@@ -13,7 +13,7 @@ from modelaudit.formats.keras.layer_tree import LayerEntry, ModelEntry, TreeRead
 from modelaudit.formats.keras.shapes.inference import ShapeInference
 from modelaudit.formats.keras.variables.specs import expected_variables
 from modelaudit.settings import Limits
-from modelaudit.work import spend
+from modelaudit.work_budget import spend
 
 
 def parse_architecture(config: Json, *, limits: Limits, file: str = "") -> Architecture:

@@ -20,7 +20,7 @@ from modelaudit.formats.keras.inbound_nodes import (
 )
 from modelaudit.layer_classes import Trait, classes
 from modelaudit.structs import replace
-from modelaudit.work import spend
+from modelaudit.work_budget import spend
 
 MAX_MODELS = 40
 """Maximum nesting of models in models and of layers in wrappers."""

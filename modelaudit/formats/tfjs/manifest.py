@@ -16,7 +16,7 @@ from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.formats.keras.json_config import MAX_DIMENSION, MAX_RANK, mapping, sequence, text
 from modelaudit.formats.tfjs.values import AffineNumbers, ShardedArray, Shards
 from modelaudit.settings import Limits
-from modelaudit.work import is_spent
+from modelaudit.work_budget import is_spent
 
 _TYPES = frozenset({"float32", "int32", "bool", "complex64", "uint8", "uint16", "float16"})
 _STRING = "string"

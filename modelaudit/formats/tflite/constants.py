@@ -18,7 +18,7 @@ from modelaudit.formats.tflite.values import LiteArray, stored_bytes
 from modelaudit.graphs import Quantization
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
-from modelaudit.work import is_spent
+from modelaudit.work_budget import is_spent
 
 # Bytes of constants that are read, for each byte of the file: several may share a buffer.
 _SHARED = 4

@@ -11,7 +11,7 @@ from modelaudit.formats.tflite.constants import Constants
 from modelaudit.formats.tflite.flatbuffer import FlatTable
 from modelaudit.formats.tflite.schema import runtime_versions, schema
 from modelaudit.graphs import LiteOperator, LiteSubgraph, LiteTensor, Quantization
-from modelaudit.work import spend
+from modelaudit.work_budget import spend
 
 MOST_AXES = 64  # numpy's limit; TensorFlow Lite's is lower
 _COUNTED = 10  # parts of the work of an audit that a tensor or an operator counts for

@@ -37,7 +37,7 @@ from modelaudit.runtimes.saved_config import (
     reads_modules,
     unknown_arguments,
 )
-from modelaudit.work import spend
+from modelaudit.work_budget import spend
 
 PASS_CLASS = "Pass the class in custom_objects={...}, or import the module that registers it."
 # Keys under which a wrapper's config contains other objects.

@@ -11,7 +11,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Unreadable, read_bytecode
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, LoadCall, Reason
-from modelaudit.work import spend
+from modelaudit.work_budget import spend
 
 # Keys of Keras 2's Lambda that Keras 3's reader of the old dialect ignores.
 FUNCTION_KEYS = frozenset(("module", "function_type", "output_shape_type", "output_shape_module"))

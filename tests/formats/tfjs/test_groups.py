@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from modelaudit.facts import Artifact, ProblemKind
 from modelaudit.formats.reader import read
 from modelaudit.settings import Limits
-from modelaudit.work import Phase, WorkBudget
+from modelaudit.work_budget import Phase, WorkBudget
 
 LARGE, SMALL = (100, 100), (3, 3)
 GROUPS = {"a.bin": {"a/kernel": LARGE}, "b.bin": {"b/kernel": SMALL, "b/bias": (3,)}}
@@ -61,6 +62,12 @@ def test_behind_a_large_weight_a_missing_file_is_told(tmp_path: Path) -> None:
     assert kinds == [ProblemKind.LIMIT_EXCEEDED, ProblemKind.MISSING_SHARD]
 
 
+def _clock_that_jumps(after: int) -> Callable[[], float]:
+    """A clock that stands for `after` readings and a first one, and then is far ahead."""
+    readings = itertools.count()
+    return lambda: 1e9 if next(readings) > after else 0.0
+
+
 def test_the_digest_has_the_files_of_groups_that_were_not_read(tmp_path: Path) -> None:
     digests, stopped = [], 0
     for value in (1.0, 2.0):
@@ -70,8 +77,7 @@ def test_the_digest_has_the_files_of_groups_that_were_not_read(tmp_path: Path) -
         whole = read(model, Limits())
         digests.append(whole.sha256)
         for after in range(1, 60):
-            reads = itertools.count()
-            budget = WorkBudget(1.0, lambda: 1e9 if next(reads) > after else 0.0, lambda: 1.0)  # noqa: B023
+            budget = WorkBudget(1.0, _clock_that_jumps(after), lambda: 1.0)
             with budget.during(Phase.READING):
                 found = read(model, Limits())
             told = [each for each in found.problems if each.detail.startswith("stopped after")]

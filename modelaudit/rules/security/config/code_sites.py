@@ -32,7 +32,7 @@ from modelaudit.rules.security.config_walk import (
     config_tree,
 )
 from modelaudit.structs import PerObject
-from modelaudit.work import is_spent, spend
+from modelaudit.work_budget import is_spent, spend
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _QUOTED = re.compile(r"""'([^'\\\n]{0,200})'|"([^"\\\n]{0,200})\"""")

@@ -19,7 +19,7 @@ from modelaudit.rules.security.config.examples import (
     lambda_layer,
 )
 from modelaudit.rules.security.op_threats import LOOPS, NATIVE, RUNS_GRAPH, WATCHED
-from modelaudit.work import spend
+from modelaudit.work_budget import spend
 
 _H5_NOTE = (
     " Keras before 3.11.3 runs it when it loads an .h5 file, regardless of `safe_mode`"

@@ -13,7 +13,7 @@ from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.rules.security.graph.op_extents import MAKING
 from modelaudit.rules.security.graph.products import MULTIPLY
-from modelaudit.work import spend
+from modelaudit.work_budget import spend
 
 WHILE = words("While StatelessWhile")
 BRANCHES = words("If StatelessIf Case StatelessCase")

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from modelaudit.facts import Artifact, Format, Graph, GraphFunction, GraphNode
 from modelaudit.formats.graph.dataflow import CALLS
 from modelaudit.formats.graph.op_registry import known_operations
-from modelaudit.work import spend
+from modelaudit.work_budget import spend
 
 _NODE = 5  # parts of work that looking at a node is
 

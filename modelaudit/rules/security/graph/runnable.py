@@ -15,7 +15,7 @@ from modelaudit.rules.security.graph.examples import graph_with, harmless
 from modelaudit.rules.security.graph.operations import graph_file
 from modelaudit.rules.security.graph.reachability import functions_of, node_name
 from modelaudit.structs import replace
-from modelaudit.work import spend
+from modelaudit.work_budget import spend
 
 _JOB = re.compile(r"/job:(?!localhost(?:/|$))[^/]+|/replica:0*[1-9]|/task:0*[1-9]")
 _SHOWN = 8
