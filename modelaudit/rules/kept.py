@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from modelaudit.facts import Problem, ProblemKind
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity
+from modelaudit.formats.io.work_allowance import is_of_work
 from modelaudit.rules.catalogue import all_rules
 from modelaudit.rules.engine import run_rule, run_rules
 from modelaudit.rules.integrity import DAMAGES
@@ -61,7 +62,7 @@ def security_not_judged(facts: Facts) -> str:
 def with_limit_told(results: Sequence[RuleResult], facts: Facts) -> tuple[RuleResult, ...]:
     """The results; if there was too little work left for some, the rule on limits says so too."""
     artifact = facts.artifact
-    told = any("(setting work)" in problem.detail for problem in artifact.problems)
+    told = any(is_of_work(problem) for problem in artifact.problems)
     later = facts.work and not _OF_JUDGING.isdisjoint(facts.work.cut)
     if not facts.work or not facts.work.cut or (told and not later):
         return tuple(results)

@@ -99,7 +99,7 @@ def with_work_spent(artifact: Artifact, budget: WorkBudget) -> Artifact:
     if not budget.cut:
         return artifact
     artifact = replace(artifact, complete=False)
-    told = any(_of_work(each) for each in artifact.problems)
+    told = any(is_of_work(each) for each in artifact.problems)
     if told and budget.cut == [Phase.READING]:
         return artifact
     what = "measuring its weights" if budget.cut[-1] is Phase.MEASURING else "reading it"
@@ -108,6 +108,6 @@ def with_work_spent(artifact: Artifact, budget: WorkBudget) -> Artifact:
     return replace(artifact, problems=(*artifact.problems, problem))
 
 
-def _of_work(problem: Problem) -> bool:
+def is_of_work(problem: Problem) -> bool:
     """Whether reading ended because of the work; names from the file are not at the end."""
     return problem.kind is ProblemKind.LIMIT_EXCEEDED and problem.detail.endswith(_SETTING)
