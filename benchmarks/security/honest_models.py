@@ -81,6 +81,7 @@ def networks():
 
 def build(folder: Path, most: int | None = None) -> None:
     """Write every network, or the first ones, as `.keras`, `.h5` and SavedModel."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, model in islice(networks().items(), most):
         model.save(folder / f"{name}.keras")
         model.save(folder / f"{name}.h5")

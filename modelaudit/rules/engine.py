@@ -18,7 +18,7 @@ from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotReleva
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.unread import UNREAD_KINDS, unread_input
 from modelaudit.terminal_text import plain
-from modelaudit.work_budget import Phase, is_spent, spend, within
+from modelaudit.work_budget import Phase, is_cut, is_spent, spend, within
 
 # Formats that contain layers and weights, but never a graph.
 GRAPHLESS = formats(Content.MODEL, Content.WEIGHTS, Content.PRESET, Content.EXPORT)
@@ -67,14 +67,14 @@ def run_rule(rule: Rule, facts: Facts) -> RuleResult:
     """One rule's outcome. An exception in a check is an outcome and never aborts the audit."""
     if facts.unseen:
         return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, facts.unseen)
-    if is_spent():
+    if is_cut():  # told behind the rule before: a clock that is read once a rule is enough
         return _unfinished(rule)
     try:
         result = _judged(rule, facts)
     except WorkSpent:
         return _unfinished(rule)
     # What was cut short inside a rule, and went on with less, is no answer.
-    return result if result.findings or not is_spent() else _unfinished(rule)
+    return result if not is_spent() or result.findings else _unfinished(rule)
 
 
 def _unfinished(rule: Rule) -> RuleResult:

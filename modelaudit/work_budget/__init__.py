@@ -123,6 +123,10 @@ class WorkBudget:
             self.cut.append(self._phase)
         return spent
 
+    def is_cut(self) -> bool:
+        """Whether the current phase is known to be spent; does not read the clock."""
+        return self._phase in self.cut
+
     def require(self, phase: Phase) -> None:
         """Ask for what a phase has found as a whole.
 
@@ -174,3 +178,9 @@ def is_spent() -> bool:
     """Whether the audit has taken the work that its phase may take."""
     budget = _current.get()
     return budget is not None and budget.is_spent()
+
+
+def is_cut() -> bool:
+    """Whether the audit was told that it has taken the work that its phase may take."""
+    budget = _current.get()
+    return budget is not None and budget.is_cut()
