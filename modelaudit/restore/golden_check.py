@@ -141,15 +141,44 @@ def compare_output(
         rounding: what other kernels can change, in units of 1 + max |then|.
         noise: largest absolute difference between two runs.
     """
+    finite = np.abs(then.astype(np.float64)[np.isfinite(then)])
+    scale = float(finite.max(initial=0.0))
+    difference = float(_gaps(now, then).max(initial=0.0))
+    tolerance = max(rounding * (1 + scale), NOISE_FACTOR.value * noise)
+    return OutputReplay(name, difference, tolerance, difference / (1e-12 + scale))
+
+
+def ranked_gaps(now: NDArray[Any], then: NDArray[Any]) -> NDArray[np.float64]:
+    """The largest difference of each row of an output, the largest first."""
+    gaps = _gaps(now, then).reshape(len(then), -1).max(axis=1, initial=0.0)
+    return np.sort(gaps)[::-1]
+
+
+def with_rounding(
+    found: OutputReplay, gaps: NDArray[np.float64], rounded: NDArray[np.float64]
+) -> OutputReplay:
+    """The comparison of an output, where rounding moves some rows further than others.
+
+    Which rows rounding moves is chance, so that the largest is compared with the largest, the
+    second with the second, and so on. The result is of the rank that is most above its tolerance,
+    or of the first one if none is.
+
+    Args:
+        gaps: by ranks, how far the rows of both differ.
+        rounded: the same of the original and itself with rounded weights.
+    """
+    allowed = np.maximum(found.tolerance, NOISE_FACTOR.value * rounded)
+    above = np.flatnonzero(gaps > allowed)
+    rank = above[np.argmax(gaps[above] / allowed[above])] if above.size else 0
+    return replace(found, difference=float(gaps[rank]), tolerance=float(allowed[rank]))
+
+
+def _gaps(now: NDArray[Any], then: NDArray[Any]) -> NDArray[np.float64]:
     now, then = now.astype(np.float64), then.astype(np.float64)
-    finite = then[np.isfinite(then)]
-    scale = float(np.abs(finite).max(initial=0.0))
     same = (now == then) | (np.isnan(now) & np.isnan(then))
     with np.errstate(invalid="ignore"):
         gaps = np.where(same, 0.0, np.abs(now - then))
-    difference = float(np.nan_to_num(gaps, nan=np.inf, posinf=np.inf).max(initial=0.0))
-    tolerance = max(rounding * (1 + scale), NOISE_FACTOR.value * noise)
-    return OutputReplay(name, difference, tolerance, difference / (1e-12 + scale))
+    return np.nan_to_num(gaps, nan=np.inf, posinf=np.inf)
 
 
 def with_tolerance(golden: GoldenCheck, share: float) -> GoldenCheck:

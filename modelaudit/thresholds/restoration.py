@@ -44,6 +44,12 @@ SAME_FIRST_RUN = Threshold(
     "difference of the first runs up to which a stateful model is the same",
     "chosen: a tenth of the noise",
 )
+LAST_PLACES = Threshold(
+    8.0,
+    "units in the last place",
+    "change of weights by which the rounding of the original is measured",
+    "chosen: a sum of 128 float32 numbers has a rounding error of about 11 such units",
+)
 GAIN_BY_CHANCE = Threshold(
     0.01,
     "p-value",

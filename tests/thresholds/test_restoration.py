@@ -13,6 +13,7 @@ from modelaudit.facts import Architecture, Layer, TensorStats
 from modelaudit.graphs import Quantization
 from modelaudit.probe.protocol import Observation, Status
 from modelaudit.probe.study.agreement import ReferenceRun, compare_with_reference
+from modelaudit.probe.study.golden_replay import moved_by_rounding
 from modelaudit.restore.compare import compare
 from modelaudit.restore.exports import compare_export
 from modelaudit.restore.golden_check import compare_output, rounding
@@ -20,6 +21,7 @@ from modelaudit.restore.layers import compare_layers
 from modelaudit.restore.model import Weight
 from modelaudit.structs import replace
 from tests.measures import artifacts as made
+from tests.probe.study.test_amplified_rounding import Held
 from tests.restore.test_compare import weight
 from tests.thresholds.edges import Edges, check
 
@@ -102,6 +104,15 @@ def noise_of_rounding(noise):
 @at("restoration.SAME_FIRST_RUN", {1e-4: 1e-4, 1.01e-4: 0.0})
 def stateful_first_run(difference):
     return first_runs(1.0, difference).tolerance
+
+
+@at("restoration.LAST_PLACES", {7.99: True, 8.01: False})
+def rounded_weights(units):
+    """Whether the most that weights of 1 are changed by is so many units of float16."""
+    held = Held(lambda weight, _: (weight - 1) * 2**10, np.ones((1 << 14, 1)), "float16")
+    rows = np.zeros((1 << 14, 1))
+    ranks = moved_by_rounding(held, [rows], {"y": rows}, 0.0)
+    return float(ranks["y"][0]) > units
 
 
 @at("restoration.GAIN_BY_CHANCE", {0.0099: True, 0.0101: False})

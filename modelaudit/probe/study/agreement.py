@@ -8,22 +8,33 @@ from pathlib import Path
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from modelaudit.audit_types.loading import Agreement
 from modelaudit.facts import Artifact
 from modelaudit.probe.host.session import Outputs, Session
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.feeding import prepare_inputs
-from modelaudit.probe.study.golden_replay import in_order, run_outputs
+from modelaudit.probe.study.golden_replay import in_order, moved_by_rounding, run_outputs
 from modelaudit.probe.study.inputs import Unprobeable
 from modelaudit.probe.study.runner import Array
-from modelaudit.restore.golden_check import compare_output, matching_output, precision_of, rounding
+from modelaudit.restore.golden_check import (
+    compare_output,
+    matching_output,
+    precision_of,
+    ranked_gaps,
+    rounding,
+    with_rounding,
+)
 from modelaudit.settings import ProbeSettings
 from modelaudit.structs import replace
-from modelaudit.thresholds.restoration import MOST_NOISE, SAME_FIRST_RUN
+from modelaudit.thresholds.restoration import MOST_NOISE, NOISE_FACTOR, SAME_FIRST_RUN
 
 CALL_FAILED = "it failed: "  # before the error of a model that was loaded and could not be called
 SAMPLES = 16  # number of probe inputs for every runtime
+MORE_SAMPLES = (
+    64  # the same for a model that amplifies rounding, since some inputs then say nothing
+)
 _NUMBERED = re.compile(r"output_(\d+)")  # exports' names for unnamed outputs
 
 
@@ -35,6 +46,8 @@ class ReferenceRun(Struct, frozen=True):
         arrays: one input per port of `seen`, in its order; empty if there are no inputs.
         outputs: outputs by name, in the model's order.
         noise: largest difference between two runs, the second with another batch size.
+        rounded: by output and rank, how far rounding of the weights moves the rows; {} if no
+            further than is usual.
         reason: why there are no outputs to compare with, or "".
     """
 
@@ -42,6 +55,7 @@ class ReferenceRun(Struct, frozen=True):
     arrays: tuple[Array, ...] = ()
     outputs: Mapping[str, Array] | None = None
     noise: float = 0.0
+    rounded: Mapping[str, NDArray[np.float64]] = {}
     reason: str = ""
 
 
@@ -50,17 +64,23 @@ def run_reference(
 ) -> ReferenceRun:
     """Run a loaded model on a few probe inputs, which other runtimes will be given too."""
     seen = session.observation
-    few = replace(settings, samples=min(settings.samples, SAMPLES))
+    few = replace(settings, samples=min(settings.samples, MORE_SAMPLES))
     fed = prepare_inputs(seen, artifact, few, data)
     if isinstance(fed, Unprobeable):
         return ReferenceRun(seen, reason=fed.reason)
-    arrays = tuple(array[:SAMPLES] for array in fed.arrays)
-    answered = run_outputs(session, arrays)
-    if isinstance(answered, Observation):
-        return ReferenceRun(seen, reason=_why(answered))
-    outputs, noise = answered
+    usual = _allowed(artifact) / NOISE_FACTOR.value
+    for samples in (SAMPLES, MORE_SAMPLES):
+        arrays = tuple(array[:samples] for array in fed.arrays)
+        answered = run_outputs(session, arrays)
+        if isinstance(answered, Observation):
+            return ReferenceRun(seen, reason=_why(answered))
+        outputs, noise = answered
+        least = usual * _scale(outputs)
+        rounded = moved_by_rounding(session, arrays, outputs, least) if noise < least else {}
+        if not rounded:
+            break
     reason = "" if outputs else "no output of the model has numbers"
-    return ReferenceRun(seen, arrays, outputs, noise, reason)
+    return ReferenceRun(seen, arrays, outputs, noise, rounded, reason)
 
 
 def compare_with_reference(
@@ -86,7 +106,10 @@ def compare_with_reference(
         return replace(blank, not_compared=_why(answered))
     outputs, own_noise = answered
     noise = max(first.noise, own_noise)
-    allowed = rounding({*(t.dtype for t in artifact.tensors), precision_of(artifact)})
+    allowed = _allowed(artifact)
+    scale = _scale(first.outputs)
+    most = max(MOST_NOISE.value, allowed) * scale
+    rounded = max((float(ranks[0]) for ranks in first.rounded.values()), default=0.0)
     found = []
     for place, (name, then) in enumerate(first.outputs.items()):
         now = _partner(name, place, first.outputs, outputs)
@@ -95,11 +118,16 @@ def compare_with_reference(
         if now is None or now.shape != then.shape:
             reason = f"no output matches {name!r} of shape {then.shape}"
             return replace(blank, not_compared=reason)
-        found.append(compare_output(name, now, then, allowed, noise))
+        compared = compare_output(name, now, then, allowed, noise)
+        if name in first.rounded and not compared.reproduced:
+            compared = with_rounding(compared, ranked_gaps(now, then), first.rounded[name])
+            if NOISE_FACTOR.value * np.median(first.rounded[name]) > most:
+                reason = f"rounding alone moves most of them, by up to {rounded:.3g}"
+                return replace(blank, not_compared=reason)
+        found.append(compared)
     worst = max(found, key=lambda each: each.difference / each.tolerance)
-    scale = 1 + max(float(np.abs(y).max(initial=0)) for y in first.outputs.values())
     equal = max(SAME_FIRST_RUN.value, allowed) * scale
-    if noise > max(MOST_NOISE.value, allowed) * scale and worst.difference <= worst.tolerance:
+    if noise > most and worst.difference <= worst.tolerance:
         # A state that goes on from call to call: the first runs start with the same one.
         if worst.difference > equal:
             reason = f"they differ by {noise:.3g} between two runs of the same file"
@@ -112,8 +140,18 @@ def compare_with_reference(
         relative=worst.relative,
         tolerance=worst.tolerance,
         noise=noise,
+        rounding=rounded,
         samples=min(len(array) for array in arrays),
     )
+
+
+def _allowed(artifact: Artifact) -> float:
+    """What other kernels can change, in units of 1 + max|y|."""
+    return rounding({*(t.dtype for t in artifact.tensors), precision_of(artifact)})
+
+
+def _scale(outputs: Mapping[str, Array]) -> float:
+    return 1 + max((float(np.abs(y).max(initial=0)) for y in outputs.values()), default=0.0)
 
 
 def _why(seen: Observation) -> str:

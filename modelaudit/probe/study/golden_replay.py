@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelaudit.audit_types.loading import Port
 from modelaudit.facts import Artifact, fits
@@ -14,13 +16,18 @@ from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.determinism import largest_difference
 from modelaudit.probe.study.inputs import InputSpec, Unprobeable, input_spec, sample_shape
 from modelaudit.probe.study.runner import Array
-from modelaudit.restore.golden_check import GoldenCheck, compare_replay
+from modelaudit.restore.golden_check import GoldenCheck, compare_replay, ranked_gaps
 from modelaudit.restore.golden_record import GoldenRecord, RecordedInput
 from modelaudit.restore.record_inputs import Recipe, make
 from modelaudit.structs import replace
+from modelaudit.thresholds.restoration import LAST_PLACES
 
+ROUNDINGS = 8  # copies of the weights that are rounded
 OTHER_BATCH = 3  # batch size of the second run, which changes the order of summation
 INPUT_BYTES = 64 << 20  # maximum size of all inputs of a record
+WEIGHT_BYTES = 128 << 20  # maximum size of all weights that are rounded
+# Distance from 1 to the next number.
+_UNITS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
 NAME = "golden."
 
 
@@ -78,6 +85,45 @@ def run_outputs(session: Session, arrays: Sequence[Array]) -> tuple[Outputs, flo
         return second
     dropped = session.put({}, drop=names)
     return dropped if dropped is not None else (first, largest_difference(first, second))
+
+
+def moved_by_rounding(
+    session: Session, arrays: Sequence[Array], outputs: Outputs, least: float
+) -> Mapping[str, NDArray[np.float64]]:
+    """How far rounding moves the outputs of a model, by ranks of their rows (see `with_rounding`).
+
+    The weights of copies are changed by some units in the last place, as if all sums that they are
+    in were rounded so. Nothing is known ({}) if the weights cannot be changed, and nothing is said
+    if they move no output by `least`.
+    """
+    held = {each.path: each.dtype for each in session.observation.variables if each.dtype in _UNITS}
+    sizes = (4 * prod(v.shape) for v in session.observation.variables if v.path in held)
+    if not held or sum(sizes) > WEIGHT_BYTES:
+        return {}
+    weights = session.variables(held)
+    names = [f"{NAME}{place}" for place in range(len(arrays))]
+    if isinstance(weights, Observation) or session.put(dict(zip(names, arrays, strict=True))):
+        return {}
+    random, ranks = np.random.default_rng(0), dict[str, NDArray[np.float64]]()
+    for _ in range(ROUNDINGS):
+        rounded = {
+            path: values
+            * (1 + LAST_PLACES.value * _UNITS[held[path]] * random.uniform(-1, 1, values.shape))
+            for path, values in weights.items()
+        }
+        failed = session.assign({k: v.astype(weights[k].dtype) for k, v in rounded.items()})
+        found = failed or session.predict([Feed(name) for name in names])
+        if isinstance(found, Observation):
+            ranks = {}
+            break
+        moved = {k: ranked_gaps(found[k], y) for k, y in outputs.items() if len(y)}
+        ranks = {k: np.maximum(gaps, ranks.get(k, 0.0)) for k, gaps in moved.items()}
+        if max((gaps[0] for gaps in ranks.values()), default=0.0) < least:
+            ranks = {}
+            break
+    session.restore()
+    session.put({}, drop=names)
+    return ranks
 
 
 def replay(session: Session, record: GoldenRecord, golden: GoldenCheck) -> GoldenCheck:

@@ -25,9 +25,12 @@ def _proof(proof: RepairProof) -> Iterator[str]:
     yield f"layers: {proof.layers_equal} of {proof.layers} with the same name and class{replaced}"
     outputs = proof.outputs
     if outputs is not None:
+        said = f"{outputs.tolerance:.2g} is rounding"
+        if outputs.rounding:
+            said = f"rounding of its weights moves those of the original by {outputs.rounding:.2g}"
         yield (
             f"outputs for {outputs.samples} inputs differ by at most {outputs.difference:.2g} "
-            f"({outputs.tolerance:.2g} is rounding)"
+            f"({said})"
         )
     elif proof.why_no_outputs:
         yield f"outputs: not compared, because {proof.why_no_outputs}"
