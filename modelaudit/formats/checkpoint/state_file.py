@@ -58,6 +58,12 @@ def read_state_file(
         return state, []
     more = f", and {len(paths) - 1} more" if len(paths) > 1 else ""
     detail = f"names a checkpoint outside its directory: {paths[0]!r}{more}"
+    if not any(map(_leads_out_of_posix, paths)):
+        taken = ", where `tf.train.latest_checkpoint` finds none" if outside[LATEST] else ""
+        detail = (
+            f"names a checkpoint outside its directory on Windows: {paths[0]!r}{more}; elsewhere "
+            f"this is a name in the directory{taken}"
+        )
     evidence: dict[str, Json] = {"path": paths[0]}
     evidence |= {key: [*dict.fromkeys(names)] for key, names in outside.items() if names}
     return state, [Problem(ProblemKind.UNSAFE_PATH, file, detail, evidence=evidence)]
@@ -115,4 +121,10 @@ def _leads_out(name: str, own: Container[str]) -> bool:
     if str(directory) in own and "\0" not in name:
         return False
     windows = PureWindowsPath(name)  # handles `/`, `\` and drives
-    return bool(windows.anchor) or ".." in windows.parts or "://" in name or "\0" in name
+    return bool(windows.anchor) or ".." in windows.parts or _leads_out_of_posix(name)
+
+
+def _leads_out_of_posix(name: str) -> bool:
+    r"""Whether this is so where `\` and drives are characters of names."""
+    path = PurePosixPath(name)
+    return path.is_absolute() or ".." in path.parts or "://" in name or "\0" in name

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from modelaudit.formats.checkpoint.reader import read_checkpoint
+from modelaudit.formats.checkpoint.state_fields import HISTORY, LATEST
 from modelaudit.settings import Limits
 from tests.formats.bundle_writer import write_bundle
 
@@ -54,6 +55,42 @@ def test_models_that_share_a_directory_have_one_state_file(tmp_path, name, other
     (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{other}"')
     problems = read_checkpoint(tmp_path / name, LIMITS).problems
     assert [each.kind for each in problems] == ["state-file-mismatch"] * told
+
+
+@pytest.mark.parametrize("field", [LATEST, HISTORY])
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        (r"E:\\train\\ckpt-1", "outside its directory on Windows: "),
+        (r"..\\ckpt-1", "outside its directory on Windows: "),
+        (r"\\\\host\\share\\ckpt-1", "outside its directory on Windows: "),
+        ("/home/me/ckpt-1", "outside its directory: "),
+        ("../ckpt-1", "outside its directory: "),
+        ("gs://bucket/ckpt-1", "outside its directory: "),
+    ],
+)
+def test_a_path_of_windows_leads_out_there_only(tmp_path, name, where, field):
+    write_bundle(tmp_path / "ckpt-1", {"w": np.ones(2, "float32")})
+    latest = name if field == LATEST else "ckpt-1"
+    text = f'model_checkpoint_path: "{latest}"\nall_model_checkpoint_paths: "{name}"'
+    (tmp_path / "checkpoint").write_text(text)
+    problems = read_checkpoint(tmp_path / "ckpt-1", LIMITS).problems
+    (found,) = (each.detail for each in problems if each.kind == "unsafe-path")
+    assert where in found
+    finds_none = "`tf.train.latest_checkpoint` finds none" in found
+    assert finds_none is (where.endswith("Windows: ") and field == LATEST)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("path", "found"), [(r"E:\\train\\ckpt-1", False), ("{}/ckpt-1", True)])
+def test_tensorflow_follows_absolute_paths_of_its_own_system(tmp_path, path, found):
+    import tensorflow as tf
+
+    write_bundle(tmp_path / "ckpt-1", {"w": np.ones(2, "float32")})
+    (tmp_path / "here").mkdir()
+    text = f'model_checkpoint_path: "{path.format(tmp_path)}"'
+    (tmp_path / "here" / "checkpoint").write_text(text)
+    assert (tf.train.latest_checkpoint(tmp_path / "here") is not None) is found
 
 
 def test_an_older_checkpoint_of_the_history_is_no_problem(tmp_path):

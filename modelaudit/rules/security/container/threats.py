@@ -199,7 +199,9 @@ THREATS = (
         "The `checkpoint` state file names a checkpoint in another location",
         "The `checkpoint` state file names only checkpoints next to it",
         "`tf.train.latest_checkpoint` follows the path and restores a file from another location "
-        "as if it were this model. Old training runs routinely left absolute paths there.",
+        "as if it were this model. Old training runs routinely left absolute paths there. Paths of "
+        "Windows are followed there only: elsewhere no checkpoint is found, and code that does not "
+        "check continues with untrained weights.",
         "Restore with an explicit prefix, or write the plain name to `model_checkpoint_path`.",
         key="path",
         references=("CWE-22",),
