@@ -11,7 +11,7 @@ from msgspec import Struct
 from modelaudit.errors import ReadError
 from modelaudit.facts import ProblemKind
 from modelaudit.file_formats import MODEL_SUFFIXES
-from modelaudit.formats.io.bounded import open_regular
+from modelaudit.formats.io.bounded import open_regular, printable
 
 HEAD_BYTES = 4096
 
@@ -40,7 +40,8 @@ class OtherFormat(Struct, frozen=True):
     def told_by(self) -> str:
         """How such a file is recognised, for the docs."""
         ways = [f"`{suffix}`" for suffix in self.suffixes]
-        shown = self.magic.decode("latin-1").replace("\n", " ").strip()
+        printed = self.magic.decode("latin-1").replace("\n", " ").strip()
+        shown = printed if printed.isprintable() else self.magic.hex(" ")
         ways += [f"`{shown}` at byte {self.offset}"] if self.magic else []
         for texts in self.json:
             ways.append(f"JSON with {' and '.join(f'`{text.decode()}`' for text in texts)}")
@@ -61,10 +62,17 @@ class OtherFormat(Struct, frozen=True):
         return bool(self.suffixes) and name.lower().endswith(self.suffixes)
 
 
+# macOS writes `._NAME` for each NAME on disks and into archives that cannot hold its attributes.
+APPLE_DOUBLE = OtherFormat(
+    "attributes that macOS stores beside a file (AppleDouble)",
+    magic=bytes.fromhex("0005160700020000"),
+    note="no model",
+)
 ARCHITECTURE = OtherFormat(
     "Keras architecture as JSON", json=((b'"class_name"', b'"config"'),), note="without weights"
 )
 OTHER_FORMATS: tuple[OtherFormat, ...] = (
+    APPLE_DOUBLE,
     OtherFormat("Stable-Baselines3 model of PyTorch", members="_stable_baselines3_version"),
     OtherFormat("ONNX model", (".onnx",)),
     OtherFormat("PyTorch model", (".pt", ".pth"), members=r"[^/]+/data\.pkl|[^/]+\.pth?"),
@@ -84,6 +92,9 @@ OTHER_FORMATS: tuple[OtherFormat, ...] = (
     ),
     ARCHITECTURE,
 )
+
+NOT_AT_TOP = "but Keras looks for them at the top of the archive"
+_OF_MACOS = frozenset(("__MACOSX", ".DS_Store"))
 
 # Names of unfinished downloads and copies: by the tools of Hugging Face and Google Cloud, browsers,
 # curl and scp; and by rsync (`.NAME.Ab12Cd`) and the AWS CLI (`NAME.1a2B3c4D`).
@@ -113,11 +124,16 @@ def unsupported_reason(name: str, head: bytes) -> str | None:
     return known.reason if known else None
 
 
-def archive_reason(members: Collection[str]) -> str | None:
-    """The same of a ZIP archive, by the names of its members."""
+def archive_detail(members: Collection[str]) -> str | None:
+    """What a ZIP archive is that is no Keras archive, by the names of its members."""
     for each in OTHER_FORMATS:
         if each.members and any(re.fullmatch(each.members, name) for name in members):
-            return each.reason
+            return f"has another format: {each.reason}"
+    tops = {name.partition("/")[0] for name in members} - _OF_MACOS
+    top = next(iter(tops)) if len(tops) == 1 else ""
+    inside = {name.removeprefix(f"{top}/") for name in members if name.startswith(f"{top}/")}
+    if {"config.json", "model.weights.h5"} <= inside:
+        return f"has the files of a Keras archive in `{printable(top)}/`, {NOT_AT_TOP}"
     return None
 
 
@@ -132,6 +148,11 @@ def head(path: Path) -> bytes:
             return handle.read(HEAD_BYTES)
         except OSError as error:
             raise ReadError(ProblemKind.UNREADABLE, path.name, str(error)) from error
+
+
+def is_apple_double(path: Path) -> bool:
+    """Whether a file has the attributes of another one, whose name and suffix it shares."""
+    return path.name.startswith("._") and starts_with(path, (APPLE_DOUBLE.magic,))
 
 
 def starts_with(path: Path, magic: tuple[bytes, ...]) -> bool:

@@ -14,7 +14,7 @@ from modelaudit.formats.io.bounded import display_path, file_entry, model_digest
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.lfs_pointers import pointer_problem, with_pointers
 from modelaudit.formats.io.work_allowance import budget_of, with_work_spent
-from modelaudit.formats.other_formats import archive_reason, head, unsupported_reason
+from modelaudit.formats.other_formats import archive_detail, head, unsupported_reason
 from modelaudit.formats.pickles import as_pickle, pickle_problem
 from modelaudit.formats.sniff import plain_graph, second_format, sniff
 from modelaudit.formats.vocabularies import read_vocabularies, takes_words
@@ -124,7 +124,8 @@ def _named(path: Path, form: Format) -> tuple[ProblemKind, str] | None:
         reason = unsupported_reason(path.name, head(path)) if path.is_file() else None
         if reason is None and form is Format.ARCHIVE_OTHER:
             members = read_directory(FileWindow.of_file(path), Limits()).members
-            reason = archive_reason([each.name for each in members])
+            detail = archive_detail([each.name for each in members])
+            return (ProblemKind.UNSUPPORTED, detail) if detail else None
     except ReadError:
         return None
     return (ProblemKind.UNSUPPORTED, f"has another format: {reason}") if reason else None

@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from modelaudit.facts import ProblemKind
+from modelaudit.file_formats import MODEL_SUFFIXES
 from modelaudit.formats.io.symlinks import is_inside
 
 
@@ -20,6 +21,12 @@ class DirectoryFile(Struct, frozen=True):
     path: Path
     identity: tuple[int, int]
     link: bool
+
+    @property
+    def plainness(self) -> tuple[bool, bool, bytes]:
+        """Sorts the links of one file: those named like models first, then those that are files."""
+        named = self.path.suffix.lower() in MODEL_SUFFIXES
+        return (not named, self.link, os.fsencode(self.path))
 
 
 class DirectoryListing(Struct, frozen=True):

@@ -181,6 +181,8 @@ class TreeWalk:
 
     def _look_at_files(self, directory: Path, rest: dict[str, DirectoryFile]) -> None:
         rows = 0
+        for name in [each for each in rest if other_formats.is_apple_double(rest[each].path)]:
+            self._others[rest.pop(name).path.suffix.lower()] += 1
         for group in file_groups.checkpoints(rest):
             parts = set(group.files)
             if self._is_taken(directory, group):
@@ -293,7 +295,7 @@ class TreeWalk:
         """Links to one file are one row, under the most informative name."""
         rows = []
         for links in self._files.values():
-            (file, form), *others = sorted(links, key=lambda link: _plainness(link[0]))
+            (file, form), *others = sorted(links, key=lambda link: link[0].plainness)
             aliases = tuple(self._show(other.path) for other, _ in others)
             rows.append(ModelCandidate(file.path, self._show(file.path), form, aliases=aliases))
         return rows
@@ -342,8 +344,3 @@ def _is_row(suffix: str, form: Format) -> bool:
     if suffix not in MODEL_SUFFIXES:
         return form not in _FOREIGN | {Format.UNKNOWN, Format.CORRUPT_ARCHIVE}
     return suffix == ".keras" or form not in _FOREIGN
-
-
-def _plainness(file: DirectoryFile) -> tuple[bool, bool, bytes]:
-    named = file.path.suffix.lower() in MODEL_SUFFIXES
-    return (not named, file.link, os.fsencode(file.path))

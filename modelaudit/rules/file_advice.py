@@ -9,7 +9,7 @@ from modelaudit.facts import Artifact, Problem, ProblemKind
 from modelaudit.file_formats import Container
 from modelaudit.findings import Finding
 from modelaudit.formats.checkpoint.state_fields import HISTORY, LATEST
-from modelaudit.formats.other_formats import ARCHITECTURE
+from modelaudit.formats.other_formats import ARCHITECTURE, NOT_AT_TOP
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.model import OF_NAMES, LoadCall
 from modelaudit.structs import replace
@@ -45,6 +45,9 @@ def advised(artifact: Artifact, problem: Problem, finding: Finding) -> Finding:
             name = f"{problem.file.rpartition('.')[0] or problem.file}.json"
             title = "The file contains the architecture of a Keras model, without its weights"
             return replace(finding, title=title, fix=_ARCHITECTURE.format(name=name))
+        case ProblemKind.UNSUPPORTED if problem.detail.endswith(NOT_AT_TOP):
+            fix = "Make the archive again from the files, without the directory that holds them."
+            return replace(finding, title="The files of the archive are in a directory", fix=fix)
     return finding
 
 

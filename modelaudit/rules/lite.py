@@ -43,25 +43,31 @@ def _lite(facts: Facts) -> LiteModel:
 
 def _quantization(rule: Rule, facts: Facts) -> Iterator[Finding]:
     found: dict[str, list[str]] = {}
+    kept = facts.artifact.extra.get("erased")
+    erased = kept if isinstance(kept, list) else []
     for tensor, given in _lite(facts).quantized():
-        if wrong := _wrong(tensor, given):
+        if wrong := _wrong(tensor, given, erased=tensor.constant in erased):
             found.setdefault(wrong, []).append(tensor.name)
     for wrong, names in found.items():
         absurd = wrong == _ABSURD
+        less = {_ABSURD: Severity.MEDIUM, _OF_ZEROS: Severity.LOW}
         yield rule.finding(
             f"{counted(len(names), 'tensor has', 'tensors have')} {wrong}: {_listed(quoted(names))}.",
             route=names[0],
             evidence={"measured": len(names), "unit": "tensors", "tensors": [*names[:LISTED]]},
             key=wrong,
-            severity=Severity.MEDIUM if absurd else rule.severity,
+            severity=less.get(wrong, rule.severity),
             confidence=Confidence.HIGH if absurd else rule.confidence,
         )
 
 
 _ABSURD = f"a scale with which one step of the output is beyond {QUANTIZED_RANGE.value:g}"
+# Converters up to TensorFlow 2.2 write it for a channel whose weights all are 0.
+_OF_ZEROS = "a scale of 0 for channels with nothing but zeros"
+_ERASED = "a scale of 0, so that values that were stored are 0"
 
 
-def _wrong(tensor: LiteTensor, given: Quantization) -> str:
+def _wrong(tensor: LiteTensor, given: Quantization, *, erased: bool) -> str:
     """What is wrong with a tensor's quantisation, after "has"; "" if nothing is."""
     if not all(map(math.isfinite, given.scale)):
         return "a scale that is not a finite number"
@@ -69,7 +75,8 @@ def _wrong(tensor: LiteTensor, given: Quantization) -> str:
         return "a negative scale"
     if tensor.dtype in INTEGERS:
         if not min(given.scale):
-            return "a scale of 0, so that all its values are 0"
+            part = max(given.scale) > 0 and bool(tensor.constant) and not erased
+            return _OF_ZEROS if part else _ERASED
         low, high = INTEGERS[tensor.dtype]
         if any(not low <= zero <= high for zero in given.zero_point):
             return f"a zero point that its type, {tensor.dtype}, cannot store"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit.facts import ProblemKind
-from modelaudit.formats.other_formats import unsupported_reason
+from modelaudit.formats.other_formats import APPLE_DOUBLE, unsupported_reason
 from modelaudit.formats.reader import read
 from modelaudit.settings import Limits
 
@@ -17,6 +17,7 @@ from modelaudit.settings import Limits
     [
         ("model.bin", b"GGUF\x03\x00\x00\x00", "GGUF"),
         ("model.onnx", b"", "ONNX"),
+        ("._model.h5", APPLE_DOUBLE.magic + b"Mac OS X", "AppleDouble"),
         ("host.xplane.pb", b"\n\x0b", "profile of TensorBoard, no model"),
         ("model.PTH", b"PK\x03\x04", "PyTorch"),
         ("model.json", b'  {"class_name": "Sequential", "config": [', "without weights"),
@@ -79,6 +80,12 @@ def test_other_files_stay_unknown(tmp_path):
         ),
         (("archive/data.pkl", "archive/version", "archive/data/0"), "PyTorch model"),
         (("notes.txt", "data.csv"), "is a zip archive without"),
+        (
+            ("m/config.json", "m/model.weights.h5", "__MACOSX/m/._config.json"),
+            "archive in `m/`, but",
+        ),
+        (("m/config.json", "m/model.weights.h5", "n/config.json"), "is a zip archive without"),
+        (("m/config.json", "m/tokenizer.json"), "is a zip archive without"),
     ],
 )
 def test_archives_of_other_frameworks_are_named_by_their_members(tmp_path, members, said):

@@ -114,7 +114,10 @@ def empty_model() -> Any:
 
 
 def conv_model(
-    kernel: np.ndarray | None = None, bias: np.ndarray | None = None, quantized: Any = None
+    kernel: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    quantized: Any = None,
+    name: str = "conv/kernel",
 ) -> Any:
     """One 2-D convolution of images of 6 by 6 pixels; the kernel is (out, height, width, in)."""
     made = schema()
@@ -126,7 +129,7 @@ def conv_model(
     model = empty_model()
     shape = (1, SIDE, SIDE, kernel.shape[3])
     images = add_tensor(model, "image", shape)
-    weights = add_constant(model, "conv/kernel", kernel, quantized)
+    weights = add_constant(model, name, kernel, quantized)
     added = add_constant(model, "conv/bias", bias)
     scores = add_tensor(model, "conv/out;more", (*shape[:3], kernel.shape[0]))
     options = made.Conv2DOptionsT()

@@ -290,3 +290,16 @@ def test_a_missing_file_of_an_unknown_format_has_the_general_advice():
     facts = Facts(replace(examples.model(), problems=(problem,)))
     (found,) = run_rule(catalogue.rule("MA107"), facts).findings
     assert "SavedModel" not in found.fix
+
+
+def test_an_archive_of_a_directory_is_to_be_made_without_it(tmp_path):
+    path = tmp_path / "m.keras"
+    with (
+        zipfile.ZipFile(minimal_keras(tmp_path / "plain.keras")) as plain,
+        zipfile.ZipFile(path, "w") as archive,
+    ):
+        for name in plain.namelist():
+            archive.writestr(f"model/{name}", plain.read(name))
+    (finding,) = found_in(path, "MA121")
+    assert finding.title == "The files of the archive are in a directory"
+    assert "without the directory" in finding.fix

@@ -20,6 +20,7 @@ from modelaudit.rules.examples import model
 from modelaudit.rules.model import Facts
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
+from tests.made.files import minimal_h5
 from tests.made.lambda_models import lambda_model
 from tests.rules.configs import dense, judged, wrapped
 from tests.rules.security.config.test_trusted_packages import called
@@ -230,3 +231,17 @@ def test_made_up_rows_may_be_beside_the_data(code, class_name, larger, shape, se
 @pytest.mark.parametrize("text", ["# of 2024\ncat\ndog\n", "cat\ndog\n", "# of\n0 cat\n1 dog\n"])
 def test_a_comment_is_no_class(text):
     assert label_lines(text.encode()) == ["cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("route", "told"),
+    [("history/loss", []), ("model_weights/dense/loss", ["MA111", "MA113"])],
+)
+def test_numbers_that_a_program_adds_to_a_whole_model_are_no_weights(tmp_path, route, told):
+    """Keras reads the weights of a whole model from `model_weights`, and nothing else."""
+    path = minimal_h5(tmp_path / "m.h5")
+    with h5py.File(path, "a") as file:
+        file[route] = np.array([0.5, np.nan], np.float32)
+    facts = Facts(read(path, Limits()))
+    found = [each for code in ("MA111", "MA113") for each in run_rule(rule(code), facts).findings]
+    assert [each.code for each in found if each.severity.rank >= Severity.MEDIUM.rank] == told

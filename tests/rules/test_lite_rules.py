@@ -57,6 +57,32 @@ def test_quantisation_that_makes_no_sense(ran, scale, zero, words):
     assert finding.severity is (Severity.MEDIUM if words == "beyond" else Severity.HIGH)
 
 
+@pytest.mark.parametrize(
+    ("channel", "scale", "severity"),
+    [
+        (0, [1.0, 0.0, 1.0, 1.0], Severity.LOW),  # of a filter that died, by old converters
+        (3, [1.0, 0.0, 1.0, 1.0], Severity.HIGH),  # 3 times 0: what was stored is lost
+        (0, [0.0], Severity.HIGH),  # of all channels
+    ],
+)
+def test_a_scale_of_0_loses_nothing_of_a_channel_of_zeros(ran, channel, scale, severity):
+    kernel = np.ones((4, 3, 3, 3), np.int8)
+    kernel[1] = channel
+    (finding,) = ran(
+        "MA126", made.packed(made.conv_model(kernel, quantized=made.quantization(scale, [0])))
+    ).findings
+    assert finding.severity is severity
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("/model.0/conv/Conv", False), ("/../../etc", True), ("a/../../b", True), ("C:/x", True)],
+)
+def test_names_of_onnx_begin_with_a_slash(ran, name, told):
+    data = made.packed(made.conv_model(np.ones((4, 3, 3, 3), np.float32), name=name))
+    assert bool(ran("MA756", data).findings) is told
+
+
 @pytest.mark.parametrize(("scale", "zero"), [([0.5], -128), ([0.5], 127), ([1e-9] * 4, 0)])
 def test_quantisation_at_the_edges(ran, scale, zero):
     assert ran("MA126", with_scale(scale, zero)).outcome is Outcome.PASS

@@ -39,7 +39,7 @@ from modelaudit.formats.graph.kernels import find_kernels
 from modelaudit.formats.graph.nested_graphs import nested_graphs
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
-from modelaudit.formats.graph.restore_ops import VARIABLES, left_out, restored_variables
+from modelaudit.formats.graph.restore_ops import VARIABLES, left_out, restored_slices
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, read_bytes
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.formats.keras.variables.unbound import named_kernels
@@ -62,6 +62,7 @@ class _Result(Struct):
     problems: list[Problem] = field(default_factory=list)
     kernels: tuple[Kernel, ...] = ()
     assigned: dict[str, str] = field(default_factory=dict)
+    parts: dict[str, str] = field(default_factory=dict)
 
 
 def read_checkpoint(prefix: Path, limits: Limits) -> Artifact:
@@ -94,7 +95,9 @@ def read_checkpoint(prefix: Path, limits: Limits) -> Artifact:
     files = _files(prefix, variables.bundle, has_meta, state is not None, limits)
     extra: dict[str, Json] = {
         "restore": restore_facts(
-            variables, variables.objects, result.assigned, meta.graphs[0] if meta.graphs else None
+            *(variables, variables.objects, result.assigned),
+            meta.graphs[0] if meta.graphs else None,
+            result.parts,
         )
     }
     roles = name_roles([*meta.graphs[0].variables]) if meta.graphs else {}
@@ -155,7 +158,9 @@ def provenance_of(meta: pb.MetaGraphDef, graph: Graph) -> Provenance:
 def _follow(graph: Graph, variables: CheckpointVariables, result: _Result, file: str) -> None:
     """Find kernels and restored variables of a TF1 graph."""
     try:
-        result.assigned = restored_variables(graph)
+        restored = restored_slices(graph)
+        result.assigned = {name: key for name, (key, _) in restored.items()}
+        result.parts = {name: part for name, (_, part) in restored.items() if part}
         holders = variable_holders(graph, variables, result.assigned)
         names = {name: name for name in holders.values()}
         result.kernels = find_kernels(graph, variables.tensors, holders, names)

@@ -30,7 +30,7 @@ from modelaudit.formats.checkpoint.object_graph import (
 from modelaudit.formats.checkpoint.tensors import BundleStrings, read_tensor
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
-from modelaudit.formats.graph.restore_ops import lost_statistics
+from modelaudit.formats.graph.restore_ops import lost_statistics, whole_shape
 from modelaudit.formats.io.bounded import display_path
 from modelaudit.formats.io.density import NODES, VARIABLES
 from modelaudit.settings import Limits
@@ -242,6 +242,7 @@ def restore_facts(
     objects: tuple[ObjectNode, ...],
     assigned: Mapping[str, str],
     graph: Graph | None = None,
+    parts: Mapping[str, str] = {},
 ) -> dict[str, Json]:
     """Facts about restoring the checkpoint, for `Artifact.extra["restore"]`.
 
@@ -250,6 +251,7 @@ def restore_facts(
         objects: the object graph with checkpoint attributes (`joined` for a SavedModel).
         assigned: variable node -> key that the graph's saver restores into it.
         graph: the graph of these nodes, which has their shapes.
+        parts: variable node -> slice of the value with that key, for parts of variables.
 
     Returns:
         `names`: [{key, full_name}] for all attributes of the object graph;
@@ -291,7 +293,8 @@ def restore_facts(
     missing += lost_statistics(graph, assigned) if graph else []
     declared = {node.name: node.attrs.get("shape") for node in graph.nodes} if graph else {}
     for name, key in assigned.items():
-        expected, entry = declared.get(name), entries.get(key)
+        expected = whole_shape(parts.get(name, "")) or declared.get(name)
+        entry = entries.get(key)
         if isinstance(expected, list) and entry is not None and not fits(entry.shape, expected):
             told: Json = {"name": name, "key": key, "expected": expected, "stored": [*entry.shape]}
             shapes.append(told)

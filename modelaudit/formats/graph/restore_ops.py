@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from modelaudit.facts import Graph
+from modelaudit.facts import Graph, Json
 from modelaudit.formats.graph.dataflow import CALLS, GraphWalker, NodeOutput
 
 _ASSIGN = frozenset({"Assign", "AssignVariableOp"})
 STATISTICS = ("moving_mean", "moving_variance")
+_DIGITS = 19  # of an int64
 VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 
 
 def restored_variables(graph: Graph) -> dict[str, str]:
-    """Variable node of the main graph -> checkpoint key, according to the graph's own saver.
+    """The keys alone of `restored_slices`."""
+    return {name: key for name, (key, _) in restored_slices(graph).items()}
+
+
+def restored_slices(graph: Graph) -> dict[str, tuple[str, str]]:
+    """Variable node of the main graph -> checkpoint key and slice, according to its own saver.
+
+    The slice is "" for a whole variable. One part of a partitioned variable has the shape of all
+    parts together, and what it takes of each axis: "4 8 0,2:-" is half of the rows.
 
     Traces all assignments of RestoreV2 outputs: in the main graph (TF1) and in the function that
     `saver_def` names (TF2).
@@ -24,7 +33,7 @@ def restored_variables(graph: Graph) -> dict[str, str]:
     walker = GraphWalker(graph, {})
     restore = walker.main.nodes.get(str(graph.saver.get("restore_op_name", "")))
     calls = [(walker.main, restore)] if restore is not None and restore.op in CALLS else []
-    keys: dict[str, str] = {}
+    keys: dict[str, tuple[str, str]] = {}
     for frame in (walker.main, *walker.frames(calls)):
         for node in frame.nodes.values():
             if node.op not in _ASSIGN or len(node.inputs) < 2:
@@ -99,7 +108,7 @@ def lost_statistics(graph: Graph, assigned: Mapping[str, str]) -> list[str]:
     return [name for name in lost if name in read]
 
 
-def _restored_key(walker: GraphWalker, source: NodeOutput) -> str | None:
+def _restored_key(walker: GraphWalker, source: NodeOutput) -> tuple[str, str] | None:
     node, frame = source.node, source.frame
     if node.op == "Reshape" and node.inputs:  # TF1 saver with reshape=True
         behind = walker.value(frame, node.inputs[0])
@@ -108,8 +117,22 @@ def _restored_key(walker: GraphWalker, source: NodeOutput) -> str | None:
         node, frame, source = behind.node, behind.frame, behind
     if node.op != "RestoreV2" or len(node.inputs) < 2:
         return None
-    place = walker.value(frame, node.inputs[1])
+    names = _strings(walker.value(frame, node.inputs[1]))
+    parts = _strings(walker.value(frame, node.inputs[2])) if len(node.inputs) > 2 else []
+    if source.output >= len(names):
+        return None
+    return names[source.output], parts[source.output] if source.output < len(parts) else ""
+
+
+def whole_shape(part: str) -> list[Json] | None:
+    """The shape of a partitioned variable by the slice of one part; None if there is none."""
+    sizes = part.split(" ")[:-1]
+    numbers = [int(size) for size in sizes if size.isdecimal() and len(size) < _DIGITS]
+    return [*numbers] if sizes and len(numbers) == len(sizes) else None
+
+
+def _strings(place: NodeOutput | None) -> list[str]:
+    """The values of a constant of strings."""
     value = place.node.attrs.get("value") if place and place.node.op == "Const" else None
     strings = value.get("value") if isinstance(value, dict) else None
-    names = [item for item in strings if isinstance(item, str)] if isinstance(strings, list) else []
-    return names[source.output] if source.output < len(names) else None
+    return [x for x in strings if isinstance(x, str)] if isinstance(strings, list) else []

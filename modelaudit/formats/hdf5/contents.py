@@ -189,6 +189,7 @@ def _tensors(
     done: dict[int, Tensor] = {}
     tensors: list[Tensor] = []
     total = work = 0
+    aside = layout == FULL and any(route == "model_weights" for route, _ in contents.groups)
     for found in contents.datasets:
         first = done.get(found.address)
         if first is not None:  # another hard link to a dataset that was read before
@@ -213,7 +214,8 @@ def _tensors(
             detail += f" (setting {setting})"
             problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, window.file, detail, found.route))
             break
-        tensor = _tensor(file, found, _role(found.route, layout), window, limits, problems)
+        role = _role(found.route, layout, aside=aside)
+        tensor = _tensor(file, found, role, window, limits, problems)
         done[found.address] = tensor
         tensors.append(tensor)
     return tuple(tensors)
@@ -265,7 +267,7 @@ def _tensor(
     return tensor
 
 
-def _role(route: str, layout: str) -> str:
+def _role(route: str, layout: str, *, aside: bool) -> str:
     plain = route.replace("\\", "/")
     first, _, rest = plain.partition("/")
     if layout != OTHER and not rest:
@@ -274,6 +276,8 @@ def _role(route: str, layout: str) -> str:
         return "optimizer"
     if layout == V3 and (kept := _OF_TRAINING.search(plain)):
         return "optimizer" if kept[1] == "optimizer" else "metric"
+    if aside and first != "model_weights":
+        return "other"  # Keras reads the weights of a whole model from that group only
     if "/seed_generator/" in f"/{rest}/":
         return "other"  # state of a random number generator
     return "weight"

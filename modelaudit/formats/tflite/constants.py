@@ -104,6 +104,7 @@ class Constants:
         self.tensors: dict[str, Tensor] = {}
         self.problems: list[Problem] = []
         self.used: set[int] = set()  # indexes of the buffers
+        self.erased: list[str] = []  # names of those with numbers that a scale of 0 makes 0
         self._names: dict[tuple[object, ...], str] = {}
         self._alike: Counter[str] = Counter()
         self._left = _SHARED * buffers.window.size
@@ -185,6 +186,7 @@ class Constants:
                 *(name, tensor.shape, tensor.dtype, window.file, tensor.role, source, self.limits)
             )
             self.tensors[name] = full
+            self.erased += [name] if source.erased else []
             if problem is not None:
                 self.problems.append(problem)
 

@@ -81,7 +81,7 @@ def read_tflite(path: Path, limits: Limits) -> Artifact:
         tensors=with_roles(constants.tensors, weights),
         kernels=kernels,
         problems=problems,
-        extra=_labels(metadata),
+        extra=_labels(metadata) | ({"erased": [*constants.erased]} if constants.erased else {}),
         lite=lite,
     )
 

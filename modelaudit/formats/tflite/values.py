@@ -42,6 +42,7 @@ class LiteArray(FileArray):
     ) -> None:
         super().__init__(window, offset, shape, dtype)
         self.quantization = quantization
+        self.erased = 0  # stored numbers that a scale of 0 makes 0, of those decoded so far
 
     def raw(self, max_bytes: int = PIECE_BYTES) -> Iterator[bytes | memoryview]:
         """See `StoredArray.raw`."""
@@ -70,6 +71,7 @@ class LiteArray(FileArray):
             inner = math.prod(self.shape[self.quantization.axis + 1 :])
             channel = (start + np.arange(values.size)) // max(inner, 1) % scale.size
             scale, zero = scale[channel], zero[channel] if zero.size > 1 else zero
+        self.erased += int(np.count_nonzero((scale == 0) & (values != zero)))
         with np.errstate(all="ignore"):
             real: NDArray[np.generic] = ((values.astype(np.float64) - zero) * scale).astype(
                 np.float32

@@ -102,7 +102,9 @@ def check_tensor_names(rule: Rule, facts: Facts) -> Iterator[Finding]:
         named += [("The list of weights contains", file, n) for n in names if isinstance(n, str)]
     for what, file, name in named:
         # TensorFlow names a value of the root object like this: `/.ATTRIBUTES/OBJECT_CONFIG_JSON`.
-        inside = name.removeprefix("/") if name.startswith("/.ATTRIBUTES/") else name
+        own = facts.artifact.lite is not None or name.startswith("/.ATTRIBUTES/")
+        # Names of ONNX begin with a slash, and converters to TensorFlow Lite keep them.
+        inside = name.removeprefix("/") if own else name
         if leads_out(inside):
             yield rule.finding(
                 f"{what} {name[:300]!r}.",
