@@ -159,6 +159,7 @@ def _one_each(graph: LayerGraph, head: NetworkHead) -> bool:
         has(layer.class_name, Trait.UPSAMPLING)
         or "Transpose" in layer.class_name
         or layer.class_name == "RepeatVector"
+        or _says_more_axes(layer)
         # To one position, as in squeeze and excitation, it makes no map.
         or (
             layer.class_name == "Reshape"
@@ -166,6 +167,13 @@ def _one_each(graph: LayerGraph, head: NetworkHead) -> bool:
         )
         for layer in graph.layers
     )
+
+
+def _says_more_axes(layer: Layer) -> bool:
+    """Whether the author of a Lambda said that it adds an axis: of copies, or a batch size by mistake."""
+    said, given = layer.config.get("output_shape"), layer.input_shapes
+    known = layer.class_name == "Lambda" and isinstance(said, list) and bool(given)
+    return known and isinstance(said, list) and 1 + len(said) > max(map(len, given))
 
 
 def _windowed(graph: LayerGraph, route: str) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from modelaudit.rules.sequences import RULES
 from tests.made.training import train
-from tests.rules.saved import codes, sequential
+from tests.rules.saved import FORMATS, codes, sequential
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -70,9 +70,9 @@ def test_one_label_for_all_positions(k, tmp_path):
     layers, dense = k.layers, k.layers.Dense
     low, info = [("MA327", "low")], [("MA327", "info")]
 
-    def sequence(*hidden, loss="mse", units=1, shape=(12, 3)):
+    def sequence(*hidden, loss="mse", units=1, shape=(12, 3), formats=FORMATS):
         model = sequential(k, shape, *hidden, dense(units), loss=loss)
-        return codes(RULES, model, tmp_path)
+        return codes(RULES, model, tmp_path, formats)
 
     recurrent = layers.LSTM(4, return_sequences=True)
     assert sequence(layers.Conv1D(4, 3, activation="relu")) == low
@@ -91,6 +91,14 @@ def test_one_label_for_all_positions(k, tmp_path):
     patches = layers.Conv2D(1, 4, strides=2)
     assert codes(RULES, sequential(k, (32, 32, 3), patches), tmp_path) == []
     assert sequence(layers.LSTM(4), layers.RepeatVector(5), recurrent) == []
+    # A shape that the author of a Lambda says: with the size of a batch, and with positions.
+    archive = {"formats": ("keras",)}  # HDF5 files lack shapes behind a Lambda
+    assert sequence(dense(4), _doubled(layers, (32, 4)), shape=(3,), **archive) == []
+    assert sequence(layers.Conv1D(4, 3), _doubled(layers, (10, 4)), **archive) == low
+
+
+def _doubled(layers, shape):
+    return layers.Lambda(lambda x: x * 2, output_shape=shape)
 
 
 def test_keras_compares_one_label_with_all_positions(k):
