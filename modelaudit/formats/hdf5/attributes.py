@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 
 import h5py
 import numpy as np
@@ -13,7 +14,7 @@ from msgspec import Struct, field
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Problem, ProblemKind
-from modelaudit.formats.hdf5.heaps import Heaps, TextSizes
+from modelaudit.formats.hdf5.heap_references import HeapReferences
 from modelaudit.formats.hdf5.link_walk import LinkedObjects
 from modelaudit.formats.hdf5.open_file import (
     HDF5_ERRORS,
@@ -29,13 +30,13 @@ from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.settings import Limits
 from modelaudit.work_budget import is_spent
 
-_REFERENCE_BYTES = 16  # minimum size of the reference to a variable-length string
 SHORTEST = 8  # minimum size of a program or a config, in bytes
 _IN_SEQUENCES = frozenset((h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.REFERENCE))
 # An encoded datatype is two bytes, then the datatype message (HDF5 File Format Specification 3.0,
 # section IV.A.2.d): class and version, then the bits for sequence (0) or string (1).
 _FORM_BYTE = 3
 _PIECES = frozenset((h5py.h5t.STRING, h5py.h5t.OPAQUE))  # types whose elements are split
+_Check = Callable[[h5py.h5a.AttrID, h5py.h5t.TypeID, Limits], None]
 Rows = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
 
 
@@ -62,7 +63,7 @@ def read_attributes(
     window: FileWindow,
     limits: Limits,
     problems: list[Problem],
-    heaps: Heaps,
+    heap: HeapReferences | None,
 ) -> Attributes:
     """Read all attributes of any type that are long enough for a program or a config.
 
@@ -73,7 +74,7 @@ def read_attributes(
         limits: `density` and `hdf5_objects` apply to their number, `config_bytes` and
             `read_seconds` to all attributes together.
         problems: receives a problem for each attribute that is skipped or cannot be read.
-        heaps: state of the heaps; strings in damaged heaps are not read.
+        heap: the references to heaps; None if a heap is damaged, so that no string is read.
     """
     found = Attributes()
     file = window.file
@@ -83,7 +84,6 @@ def read_attributes(
     texts, by = TEXTS.most(window.size, limits)
     types: list[tuple[str, Hdf5Object]] = []  # of attributes; they can have attributes themselves
     seen: set[int] = set()
-    sizes = TextSizes(window, heaps) if heaps.texts is None else None
     # A damaged string length makes libhdf5 allocate gigabytes and spend seconds before it fails.
     deadline = time.monotonic() + limits.read_seconds
     for route, thing in itertools.chain(_things(contents), types):
@@ -110,7 +110,8 @@ def read_attributes(
                     types.append((where, h5py.Datatype(kind)))
                 if not route and name in own and _is_one_text(stored):
                     continue
-                parts, cut = _bounded(_parts(stored, kind, limits, sizes), left, texts, by)
+                check = partial(heap.check, thing, name) if heap else None
+                parts, cut = _bounded(_parts(stored, kind, limits, check), left, texts, by)
             except ReadError as error:
                 detail = f"attribute is skipped: {error.reason}"
                 problems.append(Problem(ProblemKind(error.kind), file, detail, where))
@@ -173,7 +174,7 @@ def _is_one_text(stored: h5py.h5a.AttrID) -> bool:
 
 
 def _parts(
-    stored: h5py.h5a.AttrID, kind: h5py.h5t.TypeID, limits: Limits, sizes: TextSizes | None
+    stored: h5py.h5a.AttrID, kind: h5py.h5t.TypeID, limits: Limits, check: _Check | None
 ) -> Iterator[tuple[str, bytes]]:
     """Parts of an attribute; empty if it is short, or in a damaged heap.
 
@@ -194,12 +195,8 @@ def _parts(
         stored.read(raw, kind)
         rows = np.frombuffer(raw.tobytes(), np.uint8).reshape(-1, kind.get_size())
         yield from parts_of_rows(kind, rows)
-    elif sizes is not None:
-        count = size // _REFERENCE_BYTES
-        measured = sizes.most(count, limits.config_bytes) if count > 1 else 0
-        if measured > limits.config_bytes:
-            what = f"bytes of {count:,} strings"
-            raise LimitExceeded("", what, measured, limits.config_bytes, "config_bytes")
+    elif check is not None:
+        check(stored, kind, limits)
         values = np.empty(stored.shape, stored.dtype)
         stored.read(values)
         yield from parts_of_heap(values)

@@ -6,6 +6,7 @@ import math
 import re
 import time
 from collections.abc import Mapping
+from functools import partial
 from itertools import islice
 
 import h5py
@@ -13,12 +14,14 @@ from msgspec import Struct, field
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind, Tensor
+from modelaudit.formats.hdf5.attribute_texts import attribute_bytes
 from modelaudit.formats.hdf5.attributes import Attributes, read_attributes, stray_texts
 from modelaudit.formats.hdf5.decompression_bombs import bomb_in_chunk, bomb_in_total
 from modelaudit.formats.hdf5.embedded_programs import (
     executable_in_dataset,
     executables_in_attributes,
 )
+from modelaudit.formats.hdf5.heap_references import HeapReferences
 from modelaudit.formats.hdf5.heaps import Heaps, damaged_heaps
 from modelaudit.formats.hdf5.keras_layout import FULL, LEGACY, OTHER, V3, layout_of
 from modelaudit.formats.hdf5.link_walk import DatasetEntry, LinkedObjects, walk
@@ -26,7 +29,6 @@ from modelaudit.formats.hdf5.name_lists import listed_groups, read_or_note, vari
 from modelaudit.formats.hdf5.open_file import (
     HDF5_ERRORS,
     Superblock,
-    attribute_bytes,
     bytes_outside,
     hdf5_reason,
     opened_hdf5,
@@ -110,13 +112,15 @@ def _read(
     limits: Limits,
 ) -> Hdf5Contents:
     damaged = heaps.texts
+    heap = HeapReferences(window, superblock.start if superblock else 0)
+    readable = heap if damaged is None else None
     try:
-        contents = walk(file, window.file, window.size, limits, texts=damaged is None)
+        contents = walk(file, window.file, window.size, limits, readable)
         layout = layout_of(file)
     except HDF5_ERRORS as error:
         raise ReadError(ProblemKind.CORRUPT, window.file, hdf5_reason(error)) from error
     problems = [*contents.problems, *bytes_outside(window, superblock)]
-    attributes = read_attributes(contents, _OWN, window, limits, problems, heaps)
+    attributes = read_attributes(contents, _OWN, window, limits, problems, readable)
     problems += executables_in_attributes(attributes.read, window)
     tensors = _tensors(file, contents, layout, window, limits, problems)
     extra: dict[str, Json] = {
@@ -130,10 +134,11 @@ def _read(
         evidence: dict[str, Json] = {"hdf5": "heap", "measured": damaged}
         problems.append(Problem(ProblemKind.CORRUPT, window.file, detail, evidence=evidence))
         return Hdf5Contents(layout, tensors, tuple(problems), extra=extra)
+    read = partial(attribute_bytes, heap=heap)
     texts = {
         name: value
         for name in _TEXTS
-        if (value := read_or_note(attribute_bytes, file, name, limits, problems, (window.file, "")))
+        if (value := read_or_note(read, file, name, limits, problems, (window.file, "")))
         is not None
     }
     stray = stray_texts(attributes.read)
@@ -141,10 +146,10 @@ def _read(
     var_names: dict[str, str] = {}
     if layout in {FULL, LEGACY}:
         base = "model_weights" if layout == FULL else ""
-        groups, listed = listed_groups(contents, base, window, limits, problems)
+        groups, listed = listed_groups(contents, base, window, limits, problems, heap)
         extra |= listed
     elif layout == V3:
-        var_names = variable_names(contents, window.file, limits, problems)
+        var_names = variable_names(contents, window.file, limits, problems, heap)
         extra["vars_names"] = dict(var_names)
         extra["layer_groups"] = [r[7:] for r, _ in contents.groups if _LAYER_GROUP.fullmatch(r)]
     return Hdf5Contents(layout, tensors, tuple(problems), texts, groups, var_names, stray, extra)

@@ -9,7 +9,6 @@ III.D and III.E.
 from __future__ import annotations
 
 import functools
-import heapq
 import struct
 from collections.abc import Iterator
 
@@ -33,8 +32,6 @@ _END = 1  # of a free list
 _PIECE_BYTES = 1 << 20
 _MOST_SUSPECTS = 16  # damaged heaps whose addresses are searched; more belong to no honest file
 _SIZES = (9, 13)  # where a superblock has the size of addresses: from version 2 on, and before
-_FRACTAL = b"FRHP"  # signature of a heap that may hold attributes, packed
-_KEPT = 32  # strings whose references are counted
 _HEAP_BYTES = 1 << 26  # larger than any config or list of names within the limits
 
 
@@ -44,58 +41,10 @@ class Heaps(Struct, frozen=True):
     Attributes:
         texts: offset of a damaged global heap (variable-length strings).
         names: offset of a damaged local heap (link names).
-        longest: the longest strings in global heaps: length in bytes, and how they are referred
-            to, by the address of the heap and the string's number.
     """
 
     texts: int | None
     names: int | None
-    longest: tuple[tuple[int, bytes], ...] = ()
-
-
-class TextSizes:
-    """Upper bounds of the bytes of strings that attributes refer to.
-
-    libhdf5 copies a string once per reference, and does not report lengths. Usually each string has
-    one reference, but all may be to the longest one, so references to long strings are counted.
-    """
-
-    def __init__(self, window: FileWindow, heaps: Heaps) -> None:
-        self._window, self._longest = window, heaps.longest
-        self._counts: dict[bytes, int] = {}
-        self._packed = False
-
-    def most(self, count: int, bound: int) -> int:
-        """Bytes of `count` strings at most; exact bounds are looked for only above `bound`."""
-        largest = self._longest[0][0] if self._longest else 0
-        if count * largest <= bound:
-            return count * largest
-        usual = bound // (2 * count)
-        long = [each for each in self._longest if each[0] > usual]
-        if len(long) == _KEPT:
-            return count * largest
-        self._count([reference for _, reference in long if reference not in self._counts])
-        if self._packed:
-            return count * largest
-        return count * usual + sum(
-            size * min(self._counts[reference], count) for size, reference in long
-        )
-
-    def _count(self, references: list[bytes]) -> None:
-        """Count references anywhere in the file: object headers are never packed."""
-        if not references:
-            return
-        self._counts |= dict.fromkeys(references, 0)
-        start = 0
-        with self._window.opened() as handle:
-            while piece := handle.pread(_PIECE_BYTES, start):
-                self._packed |= _FRACTAL in piece
-                for reference in references:
-                    self._counts[reference] += piece.count(reference)
-                start += max(len(piece) - _REFERENCE_BYTES + 1, 1)
-
-
-_REFERENCE_BYTES = 12  # an address and a number, in files with addresses of 8 bytes
 
 
 def damaged_heaps(window: FileWindow, base: int = 0) -> Heaps:
@@ -111,12 +60,10 @@ def damaged_heaps(window: FileWindow, base: int = 0) -> Heaps:
     """
     texts = names = None
     suspects = 0
-    longest: list[tuple[int, bytes]] = []
     left = window.size  # heaps that are larger than the file in total overlap
     for kind, offset in _signatures(window):
         if kind == _GLOBAL and texts is None:
-            size, found = _global_bytes(window, offset, base)
-            longest = heapq.nlargest(_KEPT, [*longest, *found])
+            size = _global_bytes(window, offset)
             left -= size or 0
             texts = offset if size is None or left < 0 else None
         if kind == _LOCAL and names is None:
@@ -126,7 +73,7 @@ def damaged_heaps(window: FileWindow, base: int = 0) -> Heaps:
                 size = None if _is_referred(window, offset, base) else 0
             left -= size or 0
             names = offset if size is None or left < 0 else None
-    return Heaps(texts, names, tuple(longest))
+    return Heaps(texts, names)
 
 
 def _is_referred(window: FileWindow, offset: int, base: int) -> bool:
@@ -175,40 +122,28 @@ def _signatures(window: FileWindow) -> Iterator[tuple[bytes, int]]:
             start += max(len(piece) - len(_GLOBAL) + 1, 1)
 
 
-def _global_bytes(
-    window: FileWindow, offset: int, base: int
-) -> tuple[int | None, list[tuple[int, bytes]]]:
-    """Size of the heap, and its longest strings as in `Heaps`.
-
-    The size is 0 for no heap or one that libhdf5 rejects, None for one on which it loops forever.
-    """
+def _global_bytes(window: FileWindow, offset: int) -> int | None:
+    """Size of the heap: 0 for no heap or one that libhdf5 rejects, None if it loops forever."""
     head = window.head(_HEADER_BYTES, offset)
     size = int.from_bytes(head[8:16], "little")
     if len(head) < _HEADER_BYTES or head[4] != 1 or size > window.size - offset:
-        return 0, []
+        return 0
     if size > _HEAP_BYTES:
-        return None, []
-    address = max(offset - base, 0).to_bytes(8, "little")
-    usual = _address_bytes(window, base) == len(address)
+        return None
     heap = window.head(size, offset)
     position = _HEADER_BYTES
-    texts: list[tuple[int, bytes]] = []
     while position + _HEADER_BYTES <= len(heap):
         index = int.from_bytes(heap[position : position + 2], "little")
         length = int.from_bytes(heap[position + 8 : position + 16], "little")
         step = _HEADER_BYTES + (length + 7) // 8 * 8 if index else length
         if step < _HEADER_BYTES or step >= 1 << 63:
-            return None, []
+            return None
         position += step
-        if index and (len(texts) < _KEPT or length > texts[-1][0]):
-            # Of other addresses, an empty reference counts as if it were everywhere.
-            texts.append((length, address + index.to_bytes(4, "little") if usual else b""))
-            texts = heapq.nlargest(_KEPT, texts)
-    return size, texts
+    return size
 
 
 def _local_bytes(window: FileWindow, offset: int, base: int) -> int | None:
-    """Like `_global_bytes`, for a local heap; the size alone."""
+    """Like `_global_bytes`, for a local heap."""
     head = window.head(_LOCAL_HEADER.size, offset)
     if len(head) < _LOCAL_HEADER.size or head[4:8] != bytes(4):
         return 0

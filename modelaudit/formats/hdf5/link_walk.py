@@ -9,6 +9,7 @@ import h5py
 from msgspec import Struct, field
 
 from modelaudit.facts import Json, Problem, ProblemKind
+from modelaudit.formats.hdf5.heap_references import HeapReferences
 from modelaudit.formats.hdf5.open_file import (
     HDF5_ERRORS,
     attribute_names,
@@ -84,7 +85,7 @@ class LinkedObjects(Struct):
 
 
 def walk(
-    file: h5py.File, name: str, size: int, limits: Limits, *, texts: bool = True
+    file: h5py.File, name: str, size: int, limits: Limits, heap: HeapReferences | None
 ) -> LinkedObjects:
     """Every group, dataset and named datatype, and a problem for each irregular object.
 
@@ -97,7 +98,7 @@ def walk(
         name: file name for problems.
         size: of the file, in bytes.
         limits: `hdf5_objects`, `hdf5_chunks`, `hdf5_ratio` and `tensor_bytes` apply.
-        texts: whether variable-length strings may be read, see `heaps`.
+        heap: the references to heaps; None if a heap is damaged, so that no string is read.
     """
     contents = LinkedObjects(groups=[("", file)])
     seen = {object_address(file.id)}
@@ -127,7 +128,7 @@ def walk(
             route = f"{prefix}/{text_of(link)}" if prefix else text_of(link)
             path = b"/".join((above, link)) if above else link
             try:
-                found, address = _visit(group, link, path, route, name, limits, texts)
+                found, address = _visit(group, link, path, route, name, limits, heap)
             except HDF5_ERRORS as error:
                 detail = f"object cannot be opened: {hdf5_reason(error)}"
                 contents.problems.append(_broken(name, route, detail))
@@ -194,7 +195,7 @@ def _visit(
     route: str,
     file: str,
     limits: Limits,
-    texts: bool,
+    heap: HeapReferences | None,
 ) -> tuple[h5py.Group | h5py.Datatype | DatasetEntry | Problem, int]:
     """What a link leads to, and its address."""
     if not is_hard(group, link):
@@ -204,7 +205,7 @@ def _visit(
         return h5py.Group(identifier), address
     if not isinstance(identifier, h5py.h5d.DatasetID):
         return h5py.Datatype(identifier), address  # has no data but may have attributes
-    return _entry(identifier, address, path, route, file, limits, texts), address
+    return _entry(identifier, address, path, route, file, limits, heap), address
 
 
 def _entry(
@@ -214,7 +215,7 @@ def _entry(
     route: str,
     file: str,
     limits: Limits,
-    texts: bool,
+    heap: HeapReferences | None,
 ) -> DatasetEntry:
     space = identifier.get_space()
     has_data = space.get_simple_extent_type() != h5py.h5s.NULL
@@ -225,7 +226,7 @@ def _entry(
         path,
         address,
         tuple(map(int, space.get_simple_extent_dims())) if has_data else (),
-        element_type(identifier, kind, texts=texts),
+        element_type(identifier, kind, heap, limits),
         None if offset is None else int(offset),
         stored=int(identifier.get_storage_size()),
         has_data=has_data,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypeVar
 
 import h5py
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind
+from modelaudit.formats.hdf5.attribute_texts import attribute_bytes, chunked_attribute
+from modelaudit.formats.hdf5.heap_references import HeapReferences
 from modelaudit.formats.hdf5.link_walk import LinkedObjects
-from modelaudit.formats.hdf5.open_file import attribute_bytes, chunked_attribute, text_of
+from modelaudit.formats.hdf5.open_file import text_of
 from modelaudit.formats.io.density import NAMES
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.keras.dialects import NUMBERED
@@ -20,7 +23,12 @@ T = TypeVar("T")
 
 
 def listed_groups(
-    contents: LinkedObjects, base: str, window: FileWindow, limits: Limits, problems: list[Problem]
+    contents: LinkedObjects,
+    base: str,
+    window: FileWindow,
+    limits: Limits,
+    problems: list[Problem],
+    heap: HeapReferences,
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Json]]:
     """Layer names and their datasets, in the order of the file's own lists.
 
@@ -36,9 +44,8 @@ def listed_groups(
     # Of groups that the walk did not reach, it is unknown what they hold.
     cut = any(problem.kind is ProblemKind.LIMIT_EXCEEDED for problem in contents.problems)
     reached = _with_parents(present) if cut else frozenset(stored)
-    names = (
-        read_or_note(chunked_attribute, root, "layer_names", limits, problems, (file, base)) or []
-    )
+    read = partial(chunked_attribute, heap=heap)
+    names = read_or_note(read, root, "layer_names", limits, problems, (file, base)) or []
     groups: dict[str, tuple[str, ...]] = {}
     numbered = sorted(filter(NUMBERED.fullmatch, present), key=_numbers)
     if numbered and not names:
@@ -55,9 +62,7 @@ def listed_groups(
         weights = None
         if group is not None and route in reached:
             place = (file, route)
-            weights = read_or_note(
-                chunked_attribute, group, "weight_names", limits, problems, place
-            )
+            weights = read_or_note(read, group, "weight_names", limits, problems, place)
         left -= 1 + len(weights or ())
         if left < 0:
             detail = f"lists too many layers and weights; the rest is skipped (setting {setting})"
@@ -105,13 +110,18 @@ def _route(*names: str) -> str:
 
 
 def variable_names(
-    contents: LinkedObjects, file: str, limits: Limits, problems: list[Problem]
+    contents: LinkedObjects,
+    file: str,
+    limits: Limits,
+    problems: list[Problem],
+    heap: HeapReferences,
 ) -> dict[str, str]:
     """Routes of Keras 3's groups `vars`, and the names of the layers in their attributes."""
     names = {}
+    read = partial(attribute_bytes, heap=heap)
     for route, group in contents.groups:
         if route.rpartition("/")[2] == "vars":
-            value = read_or_note(attribute_bytes, group, "name", limits, problems, (file, route))
+            value = read_or_note(read, group, "name", limits, problems, (file, route))
             if value is not None:
                 names[route] = text_of(value)
     return names

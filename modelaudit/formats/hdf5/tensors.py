@@ -11,9 +11,12 @@ from msgspec import Struct
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import ProblemKind
+from modelaudit.formats.hdf5.attribute_texts import attribute_bytes
+from modelaudit.formats.hdf5.heap_references import HeapReferences
 from modelaudit.formats.hdf5.open_file import HDF5_ERRORS, hdf5_reason, opened_hdf5, text_of
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import PIECE_BYTES, FileArray, StoredArray
+from modelaudit.settings import Limits
 
 # Maximum size of decoded chunks in memory: all chunks that hold the same rows of a dataset.
 BAND_BYTES = 64 << 20
@@ -52,14 +55,18 @@ class ElementType(Struct, frozen=True):
 
 
 def element_type(
-    dataset: h5py.h5d.DatasetID, kind: h5py.h5t.TypeID, *, texts: bool = True
+    dataset: h5py.h5d.DatasetID,
+    kind: h5py.h5t.TypeID,
+    heap: HeapReferences | None,
+    limits: Limits,
 ) -> ElementType:
     """Element type of a dataset. Keras marks bfloat16 by an attribute of an opaque dataset.
 
     Args:
         dataset: of any type.
         kind: its type.
-        texts: whether that attribute may be read, see `heaps`.
+        heap: the references to heaps; None if that attribute must not be read.
+        limits: of reading it.
     """
     size = int(kind.get_size())
     for known, name, big_endian in _NUMBERS:
@@ -69,16 +76,18 @@ def element_type(
     name = _CLASSES.get(family, "unknown")
     if family == h5py.h5t.ENUM and size == 1 and kind.dtype == np.dtype(bool):
         return ElementType("bool", 1, numeric=True, plain=True)
-    if family == h5py.h5t.OPAQUE and size == 2 and texts and _says_bfloat16(dataset):
+    if family == h5py.h5t.OPAQUE and size == 2 and heap and _says_bfloat16(dataset, heap, limits):
         return ElementType("bfloat16", 2, numeric=True, plain=True)
     if family == h5py.h5t.STRING and kind.is_variable_str():
         return ElementType(name, size)
     return ElementType(name, size, plain=family in {h5py.h5t.STRING, h5py.h5t.OPAQUE})
 
 
-def _says_bfloat16(dataset: h5py.h5d.DatasetID) -> bool:
-    word = h5py.Dataset(dataset).attrs.get("dtype")
-    return isinstance(word, str | bytes) and word in ("bfloat16", b"bfloat16")
+def _says_bfloat16(dataset: h5py.h5d.DatasetID, heap: HeapReferences, limits: Limits) -> bool:
+    try:
+        return attribute_bytes(h5py.Dataset(dataset), "dtype", limits, heap) == b"bfloat16"
+    except ReadError:
+        return False
 
 
 def source_of(
