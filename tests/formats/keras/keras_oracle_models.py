@@ -298,6 +298,10 @@ def locally_connected(k):
         [
             k.Input((8, 8, 2)),
             k.layers.LocallyConnected2D(3, 3),
+            k.layers.LocallyConnected2D(2, 3, implementation=2),
+            k.layers.Reshape((8, 4)),
+            k.layers.LocallyConnected1D(3, 2, implementation=2),
+            k.layers.LocallyConnected1D(2, 2, implementation=3),
             k.layers.Flatten(),
             k.layers.Dense(2),
         ]

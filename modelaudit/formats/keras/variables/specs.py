@@ -144,7 +144,7 @@ def _depthwise(name: str, config: Config, inputs: Inputs) -> Variables:
 def _locally_connected(name: str, config: Config, inputs: Inputs) -> Variables:
     parts = windows.window(name, config)
     shape = inputs[0] if inputs else None
-    if parts is None or shape is None or config.get("implementation", 1) != 1:
+    if parts is None or shape is None:
         return {}
     output = windows.convolution(name, config, shape)
     if output is None:
@@ -156,7 +156,11 @@ def _locally_connected(name: str, config: Config, inputs: Inputs) -> Variables:
     patch: int | None = n_in
     for i in range(rank):
         places, patch = _times(places, lengths[i]), _times(patch, size[i])
-    return {"kernel": (places, patch, filters), **_bias(config, (*lengths, filters))}
+    bias = _bias(config, (*lengths, filters))
+    if (how := config.get("implementation", 1)) == 1:
+        return {"kernel": (places, patch, filters), **bias}
+    # From every place of the input to every place of the output, or a list of what is not 0.
+    return {"kernel": (None,) * (2 * rank + 2) if how == 2 else (None,), **bias}
 
 
 def _recurrent(name: str, config: Config, inputs: Inputs) -> Variables:

@@ -309,8 +309,9 @@ def _computes(code: Code, name: str, index: int, version: Version) -> bool:
 
 
 def _unlisted_path(path: list[str]) -> Iterator[str]:
-    lists = arithmetic_names()
-    shown = ".".join(path)
+    lists, shown = arithmetic_names(), ".".join(path)
+    if f"keras.applications.{path[0]}" in lists:  # a module that programs import by its name
+        path = ["keras", "applications", *path]
     if path[0] not in _ROOT_WORDS:
         if path[0] not in lists["builtins"]:
             known = _is_defined(path[0]) or _CLASS.match(path[0])

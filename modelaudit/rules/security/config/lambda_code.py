@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from modelaudit.file_formats import Container
 from modelaudit.findings import Confidence, Finding, Severity
@@ -30,6 +31,8 @@ _DAMAGED = (
     "saves; with 92, it "
 )
 _SHOWN = 8
+# Names that reach nothing by themselves: what they are given to do is in the same code.
+_GIVEN = frozenset({"raw_ops", "py_function", "py_func", "numpy_function"})
 _HARMFUL = WATCHED.keys() | LOOPS | NATIVE | {RUNS_GRAPH}
 
 
@@ -40,10 +43,10 @@ def _codes(facts: Facts) -> Iterator[CodeSite]:
 
 
 def _abilities(code: CodeSite) -> dict[str, list[str]]:
-    """What the names in code reach; `raw_ops` alone only what the operations beside it do."""
+    """What the names in code reach; names of `_GIVEN` alone only what the code beside them does."""
     found = abilities(code.names)
     listed = code.judged.unlisted  # what MA717 then tells
-    alone = listed and [*found.values()] == [["raw_ops"]]
+    alone = listed and _GIVEN.issuperset(chain.from_iterable(found.values()))
     return {} if alone and not {*code.names} & _HARMFUL else found
 
 

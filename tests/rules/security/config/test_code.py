@@ -107,7 +107,7 @@ def test_an_escape_is_critical(encoding: str) -> None:
         "lambda x: getattr(tf, 'io')",
         "lambda x: [c for c in ().__class__.__base__.__subclasses__()]",
         "lambda x: (lambda y: eval(y))('1')",
-        "lambda x: tf.py_function(len, [x], tf.int32)",
+        "lambda x: tf.py_function(eval, [x], tf.int32)",
         "lambda x: tf.keras.utils.get_file('a', 'http://localhost')",
         "lambda x: tf.raw_ops.WriteFile(filename='a', contents='b')",
         "lambda x: tf.data.FixedLengthRecordDataset('a', 1)",
@@ -126,10 +126,23 @@ def test_every_escape_is_recognised(source: str) -> None:
     assert names(lambda_layer(function=source)) == {"dangerous-code"}
 
 
+@pytest.mark.parametrize("name", ["tf.py_function", "tf.numpy_function", "tf.compat.v1.py_func"])
+def test_a_python_function_is_judged_by_what_it_does(name: str) -> None:
+    """Code that TensorFlow runs as Python is in the same code, and all its names are judged."""
+    source = f"lambda x: {name}(lambda a: a * 2, [x], tf.float32)"
+    assert names(lambda_layer(function=keras3(in_base64(source)))) == {"unlisted-code"}
+    source = f"lambda x: {name}(lambda a: open(a), [x], tf.float32)"
+    assert names(lambda_layer(function=keras3(in_base64(source)))) == {"dangerous-code"}
+
+
 @pytest.mark.parametrize(
     "source",
     [
         "lambda x: x / 255 - 0.5",
+        "lambda x: vgg16.preprocess_input(x)",
+        "lambda x: x if isinstance(x, tf.Tensor) else tf.cast(x, tf.float32)",
+        "lambda x: x.dtype if hasattr(x, 'dtype') else x",
+        "def f(x):\n  try:\n    return tf.abs(x)\n  except Exception:\n    return x",
         "lambda t: tf.image.resize(t, (64, 64))",
         "lambda v: tf.io.decode_raw(v, tf.uint8)",
         "lambda v: tf.abs(tf.signal.stft(v, 256, 128))",

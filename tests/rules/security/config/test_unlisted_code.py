@@ -42,6 +42,7 @@ UNLISTED = {
     },
     "objects that Keras gives to code": {
         "CSVLogger('a')": "CSVLogger",
+        "vgg16.get_file('a', 'b')": "vgg16.get_file",
         "max(x, key=CSVLogger)": "CSVLogger",
         "TensorBoard('a')": "TensorBoard",
         "keras.callbacks.ModelCheckpoint('a')": "keras.callbacks",
