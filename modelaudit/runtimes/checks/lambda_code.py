@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import builtins
+import re
 from collections.abc import Iterator, Mapping
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
+from modelaudit.formats.bytecode.instructions import Version, instructions, versions_between
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Unreadable, read_bytecode
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, LoadCall, Reason
 from modelaudit.work_budget import spend
@@ -18,6 +20,7 @@ FUNCTION_KEYS = frozenset(("module", "function_type", "output_shape_type", "outp
 UNKNOWN_FUNCTION = "lambda-of-unknown-function"  # code of the reason for one of the program's own
 # Within a layout, the instructions changed at these versions.
 NEW_INSTRUCTIONS = ((3, 6), (3, 10), (3, 11), (3, 12), (3, 13), (3, 14))
+_DECIDES = re.compile("JUMP|FOR_ITER|SETUP_")  # what follows may not run
 RESAVE = (
     "Load it with the Python that wrote it, and replace the Lambda with a registered function or a "
     "built-in layer."
@@ -181,7 +184,7 @@ def _running(
     """Undefined names, and instructions of another Python version."""
     names = read.all_names()
     profile = context.profile
-    unknown = _unknown_global(names, config, context)
+    unknown = _unknown_global(read, config, context)
     if unknown:
         # Keras 3 runs the code to find the shape of its output, unless the config has it.
         loads = profile.keras3 and isinstance(config.get("output_shape"), int | list)
@@ -196,7 +199,7 @@ def _running(
             loads=loads,
             repairs=True,
         )
-    elif context.writer and (writer := context.writer.python) and writer != profile.python:
+    elif (writer := _writer(read, context)) and writer != profile.python:
         between = [v for v in NEW_INSTRUCTIONS if min(writer, profile.python) < v]
         changed = any(v <= max(writer, profile.python) for v in between)
         if changed and (names or _other_instructions(read, context)):
@@ -210,6 +213,30 @@ def _running(
                 route=route,
                 repairs=True,
             )
+
+
+def _writer(read: Bytecode, context: CheckContext) -> Version | None:
+    """The Python that wrote the code: that of the profile, unless the instructions are of another.
+
+    Each version of Keras runs on several versions of Python, and a profile is of one.
+    """
+    possible = _possible(read)
+    usual = context.writer.python if context.writer else None
+    if usual is not None and (usual in possible or not possible):
+        return usual
+    return possible[0] if possible and context.profile.python not in possible else None
+
+
+def _possible(read: Bytecode) -> list[Version]:
+    """The versions of Python that could have compiled the code."""
+    between = versions_between(read.layout.first, read.layout.last)
+    return [v for v in between if all(_is_of(code.bytecode, v) for code in read.code.nested())]
+
+
+def _is_of(bytecode: bytes, version: Version) -> bool:
+    """Whether a version could have compiled it; all code begins with `RESUME` from 3.11 on."""
+    found = instructions(bytecode, version) or ()
+    return any(each.name == "RESUME" for each in found) if version >= (3, 11) else bool(found)
 
 
 def _other_instructions(read: Bytecode, context: CheckContext) -> bool:
@@ -229,17 +256,25 @@ def _other_instructions(read: Bytecode, context: CheckContext) -> bool:
 
 
 def _unknown_global(
-    names: tuple[str, ...], config: Mapping[str, Json], context: CheckContext
+    read: Bytecode, config: Mapping[str, Json], context: CheckContext
 ) -> str | None:
     """The first global name that the code looks up and that is not defined."""
-    if not names:
-        return None
     profile = context.profile
-    defined = context.behaviour("lambda_globals", ())
-    name = names[0]
-    if name in defined or hasattr(builtins, name) or name in context.request.custom:
-        return None
     module = config.get("module")
     if not profile.keras3 and isinstance(module, str) and module in context.request.modules:
         return None  # Keras 2 adds the names of the module that the lambda was written in
-    return name
+    defined = {*context.behaviour("lambda_globals", ()), *context.request.custom}
+    found = (name for name in _globals(read) if name not in defined and not hasattr(builtins, name))
+    return next(found, None)
+
+
+def _globals(read: Bytecode) -> Iterator[str]:
+    """Names that each code object looks up outside itself before it first decides anything."""
+    versions = _possible(read)
+    for code in read.code.nested() if versions else ():
+        for each in instructions(code.bytecode, versions[0]) or ():
+            if _DECIDES.search(each.name):
+                break
+            index = each.argument >> (each.name == "LOAD_GLOBAL" and versions[0] >= (3, 11))
+            if each.name in ("LOAD_GLOBAL", "LOAD_NAME") and index < len(code.names):
+                yield code.names[index]
