@@ -245,3 +245,21 @@ def test_numbers_that_a_program_adds_to_a_whole_model_are_no_weights(tmp_path, r
     facts = Facts(read(path, Limits()))
     found = [each for code in ("MA111", "MA113") for each in run_rule(rule(code), facts).findings]
     assert [each.code for each in found if each.severity.rank >= Severity.MEDIUM.rank] == told
+
+
+@pytest.mark.parametrize("keras", [False, True])
+def test_data_of_other_programs_may_have_any_form(tmp_path, keras):
+    """As MATLAB, pandas and netCDF write them; what is odd in a model is told of a model."""
+    path = tmp_path / "m.h5"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["dense/kernel"] = np.ones((3, 2), np.float32)
+        file.create_dataset("dense/lists", (3,), dtype=h5py.vlen_dtype(np.float32))
+        file["dense/same"] = h5py.SoftLink("/dense/kernel")
+        if keras:
+            file.attrs["layer_names"] = [b"dense"]
+            file["dense"].attrs["weight_names"] = [b"kernel"]
+    path.write_bytes(b"MATLAB 7.3 MAT-file" + path.read_bytes()[19:])
+    facts = Facts(read(path, Limits()))
+    for code in ("MA726", "MA737", "MA738"):
+        (finding,) = run_rule(rule(code), facts).findings
+        assert finding.severity is (Severity.MEDIUM if keras else Severity.LOW)

@@ -215,7 +215,7 @@ def _running(
             )
 
 
-def _writer(read: Bytecode, context: CheckContext) -> Version | None:
+def _writer(read: Bytecode, context: CheckContext) -> tuple[int, ...] | None:
     """The Python that wrote the code: that of the profile, unless the instructions are of another.
 
     Each version of Keras runs on several versions of Python, and a profile is of one.

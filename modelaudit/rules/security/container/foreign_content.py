@@ -126,9 +126,10 @@ def check_foreign_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for problem in facts.artifact.problems:
         if _is_foreign_data(problem) and not executable_kind(head_of(problem)):
             found = describe(rule, problem)
-            text = problem.evidence.get("type") == "string"
-            # As names of classes, which programs of the author's keep there.
-            yield replace(found, severity=Severity.LOW) if text else found
+            # Names of classes, which programs of the author's keep there, and data that are no weights.
+            usual = problem.evidence.get("type") == "string"
+            usual = usual or facts.artifact.format is Format.HDF5_OTHER
+            yield replace(found, severity=Severity.LOW) if usual else found
 
 
 def _with_script() -> Facts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from modelaudit.facts import Json, Problem
+from modelaudit.facts import Format, Json, Problem
 from modelaudit.findings import Finding, Severity
 from modelaudit.formats.checkpoint.state_fields import HISTORY, LATEST
 from modelaudit.rules.examples import healthy, layer, model
@@ -34,9 +34,16 @@ def _check(threat: Threat) -> Check:
                         finding = replace(finding, severity=Severity.MEDIUM)
                 if threat.key == "tflite" and _left(problem):
                     finding = replace(finding, severity=Severity.INFO)
+                if threat.key == "hdf5" and facts.artifact.format is Format.HDF5_OTHER:
+                    finding = replace(finding, severity=_of_data(finding.severity))
                 yield finding
 
     return check
+
+
+def _of_data(severity: Severity) -> Severity:
+    """For the HDF5 file of another program, whose data are no weights and may be of any form."""
+    return Severity.MEDIUM if severity is Severity.HIGH else Severity.LOW
 
 
 def _left(problem: Problem) -> bool:
