@@ -11,7 +11,8 @@ from google.protobuf.message import DecodeError, Message
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import ProblemKind
-from modelaudit.formats.io.density import TOKENS
+from modelaudit.formats.graph.message_count import message_count
+from modelaudit.formats.io.density import MESSAGES, TOKENS
 from modelaudit.settings import Limits
 
 M = TypeVar("M", bound=Message)
@@ -36,10 +37,14 @@ def parse(message_type: type[M], data: bytes, file: str, limits: Limits) -> M:
 
     Raises:
         ReadError: `corrupt` if the bytes are not such a message.
-        LimitExceeded: more than `proto_bytes`.
+        LimitExceeded: more than `proto_bytes`, or too many messages in it: an empty one has two
+            bytes and takes as much as 180 in memory.
     """
     if len(data) > limits.proto_bytes:
         raise LimitExceeded(file, "protobuf bytes", len(data), limits.proto_bytes, "proto_bytes")
+    most, setting = MESSAGES.most(len(data), limits)
+    if message_count(message_type, data, most) > most:
+        raise LimitExceeded(file, MESSAGES.what, most + 1, most, setting)
     try:
         return message_type.FromString(data)
     except (DecodeError, ValueError, RecursionError) as error:

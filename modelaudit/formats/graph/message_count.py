@@ -1,0 +1,132 @@
+"""How many messages a protobuf message has inside, counted in its bytes, before it is parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Protocol
+
+import numpy as np
+from google.protobuf.message import Message
+
+from modelaudit.formats.graph.wire import BYTES, FIXED32, FIXED64, VARINT, WireError, varint
+from modelaudit.work_budget import spend
+
+_START_GROUP, _END_GROUP = 3, 4
+_KIND = 7  # the bits of a key that have the wire type
+_MORE = 0x80  # the bit of a byte that says that the number goes on
+_SIZES = {FIXED64: 8, FIXED32: 4}
+_DEEPEST = 100  # protobuf parses no message that is nested deeper
+_BLOCK = 1 << 20
+_LOOK = 2_000  # messages between two looks at the work
+
+
+def message_count(kind: type[Message], data: bytes, most: int) -> int:
+    """At least the number of messages inside of one, at any depth.
+
+    It is at most `most` only if that number is. Of bytes that are no such message, those before the
+    fault count, where parsers stop.
+
+    Args:
+        kind: the type of the message.
+        data: its bytes.
+        most: a number above which counting ends.
+
+    Raises:
+        WorkSpent: the audit has taken its work.
+    """
+    if len(data) // 2 <= most:  # each has a key and a length
+        return len(data) // 2
+    keys = _possible_keys(data)
+    return keys if keys <= most else counted(kind, data, most)
+
+
+def _possible_keys(data: bytes) -> int:
+    """How many bytes may begin the key of a message."""
+    codes = np.frombuffer(data, np.uint8)
+    return sum(
+        int(np.count_nonzero((codes[start : start + _BLOCK] & _KIND) == BYTES))
+        for start in range(0, len(codes), _BLOCK)
+    )
+
+
+class _MessageField(Protocol):
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def message_type(self) -> _MessageType | None: ...
+
+
+class _MessageType(Protocol):
+    @property
+    def full_name(self) -> str: ...
+
+    @property
+    def fields(self) -> Sequence[_MessageField]: ...
+
+
+class _InnerMessages(dict[int, "_InnerMessages"]):
+    """By the key of each field of a type that has messages, the fields of these."""
+
+
+def _fields(described: _MessageType, known: dict[str, _InnerMessages]) -> _InnerMessages:
+    fields = known.get(described.full_name)
+    if fields is None:
+        fields = known[described.full_name] = _InnerMessages()
+        for field in described.fields:
+            if field.message_type is not None:
+                fields[field.number << 3 | BYTES] = _fields(field.message_type, known)
+    return fields
+
+
+def counted(kind: type[Message], data: bytes, most: int) -> int:
+    """The number of messages inside of one, until there are more than `most`.
+
+    Raises:
+        WorkSpent: the audit has taken its work.
+    """
+    fields = _fields(kind.DESCRIPTOR, {})
+    above: list[tuple[_InnerMessages, int]] = []
+    position, end, groups, found = 0, len(data), 0, 0
+    with suppress(IndexError, WireError):  # the bytes end within a number, or are no message
+        while len(above) <= _DEEPEST and found <= most:
+            while position >= end:
+                if position > end or groups or not above:
+                    return found
+                fields, end = above.pop()
+            key, position = _number(data, position)
+            wire_type = key & _KIND
+            if wire_type != BYTES:
+                position, groups = _behind(data, position, wire_type, groups)
+                continue
+            size, position = _number(data, position)
+            if groups or key not in fields:
+                position += size
+                continue
+            found += 1
+            if found % _LOOK == 0:
+                spend()
+            if position + size > end:
+                break
+            above.append((fields, end))
+            fields, end = fields[key], position + size
+    return found
+
+
+def _behind(data: bytes, position: int, wire_type: int, groups: int) -> tuple[int, int]:
+    """The offset behind a value that is no message, and how many groups are open there."""
+    if wire_type == VARINT:
+        position = _number(data, position)[1]
+    elif wire_type in _SIZES:
+        position += _SIZES[wire_type]
+    elif wire_type in {_START_GROUP, _END_GROUP}:
+        groups += 1 if wire_type == _START_GROUP else -1
+    else:
+        raise WireError(f"wire type {wire_type}")
+    return position, groups
+
+
+def _number(data: bytes, position: int) -> tuple[int, int]:
+    byte = data[position]
+    return (byte, position + 1) if byte < _MORE else varint(data, position)
