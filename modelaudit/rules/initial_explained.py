@@ -10,9 +10,15 @@ FADED_MOMENTS = (
     "do not tell whether gradients reached these."
 )
 ONE_STEP = "In sequences of one step a recurrent kernel is not used, and not trained."
-FORGETS_NOTHING = (
-    "The forget gates have their initial bias, too, and the other gates were trained: the layer was trained on "
-    "sequences of one step, or runs backwards and only the last position of its results is used."
+IDLE_GATES = {
+    gates: f"The {gates} gates have their initial bias, too, and the other gates were trained: the layer was "
+    "trained on sequences of one step, or runs backwards and only the last position of its results is "
+    "used."
+    for gates in ("forget", "reset")
+}
+OPEN = (
+    "The number of steps does not stand in the file: it was trained on sequences of one step, in which a "
+    "recurrent kernel is not used, or the kernel is not the one that was trained."
 )
 FIRST_STEP = (
     "The layer's other weights were trained, so that only the first step which it takes led to the "
@@ -54,7 +60,7 @@ SIBLINGS = (
 )
 
 # What shows that training, not a restore, left values as they were drawn.
-BY_TRAINING = frozenset((NO_GRADIENT, FIRST_STEP, FORGETS_NOTHING, NO_STATE, FEATURES, BODY))
+BY_TRAINING = frozenset((NO_GRADIENT, FIRST_STEP, *IDLE_GATES.values(), NO_STATE, FEATURES, BODY))
 
 # Explanation -> title and fix.
 EXPLAINED: Mapping[str, tuple[str, str]] = {
@@ -71,13 +77,21 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
         ),
     ),
     **dict.fromkeys(
-        (ONE_STEP, FORGETS_NOTHING),
+        (ONE_STEP, *IDLE_GATES.values()),
         (
             "A recurrent kernel is at its initial values",
             (
                 "If the sequences have one step, give the layer the sequence along its second axis, as "
                 "(batch, steps, features), and train again. If there is none, a Dense layer does the same."
             ),
+        ),
+    ),
+    OPEN: (
+        "A recurrent kernel is at its initial values",
+        (
+            "If the sequences of training had one step, give the layer the sequence along its second axis, as "
+            "(batch, steps, features), and train again. If they had more, load the weights again from the "
+            "original file."
         ),
     ),
     FIRST_STEP: (

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.facts import Artifact
 from modelaudit.findings import Severity
+from modelaudit.measures.kernels.other_weights import OPEN_STEPS
 from modelaudit.rules.drawn_weights import (
     USUAL,
     bounded,
@@ -31,10 +32,11 @@ from modelaudit.rules.initial_explained import (
     FEATURES,
     FEW,
     FIRST_STEP,
-    FORGETS_NOTHING,
+    IDLE_GATES,
     NO_GRADIENT,
     NO_STATE,
     ONE_STEP,
+    OPEN,
     QUERIES,
     ROTATION,
     SIBLINGS,
@@ -170,9 +172,12 @@ def left_initial(
 
 def _first_steps(artifact: Artifact, kernel: KernelInitialization) -> str:
     """What tells that a recurrent kernel may have been trained on first steps only; "" if nothing."""
-    if kernel.tests.get("forget_gate_initial") is True:
-        return FORGETS_NOTHING
-    return ONE_STEP if one_step(artifact, kernel.tensor) is None else ""
+    told = str(kernel.tests.get("idle_gates", ""))
+    if told in IDLE_GATES:
+        return IDLE_GATES[told]
+    if one_step(artifact, kernel.tensor) is None:
+        return ONE_STEP
+    return OPEN * (told == OPEN_STEPS)
 
 
 def _left_initial(
@@ -232,7 +237,7 @@ def _left_initial(
             against = FIRST_STEP if unused and dead else NO_GRADIENT
             severity = Severity.LOW if severity is Severity.LOW else Severity.MEDIUM
         elif unused and (first := _first_steps(artifact, kernel)):
-            against, severity = first, Severity.LOW
+            against, severity = first, Severity.MEDIUM if first is OPEN else Severity.LOW
         elif dead is None:
             against, severity = FADED_MOMENTS, Severity.LOW
         elif other := _other_cause(artifact, kernel, kernels):

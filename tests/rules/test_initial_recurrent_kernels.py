@@ -15,6 +15,7 @@ from modelaudit.rules.initial_explained import FIRST_STEP
 from modelaudit.rules.initial_values import left_initial
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
+from tests.made.training import train
 from tests.rules.initial_kernels import drawn, model, moved, severities
 
 HIGH, LOW, INFO = Severity.HIGH, Severity.LOW, Severity.INFO
@@ -156,6 +157,55 @@ def test_forget_gates_tell_of_sequences_of_one_step(
     found = [x for x in run_rule(rule("MA405"), facts).findings if "lstm" in x.detail]
     assert [each.severity for each in found] == ([severity] if severity else [])
     assert all("sequences of one step" in each.detail for each in found)
+
+
+GRUS = [(False, None), (True, None), (True, 5)]
+
+
+@pytest.mark.parametrize(("after", "shape"), GRUS)
+@pytest.mark.parametrize("steps", [1, 5])
+def test_reset_gates_tell_of_sequences_of_one_step(keras, tmp_path, after, shape, steps):
+    """With two biases they are trained, too: then nothing tells but the number of steps."""
+    facts = _trained_gru(keras, tmp_path, after, (shape and steps, 1), steps)[0]
+    found = [x for x in run_rule(rule("MA405"), facts).findings if "gru" in x.detail]
+    first = {(False, None): LOW, (True, None): Severity.MEDIUM, (True, 5): INFO}[after, shape]
+    assert [each.severity for each in found] == [first] * (steps == 1)
+    text = "sequences of one step"
+    assert all(text in each.detail and "skipped" not in each.detail for each in found)
+
+
+@pytest.mark.parametrize(("after", "shape"), GRUS)
+def test_a_skipped_recurrent_kernel_of_a_gru(keras, tmp_path, after, shape):
+    facts, model, before = _trained_gru(keras, tmp_path, after, (shape, 1), 5)
+    trained = model.get_layer("gru").get_weights()
+    model.get_layer("gru").set_weights([trained[0], before[1], trained[2]])
+    model.save(facts.artifact.root)
+    facts = static_facts(facts.artifact.root, Settings())
+    (found,) = [x for x in run_rule(rule("MA405"), facts).findings if "gru" in x.detail]
+    unknown = after and shape is None
+    assert found.severity == (Severity.MEDIUM if unknown else HIGH)
+    assert ("or the kernel is not the one that was trained" in found.detail) is unknown
+
+
+def _trained_gru(keras, folder, after, shape, steps):
+    keras.utils.set_random_seed(3)
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            layers.Input(shape),
+            layers.GRU(12, reset_after=after, name="gru"),
+            layers.Dense(16, "tanh"),
+            layers.Dense(1),
+        ]
+    )
+    before = model.layers[0].get_weights()
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    inputs = np.random.default_rng(1).normal(size=(256, steps, 1)).astype("float32")
+    train(model, inputs, inputs.sum(axis=1) ** 2, steps=40)
+    path = folder / "model.keras"
+    plain = keras.Model(model.inputs, model.outputs)  # without the state of the optimizer
+    plain.save(path)
+    return static_facts(path, Settings()), plain, before
 
 
 def test_a_skipped_recurrent_layer_has_its_other_gates_as_drawn_too(keras, tmp_path):

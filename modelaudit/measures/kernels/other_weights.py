@@ -21,7 +21,10 @@ from modelaudit.thresholds.weights import MIN_WEIGHTS_WITH_BIAS, SMALL
 AVERAGE = "/ExponentialMovingAverage"
 STARTS = (0.0, 1.0)  # initial biases in Keras: zeros, and ones for forget gates
 LARGEST = 1 << 24  # maximum size of a bias in bytes
-_GATES, _FORGETS = 4, 1  # of an LSTM in Keras: input, forget, candidate, output
+# Gates in Keras, the number of the one that a first step does not train, and its name: of an LSTM
+# input, forget, candidate, output; of a GRU with one bias update, reset, candidate.
+_IDLE_GATES = {"LSTM": (4, 1, "forget"), "GRU": (3, 1, "reset")}
+OPEN_STEPS = "open"  # no gate tells, and sequences may have one step
 ROUNDING = 2.0**-8  # relative rounding error of bfloat16
 _EINSUMS = classes(Trait.ATTENTION) | {"EinsumDense"}
 # Keras' initializers of matrices that a weights file only names; kernels are tested against nine.
@@ -97,10 +100,10 @@ def other_matrices(artifact: Artifact, tested: Collection[str]) -> Iterator[Kern
             glorot = replace(kernel, initializer={"class_name": "GlorotUniform"})
             other = kernel_initialization(glorot, values, tensor.dtype, context, len(tensors))
             found = other if _fits(other) else found
-        if role.rpartition("/")[2] == "recurrent_kernel" and _forgets_as_drawn(
-            artifact, route, role
+        if role.rpartition("/")[2] == "recurrent_kernel" and (
+            idle := _idle_gates(artifact, route, role)
         ):
-            found = replace(found, tests=dict(found.tests) | {"forget_gate_initial": True})
+            found = replace(found, tests=dict(found.tests) | {"idle_gates": idle})
         if tensor.size < SMALL.value and found.tests.get("law") not in {"uniform", "orthogonal"}:
             continue
         if artifact.architecture is None:
@@ -198,10 +201,12 @@ def biases_start(artifact: Artifact, route: str) -> bool | None:
     return all(starts) if starts else None
 
 
-def _forgets_as_drawn(artifact: Artifact, route: str, role: str) -> bool:
-    """Whether the forget gates of an LSTM have their initial bias in all units, the others not.
+def _idle_gates(artifact: Artifact, route: str, role: str) -> str:
+    """The gates that have their initial bias in all units while the others have not; "" without.
 
-    From a state of 0 the first step forgets nothing, so that it trains all gates but this one.
+    From a state of 0 the first step forgets nothing and resets nothing, so that it trains all gates
+    but these. Where no gate tells (of a GRU with two biases, of a SimpleRNN), `OPEN_STEPS` if the
+    number of steps is open.
     """
     layer = artifact.architecture.layer(route) if artifact.architecture else None
     wrapped = layer.config.get("layer") if layer is not None else None
@@ -209,15 +214,19 @@ def _forgets_as_drawn(artifact: Artifact, route: str, role: str) -> bool:
     kinds |= {str(wrapped.get("class_name"))} if isinstance(wrapped, dict) else set()
     name = layer.variables.get(role.removesuffix("recurrent_kernel") + "bias", "") if layer else ""
     bias = next(iter(_by_word(artifact).get(name, ())), None)
-    if "LSTM" not in kinds or bias is None or bias.source is None or bias.nbytes > LARGEST:
-        return False
+    if layer is None or bias is None or bias.source is None or bias.nbytes > LARGEST:
+        return ""
+    steps = {shape[1] for shape in layer.input_shapes[:1] if len(shape) > 1}
+    if "SimpleRNN" in kinds or ("GRU" in kinds and len(bias.shape) > 1):
+        return OPEN_STEPS if steps == {None} else ""
+    gates, idle, told = next((x for kind, x in _IDLE_GATES.items() if kind in kinds), (1, 0, ""))
     values = bias.source.array()
-    if values.ndim != 1 or values.size % _GATES:
-        return False
+    if not told or values.ndim != 1 or values.size % gates:
+        return ""
     initial = [
-        bool((each == each[0]).all()) and each[0] in STARTS for each in np.split(values, _GATES)
+        bool((each == each[0]).all()) and each[0] in STARTS for each in np.split(values, gates)
     ]
-    return initial == [place == _FORGETS for place in range(_GATES)]
+    return told if initial == [place == idle for place in range(gates)] else ""
 
 
 def _at_start(bias: NDArray[np.generic], unnamed: bool) -> bool:
