@@ -22,6 +22,7 @@ from modelaudit.formats.io.density import REFERENCES
 from modelaudit.formats.io.file_window import WindowFile
 from modelaudit.formats.tflite.schema import Field, schema
 from modelaudit.settings import Limits
+from modelaudit.work_budget import spend
 
 _KINDS = ("bool", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "f32", "f64")
 _SCALARS = dict(zip(_KINDS, "?bBhHiIqQfd", strict=True))
@@ -145,6 +146,7 @@ class FlatBuffer:
         return found
 
     def _charge(self, start: int, count: int) -> None:
+        spend(1)
         self.check(start, count)
         self._work += count
         most = _SHARED * self.size + _FREE

@@ -7,7 +7,7 @@ from math import isfinite
 
 from msgspec import Struct
 
-from modelaudit.errors import ReadError
+from modelaudit.errors import ReadError, WorkSpent
 from modelaudit.facts import Problem, ProblemKind
 from modelaudit.formats.class_labels import label_lines
 from modelaudit.formats.executables import HEAD_BYTES, executable_kind
@@ -18,10 +18,12 @@ from modelaudit.formats.zip.archive_members import ZipParts
 from modelaudit.formats.zip.directory import has_end_record
 from modelaudit.graphs import LitePreprocessing
 from modelaudit.settings import Limits
+from modelaudit.work_budget import is_spent, spend
 
 RUNTIME = "min_runtime_version"
 _IDENTIFIER = b"M001"
 _END_BYTES = 22  # of an archive without members
+_COUNTED = 10  # parts of which an entry is worth, since others can be in it
 _LABELS = (2, 3)  # files that name the places of an output's axis, or its values
 
 
@@ -52,11 +54,16 @@ class Metadata(Struct):
 
 
 def read_metadata(model: FlatTable, buffers: Buffers, limits: Limits) -> Metadata:
-    """Read the metadata entries of a model, and the archive behind it."""
+    """Read the metadata entries of a model, and the archive behind it.
+
+    Raises:
+        WorkSpent: the audit has taken its work.
+    """
     found = Metadata({}, set())
     window = buffers.window
     found.used.update(model.integers("metadata_buffer"))  # of earlier files, without names
     for entry in model.tables("metadata"):
+        spend(_COUNTED)
         name, index = entry.text("name"), entry.number("buffer")
         span = buffers.span(index)
         found.used.add(index)
@@ -71,6 +78,8 @@ def read_metadata(model: FlatTable, buffers: Buffers, limits: Limits) -> Metadat
         elif name in _DESCRIPTIONS:
             try:
                 _DESCRIPTIONS[name](found, _inside(window, span), limits)
+            except WorkSpent:
+                raise
             except ReadError as error:
                 kind, detail = ProblemKind(error.kind), f"metadata {name} {error.reason}"
                 found.problems.append(Problem(kind, window.file, detail, name))
@@ -137,7 +146,11 @@ def _read_archive(found: Metadata, window: FileWindow, limits: Limits) -> None:
     # That other data precede the archive is how metadata are appended.
     usual = {"prefix", "gap"} if empty else {"prefix"}
     found.problems += [each for each in parts.problems() if each.evidence.get("zip") not in usual]
-    for name in parts.names():
+    for number, name in enumerate(parts.names()):
+        if is_spent():
+            detail = f"stopped after {number:,} files in the archive (setting work)"
+            found.problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, window.file, detail))
+            break
         try:
             member = parts.window(name)
             head = member.head(HEAD_BYTES)

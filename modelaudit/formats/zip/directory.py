@@ -26,6 +26,7 @@ from modelaudit.formats.zip.local_headers import (
     wide,
 )
 from modelaudit.settings import Limits
+from modelaudit.work_budget import spend
 
 STORED, DEFLATED = 0, 8
 
@@ -120,7 +121,7 @@ def read_directory(window: FileWindow, limits: Limits) -> CentralDirectory:
 
     Raises:
         ReadError: `truncated` without an end record, `corrupt` for malformed records.
-        LimitExceeded: too many members.
+        LimitExceeded: too many members, or the audit has taken its work.
     """
     with window.kept_open() as held:
         return _read(held, limits)
@@ -215,6 +216,7 @@ def _end_size(window: FileWindow, offset: int) -> int:
 def _members(window: FileWindow, data: bytes, prefix: int, limits: Limits) -> Iterator[ZipMember]:
     position = count = 0
     while position < len(data):
+        spend(1)
         count += 1
         if count > limits.archive_members:
             raise LimitExceeded(
