@@ -19,7 +19,12 @@ def own_of_directory(directory: Path, listing: DirectoryListing, inside: bool) -
     has_variables = "variables" in listing.directories
     variables = _names(directory / "variables") if has_variables else []
     if file_groups.is_saved_model(listing.files, variables) and not plain_graph(directory):
-        return file_groups.SAVED_MODEL_FILES | file_groups.SAVED_MODEL_DIRECTORIES
+        own = file_groups.SAVED_MODEL_FILES | file_groups.SAVED_MODEL_DIRECTORIES
+        # Copied without their directory, they are not a checkpoint whose graph is missing.
+        flat = {
+            name for name in listing.files if file_groups.checkpoint_prefix(name) == "variables"
+        }
+        return own if has_variables else own | flat
     if is_preset(directory, listing.files):
         return preset_files(listing.files) | DIRECTORIES
     if file_groups.is_keras_archive(listing.files):

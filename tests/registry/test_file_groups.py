@@ -10,6 +10,7 @@ from modelaudit.registry.file_groups import (
     is_saved_model,
     state_files,
 )
+from tests.registry.trees import SAVED_MODEL, formats
 
 V2 = ("model.ckpt.index", "model.ckpt.data-00000-of-00002", "model.ckpt.data-00001-of-00002")
 
@@ -127,3 +128,14 @@ def test_state_files():
 )
 def test_saved_model_is_recognised_by_its_own_files(files, variables, expected):
     assert is_saved_model(files, variables) is expected
+
+
+def test_variables_beside_their_graph_are_no_checkpoint_of_their_own(tmp_path):
+    """Copied without the directory `variables/`; beside another file, they are a checkpoint."""
+    names = ("variables.index", "variables.data-00000-of-00001")
+    for place, graph in (("flat", "saved_model.pb"), ("other", "notes.txt")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / graph).write_bytes(SAVED_MODEL)
+        for name in names:
+            (tmp_path / place / name).write_bytes(b"x")
+    assert sorted(formats(tmp_path)) == ["flat", "other/variables"]

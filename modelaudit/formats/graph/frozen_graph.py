@@ -30,7 +30,10 @@ from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.formats.saved_model.files import GRAPH_NAMES
 from modelaudit.graphs import reachable
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 from modelaudit.work_budget import is_spent
+
+_MANIFEST = "weights_manifest.json"
 
 
 def read_frozen_graph(path: Path, limits: Limits) -> Artifact:
@@ -48,6 +51,13 @@ def read_frozen_graph(path: Path, limits: Limits) -> Artifact:
         raise ReadError(ProblemKind.CORRUPT, file, "a GraphDef without operations")
     graph = graph_facts(message, file, limits)
     tensors, problems = const_tensors(message, file, limits)
+    if moved := _moved_constants(path, message):
+        tensors = tuple(replace(x, stats=None) if x.name in moved else x for x in tensors)
+        detail = (
+            f"{len(moved):,} constants have no values: those are in the files that {_MANIFEST} "
+            "beside it lists, as TensorFlow.js up to 0.8 wrote them; not read"
+        )
+        problems.append(Problem(ProblemKind.UNSUPPORTED, file, detail))
     kernels: tuple[Kernel, ...] = ()
     nested: list[Graph] = []
     try:
@@ -64,12 +74,29 @@ def read_frozen_graph(path: Path, limits: Limits) -> Artifact:
         format=Format.FROZEN_GRAPH,
         files=files,
         sha256=model_digest(files),
+        complete=not moved,
         provenance=Provenance(producer=graph.producer, min_consumer=graph.min_consumer),
         graphs=(graph, *nested),
         tensors=tensors,
         kernels=kernels,
         problems=tuple(problems),
     )
+
+
+def _moved_constants(path: Path, message: pb.GraphDef) -> set[str]:
+    """Names of constants whose values a converter to TensorFlow.js moved to other files.
+
+    TensorFlow takes what is left for zeros, which it writes like this, too.
+    """
+    if not path.with_name(_MANIFEST).is_file():
+        return set()
+    values = {node.name: node.attr["value"].tensor for node in message.node if node.op == "Const"}
+    described = {"dtype", "tensor_shape", "version_number"}
+    return {
+        name
+        for name, tensor in values.items()
+        if tensor.tensor_shape.dim and {field.name for field, _ in tensor.ListFields()} <= described
+    }
 
 
 def _misnamed(file: str, message: pb.GraphDef) -> Problem:

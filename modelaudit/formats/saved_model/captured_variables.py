@@ -59,8 +59,10 @@ def _bindings(
     }
 
 
-def unused_twins(nodes: Sequence[ObjectNode]) -> dict[int, int]:
-    """Variable that no function captures -> captured variable with the same name and shape.
+def unused_twins(nodes: Sequence[ObjectNode]) -> dict[int, tuple[int, ...]]:
+    """Variable that no function captures -> captured variables with the same name and shape.
+
+    A model whose layers are attributes of a class names the variables of all of them alike.
 
     Keras 3 exports the weights of a model twice: as captures of functions, and in the backend's
     own `_all_variables`, which only the graph's signatures use. Elsewhere an equal name means
@@ -70,14 +72,15 @@ def unused_twins(nodes: Sequence[ObjectNode]) -> dict[int, int]:
     copies = {index for index in lists if 0 <= index < len(nodes)}
     copies |= {child for index in tuple(copies) for child in nodes[index].children.values()}
     captured = {index for _, bound in _captures(nodes) for index in bound if isinstance(index, int)}
-    used: dict[tuple[str, str], int] = {}
+    used: dict[tuple[str, str], list[int]] = {}
     variables = [node for node in nodes if node.kind == "variable"]
     for node in variables:
         if node.index in captured:
-            used.setdefault((str(node.detail["name"]), str(node.detail["shape"])), node.index)
-    twins = {}
+            named = (str(node.detail["name"]), str(node.detail["shape"]))
+            used.setdefault(named, []).append(node.index)
+    twins: dict[int, tuple[int, ...]] = {}
     for node in variables:
-        twin = used.get((str(node.detail["name"]), str(node.detail["shape"])))
-        if twin is not None and node.index in copies - captured:
-            twins[node.index] = twin
+        found = used.get((str(node.detail["name"]), str(node.detail["shape"])))
+        if found and node.index in copies - captured:
+            twins[node.index] = tuple(found)
     return twins

@@ -16,6 +16,7 @@ from modelaudit.facts import (
     Problem,
     ProblemKind,
     Signature,
+    Tensor,
 )
 from modelaudit.formats.checkpoint.object_graph import joined
 from modelaudit.formats.checkpoint.reader import read_checkpoint, variable_holders
@@ -281,15 +282,23 @@ def _one_copy(
     name_of = {node.index: _stored_name(node, variables) for node in objects}
     tensors = {tensor.name: tensor for tensor in variables.tensors}
     originals: dict[str, str] = {}
-    divergent: list[Json] = []
-    for index, twin in unused_twins(objects).items():
-        copy, original = tensors.get(name_of[index]), tensors.get(name_of[twin])
-        if copy is None or original is None:
+    divergent: list[tuple[str, str]] = []
+    unlike: list[tuple[Tensor, list[Tensor]]] = []
+    for index, twins in unused_twins(objects).items():
+        copy = tensors.get(name_of[index])
+        found = [tensors[name_of[twin]] for twin in twins if name_of[twin] in tensors]
+        if copy is None or not found:
             continue
-        if None in (copy.sha256, original.sha256) or copy.sha256 == original.sha256:
-            originals[copy.name] = original.name
+        alike = [x for x in found if None in (copy.sha256, x.sha256) or copy.sha256 == x.sha256]
+        if alike:
+            fresh = [each for each in alike if each.name not in originals.values()]
+            originals[copy.name] = (fresh or alike)[0].name
         else:
-            divergent.append({"used": original.name, "copy": copy.name})
+            unlike.append((copy, found))
+    for copy, found in unlike:
+        told = {*originals.values(), *(used for used, _ in divergent)}
+        left = [each for each in found if each.name not in told] or found
+        divergent.append((left[0].name, copy.name))
     kept = tuple(
         replace(tensor, role="other")
         if tensor.name in originals and tensor.role == "weight"
@@ -297,7 +306,8 @@ def _one_copy(
         for tensor in variables.tensors
     )
     keys = {key: originals.get(name, name) for key, name in variables.keys.items()}
-    return replace(variables, tensors=kept, keys=keys), divergent
+    pairs: list[Json] = [{"used": used, "copy": copy} for used, copy in divergent]
+    return replace(variables, tensors=kept, keys=keys), pairs
 
 
 def _stored_name(node: ObjectNode, variables: CheckpointVariables) -> str:

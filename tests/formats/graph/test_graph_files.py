@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from modelaudit.errors import LimitExceeded, ReadError
-from modelaudit.facts import Format
+from modelaudit.facts import Format, ProblemKind
 from modelaudit.formats.graph.frozen_graph import read_frozen_graph
 from modelaudit.formats.graph.graph_def import graph_facts
 from modelaudit.formats.graph.nested_graphs import nested_graphs
@@ -120,3 +120,21 @@ def test_variables_that_the_saver_leaves_out():
     assert finding.severity == "low"
     silent = replace(artifact, extra={"restore": {}, "left_out": []})
     assert run_rule(rule("MA416"), Facts(silent)).outcome == "pass"
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_values_that_a_converter_moved_to_other_files_are_not_zeros(tmp_path, beside):
+    """TensorFlow.js 0.x kept a GraphDef without values, and `weights_manifest.json` beside it."""
+    graph = pb.GraphDef()
+    add(graph, "x", "Placeholder")
+    kernel = add(graph, "w", "Const", value=np.ones((4, 3), np.float32))
+    kernel.attr["value"].tensor.ClearField("tensor_content")
+    add(graph, "y", "MatMul", "x", "w")
+    (tmp_path / "tensorflowjs_model.pb").write_bytes(graph.SerializeToString())
+    if beside:
+        (tmp_path / "weights_manifest.json").write_text("[]")
+    artifact = read_frozen_graph(tmp_path / "tensorflowjs_model.pb", LIMITS)
+    assert artifact.tensors
+    assert all((tensor.stats is None) is beside for tensor in artifact.tensors)
+    assert artifact.complete is not beside
+    assert [each.kind for each in artifact.problems] == [ProblemKind.UNSUPPORTED] * beside
