@@ -72,9 +72,9 @@ def _dead_normalisation(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if not (tensor.stats.constant and tensor.stats.maximum == 0):
                 continue
             start = role == "gamma" and initializer_of(facts, each.route, "gamma") == "zeros"
-            if start and _untouched(each.mean, each.variance):
-                continue  # never trained, and gamma starts at 0
             silent = role == "gamma" and is_all(each.beta, 0.0)
+            if (start or silent) and _untouched(each.mean, each.variance):
+                continue  # never trained, and gamma starts at 0
             silent = silent and not _carries_alone(facts, each.route)
             effect = (
                 "its output does not depend on its input"

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from modelaudit.audit_types.behaviour import BatchNormFit
 from modelaudit.audit_types.kernels import BatchNormState
 from modelaudit.errors import ReadError
-from modelaudit.facts import Artifact, Tensor
+from modelaudit.facts import Artifact, Json, Tensor
 from modelaudit.graphs import VARIABLE_KEY_END
+from modelaudit.measures.kernels.initializers import candidates
 from modelaudit.thresholds.weights import OFF_SCALE
 
 _ROLES: Mapping[str, str] = {
@@ -85,13 +86,17 @@ def statistics_convergence(
 
 
 class BatchNormTensors(Struct, frozen=True):
-    """Stored tensors of a BatchNormalization layer; gamma and beta are optional."""
+    """Stored tensors of a BatchNormalization layer; gamma and beta are optional.
+
+    `config` is that of the layer, empty where the file has none.
+    """
 
     route: str
     mean: Tensor
     variance: Tensor
     gamma: Tensor | None = None
     beta: Tensor | None = None
+    config: Mapping[str, Json] = {}
 
 
 def batchnorm_tensors(artifact: Artifact) -> Iterator[BatchNormTensors]:
@@ -103,10 +108,12 @@ def batchnorm_tensors(artifact: Artifact) -> Iterator[BatchNormTensors]:
     by_name = {tensor.name: tensor for tensor in artifact.tensors if tensor.role == "weight"}
     groups: dict[str, dict[str, Tensor]] = {}
     claimed: set[str] = set()
+    configs: dict[str, Mapping[str, Json]] = {}
     for layer in artifact.architecture.layers if artifact.architecture else ():
         roles = {_ROLES[role]: name for role, name in layer.variables.items() if role in _ROLES}
         if "mean" in roles and "variance" in roles and all(n in by_name for n in roles.values()):
             groups[layer.route] = {role: by_name[name] for role, name in roles.items()}
+            configs[layer.route] = layer.config
             claimed.update(roles.values())
     readable = variable_names(artifact)
     seen: Counter[str] = Counter()
@@ -128,6 +135,7 @@ def batchnorm_tensors(artifact: Artifact) -> Iterator[BatchNormTensors]:
                 tensors["variance"],
                 tensors.get("gamma"),
                 tensors.get("beta"),
+                configs.get(route, {}),
             )
 
 
@@ -149,22 +157,40 @@ def variable_names(artifact: Artifact) -> Mapping[str, str]:
 def batchnorm_state(tensors: BatchNormTensors) -> BatchNormState:
     """Compare stored statistics bitwise with their initial values: mean 0, variance 1.
 
+    Gamma and beta are compared with the values of their initializers. One that draws gamma at random
+    leaves it to beta to tell.
+
     Raises:
         ReadError: a tensor cannot be read, or is not a vector of real numbers.
     """
     mean, variance = _vector(tensors.mean), _vector(tensors.variance)
     if mean.shape != variance.shape or mean.size == 0:
         raise ReadError("config-invalid", tensors.mean.file, "mean and variance do not match")
-    affine = tensors.gamma is None or bool((_vector(tensors.gamma) == 1).all())
-    if tensors.beta is not None:
-        affine = affine and bool((_vector(tensors.beta) == 0).all())
+    beta = _as_started(tensors.beta, tensors.config.get("beta_initializer"), 0.0)
+    gamma = _as_started(tensors.gamma, tensors.config.get("gamma_initializer"), 1.0)
+    # Residual blocks start with a gamma of 0. Not every file says so, but training moves beta.
+    if gamma is False and beta and not tensors.config and tensors.gamma is not None:
+        gamma = not _vector(tensors.gamma).any()
     return BatchNormState(
         route=tensors.route,
         channels=mean.size,
         statistics_initial=bool((mean == 0).all() and (variance == 1).all()),
-        affine_initial=affine,
+        affine_initial=False not in {gamma, beta},
         min_variance=float(variance.min()),
     )
+
+
+def _as_started(tensor: Tensor | None, initializer: Json, usual: float) -> bool | None:
+    """Whether a vector has the values that it started with; None if it has none, or random ones."""
+    if tensor is None:
+        return None
+    values = _vector(tensor)
+    said = initializer if isinstance(initializer, dict) else {"class_name": initializer}
+    found = candidates(said, tensor.shape) if initializer is not None else ()
+    if found and found[0].kind != "constant":
+        return None
+    start = found[0].mean if found else usual
+    return bool((values == float(np.float32(start))).all())
 
 
 def _split(name: str) -> tuple[str, str | None]:

@@ -104,3 +104,34 @@ def test_unconverged_averages_are_recognised_after_any_number_of_steps(momentum,
     if steps > 5:  # before that, they are near the initial values
         strangers = rng.permutation(mean), rng.permutation(variance)
         assert statistics_convergence(*strangers, moving, 1e-3)[1] > 0.2
+
+
+def _configured(gamma: np.ndarray, beta: float, initializer: object) -> bool:
+    stored = tensors("bn", beta=beta) | {"bn/gamma": gamma.astype(np.float32)}
+    config = {"gamma_initializer": initializer, "beta_initializer": "zeros"}
+    variables = {role: f"bn/{role}" for role in ROLES}
+    bn = layer("bn", "BatchNormalization", config=config, variables=variables)
+    return states(artifact(stored, layers=[bn]))["bn"].affine_initial
+
+
+@pytest.mark.parametrize(
+    ("gamma", "initializer", "expected"),
+    [
+        (np.zeros(8), "zeros", True),
+        (np.zeros(8), {"class_name": "Zeros", "config": {}}, True),
+        (np.zeros(8), "ones", False),  # something set it to 0
+        (np.ones(8), "zeros", False),
+        (np.full(8, 0.1), {"class_name": "Constant", "config": {"value": 0.1}}, True),
+        (np.linspace(0.9, 1.1, 8), {"class_name": "RandomNormal", "config": {"mean": 1.0}}, True),
+        (np.linspace(0.9, 1.1, 8), "ones", False),
+        (np.ones(8), {"class_name": "Own", "config": {}}, True),
+    ],
+)
+def test_gamma_is_compared_with_what_its_initializer_gives(gamma, initializer, expected) -> None:
+    assert _configured(gamma, 0.0, initializer) is expected
+    assert not _configured(gamma, 0.01, initializer)  # training moves beta
+
+
+@pytest.mark.parametrize(("beta", "expected"), [(0.0, True), (0.01, False)])
+def test_a_gamma_of_zero_beside_a_beta_of_zero_is_a_start_where_no_config_tells(beta, expected):
+    assert states(artifact(tensors("bn", gamma=0.0, beta=beta)))["bn"].affine_initial is expected
