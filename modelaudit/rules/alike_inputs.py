@@ -16,12 +16,12 @@ from modelaudit.measures.optimizer_state import NOT_TRAINED, WeightMoments, opti
 from modelaudit.rules import examples
 from modelaudit.rules.constant_layers import constant_reason, unreached
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
-from modelaudit.rules.network_heads import saved_graph
+from modelaudit.rules.network_heads import activation_of, saved_graph
 from modelaudit.rules.sized_kernels import starts_constant
 from modelaudit.rules.training_reach import forgets_squares, require_steps
 from modelaudit.rules.training_steps import adam, compiled_state
 from modelaudit.structs import replace
-from modelaudit.thresholds.training import ONE_RATIO
+from modelaudit.thresholds.training import FEW_UNITS, ONE_RATIO
 
 _SCALES = ("gamma", "beta")  # of normalizations, which pass on what they get
 
@@ -160,6 +160,18 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"{rule.fix}",
         )
         return
+    if fed.zeros and (narrow := _narrow(graph, fed.route)):
+        yield rule.finding(
+            f"{when}, every value that `{fed.route}` got was 0, and no gradient ever reached the layers "
+            f"before it: all inputs were 0, or the few units of `{narrow}` were below 0 for every input "
+            "from the start, where a ReLU passes no gradient.",
+            route=fed.route,
+            evidence=evidence,
+            severity=rule.severity if reach is InputShare.ALL else Severity.MEDIUM,
+            fix=f"See whether the training inputs are all 0. If not, give `{narrow}` more units or "
+            'activation="leaky_relu", and train again.',
+        )
+        return
     if fed.zeros and reach is InputShare.ALL:
         before = "" if fed.first else ", and no gradient ever reached the layers before it"
         yield rule.finding(
@@ -183,6 +195,17 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
         severity=rule.severity if first else Severity.MEDIUM,
         fix=_unmasked(graph, fed.route, fed.value),
     )
+
+
+def _narrow(graph: LayerGraph | None, route: str) -> str:
+    """A layer of few ReLUs before another one: all of them are dead at the start by chance; or ""."""
+    above = graph.above([route]) - {route} if graph else ()
+    for layer in graph.layers if graph else ():
+        units = layer.config.get("units")
+        few = isinstance(units, int) and units <= FEW_UNITS.value
+        if layer.route in above and few and activation_of(layer) == "relu":
+            return layer.route
+    return ""
 
 
 def _constant_before(artifact: Artifact, graph: LayerGraph, route: str) -> bool:

@@ -18,6 +18,7 @@ from modelaudit.rules.heads import example_head, paired_heads
 from modelaudit.rules.loss_inputs import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network_heads import NetworkHead
+from modelaudit.rules.value_ranges import head_range
 
 
 def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -64,7 +65,13 @@ def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     severity=Severity.LOW,
                     fix="Pool the scores, then apply the softmax, and train again.",
                 )
-            elif seen and _scales(step.layer) and loss and _of_probabilities(loss):
+            elif (
+                seen
+                and _scales(step.layer)
+                and loss
+                and _of_probabilities(loss)
+                and not _still_shares(head)
+            ):
                 yield rule.finding(
                     f"`{step.layer.route}` scales the {seen} of the output: its results are no "
                     f"probabilities, which {loss.name} expects.",
@@ -103,6 +110,12 @@ def _last_dropped(rule: Rule, head: NetworkHead, loss: CompiledLoss | None) -> I
 
 def _of_probabilities(loss: CompiledLoss) -> bool:
     return loss.name in CROSS_ENTROPIES and not loss.from_logits
+
+
+def _still_shares(head: NetworkHead) -> bool:
+    """Whether the results are between 0 and 1, on both sides of a half, as those kept off 0 and 1."""
+    low, high = head_range(head)
+    return 0 <= low < 0.5 < high <= 1 and head.last == "sigmoid"
 
 
 def _scales(layer: Layer) -> bool:

@@ -23,6 +23,7 @@ from modelaudit.thresholds.weights import (
     OTHER_ZEROS,
     OUTLIER,
     ROUND,
+    WIDEST_COLUMN,
     WILD_OUTLIER,
     ZERO_BLOCK,
     ZERO_ROWS,
@@ -217,6 +218,21 @@ def _zero_block(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
+def _variances(facts: Facts) -> Iterator[str]:
+    """Variances of columns of large numbers, as of times in nanoseconds, whose means say so, too."""
+    stored = {tensor.name: tensor.stats for tensor in facts.artifact.tensors}
+    architecture = facts.artifact.architecture
+    for layer in architecture.layers if architecture else ():
+        if layer.class_name != "Normalization":
+            continue
+        name = layer.variables.get("variance", "")
+        mean, variance = stored.get(layer.variables.get("mean", "")), stored.get(name)
+        if mean and variance:
+            size = max(abs(mean.minimum), abs(mean.maximum))
+            if 0 < variance.maximum <= (WIDEST_COLUMN.value * size) ** 2:
+                yield name
+
+
 def _for_masks(tensor: Tensor, value: float, kernels: Container[str]) -> bool:
     """Whether a program chose the value: the largest, or a round one outside of learnt weights.
 
@@ -233,6 +249,7 @@ def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
     # An L1 penalty leaves a few large weights among values near 0.
     kernels = {tensor.name: route for route, _, tensor in _kernels(facts)}
     sparse = {name for name, route in kernels.items() if _sparse(facts, route)}
+    squares = {*_variances(facts)}
     for tensor in facts.artifact.tensors:
         stats = tensor.stats
         if tensor.role != "weight" or stats is None or "float" not in tensor.dtype:
@@ -244,7 +261,7 @@ def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue  # nothing beside what initializers draw: training left it (MA436)
         matrix = tensor.name in matrices and 2 * stats.zeros < tensor.size
         distance = distance_from_others(stats, tensor.size, value) if matrix else 0.0
-        beyond = abs(value) >= BEYOND_USE.value
+        beyond = abs(value) >= BEYOND_USE.value and tensor.name not in squares
         alone = tensor.name not in sparse and abs(value) >= LONE.value * stats.second
         if not (beyond or distance >= (OUTLIER if alone else WILD_OUTLIER).value):
             continue

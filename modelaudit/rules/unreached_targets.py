@@ -7,13 +7,23 @@ import math
 from msgspec import Struct
 
 from modelaudit.facts import Artifact
-from modelaudit.findings import Finding
-from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, CompiledLoss
+from modelaudit.findings import Finding, Severity
+from modelaudit.formats.keras.compiled_losses import (
+    CATEGORICAL,
+    CROSS_ENTROPIES,
+    SPARSE,
+    CompiledLoss,
+)
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network_heads import NetworkHead, weighs
 from modelaudit.rules.training_reach import kept_squares
 from modelaudit.thresholds.training import BEYOND_TARGETS
+
+_ADVANTAGES = (
+    " Actions that are multiplied by their advantages or returns, as in policy gradients, do this on "
+    "purpose: then nothing is wrong."
+)
 
 
 class TargetRange(Struct, frozen=True):
@@ -52,11 +62,12 @@ def targets_beyond(
         return None
     values = _REACHES[loss.name, head.last].values
     labels = loss.name in CROSS_ENTROPIES
+    policy = _may_be_policy(facts.artifact, head, loss)
     what = f"{loss.name} is of no others" if labels else f"A {head.last} gives no others"
     return rule.finding(
         f"`{head.route}`: in training, a gradient of its bias was at least {times:,.3g} times as "
         f"large as targets {values} can cause. {what}, so the targets were beyond, unless samples had "
-        "large weights.",
+        "large weights." + _ADVANTAGES * policy,
         route=head.route,
         evidence={
             "measured": times,
@@ -65,12 +76,20 @@ def targets_beyond(
             "activation": head.last,
         },
         key=head.route,
+        severity=Severity.LOW if policy else None,
         fix=f"Scale the labels to values {values}, as by dividing masks of 0 and 255 by 255, or use a "
         "loss for numbers or for more classes, and train again."
         if labels
         else "Use no activation in the last layer, or scale the targets to values "
         f"{values}, and train again:\n{head.code('linear')}",
     )
+
+
+def _may_be_policy(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> bool:
+    """Whether it may have been trained on actions times advantages: nobody asks for its accuracy."""
+    asked = (artifact.training or {}).get("metrics")
+    dense = head.weights.class_name == "Dense"
+    return dense and loss.name in CATEGORICAL | SPARSE and not asked
 
 
 def _times_beyond(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> float | None:

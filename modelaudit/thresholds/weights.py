@@ -284,6 +284,12 @@ BEYOND_USE = Threshold(
     "magnitude that no weight has: its square overflows float32",
     "range of float32: 3.4e38; constants for masks are 1e9, or the largest float",
 )
+WIDEST_COLUMN = Threshold(
+    1e4,
+    "times the largest mean",
+    "standard deviation up to which a column of large numbers has a large variance",
+    "times in nanoseconds: 0.05; a flipped bit of a variance of 1 gives 1e19",
+)
 ROUND = Threshold(
     1000.0,
     "",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from modelaudit.facts import Tensor
+from modelaudit.facts import Tensor, TensorStats
 from modelaudit.findings import Outcome, Severity
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import FileArray, summarise
@@ -36,6 +36,18 @@ def stored(folder: Path, name: str, values: np.ndarray, role: str = "weight") ->
 
 def facts_of(*tensors: Tensor, **given: object) -> Facts:
     return Facts(replace(examples.model(tensors=tensors), **given))
+
+
+def scaled_column(mean: float, variance: float) -> list[Severity]:
+    """What is said of a `Normalization` with one column of these statistics among others."""
+    stats = {
+        "mean": TensorStats(0.0, mean, mean / 4, mean / 2, 3, 0),
+        "variance": TensorStats(0.5, variance, variance / 4, variance / 2, 0, 0),
+    }
+    tensors = [examples.tensor(f"scale/{role}", (4,), each) for role, each in stats.items()]
+    layer = examples.layer("scale", "Normalization", {role: f"scale/{role}" for role in stats})
+    facts = Facts(examples.model(layer, tensors=tuple(tensors)))
+    return reported(facts).get("MA420", [])
 
 
 def reported(facts: Facts) -> dict[str, list[Severity]]:

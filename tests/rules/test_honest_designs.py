@@ -14,6 +14,7 @@ from tests.rules.test_made_designs import HEAD, dense, found, layer
 
 BINARY = {"loss": "binary_crossentropy"}
 OWN = {"loss": {"class_name": "function", "config": "nt_xent", "module": "builtins"}}
+SCORED = {"loss": {"class_name": "SparseCategoricalCrossentropy", "config": {"from_logits": True}}}
 SCORES = dense(5, "linear", name="scores")
 ONE = dense(1, "linear", name="score")
 TANH = dense(1, "tanh", name="t")
@@ -65,6 +66,14 @@ TWINS = {
     "a ReLU up to 1": (
         ("MA306", SCORES, layer("ReLU", max_value=1.0), BINARY),
         ("MA306", SCORES, layer("ReLU", max_value=6.0), BINARY),
+    ),
+    "a limit of scores that leaves room": (
+        ("MA306", dense(5, "tanh"), scaled(10.0, 0.0), SCORED),
+        ("MA306", dense(5, "tanh"), SCORED),
+    ),
+    "probabilities that are kept off 0 and 1": (
+        ("MA308", dense(1, "sigmoid"), scaled(0.98, 0.01), BINARY),
+        ("MA308", dense(1, "sigmoid"), scaled(1 / 255, 0.0), BINARY),
     ),
     "scores of the items of a list": (
         ("MA306", at(ONE, 10, 1), layer("Softmax", axis=1, shape=(None, 10, 1)), over(1)),

@@ -17,7 +17,7 @@ from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
-from tests.rules.stored_tensors import SHAPE, facts_of, reported, stored, trained
+from tests.rules.stored_tensors import SHAPE, facts_of, reported, scaled_column, stored, trained
 
 
 def hole(values: np.ndarray, start: int, length: int) -> np.ndarray:
@@ -144,6 +144,11 @@ def test_an_outlier_is_found(tmp_path: Path, values: np.ndarray, severity: Sever
 )
 def test_sound_ranges_are_no_outliers(tmp_path: Path, values: np.ndarray) -> None:
     assert "MA420" not in reported(facts_of(stored(tmp_path, "w/kernel", values)))
+
+
+@pytest.mark.parametrize(("mean", "found"), [(1.6e18, False), (0.5, True)])
+def test_the_variance_of_times_in_nanoseconds_is_no_outlier(mean: float, found: bool) -> None:
+    assert bool(scaled_column(mean, 1e34)) is found
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from modelaudit.rules.alike_inputs import RULES
 from tests.made.training import train
-from tests.rules.saved import codes, sequential
+from tests.rules.saved import codes, found, sequential
 
 ALIKE = [rule for rule in RULES if rule.code == "MA439"]
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -43,6 +43,21 @@ def test_pixels_that_became_zero(k, tmp_path):
     train(model, np.zeros((320, 8, 8, 3)), np.eye(2)[Y.astype(int)], epochs=2)
     # No gradient passes the ReLUs of 0: the last layer shows it.
     assert codes(ALIKE, model, tmp_path) == [("MA439", "high")]
+
+
+@pytest.mark.parametrize(("units", "said"), [(4, True), (64, False)])
+def test_few_units_that_were_dead_from_the_start(k, tmp_path, units, said):
+    """Kernels below 0 stand for the draw that gives few units no value above 0."""
+    x = RNG.random((320, 12))
+    below = k.initializers.RandomUniform(-1.0, -0.1, seed=1)
+    hidden = k.layers.Dense(units, "relu", name="code", kernel_initializer=below)
+    head = k.layers.Dense(3, name="head")
+    model = sequential(k, (12,), hidden, head, loss="mse")
+    train(model, x, x[:, :3], epochs=2)
+    model.save(tmp_path / "model.keras")
+    (only,) = found(ALIKE, tmp_path / "model.keras")
+    assert str(only.severity) == "high" and only.location.route == "head"
+    assert ("`code`" in only.detail and "inputs are all 0" in only.fix) is said
 
 
 @pytest.mark.parametrize(

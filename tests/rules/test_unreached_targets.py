@@ -39,17 +39,25 @@ def test_masks_that_were_not_scaled(library, tmp_path):
     assert codes(RULES, masks(k, 1, scores, "linear"), tmp_path, formats) == []
 
 
-@pytest.mark.parametrize("times", [1, 60])
-def test_labels_of_classes(times, tmp_path):
-    """One-hot labels, as they are and multiplied."""
+@pytest.mark.parametrize(
+    ("times", "metrics", "severity"),
+    [(1, ["accuracy"], ""), (60, ["accuracy"], "medium"), (60, None, "low")],
+)
+def test_labels_of_classes(times, metrics, severity, tmp_path):
+    """One-hot labels, as they are and multiplied, as actions are by advantages."""
     import keras as k
 
     x = np.random.default_rng(0).normal(size=(96, 5)).astype("float32")
     y = times * np.eye(3, dtype="float32")[np.argmax(x[:, :3], axis=1)]
     y[:, 1:] /= times  # all but the first are right
     model = sequential(k, (5,), k.layers.Dense(3, "softmax"), loss="categorical_crossentropy")
+    model.compile("adam", "categorical_crossentropy", metrics=metrics)
     train(model, x, y, steps=40)
-    assert codes(RULES, model, tmp_path) == (BEYOND if times > 1 else [])
+    formats = ("keras", "h5")
+    expected = [("MA306", severity)] if severity else []
+    assert codes(RULES, model, tmp_path, formats) == expected
+    for each in found(RULES, tmp_path / "model.keras"):
+        assert ("policy gradients" in each.detail) is (severity == "low")
 
 
 def test_weights_of_a_rare_class(tmp_path):

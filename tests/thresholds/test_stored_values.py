@@ -14,6 +14,7 @@ from modelaudit.rules.engine import run_rule
 from modelaudit.rules.huge_statistics import norm_of_variance
 from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
+from tests.rules.stored_tensors import scaled_column
 from tests.thresholds.edges import Edges, check, outcome
 
 EDGES = Edges()
@@ -106,6 +107,11 @@ def a_round_value_of_no_kernel(value):
 @at("weights.BEYOND_USE", {9.9e29: [], 1e30: ["high"], 1.01e30: ["high"]})
 def a_bias_without_use(value):
     return stored_values("MA420", TensorStats(0.0, value, value / 2, value / 2, 1, 0), (2,))
+
+
+@at("weights.WIDEST_COLUMN", {0.99e4: [], 1e4: [], 1.01e4: ["high"]})
+def the_variance_of_large_numbers(times):
+    return [each.value for each in scaled_column(1e13, (times * 1e13) ** 2)]
 
 
 @at("weights.QUANTIZED_RANGE", {1e9: "pass", 1.01e9: "fail"})

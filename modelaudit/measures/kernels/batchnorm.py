@@ -157,8 +157,8 @@ def variable_names(artifact: Artifact) -> Mapping[str, str]:
 def batchnorm_state(tensors: BatchNormTensors) -> BatchNormState:
     """Compare stored statistics bitwise with their initial values: mean 0, variance 1.
 
-    Gamma and beta are compared with the values of their initializers. One that draws gamma at random
-    leaves it to beta to tell.
+    Gamma and beta are compared with the values of their initializers. Where one is drawn at random,
+    the other one tells.
 
     Raises:
         ReadError: a tensor cannot be read, or is not a vector of real numbers.
