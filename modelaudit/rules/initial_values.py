@@ -43,6 +43,7 @@ from modelaudit.rules.initial_explained import (
     SLIGHTLY,
 )
 from modelaudit.rules.moving_averages import averages_apart
+from modelaudit.rules.sequence_steps import one_step
 from modelaudit.rules.training_reach import (
     barely_trained,
     far_from_start,
@@ -56,7 +57,6 @@ from modelaudit.rules.training_traces import (
     left_out,
     left_over,
     may_be_rotation,
-    one_step,
     optimizer_moved,
     tells_frozen,
     without_gradient,

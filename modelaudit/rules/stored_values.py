@@ -12,7 +12,7 @@ from modelaudit.measures.kernels.initializers import canonical_name, fans
 from modelaudit.measures.statistics import distance_from_others
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
-from modelaudit.rules.training_traces import one_step
+from modelaudit.rules.sequence_steps import one_step
 from modelaudit.rules.weight_owners import REAL_ROLES, last_part
 from modelaudit.structs import PerObject
 from modelaudit.thresholds.training import SHRUNK
@@ -90,8 +90,9 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
         stats = tensor.stats
         # Models of one segment keep a table with one row for the segments: it may be 0.
         single = role == "embeddings" and tensor.shape[:1] == (1,)
-        unused = role == "recurrent_kernel" and one_step(facts.artifact, tensor.name)
-        if stats and stats.constant and tensor.size > 1 and not (single or unused):
+        if not (stats and stats.constant and tensor.size > 1) or single:
+            continue
+        if not (role == "recurrent_kernel" and one_step(facts.artifact, tensor.name)):
             named = route if route.rpartition("/")[2] == role else f"{route}/{role}"
             drawn = initializer_of(facts, route, role) in CONSTANT_INITIALIZERS
             penalized = not stats.minimum and _penalized(facts, route)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence, Set
 
 from modelaudit.audit_types.kernels import KernelInitialization
-from modelaudit.facts import Artifact, GraphNode, Json, Layer, Shape
+from modelaudit.facts import Artifact, Shape
 from modelaudit.graphs import VALUE, VARIABLE_KEY_END
-from modelaudit.measures.architecture.layer_shapes import input_shape, one_position
+from modelaudit.measures.architecture.layer_shapes import one_position
 from modelaudit.measures.kernels.batchnorm import (
     batchnorm_tensors,
 )
@@ -21,58 +21,6 @@ from modelaudit.thresholds.weights import FADED
 
 _Pair = tuple[float | None, float | None]
 Moments = tuple[_Pair, ...]
-
-
-def one_step(artifact: Artifact, recurrent: str) -> bool | None:
-    """Whether the sequences of a layer have a single step; None if its inputs are not known.
-
-    Args:
-        recurrent: name of the layer's recurrent kernel.
-    """
-    architecture = artifact.architecture
-    kernel = next((each for each in artifact.tensors if each.name == recurrent), None)
-    rank = len(kernel.shape) + 1 if kernel else 3  # batch, time and one step, an image for ConvLSTM
-    layers = architecture.layers if architecture else ()
-    own = [shape for x in layers if recurrent in x.variables.values() for shape in x.input_shapes]
-    if own and len(own[0]) == rank and own[0][1] is not None:
-        return own[0][1] == 1  # what the steps of other layers are does not matter
-    if architecture is None:
-        shapes = [each.shape for signature in artifact.signatures for each in signature.inputs]
-        nodes = artifact.graphs[0].nodes if artifact.graphs else ()
-        fed = [node.attrs.get("shape") for node in nodes if node.op == "Placeholder"]
-        shapes += [_shape(shape) for shape in fed if isinstance(shape, list)]
-        scope = f"{recurrent.rpartition('/')[0]}/"
-        shapes += [_batch_first(node) for node in nodes if node.name.startswith(scope)]
-    else:
-        shapes = [input_shape(layer) for layer in architecture.layers]
-        shapes += [_reshaped(layer) for layer in architecture.layers]
-    known = [shape for shape in shapes if shape is not None and len(shape) > 1]
-    if any(len(shape) == rank and shape[1] == 1 for shape in known):
-        return True
-    # In a graph, windows before the layer may leave one step of any input.
-    windows = architecture is None and any(kernel.spatial for kernel in artifact.kernels)
-    return None if windows or not known else False
-
-
-def _batch_first(node: GraphNode) -> Shape | None:
-    """The shape of a sequence before TensorFlow 1 exchanges its axes of time and batch."""
-    shapes = node.attrs.get("_output_shapes") if node.op == "Transpose" else None
-    first = shapes[0] if isinstance(shapes, list) and shapes else None
-    exchanged = _shape(first) if isinstance(first, list) else ()
-    known = len(exchanged) > 1 and exchanged[0] is not None and exchanged[1] is None
-    return (None, exchanged[0], *exchanged[2:]) if known else None
-
-
-def _reshaped(layer: Layer) -> Shape | None:
-    """The shape that a layer gives to its input, if its config says so."""
-    target = layer.config.get("target_shape")
-    if layer.config.get("n") == 1:  # RepeatVector
-        return (None, 1, None)
-    return (None, *_shape(target)) if isinstance(target, list) else None
-
-
-def _shape(axes: list[Json]) -> Shape:
-    return tuple(axis if isinstance(axis, int) else None for axis in axes)
 
 
 def may_be_rotation(artifact: Artifact, kernel: KernelInitialization) -> bool:
