@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from modelaudit.facts import Artifact, Json
+from modelaudit.facts import Artifact, Format, Json
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules.absent_values import variables_without_values
 from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.model import Check, Facts, Family, Need, Rule, rules_of
 from modelaudit.rules.security.graph.examples import constant, graph_with, harmless
@@ -16,6 +17,10 @@ from modelaudit.rules.security.op_threats import THREATS, OpThreat
 
 _CHECKPOINTING, _PIPELINE = "MA746", "MA745"
 _READS_ASSETS = frozenset({"MA741", "MA742", "MA745", "MA747", "MA748"})
+_OF_PROGRAM = (
+    "If the path is one of training data, this is the input pipeline of the program that trained or "
+    "tested the model. To use the model, export its prediction function only."
+)
 # Attributes that name the target; `_NO_PLACE` are values that name none.
 _ATTRIBUTES = {
     "PrintV2": "output_stream",
@@ -40,6 +45,13 @@ _NAMED = frozenset({"constant", "asset", "rewritten"})  # origins whose text is 
 _INSIDE = "memmapped_package://"  # of a frozen graph that is stored in one file with its weights
 _SHOWN = 300
 _MOST = 1000  # operations of one kind to follow; a legitimate graph has none
+
+
+def is_of_program(artifact: Artifact) -> bool:
+    """Whether the graph is that of a program of TensorFlow 1, whose weights are in a checkpoint."""
+    if artifact.format in (Format.TF1_CHECKPOINT, Format.TF1_CHECKPOINT_V1):
+        return True
+    return not artifact.kernels and bool(variables_without_values(artifact))
 
 
 def lowered(severity: Severity, steps: int) -> Severity:
@@ -97,6 +109,7 @@ def _judge(
     sources = _sources(threat, operation)
     if sources is None or _is_honest(threat, operation, sources):
         return
+    program = threat.code in _READS_ASSETS and is_of_program(facts.artifact)
     yield rule.finding(
         _detail(threat, operation, sources),
         file=graph_file(facts.artifact),
@@ -109,6 +122,7 @@ def _judge(
         },
         key=operation.node.op,
         severity=_severity(facts.artifact, threat, operation, sources),
+        fix=_OF_PROGRAM if program else rule.fix,
         confidence=Confidence.CERTAIN if operation.reach is Reach.RUN else Confidence.HIGH,
     )
 
@@ -154,6 +168,9 @@ def _severity(
         return lowered(threat.severity, 2)
     if operation.node.op == "MergeV2Checkpoints":
         return Severity.CRITICAL  # it deletes what it has merged
+    # As in the `.meta` file of the same program: without its values, nothing can be computed.
+    if threat.code in _READS_ASSETS and is_of_program(artifact):
+        return lowered(threat.severity, 2)
     # The input pipeline of a training graph, which inference does not run.
     if threat.code == _PIPELINE and artifact.training_graph:
         return lowered(threat.severity, 1)
