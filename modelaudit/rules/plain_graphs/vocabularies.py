@@ -31,6 +31,8 @@ def indices(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
     if data is None:
         return None
     if op in _HASHES:
+        if _is_fallback(reader.walker, place):
+            return None
         return OperationGroup("Hashing", (data,), {"num_bins": attrs.get("num_buckets")})
     if op == "OneHot" and attrs.get("axis", -1) == -1 and (depth := reader.axes(place, 1)):
         config = {"num_tokens": depth[0], "output_mode": "one_hot"}
@@ -40,6 +42,21 @@ def indices(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
             "Discretization", (data,), {"bin_boundaries": attrs.get("boundaries")}
         )
     return None
+
+
+def _is_fallback(walker: GraphWalker, place: NodeOutput) -> bool:
+    """Whether a hash is the index of words that a table lacks: the same words are looked up."""
+    frame = place.frame
+    words = walker.value(frame, place.node.inputs[0])
+    looked_up = (
+        walker.value(frame, node.inputs[1])
+        for node in frame.nodes.values()
+        if node.op in _FINDS and len(node.inputs) > 1
+    )
+    return words is not None and any(
+        each is not None and each.node is words.node and each.frame is words.frame
+        for each in looked_up
+    )
 
 
 def _read_tables(walker: GraphWalker) -> dict[str, int]:

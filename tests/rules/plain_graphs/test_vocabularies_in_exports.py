@@ -8,6 +8,7 @@ import pytest
 from modelaudit.pipeline import static_facts
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
+from modelaudit.rules.plain_graphs.architecture import graph_architecture
 from modelaudit.settings import Settings
 from tests.rules.plain_graphs.exports import exported
 
@@ -139,3 +140,27 @@ def test_what_keras_does_with_an_index_beyond(keras) -> None:
     tf_keras = pytest.importorskip("tf_keras")
     with pytest.raises(Exception, match="to be true"):
         tf_keras.layers.CategoryEncoding(4, output_mode="one_hot")(np.array([[4]]))
+
+
+def test_the_one_index_for_unknown_words_is_not_all_that_a_table_gives(keras, tmp_path) -> None:
+    """A `StaticVocabularyTable` hashes all words into as many bins as it has for unknown ones."""
+    tf = pytest.importorskip("tensorflow")
+    made = tf.lookup.KeyValueTensorInitializer(WORDS, tf.range(20, dtype=tf.int64))
+
+    class Model(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = tf.lookup.StaticVocabularyTable(made, 1)
+            self.weights = tf.Variable(np.ones((21, 2), np.float32))
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        def call(self, words):
+            return tf.matmul(tf.one_hot(self.table.lookup(words), 21), self.weights)
+
+    model = Model()
+    tf.saved_model.save(model, str(tmp_path / "m"), signatures=model.call)
+    assert not run_rule(rule("MA314"), static_facts(tmp_path / "m", Settings())).findings
+    facts = exported(_network(keras, keras.layers.Hashing(1), "string", 2), tmp_path)
+    architecture = graph_architecture(facts.artifact)
+    hashes = [each.config for each in architecture.layers if each.class_name == "Hashing"]
+    assert hashes == [{"num_bins": 1}]

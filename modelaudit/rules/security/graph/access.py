@@ -21,6 +21,10 @@ _OF_PROGRAM = (
     "If the path is one of training data, this is the input pipeline of the program that trained or "
     "tested the model. To use the model, export its prediction function only."
 )
+_ASKED = (
+    "Serve it only to callers who may name any file of the machine, as where it is trained further on "
+    "a device. For others, export a function that takes the content of the file, or no file."
+)
 # Attributes that name the target; `_NO_PLACE` are values that name none.
 _ATTRIBUTES = {
     "PrintV2": "output_stream",
@@ -109,7 +113,11 @@ def _judge(
     sources = _sources(threat, operation)
     if sources is None or _is_honest(threat, operation, sources):
         return
-    program = threat.code in _READS_ASSETS and is_of_program(facts.artifact)
+    fix = rule.fix
+    if threat.code in _READS_ASSETS and is_of_program(facts.artifact):
+        fix = _OF_PROGRAM
+    elif _is_asked(sources):
+        fix = _ASKED
     yield rule.finding(
         _detail(threat, operation, sources),
         file=graph_file(facts.artifact),
@@ -122,7 +130,7 @@ def _judge(
         },
         key=operation.node.op,
         severity=_severity(facts.artifact, threat, operation, sources),
-        fix=_OF_PROGRAM if program else rule.fix,
+        fix=fix,
         confidence=Confidence.CERTAIN if operation.reach is Reach.RUN else Confidence.HIGH,
     )
 
@@ -177,9 +185,12 @@ def _severity(
     # The path of an asset that the graph changes leads elsewhere, and hides where.
     if any(source.kind == "rewritten" for source in sources):
         return max(threat.severity, Severity.HIGH, key=lambda each: each.rank)
-    # The caller of the model names the file.
-    asked = bool(sources) and all(source.kind == "input" for source in sources)
-    return lowered(threat.severity, 1) if asked else threat.severity
+    return lowered(threat.severity, 1) if _is_asked(sources) else threat.severity
+
+
+def _is_asked(sources: tuple[ValueOrigin, ...]) -> bool:
+    """Whether the caller of the model names the file."""
+    return bool(sources) and all(source.kind == "input" for source in sources)
 
 
 def _detail(threat: OpThreat, operation: GraphOperation, sources: tuple[ValueOrigin, ...]) -> str:
