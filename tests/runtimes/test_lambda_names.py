@@ -14,6 +14,8 @@ import pytest
 
 from modelaudit.formats.bytecode.instructions import versions_between
 from modelaudit.pipeline import static_facts
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.checks.lambda_code import check
 from modelaudit.runtimes.model import CheckContext, LoadCall, LoadRequest
@@ -59,8 +61,10 @@ def test_names_that_the_loader_does_not_define(tmp_path: Path, case: str) -> Non
     facts = static_facts(tmp_path / "m.h5", Settings())
     (found,) = (each for each in facts.predictions if each.runtime.startswith("tf-keras"))
     reasons = {each.code for each in found.because}
+    for each in run_rule(rule("MA701"), facts).findings:
+        assert "`safe_mode=False`, tf-keras does not" in each.fix
     try:
-        keras.models.load_model(tmp_path / "m.h5", safe_mode=False)
+        keras.models.load_model(tmp_path / "m.h5")
     except NameError:
         assert "lambda-of-global" in reasons
     else:

@@ -52,7 +52,8 @@ def _find(artifact: Artifact) -> tuple[ObjectReference, ...]:
             and (class_name := site.value.get("class_name"))
             and not site.value.get("module")
             for package, _, name in [registered.rpartition(">")]
-            if package.partition(".")[0] in STANDARD
+            # Authors choose the package: `signal>Filter` is a class of theirs, `os>system` is not.
+            if package.partition(".")[0] in STANDARD and abilities((name,))
         ),
     )
 

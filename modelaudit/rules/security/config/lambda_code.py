@@ -30,6 +30,19 @@ _DAMAGED = (
     "no Python can run, as bytes 47 are in it where 92 was, which Keras 2 replaces on Windows when it "
     "saves; with 92, it "
 )
+_PLAIN = (
+    "Replace the Lambda with a built-in layer (`keras.layers.Rescaling(1 / 255)`, "
+    "`keras.layers.Subtract()`, operations of `keras.ops`) or a registered class, and save the "
+    "model again. "
+)
+_UNCHANGED = (
+    "Unchanged, the file loads only with `safe_mode=False`, in the version of Python "
+    "that wrote the code, and only if Keras defines all names in the code."
+)
+_UNCHANGED_H5 = (
+    "Unchanged, the file loads only in a version of Python that reads the code, and only if Keras "
+    "defines all names in it; Keras from 3.11.3 on needs `safe_mode=False`, tf-keras does not."
+)
 _SHOWN = 8
 # Names that reach nothing by themselves: what they are given to do is in the same code.
 _GIVEN = frozenset({"raw_ops", "py_function", "py_func", "numpy_function"})
@@ -69,6 +82,7 @@ def _finding(
         evidence=evidence,
         key=code.digest,
         severity=severity,
+        fix=_PLAIN + _UNCHANGED_H5 if in_h5 and rule.code == "MA701" else "",
     )
 
 
@@ -153,10 +167,7 @@ RULES = (
         "this code are on a list of functions that compute on tensors, which is common and "
         "harmless. It still runs only in the Python version that wrote it, and a Lambda layer is "
         "where an attacker would put code.",
-        fix="Replace the Lambda with a built-in layer (`keras.layers.Rescaling(1 / 255)`, "
-        "`keras.layers.Subtract()`, operations of `keras.ops`) or a registered class, and save the "
-        "model again. Unchanged, the file loads only with `safe_mode=False`, in the version of Python "
-        "that wrote the code, and only if Keras defines all names in the code.",
+        fix=_PLAIN + _UNCHANGED,
         check=check_plain,
         bad=example(lambda_layer(ARITHMETIC)),
         good=dense,

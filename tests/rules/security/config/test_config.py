@@ -109,6 +109,7 @@ def test_activations_of_other_frameworks_are_no_attack(module: str) -> None:
         ({"module": "lab.layers", "registered_name": None}, Severity.MEDIUM),
         ({"module": "keras_lab", "registered_name": "Mix"}, Severity.MEDIUM),
         ({"module": None, "registered_name": "lab>Mix"}, Severity.LOW),
+        ({"module": None, "registered_name": "signal>Mix"}, Severity.LOW),  # of the author's own
         ({"module": "__main__", "registered_name": "lab>Mix"}, Severity.LOW),
         ({"module": "keras_hub.src.models", "registered_name": "keras_hub>Mix"}, Severity.LOW),
         ({"module": "tensorflow_addons.layers", "registered_name": None}, Severity.LOW),
