@@ -18,6 +18,7 @@ from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.quantized_layers import packed, quantized_owners
 from modelaudit.rules.shared_objects import stored_elsewhere
 from modelaudit.rules.unread import unlisted_weights
+from modelaudit.structs import replace
 
 _BATCHNORM = re.compile(r"(?:^|[/_.])(?:batch_?norm|bn(?=[\d_]|$))[^/]*\Z", re.IGNORECASE)
 
@@ -44,6 +45,40 @@ def weighted_layers(facts: Facts) -> tuple[Layer, ...]:
         for x in architecture.layers
         if x.expected and not (x.is_model or packed(x) or x.route in apart)
     )
+
+
+def paired_by_place(facts: Facts) -> str:
+    """The file that is taken for the architecture of the weights only as it lies beside them.
+
+    Several models can be in one directory, and one `model.json`.
+    """
+    name = facts.artifact.extra.get("architecture_from")
+    if not isinstance(name, str) or facts.settings.architecture:
+        return ""
+    same = name.partition(".")[0] == facts.artifact.root.name.partition(".")[0]
+    return "" if same else name
+
+
+def _compared_with(facts: Facts) -> str:
+    """That file, if it may be the architecture of the weights.
+
+    Raises:
+        NotApplicable: the weights name layers that it lacks, so that it is of another model.
+    """
+    beside = paired_by_place(facts)
+    if beside and facts.artifact.extra.get("lost_layers"):
+        raise NotApplicable(
+            f"{beside} beside the weights is of another model, by the layers' names"
+        )
+    return beside
+
+
+def _if_its(finding: Finding, beside: str) -> Finding:
+    """The finding, where the architecture beside the weights may be of another model."""
+    if not beside:
+        return finding
+    fix = f"If `{beside}` is of another model, name the right one with `--architecture`."
+    return replace(finding, severity=Severity.MEDIUM, fix=f"{fix} {finding.fix}")
 
 
 def _holds_nothing(facts: Facts) -> tuple[Layer, ...]:
@@ -132,7 +167,7 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             key="no weights",
         )
         return
-    layers = weighted_layers(facts)
+    layers, beside = weighted_layers(facts), _compared_with(facts)
     lacking = [(x, sorted(x.expected.keys() - x.variables.keys())) for x in layers]
     lacking = [(layer, absent) for layer, absent in lacking if absent]
     if lacking:
@@ -144,9 +179,10 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
         whole = [x for x in layers if x.variables.keys() >= x.expected.keys()]
         twin = next((x.route for x in whole if _is_alike(x, layer)), "")
         once = f" `{twin}` has the same name and shapes: if it was the same layer, Keras stored it once."
-        yield rule.finding(
-            f"Layer `{layer.route}` ({layer.class_name}) needs {', '.join(absent)}, but the file does "
-            f"not contain {'it' if len(absent) == 1 else 'them'}."
+        found = rule.finding(
+            f"Layer `{layer.route}` ({layer.class_name}) needs {', '.join(absent)}"
+            f"{f' by `{beside}`' * bool(beside)}, but the file does not contain "
+            f"{'it' if len(absent) == 1 else 'them'}."
             + f"{more}." * bool(others)
             + once * bool(twin),
             route=layer.route,
@@ -158,6 +194,7 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "layers": [each.route for each, _ in lacking[:LISTED]],
             },
         )
+        yield _if_its(found, beside)
 
 
 def _is_alike(one: Layer, other: Layer) -> bool:
@@ -168,11 +205,12 @@ def _unexpected(rule: Rule, facts: Facts) -> Iterator[Finding]:
     unused = _without_weights(facts)
     if not unused:
         weighted_layers(facts)
+    beside = _compared_with(facts)
     unclaimed = facts.artifact.extra.get("unclaimed")
     listed = map(str, unclaimed) if isinstance(unclaimed, list) else ()
     owners = quantized_owners(facts.artifact)
     if names := [name for name in listed if name.rpartition("/")[0] not in owners]:
-        yield rule.finding(
+        found = rule.finding(
             counted(len(names), "stored tensor belongs", "stored tensors belong")
             + " to no layer of the architecture"
             + ", none of whose layers has weights" * unused
@@ -182,17 +220,20 @@ def _unexpected(rule: Rule, facts: Facts) -> Iterator[Finding]:
             severity=Severity.HIGH if unused else rule.severity,
             evidence={"measured": len(names), "unit": "tensors", "tensors": list(names[:LISTED])},
         )
+        yield _if_its(found, beside)
 
 
 def _shapes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
-    for layer in weighted_layers(facts):
+    layers, beside = weighted_layers(facts), _compared_with(facts)
+    for layer in layers:
         for role, name in layer.variables.items():
             expected, tensor = layer.expected.get(role), tensors.get(name)
             if expected is not None and tensor is not None and not fits(tensor.shape, expected):
-                yield rule.finding(
-                    f"`{layer.route}/{role}` should have shape {list(expected)}, but the stored "
-                    f"tensor has shape {list(tensor.shape)}.",
+                found = rule.finding(
+                    f"`{layer.route}/{role}` should have shape {list(expected)}"
+                    f"{f' by `{beside}`' * bool(beside)}, but the stored tensor has shape "
+                    f"{list(tensor.shape)}.",
                     file=tensor.file,
                     route=f"{layer.route}/{role}",
                     evidence={
@@ -201,6 +242,7 @@ def _shapes(rule: Rule, facts: Facts) -> Iterator[Finding]:
                         "tensor": name,
                     },
                 )
+                yield _if_its(found, beside)
 
 
 def _lacks_bias() -> Facts:

@@ -12,7 +12,7 @@ from modelaudit.graphs import VARIABLE_KEY_END
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.rules import examples
-from modelaudit.rules.completeness import weighted_layers
+from modelaudit.rules.completeness import paired_by_place, weighted_layers
 from modelaudit.rules.grammar import counted, quoted
 from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
@@ -72,13 +72,14 @@ def _lost_layers(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if lost:
         names = [str(name) for name in lost]
         beside = "architecture_from" in facts.artifact.extra and not _of_another(facts, names)
+        place = paired_by_place(facts)
         yield rule.finding(
-            f"The weights were saved with {counted(len(names), 'layer', 'layers')} that the config "
-            f"lacks: {', '.join(quoted(names[:LISTED]))}"
-            + (" …" if len(names) > LISTED else "")
-            + ".",
+            f"The weights were saved with {counted(len(names), 'layer', 'layers')} that "
+            f"{f'`{place}` beside them' if place else 'the config'} lacks: "
+            f"{', '.join(quoted(names[:LISTED]))}" + (" …" if len(names) > LISTED else "") + ".",
             route=names[0],
-            severity=Severity.MEDIUM if beside else None,
+            severity=Severity.MEDIUM if beside or place else None,
+            fix=rule.fix + " Name its file with `--architecture`." * bool(place),
             evidence={
                 "measured": len(names),
                 "unit": "layers",

@@ -155,3 +155,35 @@ def test_a_graph_with_variables_holds_no_values_of_them(op, shape, dtype, expect
     assert ("values of 1 variables" in reason) is expected
     step = damaged(Case(facts, ()))
     assert isinstance(step, CauseUnknown) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "told"),
+    [
+        ("model.weights.h5", ("a", "b"), {"MA112": "high"}),
+        ("head.weights.h5", ("a", "b"), {"MA112": "medium"}),  # or without its head
+        ("other.weights.h5", ("c", "d"), {"MA124": "medium"}),
+    ],
+)
+def test_one_architecture_beside_the_weights_of_several_models(tmp_path, name, layers, told):
+    keras = pytest.importorskip("keras")
+
+    def dense(names, *units):
+        made = [keras.layers.Dense(n, name=x) for x, n in zip(names, units, strict=True)]
+        return keras.Sequential([keras.Input((4,)), *made])
+
+    (tmp_path / "model.json").write_text(dense(("a", "b"), 3, 2).to_json())
+    dense(layers, 3 if layers[0] == "a" else 5, 2).save_weights(tmp_path / name)
+    if layers == ("a", "b"):
+        with h5py.File(tmp_path / name, "r+") as file:
+            del file["layers/dense_1/vars/1"]
+    facts = static_facts(tmp_path / name, Settings())
+    found = {
+        each.code: each.severity.value
+        for code in ("MA112", "MA113", "MA114", "MA124")
+        for each in run_rule(rule(code), facts).findings
+    }
+    assert found == told
+    chosen = replace(facts, settings=Settings(architecture=str(tmp_path / "model.json")))
+    worst = {each.severity.value for each in run_rule(rule("MA112"), chosen).findings}
+    assert worst == ({"high"} if "MA112" in told else set())
