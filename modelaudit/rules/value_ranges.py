@@ -82,6 +82,8 @@ def head_range(head: NetworkHead) -> tuple[float, float]:
         config, name = step.layer.config, step.layer.class_name
         if step.activation == "softmax":
             low, high = 0.0, 1.0
+        elif step.activation == "elu" and step.layer.config.get("alpha", 1.0) == 1:
+            low, high = (max(x, math.expm1(min(x, 0.0))) for x in (low, high))
         elif step.activation in _MONOTONE:
             low, high = map(_MONOTONE[step.activation], (low, high))
             high = min(high, number(config.get("max_value")) or high if name == "ReLU" else high)

@@ -71,6 +71,10 @@ TWINS = {
         ("MA306", dense(5, "tanh"), scaled(10.0, 0.0), SCORED),
         ("MA306", dense(5, "tanh"), SCORED),
     ),
+    "an ELU that is raised above 0": (
+        ("MA306", dense(1, "elu"), scaled(1.0, 1.0), {"loss": "poisson"}),
+        ("MA306", dense(1, "elu"), scaled(1.0, 0.5), {"loss": "poisson"}),
+    ),
     "probabilities that are kept off 0 and 1": (
         ("MA308", dense(1, "sigmoid"), scaled(0.98, 0.01), BINARY),
         ("MA308", dense(1, "sigmoid"), scaled(1 / 255, 0.0), BINARY),
