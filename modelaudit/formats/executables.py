@@ -10,6 +10,7 @@ HEAD_BYTES = 64
 """Number of bytes that `executable_kind` needs."""
 
 _PICKLE = "a pickle"
+_WINDOWS = "a Windows program"
 _SIGNATURES = (
     (b"\x80\x02", _PICKLE),
     (b"\x80\x03", _PICKLE),
@@ -45,7 +46,7 @@ def executable_kind(head: bytes) -> str:
         if head.startswith(signature):
             return what
     if head.startswith(b"MZ") and b"\0" in head:  # text can start with these letters
-        return "a Windows program"
+        return _WINDOWS
     return _PICKLE if _OLD_PICKLE.match(head) else ""
 
 
@@ -56,7 +57,7 @@ def is_pickle(head: bytes) -> bool:
 
 def is_native(head: bytes) -> bool:
     """Whether the bytes start a program that the machine itself runs, such as a library."""
-    return executable_kind(head).startswith(("a native library", "a Windows program"))
+    return executable_kind(head).startswith(("a native library", _WINDOWS))
 
 
 def executable_in_base64(text: bytes) -> str:
@@ -90,4 +91,7 @@ def executable_in_numbers(head: bytes, size: int, last: bytes) -> str:
         return what if framed or (last == b"." and (marked or old)) else ""
     if what == "a script":
         return what if head.startswith((b"#!/", b"#! /")) else ""
+    if what == _WINDOWS:  # of its first header, the last 4 bytes say where the second one is
+        at = int.from_bytes(head[60:64], "little") if len(head) >= HEAD_BYTES else HEAD_BYTES
+        return what if HEAD_BYTES <= at < size else ""
     return what

@@ -78,9 +78,11 @@ def test_a_pickle_in_an_attribute_over_64_kib(tmp_path: Path) -> None:
     assert names(path) == {"pickle-in-weights"}
 
 
-@pytest.mark.parametrize(
-    "data", [b"\x7fELF\2\1\1" + bytes(89), b"PK\x03\x04" + bytes(92), b"MZ\x90\0" + bytes(92)]
-)
+# Byte 60 of a Windows program says where its second header is.
+WINDOWS = b"MZ\x90\0" + bytes(56) + bytes((64, 0, 0, 0)) + b"PE\0\0" + bytes(28)
+
+
+@pytest.mark.parametrize("data", [b"\x7fELF\2\1\1" + bytes(89), b"PK\x03\x04" + bytes(92), WINDOWS])
 @pytest.mark.parametrize("storage", [{}, {"chunks": (8,), "compression": "gzip"}])
 @pytest.mark.parametrize("dtype", ["u1", "i1", "f4"])
 def test_programs(tmp_path: Path, data: bytes, storage: dict[str, object], dtype: str) -> None:
@@ -94,6 +96,8 @@ def test_programs(tmp_path: Path, data: bytes, storage: dict[str, object], dtype
     [
         lambda group: group.create_dataset("x", data=np.array([0x80, 4, 200, 1] * 50, "u1")),
         lambda group: group.create_dataset("x", data=np.frombuffer(b"MZ" + b"abc" * 30, "u1")),
+        lambda group: group.create_dataset("x", data=np.frombuffer(b"MZ\0\0" * 6, "f4")),
+        lambda group: group.create_dataset("x", data=np.frombuffer(b"MZ\0\0" * 600, "f4")),
         lambda group: group.create_dataset("x", data=np.zeros((512, 512), "f4"), compression=9),
         lambda group: group.create_dataset(
             "x", data=np.arange(9999.0), compression=4, shuffle=True, fletcher32=True
