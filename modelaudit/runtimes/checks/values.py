@@ -20,6 +20,7 @@ def check(
     yield from dtype_policy(config, context, route)
     profile = context.profile
     yield from check_sizes(config, context, route)
+    yield from _refused(name, config, context, route)
     yield from _integer_dtype(name, config, context, route)
     yield from _arrays(config, context, route)
     if (
@@ -88,6 +89,38 @@ def _resolved(config: Config, context: CheckContext, route: str) -> Iterator[Rea
                 route,
                 repairs=True,
             )
+
+
+def _refused(name: str, config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
+    """The first number or word that the constructor of this runtime refuses."""
+    if not context.profile.keras3 or not isinstance(config, Mapping):
+        return
+    found = context.behaviour("arguments_refused", {})
+    for key, refused in found.get(name, {}).items() if isinstance(found, dict) else ():
+        value = config.get(key)
+        if isinstance(value, str):
+            wrong = value in refused.get("words", ())
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            wrong = any(_within(value, *bounds) for bounds in refused.get("numbers", ()))
+        else:
+            continue
+        if wrong:
+            said = refused["error"]
+            yield Reason(
+                "argument-refused",
+                LoadOutcome.FAILS,
+                f"`{route}` ({name}) has {key}={value!r}, which {context.profile.name} does not "
+                "accept",
+                f"{said}{value!r}" if said.endswith("=") and "numbers" in refused else f"{said}…",
+                "Build the model from code with a value that it accepts, and load the weights into "
+                "it.",
+                route,
+            )
+            return
+
+
+def _within(value: float, lowest: float | None, highest: float | None) -> bool:
+    return (lowest is None or value >= lowest) and (highest is None or value <= highest)
 
 
 def _arrays(config: Config, context: CheckContext, route: str) -> Iterator[Reason]:

@@ -13,6 +13,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+from .arguments import arguments_refused
 from .configs import (
     axes_from_h5,
     axis_from_h5,
@@ -60,6 +61,7 @@ def experiments(keras: AnyObject, root: str) -> dict[str, AnyObject]:
         "lambda_output_shape_list": lambda: works(lambda: lambda_with_shape(keras)),
         "imports_any_module": lambda: imports_any_module(keras),
         "resolves_strings": resolves_strings,
+        "arguments_refused": lambda: arguments_refused(keras),
         "guards_h5_lambda": guards_h5_lambda,
         "add_misaligns": lambda: add_misaligns(keras),
         "operations_from_h5": lambda: operations_from_h5(keras),

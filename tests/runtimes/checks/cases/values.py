@@ -93,7 +93,20 @@ def known_words(k: Keras) -> Any:
     return k.Model(value, k.layers.StringLookup(vocabulary=["a"])(value))
 
 
+def noisy(k: Keras) -> Any:
+    return stack(k, (4,), k.layers.GaussianNoise(2.0), k.layers.Dense(2))
+
+
+def causal(k: Keras) -> Any:
+    layers = k.layers
+    convolution = layers.SeparableConv1D(2, 3, padding="causal")
+    return stack(k, (8, 2), convolution, layers.GlobalAveragePooling1D())
+
+
 CASES = (
+    Case("argument-refused", K3, h5(noisy)),
+    Case("argument-refused", K3, h5(causal), note="a word"),
+    Case("argument-refused", K3, archive(noisy), note="archive"),
     Case(
         "axis-is-list",
         K3,
