@@ -10,6 +10,7 @@ from modelaudit.formats.executables import executable_kind
 
 # Suffixes of files that can run, or that run code when they are loaded by the usual function.
 _NATIVE = frozenset((".so", ".dll", ".dylib", ".exe", ".pyd", ".node", ".com", ".jar"))
+NATIVE = "native code"  # by its name
 _TORCH = frozenset((".pt", ".pth"))
 _PICKLES = frozenset((".pkl", ".pickle", ".joblib", ".dill", ".p")) | _TORCH
 _SCRIPTS = frozenset((".py", ".pyc", ".sh", ".bat", ".ps1", ".cmd", ".pyw", ".js", ".vbs"))
@@ -43,7 +44,7 @@ def executable_severity(path: str, head: bytes, *, read: bool = False) -> tuple[
         return "named like a Java program", Severity.LOW
     suffixes -= _TOLD_BY_BYTES if read else set()
     if suffixes & _NATIVE:
-        return "native code", Severity.HIGH
+        return NATIVE, Severity.HIGH
     if suffixes & _TORCH and head.startswith(b"PK"):
         return "a PyTorch archive, which contains a pickle", Severity.HIGH
     if suffixes & _PICKLES:

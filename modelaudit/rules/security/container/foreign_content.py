@@ -12,7 +12,7 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.problem_findings import describe
-from modelaudit.rules.program_files import executable_severity, head_of
+from modelaudit.rules.program_files import NATIVE, executable_severity, head_of
 from modelaudit.rules.security.container.pickles import instead
 from modelaudit.structs import replace
 
@@ -22,6 +22,8 @@ def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
     files = facts.artifact.files
     seen = {entry.path for entry in files if not entry.size}  # empty: their names say nothing
     beside: dict[str, str] = {}
+    whole = _is_directory(facts)
+    foreign = {entry.path for entry in files if entry.role == "foreign"}
     if facts.artifact.format is Format.UNKNOWN:
         yield from (instead(rule, each) for each in facts.artifact.problems if _is_program(each))
         return
@@ -34,36 +36,48 @@ def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
             seen.add(name)
             yield instead(rule, problem)
             continue
-        left = problem.kind is ProblemKind.LEFTOVER
+        left = problem.kind is ProblemKind.LEFTOVER or (whole and name in foreign)
         if left or ("program" in problem.evidence and not data):
             seen.add(name)
             head = head_of(problem)
             what, _ = executable_severity(name, head)
-            if left and facts.artifact.format.is_saved_model and what and not is_native(head):
+            if left and whole and what and not is_native(head):
                 beside[name] = what
             else:
                 yield from _program(rule, problem.file, problem.route, head)
     for entry in files:
-        if entry.path not in seen and (len(files) > 1 or entry.role == "foreign"):
+        what, _ = executable_severity(entry.path, b"")
+        own = whole and not facts.artifact.format.is_saved_model
+        if own and entry.path in foreign - seen and what and what != NATIVE:
+            beside[entry.path] = what
+        elif entry.path not in seen and (len(files) > 1 or entry.role == "foreign"):
             # Its reader looked at the first bytes of every asset, and noted those of programs.
             asset = facts.artifact.format.is_saved_model and entry.role == "asset"
             yield from _program(rule, entry.path, "", b"", read=asset and entry.sha256 is not None)
-    for name in _members(facts):
-        if name not in seen:
-            yield from _program(rule, files[0].path, name, b"")
+    for name in (each for each in _members(facts) if each not in seen):
+        yield from _program(rule, files[0].path, name, b"")
     if beside:
-        yield _beside(rule, beside)
+        yield _beside(rule, beside, facts.artifact.format)
 
 
 def _is_program(problem: Problem) -> bool:
     return problem.kind is ProblemKind.UNSUPPORTED and "program" in problem.evidence
 
 
-def _beside(rule: Rule, beside: dict[str, str]) -> Finding:
-    """One finding on all files next to a SavedModel that nothing of it refers to."""
+def _is_directory(facts: Facts) -> bool:
+    """Whether the model is a directory of known files, in which a project may keep its own."""
+    artifact = facts.artifact
+    zipped = any(entry.role == "archive" for entry in artifact.files)
+    unpacked = artifact.format is Format.KERAS_ARCHIVE and bool(artifact.files) and not zipped
+    return unpacked or artifact.format is Format.KERASHUB_PRESET or artifact.format.is_saved_model
+
+
+def _beside(rule: Rule, beside: dict[str, str], form: Format) -> Finding:
+    """One finding on all files next to those of a model that nothing of it refers to."""
     listed = ", ".join(f"{name} ({what})" for name, what in [*beside.items()][:LISTED])
+    where = "beside the SavedModel" if form.is_saved_model else "beside the files of the model"
     return rule.finding(
-        counted(len(beside), "file beside the SavedModel is", "files beside the SavedModel are")
+        counted(len(beside), f"file {where} is", f"files {where} are")
         + f" or may contain a program or pickle: {listed}{' …' * (len(beside) > LISTED)}. "
         "Loading this model does not open them.",
         title="Beside the model are programs or pickles",

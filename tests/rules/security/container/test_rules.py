@@ -195,6 +195,35 @@ def test_files_beside_a_saved_model_are_one_finding(tmp_path: Path) -> None:
     assert [each.severity for each in findings(root) if each.name == "leftover-file"] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "severity"),
+    [
+        ("app.py", b"import keras", Severity.LOW),  # of a project that has its model at the top
+        ("labels.pkl", b"\x80\x04N.", Severity.LOW),
+        ("assets/labels.pkl", b"\x80\x04N.", Severity.HIGH),
+        ("lib.so", b"\x7fELF\2\1\1", Severity.HIGH),
+    ],
+)
+@pytest.mark.parametrize("kind", ["unpacked", "preset", "archive"])
+def test_a_program_beside_an_unpacked_model_is_no_part_of_it(
+    tmp_path: Path, kind: str, name: str, data: bytes, severity: Severity
+) -> None:
+    root = tmp_path / "m"
+    with zipfile.ZipFile(SAMPLES / "digits_robust.keras") as archive:
+        archive.extractall(root)
+    (root / name).parent.mkdir(exist_ok=True)
+    (root / name).write_bytes(data)
+    if kind == "preset":
+        (root / "metadata.json").write_text('{"keras_hub_version": "0.20.0"}')
+    if kind == "archive":
+        shutil.make_archive(str(root), "zip", root)
+        root = (tmp_path / "m.zip").rename(tmp_path / "m.keras")
+    (found,) = [each for each in findings(root) if each.name == "program-in-model"]
+    inside = kind == "archive" or severity is Severity.HIGH
+    assert (found.severity is Severity.LOW) is not inside
+    assert ("beside the files of the model" in found.detail) is not inside
+
+
 @pytest.mark.parametrize("ending", [".index", ".data-00000-of-00001", ".meta"])
 @pytest.mark.parametrize("prefix", ["policy.p", "model.pt", "net.js"])
 def test_a_checkpoint_s_prefix_may_end_like_a_program(prefix: str, ending: str) -> None:
