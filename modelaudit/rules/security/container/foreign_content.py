@@ -147,7 +147,8 @@ def check_foreign_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _with_script() -> Facts:
-    entries = (FileEntry("config.json", 2, None), FileEntry("run.py", 12, None, "foreign"))
+    archive = FileEntry("example.keras", 20, None, "archive")
+    entries = (archive, FileEntry("run.py", 12, None, "foreign"))
     problem = Problem(ProblemKind.LEFTOVER, "run.py", "no part of a model")
     return Facts(replace(model(), files=entries, problems=(problem,)))
 
