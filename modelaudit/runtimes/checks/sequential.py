@@ -107,6 +107,12 @@ def _refusal(layers: list[Config]) -> tuple[int | None, str]:
     flat = False
     for place, layer in enumerate(layers):
         name, config = text(layer.get("class_name")), mapping(layer.get("config"))
+        if name == "TimeDistributed":  # its layer gets the axis
+            name = text(mapping(config.get("layer")).get("class_name"))
+            if has(name, Trait.CONVOLUTION) and "Transpose" not in name:
+                return place, _OF_CONVOLUTION.replace(": ", ": …", 1)
+            if name != "Dense":
+                return None, ""
         if flat and has(name, Trait.FEATURE_WEIGHTS):
             return place, _OF_SIZES
         if not flat and (error := _refuses(name, config)):

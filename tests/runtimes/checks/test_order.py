@@ -27,6 +27,7 @@ CALL = "the first call of the model"
 Layer = tuple[str, dict[str, Any]]
 CONV: Layer = ("Conv1D", {"filters": 3, "kernel_size": 3})
 DENSE: Layer = ("Dense", {"units": 36})
+NOISE: Layer = ("GaussianNoise", {"stddev": 2.0})
 WORDS: Layer = ("Embedding", {"input_dim": 9, "output_dim": 4})
 
 
@@ -92,6 +93,11 @@ LAYERS: dict[str, tuple[Layer, tuple[int, ...]]] = {
     "Bidirectional": (("Bidirectional", {"layer": ("LSTM", {"units": 3})}), (10, 4)),
     "Bidirectional of images": (
         ("Bidirectional", {"layer": ("ConvLSTM1D", {"filters": 3, "kernel_size": 2})}),
+        (10, 5, 4),
+    ),
+    "TimeDistributed": (("TimeDistributed", {"layer": DENSE}), (10, 4)),
+    "TimeDistributed of images": (
+        ("TimeDistributed", {"layer": ("Conv1D", {"filters": 3, "kernel_size": 2})}),
         (10, 5, 4),
     ),
     "Permute": (("Permute", {"dims": (2, 1)}), (10, 4)),
@@ -160,6 +166,19 @@ def test_an_axis_by_its_number_is_another_one_there(tmp_path: Path, size: int) -
         ((DENSE, ("Reshape", {"target_shape": (6, 6)}), CONV), (20,)),
         ((DENSE, ("Reshape", {"target_shape": (6, 6)}), with_wrong(CONV)), (20,)),
         ((WORDS, ("LSTM", {"units": 3}), with_wrong(DENSE)), (20,)),
+        ((DENSE, NOISE, CONV), (20, 3)),
+        ((CONV, NOISE, DENSE), (20, 3)),
+        ((DENSE, with_wrong(CONV), NOISE), (20, 3)),
+        ((DENSE, NOISE, with_wrong(CONV)), (20, 3)),
+        ((DENSE, ("TimeDistributed", {"layer": DENSE}), with_wrong(DENSE)), (20, 3)),
+        ((DENSE, ("TimeDistributed", {"layer": NOISE}), with_wrong(DENSE)), (20, 3)),
+        ((("TimeDistributed", {"layer": DENSE}), NOISE), (20, 3)),
+        ((("TimeDistributed", {"layer": CONV}), NOISE), (9, 8, 3)),
+        ((("TimeDistributed", {"layer": DENSE}), CONV, with_wrong(DENSE)), (20, 3)),
+        ((("TimeDistributed", {"layer": DENSE}), with_wrong(DENSE), CONV), (20, 3)),
+        ((with_wrong(DENSE), ("TimeDistributed", {"layer": NOISE})), (20, 3)),
+        ((DENSE, ("Bidirectional", {"layer": ("LSTM", {"units": 3})}), NOISE), (20, 3)),
+        ((("Bidirectional", {"layer": ("LSTM", {"units": 3})}), NOISE), (20, 3)),
         ((WORDS, ("Dropout", {"rate": 0.5}), ("GRU", {"units": 3})), (20,)),
     ],
 )
