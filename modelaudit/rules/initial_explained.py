@@ -20,6 +20,11 @@ OPEN = (
     "The number of steps does not stand in the file: it was trained on sequences of one step, in which a "
     "recurrent kernel is not used, or the kernel is not the one that was trained."
 )
+NO_SECOND_STEP = (
+    "The layer's other weights were trained, and no gradient reached this kernel. The number of steps does not "
+    "stand in the file: the sequences of training had one step, or only the first position of its results "
+    "is used."
+)
 FIRST_STEP = (
     "The layer's other weights were trained, so that only the first step which it takes led to the "
     "loss, as where a layer runs backwards and only the last position of its results is used."
@@ -60,7 +65,9 @@ SIBLINGS = (
 )
 
 # What shows that training, not a restore, left values as they were drawn.
-BY_TRAINING = frozenset((NO_GRADIENT, FIRST_STEP, *IDLE_GATES.values(), NO_STATE, FEATURES, BODY))
+BY_TRAINING = frozenset(
+    (NO_GRADIENT, FIRST_STEP, NO_SECOND_STEP, *IDLE_GATES.values(), NO_STATE, FEATURES, BODY)
+)
 
 # Explanation -> title and fix.
 EXPLAINED: Mapping[str, tuple[str, str]] = {
@@ -84,6 +91,14 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
                 "If the sequences have one step, give the layer the sequence along its second axis, as "
                 "(batch, steps, features), and train again. If there is none, a Dense layer does the same."
             ),
+        ),
+    ),
+    NO_SECOND_STEP: (
+        "A recurrent kernel is at its initial values",
+        (
+            "If the sequences of training had one step, give the layer the sequence along its second axis, as "
+            "(batch, steps, features), and train again. If they had more, use the last position of its results, "
+            "or all."
         ),
     ),
     OPEN: (

@@ -34,6 +34,7 @@ from modelaudit.rules.initial_explained import (
     FIRST_STEP,
     IDLE_GATES,
     NO_GRADIENT,
+    NO_SECOND_STEP,
     NO_STATE,
     ONE_STEP,
     OPEN,
@@ -43,7 +44,7 @@ from modelaudit.rules.initial_explained import (
     SLIGHTLY,
 )
 from modelaudit.rules.moving_averages import averages_apart
-from modelaudit.rules.sequence_steps import one_step
+from modelaudit.rules.sequence_steps import one_step, open_forward
 from modelaudit.rules.training_reach import (
     barely_trained,
     far_from_start,
@@ -180,6 +181,11 @@ def _first_steps(artifact: Artifact, kernel: KernelInitialization) -> str:
     return OPEN * (told == OPEN_STEPS)
 
 
+def _no_gradient(artifact: Artifact, kernel: KernelInitialization) -> str:
+    """Why no gradient reached a recurrent kernel whose layer was trained."""
+    return NO_SECOND_STEP if open_forward(artifact, kernel.tensor) else FIRST_STEP
+
+
 def _left_initial(
     artifact: Artifact,
     kernels: Sequence[KernelInitialization],
@@ -234,8 +240,9 @@ def _left_initial(
         elif unused and one_step(artifact, kernel.tensor) in ({True, None} if dead else {True}):
             against, severity = ONE_STEP, Severity.INFO
         elif dead or severity is None:
-            against = FIRST_STEP if unused and dead else NO_GRADIENT
-            severity = Severity.LOW if severity is Severity.LOW else Severity.MEDIUM
+            against = _no_gradient(artifact, kernel) if unused and dead else NO_GRADIENT
+            low = against == NO_SECOND_STEP or severity is Severity.LOW
+            severity = Severity.LOW if low else Severity.MEDIUM
         elif unused and (first := _first_steps(artifact, kernel)):
             against, severity = first, Severity.MEDIUM if first is OPEN else Severity.LOW
         elif dead is None:

@@ -73,6 +73,19 @@ def one_step(artifact: Artifact, recurrent: str) -> bool | None:
     return None if windows or not known else False
 
 
+def open_forward(artifact: Artifact, recurrent: str) -> bool:
+    """Whether a layer runs forwards over sequences whose number of steps does not stand in the file."""
+    own = _sequences(artifact).own.get(recurrent)
+    if own is None or len(own) < 3 or own[1] is not None or artifact.architecture is None:
+        return False
+    holds = (x for x in artifact.architecture.layers if recurrent in x.variables.values())
+    layer = next(holds, None)
+    if layer is None or layer.config.get("go_backwards") is True:
+        return False
+    roles = [role for role, name in layer.variables.items() if name == recurrent]
+    return not any("backward" in role for role in roles) and "backward" not in layer.name
+
+
 def _batch_first(node: GraphNode) -> Shape | None:
     """The shape of a sequence before TensorFlow 1 exchanges its axes of time and batch."""
     shapes = node.attrs.get("_output_shapes") if node.op == "Transpose" else None

@@ -11,7 +11,7 @@ from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.rules.initial_explained import FIRST_STEP
+from modelaudit.rules.initial_explained import FIRST_STEP, NO_SECOND_STEP
 from modelaudit.rules.initial_values import left_initial
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
@@ -78,13 +78,22 @@ def test_the_steps_are_those_of_the_layer_itself(steps, severity):
     assert found == {name: severity}
 
 
-def test_a_backward_layer_of_which_the_last_position_is_used_sees_one_step():
+@pytest.mark.parametrize(
+    ("steps", "backwards", "explained", "severity"),
+    [
+        (20, False, FIRST_STEP, Severity.MEDIUM),
+        (None, True, FIRST_STEP, Severity.MEDIUM),
+        (None, False, NO_SECOND_STEP, LOW),  # any number of steps, of which training used one
+    ],
+)
+def test_a_recurrent_kernel_that_no_gradient_reached(steps, backwards, explained, severity):
     name = "gru/recurrent_kernel"
     kernel = drawn(name, 1200, bias=False, state="trained", law="orthogonal")
     gru = replace(
         examples.layer("gru", "GRU"),
+        config={"go_backwards": backwards},
         variables={"recurrent_kernel": name, "kernel": "gru/kernel"},
-        input_shapes=((None, 20, 20),),
+        input_shapes=((None, steps, 20),),
     )
     zero = TensorStats(0.0, 0.0, 0.0, 0.0, 1200, 0)
     tensors = (
@@ -103,7 +112,7 @@ def test_a_backward_layer_of_which_the_last_position_is_used_sees_one_step():
     (found,) = left_initial(
         artifact, (replace(kernel, tensor=name), moved("gru/kernel"), moved("b"))
     )
-    assert found.against == FIRST_STEP
+    assert (found.against, found.severity) == (explained, severity)
 
 
 @pytest.mark.parametrize(("steps", "severity"), [(1, INFO), (4, HIGH)])
