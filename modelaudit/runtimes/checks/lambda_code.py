@@ -13,6 +13,8 @@ from modelaudit.facts import Json
 from modelaudit.formats.bytecode.instructions import Version, instructions, versions_between
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Unreadable, read_bytecode
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, LoadCall, Reason
+from modelaudit.structs import PerObject
+from modelaudit.thresholds.security import CODE_BYTES
 from modelaudit.work_budget import spend
 
 # Keys of Keras 2's Lambda that Keras 3's reader of the old dialect ignores.
@@ -227,10 +229,20 @@ def _writer(read: Bytecode, context: CheckContext) -> tuple[int, ...] | None:
     return possible[0] if possible and context.profile.python not in possible else None
 
 
-def _possible(read: Bytecode) -> list[Version]:
-    """The versions of Python that could have compiled the code."""
-    between = versions_between(read.layout.first, read.layout.last)
-    return [v for v in between if all(_is_of(code.bytecode, v) for code in read.code.nested())]
+def _find_possible(read: Bytecode) -> tuple[Version, ...]:
+    codes = read.code.nested()
+    if sum(len(code.bytecode) for code in codes) > CODE_BYTES.value:
+        return ()
+    found = []
+    for version in versions_between(read.layout.first, read.layout.last):
+        spend()
+        if all(_is_of(code.bytecode, version) for code in codes):
+            found.append(version)
+    return tuple(found)
+
+
+_possible = PerObject(_find_possible)
+"""The versions of Python that could have compiled the code; none for code of unusual length."""
 
 
 def _is_of(bytecode: bytes, version: Version) -> bool:
