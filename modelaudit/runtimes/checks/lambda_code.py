@@ -230,7 +230,7 @@ def _writer(read: Bytecode, context: CheckContext) -> tuple[int, ...] | None:
 
 
 def _find_possible(read: Bytecode) -> tuple[Version, ...]:
-    codes = read.code.nested()
+    codes = tuple(read.code.nested())
     if sum(len(code.bytecode) for code in codes) > CODE_BYTES.value:
         return ()
     found = []
