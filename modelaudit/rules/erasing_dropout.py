@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 
 from modelaudit.facts import Layer
@@ -16,6 +17,7 @@ from modelaudit.rules.network_heads import saved_graph
 from modelaudit.rules.plain_graphs.architecture import graph_architecture
 from modelaudit.thresholds.design import ERASED_IN_ALL, ERASING
 
+_OLD_KERAS = re.compile(r"(?:1\.[0-9]+|2\.[0-3])\.[0-9]+")  # that in TensorFlow was 2.2.4-tf
 _WRAPPERS = frozenset(("Bidirectional", "TimeDistributed", "RNN"))
 
 
@@ -33,12 +35,18 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
         what = "input" if key in {"rate", "p", "dropout"} else "state"
         if has(class_name, Trait.ATTENTION):
             what = "attention"
-        effect = f"drops {rate:.0%} of its {what}"
+        effect = f"drops {rate:.0%} of its {what} in training"
         if class_name == "GaussianDropout":  # keras.layers.GaussianDropout.call
             noise = math.sqrt(rate / (1 - rate)) if rate < 1 else math.inf
-            effect = f"multiplies its input by noise with a standard deviation of {noise:.2g}"
+            effect = f"multiplies its input by noise with a standard deviation of {noise:.2g} in training"
+        unharmed = class_name == "Dropout" and rate == 1 and _of_old_keras(facts)
+        if unharmed:  # keras.layers.core.Dropout.call of then
+            effect = (
+                f"has a rate of 1: Keras {facts.artifact.provenance.keras}, which saved it, drops "
+                "nothing then, and Keras from 2.4 on everything in training"
+            )
         yield rule.finding(
-            f"`{layer.route}` {effect} in training.",
+            f"`{layer.route}` {effect}.",
             route=layer.route,
             evidence={
                 "measured": rate,
@@ -48,9 +56,12 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             key=layer.route if key in {"rate", "p"} else f"{layer.route} {key}",
             # Much of the input is hidden on purpose in masked and denoising training.
             severity=Severity.LOW
-            if key in {"rate", "p"} and class_name != "GaussianDropout" and _first(graph, layer)
+            if unharmed
+            or (key in {"rate", "p"} and class_name != "GaussianDropout" and _first(graph, layer))
             else None,
-            fix=""
+            fix="Remove the layer, or set its rate, before you train the model any further."
+            if unharmed
+            else ""
             if key in {"rate", "p"}
             else f"Set {key} to the share to drop, usually 0.1 to 0.5, and train again.",
         )
@@ -83,6 +94,15 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             severity=Severity.LOW,
             fix="Use fewer dropout layers, or lower rates, usually 0.1 to 0.5, and train again.",
         )
+
+
+def _of_old_keras(facts: Facts) -> bool:
+    """Whether the file says that Keras before 2.4 saved it, which was not yet tf.keras.
+
+    The word of a file is enough for what its author trained; no rule on security takes it.
+    """
+    old = _OLD_KERAS.fullmatch(facts.artifact.provenance.keras or "")
+    return old is not None
 
 
 def _first(graph: LayerGraph, layer: Layer) -> bool:

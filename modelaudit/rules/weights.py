@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.audit_types.kernels import BatchNormState, InitialState, KernelInitialization
+from modelaudit.facts import Format
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
 from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
@@ -21,6 +22,7 @@ from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotReleva
 from modelaudit.rules.moving_averages import stale_averages
 from modelaudit.rules.never_learned import why_initial
 from modelaudit.rules.trainability import frozen_heads
+from modelaudit.rules.training_advice import UPDATE_AND_FREEZE
 from modelaudit.rules.training_reach import hardly_moved
 from modelaudit.rules.training_traces import frozen_norms, tells_frozen
 from modelaudit.rules.untrained_bodies import Untouched, layer_of
@@ -63,7 +65,9 @@ def _statistics_lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
     why = initial_statistics(facts.artifact, states)
     severity, explained = _NOT_LOST.get(why, (None, ""))
     said += f"; {explained}" * bool(explained)
-    yield from _layers_told(rule, said, lost, len(states), severity)
+    frozen = facts.artifact.format is Format.FROZEN_GRAPH  # no Keras can load and recalibrate it
+    fix = UPDATE_AND_FREEZE if frozen else ""
+    yield from _layers_told(rule, said, lost, len(states), severity, fix)
 
 
 def _statistics_untouched(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -89,7 +93,12 @@ def _statistics_untouched(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _layers_told(
-    rule: Rule, said: str, layers: list[str], n: int, severity: Severity | None = None
+    rule: Rule,
+    said: str,
+    layers: list[str],
+    n: int,
+    severity: Severity | None = None,
+    fix: str = "",
 ) -> Iterator[Finding]:
     """One finding about these `layers`, out of `n`, if there are any."""
     if layers:
@@ -97,6 +106,7 @@ def _layers_told(
             f"{said}: {first_of(quoted(layers), LISTED)}.",
             route=layers[0],
             severity=severity,
+            fix=fix,
             evidence={
                 "measured": len(layers),
                 "unit": "layers",

@@ -8,7 +8,7 @@ from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.model import CauseFound, CauseUnknown
 from modelaudit.diagnosis.steps.weight import statistics_lost
-from modelaudit.facts import TensorStats
+from modelaudit.facts import Format, TensorStats
 from modelaudit.findings import Outcome, Severity
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -329,3 +329,12 @@ def test_a_normalization_without_optimizer_state_was_frozen(kept, expected):
     artifact = replace(facts.artifact, tensors=(*tensors, *slots))
     (finding,) = result_of("MA402", replace(facts, artifact=artifact)).findings
     assert finding.severity is expected
+
+
+def test_a_frozen_graph_is_frozen_again_since_no_keras_can_recalibrate_it():
+    lost = normalized(state(statistics=True, affine=False))
+    graph = replace(lost, artifact=replace(lost.artifact, format=Format.FROZEN_GRAPH))
+    (of_keras,), (of_graph,) = (result_of("MA401", each).findings for each in (lost, graph))
+    assert "--recalibrate" in of_keras.fix
+    assert "Freeze the graph again" in of_graph.fix
+    assert "--recalibrate" not in of_graph.fix

@@ -25,7 +25,8 @@ _LISTED = re.compile(r"\boptimizer(?:/inner_optimizer)?/_variables/([0-9]{1,6})\
 _VARIABLES = ("_trainable_variables", "_variables")
 _RATE = "optimizer/_learning_rate"
 _SCALE = "_scale"  # of the loss, in mixed precision: numbers with other dtypes
-REBUILD = "Load it with the Keras that saved it, and save the weights there as .weights.h5"
+# Keras before 2.12 writes another layout under this name, which Keras 3 refuses.
+REBUILD = "Load it into its network with tf-keras, and save the weights there as .weights.h5"
 # For all checkpoints whose keys are others in the runtime.
 COPY = "copy the variables with `tf.train.load_checkpoint`."
 
