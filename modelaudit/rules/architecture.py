@@ -312,7 +312,8 @@ RULES = (
         summary="Part of the input of a layer is never read, because windows skip it",
         pass_title="The windows of every layer read all of its input (except 1x1 shortcuts)",
         why="Pixels between the windows, or behind the last one, have no effect on the output.",
-        fix='Use a window that is at least as large as the stride, and padding="same".',
+        fix="Use a smaller stride, or a window that is at least as large as the stride, and "
+        'padding="same".',
         check=_heavy_stride,
         bad=examples.measured(one_grid(True, strides=(4, 4))),
         good=examples.measured(one_grid(True)),
