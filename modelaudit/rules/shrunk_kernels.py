@@ -43,6 +43,13 @@ _CONSTRAINED = (
 )
 NOT_SCALED = " Inputs or targets that are not scaled can need that."
 
+_UNEXPLAINED = (
+    "The file shows no penalty that does this. See whether the program adds one to the loss, as the KL "
+    "term of a variational autoencoder, which draws codes that are not used to 0: give it less weight, "
+    "or raise its weight slowly from 0, and train again. Otherwise look for weight decay, or for a layer "
+    "that was set to small values on purpose."
+)
+
 
 def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = layer_graph(facts.artifact.architecture) if facts.artifact.architecture else None
@@ -76,7 +83,11 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "n": len(kernels),
                 "layers": [name for _, name in small[:20]],
             },
-            fix=_CONSTRAINED if graph and _limited(graph, kernels, route) else "",
+            fix=_CONSTRAINED
+            if graph and _limited(graph, kernels, route)
+            else _UNEXPLAINED
+            if graph and not _drawn_to_zero(facts, graph, [name for _, name in small])
+            else "",
             severity=Severity.LOW
             if graph is None or scaled
             else Severity.HIGH
@@ -84,6 +95,20 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
             else rule.severity,
         )
     yield from _prior(rule, facts, [route for _, route in small])
+
+
+def _drawn_to_zero(facts: Facts, graph: LayerGraph, routes: Sequence[str]) -> bool:
+    """Whether the file shows a penalty, a constraint or a decay that can shrink one of the layers."""
+    layers = [each for route in routes if (each := graph.get(route)) is not None]
+    training = facts.artifact.training or {}
+    saved = training.get("optimizer_config", training.get("optimizer"))
+    config = saved.get("config") if isinstance(saved, dict) else None
+    decays = isinstance(config, dict) and bool(number(config.get("weight_decay")))
+    return decays or any(
+        key.endswith(("regularizer", "constraint")) and value is not None
+        for layer in layers
+        for key, value in layer.config.items()
+    )
 
 
 def _limited(graph: LayerGraph, kernels: Sequence[SizedKernel], route: str) -> bool:
