@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
-from modelaudit.facts import Format, Json, Problem
+from modelaudit.facts import Format, Json, Problem, ProblemKind
 from modelaudit.findings import Finding, Severity
 from modelaudit.formats.checkpoint.state_fields import HISTORY, LATEST
 from modelaudit.rules.examples import healthy, layer, model
@@ -16,6 +17,9 @@ from modelaudit.structs import replace
 from modelaudit.thresholds.security import LEFT_BYTES
 
 
+_LINK = re.compile(r"\ba link (?:to|out of)\b")
+
+
 def covers(threat: Threat, problem: Problem) -> bool:
     """Whether a problem is this threat and not, more specifically, another one."""
     if threat.key:
@@ -23,9 +27,16 @@ def covers(threat: Threat, problem: Problem) -> bool:
     return problem.kind is threat.kind and not any(other.named_by(problem) for other in THREATS)
 
 
+def _with_link(problem: Problem) -> Problem:
+    """The problem; that it is a link stands only in the words of one that ended the reading."""
+    link = problem.kind is ProblemKind.UNSAFE_PATH and _LINK.search(problem.detail)
+    known = "link" in problem.evidence or not link
+    return problem if known else replace(problem, evidence={"link": problem.file})
+
+
 def _check(threat: Threat) -> Check:
     def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
-        for problem in facts.artifact.problems:
+        for problem in map(_with_link, facts.artifact.problems):
             if covers(threat, problem):
                 finding = describe(rule, problem)
                 if threat.key == "path":

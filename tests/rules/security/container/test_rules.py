@@ -224,6 +224,17 @@ def test_a_program_beside_an_unpacked_model_is_no_part_of_it(
     assert ("beside the files of the model" in found.detail) is not inside
 
 
+@pytest.mark.parametrize("name", ["saved_model.pb", "variables"])
+def test_a_part_that_is_kept_elsewhere_is_told_as_a_link(tmp_path: Path, name: str) -> None:
+    """As a cache of data versions keeps it; without the graph, reading ends there."""
+    root, elsewhere = tmp_path / "export", tmp_path / "elsewhere"
+    shutil.copytree(SAMPLES / "digits_tf1_savedmodel", root)
+    (root / name).rename(elsewhere)
+    (root / name).symlink_to(elsewhere)
+    named = {each.name for each in findings(root)} & {"symbolic-link", "unsafe-path"}
+    assert named == {"symbolic-link"}
+
+
 @pytest.mark.parametrize("ending", [".index", ".data-00000-of-00001", ".meta"])
 @pytest.mark.parametrize("prefix", ["policy.p", "model.pt", "net.js"])
 def test_a_checkpoint_s_prefix_may_end_like_a_program(prefix: str, ending: str) -> None:
