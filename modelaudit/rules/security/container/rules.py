@@ -16,7 +16,6 @@ from modelaudit.rules.security.container.threats import THREATS, Threat
 from modelaudit.structs import replace
 from modelaudit.thresholds.security import LEFT_BYTES
 
-
 _LINK = re.compile(r"\ba link (?:to|out of)\b")
 
 
