@@ -23,6 +23,7 @@ def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
     seen = {entry.path for entry in files if not entry.size}  # empty: their names say nothing
     beside: dict[str, str] = {}
     whole = _is_directory(facts)
+    own = whole and not facts.artifact.format.is_saved_model
     foreign = {entry.path for entry in files if entry.role == "foreign"}
     if facts.artifact.format is Format.UNKNOWN:
         yield from (instead(rule, each) for each in facts.artifact.problems if _is_program(each))
@@ -36,8 +37,9 @@ def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
             seen.add(name)
             yield instead(rule, problem)
             continue
-        left = problem.kind is ProblemKind.LEFTOVER or (whole and name in foreign)
-        if left or ("program" in problem.evidence and not data):
+        program = "program" in problem.evidence and not data
+        left = problem.kind is ProblemKind.LEFTOVER or (program and own and name in foreign)
+        if left or program:
             seen.add(name)
             head = head_of(problem)
             what, _ = executable_severity(name, head)
@@ -47,7 +49,6 @@ def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 yield from _program(rule, problem.file, problem.route, head)
     for entry in files:
         what, _ = executable_severity(entry.path, b"")
-        own = whole and not facts.artifact.format.is_saved_model
         if own and entry.path in foreign - seen and what and what != NATIVE:
             beside[entry.path] = what
         elif entry.path not in seen and (len(files) > 1 or entry.role == "foreign"):
