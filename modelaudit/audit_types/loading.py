@@ -132,12 +132,12 @@ class Agreement(Struct, frozen=True):
     """Largest difference between runs in either runtime, in batches of another size too."""
     tolerance: Real = 0.0
     """Absolute difference up to which rounding and noise explain it."""
-    rounding: Real = 0.0
-    """Largest change of the reference's outputs by rounded weights, if it amplifies rounding."""
     samples: Count = 0
     """Number of inputs."""
     not_compared: str = ""
     """Why there are no numbers; empty if there are."""
+    rounding: Real = 0.0
+    """Largest change of the reference's outputs by rounded weights, if it amplifies rounding."""
 
     @property
     def same(self) -> bool:
