@@ -8,7 +8,14 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
-from modelaudit.facts import Format, Problem, Signature
+from modelaudit.facts import Format, Problem, ProblemKind, Signature
+from modelaudit.file_formats import MODEL_SUFFIXES, Content, formats
+from modelaudit.formats.io.density import Density
+from modelaudit.settings import Limits
+
+_FOREIGN = formats(Content.OTHER)
+# Each model takes as long as it takes alone, however small it is: about 0.1 units of work.
+_MODELS = Density("models in an archive", "files", 150, 100_000)
 
 
 class ModelCandidate(Struct, frozen=True):
@@ -40,6 +47,13 @@ class ModelCandidate(Struct, frozen=True):
     declared_signature: Signature | None = None
 
 
+def is_row(suffix: str, form: Format) -> bool:
+    """Whether a file of this suffix, in lower case, and format is a model or claims to be one."""
+    if suffix not in MODEL_SUFFIXES:
+        return form not in _FOREIGN | {Format.UNKNOWN, Format.CORRUPT_ARCHIVE}
+    return suffix == ".keras" or form not in _FOREIGN
+
+
 class SkippedPath(Struct, frozen=True):
     """A path that looks like a model or leads to one but is skipped, with the reason."""
 
@@ -61,6 +75,51 @@ class Discovery(Struct, frozen=True):
     named: tuple[SkippedPath, ...] = ()
     empty_versions: tuple[SkippedPath, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+
+class ArchiveRoom:
+    """How many models an archive may have, together with those in the archives inside of it.
+
+    Args:
+        size: bytes of the outermost archive.
+        limits: `density` and `files` apply.
+    """
+
+    def __init__(self, size: int, limits: Limits) -> None:
+        self._most, self._setting = _MODELS.most(size, limits)
+        self._asked = 0
+
+    def take(self, wanted: int) -> int:
+        """How many of the wanted models or inner archives there is room for."""
+        left = max(self._most - self._asked, 0)
+        self._asked += wanted
+        return min(wanted, left)
+
+    def problems(self, archive: str) -> tuple[Problem, ...]:
+        """What was left out, if anything was."""
+        over = self._asked - self._most
+        if over <= 0:
+            return ()
+        reason = (
+            f"{over:,} of the models and archives in it are not looked at, since it has more than "
+            f"{self._most:,} for its size (setting {self._setting})"
+        )
+        return (Problem(ProblemKind.LIMIT_EXCEEDED, archive, reason),)
+
+
+def not_unpacked(
+    root: Path,
+    archive: str,
+    left_out: Sequence[tuple[str, str]],
+    unsafe: Sequence[tuple[str, str]],
+) -> Discovery:
+    """Members of an archive that were not unpacked, each a name and the reason."""
+    named = [SkippedPath(f"{archive}/{name}", f"not unpacked: {why}") for name, why in left_out]
+    problems = [
+        Problem(ProblemKind.UNSAFE_PATH, f"{archive}/{name}", f"not unpacked: {why}")
+        for name, why in unsafe
+    ]
+    return Discovery(root, named=tuple(named), problems=tuple(problems))
 
 
 def merged(first: Discovery, others: Sequence[Discovery]) -> Discovery:

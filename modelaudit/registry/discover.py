@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from modelaudit.errors import UsageError
 from modelaudit.facts import Format
+from modelaudit.file_formats import MODEL_SUFFIXES
 from modelaudit.formats.io.bounded import display_path
 from modelaudit.formats.other_formats import head
 from modelaudit.formats.sniff import plain_graph
+from modelaudit.formats.tar.members import is_tar
 from modelaudit.registry import file_groups
 from modelaudit.registry.archives.cache import ArchiveCache
 from modelaudit.registry.archives.contents import is_archive
-from modelaudit.registry.candidates import Discovery, ModelCandidate
+from modelaudit.registry.candidates import ArchiveRoom, Discovery, ModelCandidate
 from modelaudit.registry.directory_listing import list_directory
 from modelaudit.registry.directory_models import is_variables
 from modelaudit.registry.isolated_sniff import NOTHING_KNOWN, KnownFormats, sniff_isolated
@@ -78,11 +81,15 @@ def _in_archive(
 ) -> Discovery | None:
     """The models of an archive, or the one at a path inside an archive: `models.zip/digits.h5`."""
     archive = next((each for each in (place, *place.parents) if each.is_file()), None)
-    if archive is None or not is_archive(archive.name, head(archive)):
+    if archive is None or not is_archive(archive.name, start := head(archive)):
         return None
-    if sniff_isolated(archive, limits) not in _ARCHIVES:
+    # The first member of a tar archive stands where HDF5 may have its signature.
+    named = archive.suffix.lower() in MODEL_SUFFIXES or not is_tar(start)
+    if named and sniff_isolated(archive, limits) not in _ARCHIVES:
         return None
-    walk = TreeWalk(archive.parent, limits, archives)
+    # One that is asked for is looked at, however many others there are.
+    room = None if place == archive else ArchiveRoom(sys.maxsize, limits)
+    walk = TreeWalk(archive.parent, limits, archives, inside=("", 0, room))
     found = walk.look_into(archive, all_versions=all_versions)
     if place == archive:
         return found if found.candidates or found.problems else None

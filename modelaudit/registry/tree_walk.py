@@ -18,13 +18,22 @@ from modelaudit.file_formats import (
 )
 from modelaudit.formats import other_formats
 from modelaudit.formats.io.bounded import display_path
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.plugin_formats import claimed
 from modelaudit.formats.tfjs.sniff import starts_tfjs
 from modelaudit.model_versions import is_version
 from modelaudit.registry import file_groups, isolated_sniff, mlflow, provenance
 from modelaudit.registry.archives.cache import ArchiveCache
 from modelaudit.registry.archives.contents import is_archive
-from modelaudit.registry.candidates import Discovery, ModelCandidate, SkippedPath, merged
+from modelaudit.registry.candidates import (
+    ArchiveRoom,
+    Discovery,
+    ModelCandidate,
+    SkippedPath,
+    is_row,
+    merged,
+    not_unpacked,
+)
 from modelaudit.registry.directory_listing import DirectoryFile, DirectoryListing, list_directory
 from modelaudit.registry.directory_models import own_of_directory
 from modelaudit.settings import Limits
@@ -35,7 +44,6 @@ from modelaudit.structs import replace
 _PRIVATE_DIRECTORIES = frozenset((".git", ".hg", ".svn", ".dvc"))
 _VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
 MAGIC = (HDF5_SIGNATURE, ZIP_SIGNATURES[0])
-_FOREIGN = formats(Content.OTHER)
 _BROKEN = formats(Content.DAMAGED) - {Format.CORRUPT_SAVEDMODEL}
 _SERVED = (Container.SAVED_MODEL, Container.SESSION_BUNDLE)
 _EXCLUDED = "left out by --exclude"
@@ -49,7 +57,8 @@ class TreeWalk:
         scope: the directory.
         limits: `files` bounds the number of its entries.
         exclude: globs of what is left out.
-        inside: for the files of an archive, its path as shown, and the number of archives around.
+        inside: for the files of an archive, its path as shown, the number of archives around, and
+            how many models these may have.
         known: formats of files that need not be opened.
     """
 
@@ -60,12 +69,12 @@ class TreeWalk:
         archives: ArchiveCache,
         apart: Path | None = None,
         exclude: tuple[str, ...] = (),
-        inside: tuple[str, int] = ("", 0),
+        inside: tuple[str, int, ArchiveRoom | None] = ("", 0, None),
         known: isolated_sniff.KnownFormats = isolated_sniff.NOTHING_KNOWN,
     ) -> None:
         self._scope, self._known = scope, known
         self._archives = archives
-        self._archive, self._depth = inside
+        self._archive, self._depth, self._room = inside
         self._exclude = exclude
         self._closed: list[DirectoryFile] = []
         self._apart = apart.resolve() if apart else None
@@ -98,6 +107,8 @@ class TreeWalk:
         if not all_versions:
             models, left_out = provenance.newest_only(models)
             self._named += left_out
+        if self._room is not None:
+            models = models[: self._room.take(len(models))]
         named = tuple(provenance.read_with_weights(self._named, models))
         own = Discovery(self._root, models, self._others, named, unserved)
         insides = [self.look_into(file.path, all_versions=all_versions) for file in self._closed]
@@ -109,7 +120,10 @@ class TreeWalk:
         if self._depth == MOST_NESTED:
             reason = "archive in an archive in an archive, not unpacked"
             return Discovery(self._root, named=(SkippedPath(shown, reason),))
+        if self._room is not None and not self._room.take(1):
+            return Discovery(self._root)
         try:
+            room = self._room or ArchiveRoom(FileWindow.of_file(archive).size, self._limits)
             found = self._archives.unpacked(archive)
         except ReadError as error:
             problem = Problem(ProblemKind(error.kind), shown, error.reason)
@@ -119,17 +133,12 @@ class TreeWalk:
         walk = TreeWalk(
             *(found.tree, self._limits, self._archives),
             exclude=self._exclude,
-            inside=(shown, self._depth + 1),
+            inside=(shown, self._depth + 1, room),
         )
-        left_out = [
-            SkippedPath(f"{shown}/{name}", f"not unpacked: {why}") for name, why in found.left_out
-        ]
-        unsafe = [
-            Problem(ProblemKind.UNSAFE_PATH, f"{shown}/{name}", f"not unpacked: {why}")
-            for name, why in found.unsafe
-        ]
-        rest = Discovery(self._root, named=tuple(left_out), problems=tuple(unsafe))
-        return merged(rest, (walk.run(all_versions=all_versions),))
+        rest = not_unpacked(self._root, shown, found.left_out, found.unsafe)
+        inside = walk.run(all_versions=all_versions)
+        told = room.problems(shown) if self._room is None else ()  # of the outermost one
+        return merged(rest, (inside, Discovery(self._root, problems=told)))
 
     def _visit(self, directory: Path, inside: bool) -> list[tuple[Path, bool]]:
         """Process one directory; return its subdirectories, and whether they belong to a model."""
@@ -276,7 +285,7 @@ class TreeWalk:
         if form in _BROKEN and other_formats.is_unfinished(file.path.name):
             self._name(file.path, "unfinished copy or download")
             return
-        if _is_row(suffix, form) and not (reason and suffix == ".pb" and form is Format.UNKNOWN):
+        if is_row(suffix, form) and not (reason and suffix == ".pb" and form is Format.UNKNOWN):
             self._files.setdefault(file.identity, []).append((file, form))
             return
         if reason is None and form is Format.HDF5_OTHER and promised:
@@ -338,9 +347,3 @@ class TreeWalk:
             return display_path(path, self._root)
         inner = "" if path == self._scope else f"/{display_path(path, self._scope)}"
         return self._archive + inner
-
-
-def _is_row(suffix: str, form: Format) -> bool:
-    if suffix not in MODEL_SUFFIXES:
-        return form not in _FOREIGN | {Format.UNKNOWN, Format.CORRUPT_ARCHIVE}
-    return suffix == ".keras" or form not in _FOREIGN

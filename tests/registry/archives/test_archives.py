@@ -12,6 +12,7 @@ import zstandard
 
 from modelaudit.errors import UsageError
 from modelaudit.facts import Format
+from modelaudit.file_formats import HDF5_SIGNATURE
 from modelaudit.registry.archives.contents import holds_models, is_archive, stem
 from modelaudit.settings import Limits
 from tests.made import files, lite_files
@@ -162,3 +163,15 @@ def test_a_zip_archive_without_models_is_not_kept(look, registry, tmp_path):
         archive.writestr("word/document.xml", "x")
     assert look(registry).others == {".docx": 1}
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_tar_archive_that_begins_with_an_hdf5_file_is_one(look, registry, tmp_path):
+    path = tar(registry / "a.tar", ("m.h5", files.minimal_h5(tmp_path / "m.h5").read_bytes()))
+    assert path.read_bytes()[512:].startswith(HDF5_SIGNATURE)
+    assert relatives(look(path)) == relatives(look(path / "m.h5")) == ["a.tar/m.h5"]
+
+
+def test_an_hdf5_file_whose_user_block_is_a_tar_archive_is_a_model(look, registry, tmp_path):
+    path = tar(registry / "m.h5", ("m.h5", files.minimal_h5(tmp_path / "m.h5").read_bytes()))
+    (model,) = look(path).candidates
+    assert (model.relative, model.format) == ("m.h5", Format.LEGACY_H5_FULL)

@@ -11,6 +11,7 @@ import pytest
 
 from modelaudit.facts import ProblemKind
 from modelaudit.registry.archives import cache as caches
+from modelaudit.registry.candidates import ArchiveRoom
 from modelaudit.settings import Limits
 from tests.made import files
 from tests.registry.archives.packed import relatives, special, tar
@@ -131,3 +132,62 @@ def test_an_archive_that_cannot_be_read_is_a_problem(look, registry, tmp_path, m
     assert problem.file.startswith(name)
     assert words in problem.detail
     assert all(map(caches._state, (tmp_path / "cache").glob("*")))
+
+
+def _tar_of(path, count, model):
+    return tar(path, *((f"{number:03}.h5", model) for number in range(count)))
+
+
+@pytest.mark.parametrize("count", [3, 4, 9])
+def test_an_archive_of_more_models_than_its_size_allows_is_looked_at_in_part(
+    look, registry, tmp_path, count
+):
+    model = files.minimal_h5(tmp_path / "m.h5").read_bytes()
+    _tar_of(registry / "a.tar", count, model)
+    files.minimal_h5(registry / "z.h5")
+    found = look(registry, limits=Limits(density=3 / 150))
+    assert relatives(found) == [*(f"a.tar/{number:03}.h5" for number in range(3)), "z.h5"]
+    if count == 3:
+        assert not found.problems
+        return
+    (problem,) = found.problems
+    assert (problem.kind, problem.file) == (ProblemKind.LIMIT_EXCEEDED, "a.tar")
+    assert problem.detail.startswith(f"{count - 3} of the models and archives in it are not")
+    assert "(setting density)" in problem.detail
+
+
+def test_a_model_that_is_asked_for_is_looked_at_however_many_others_there_are(
+    look, registry, tmp_path
+):
+    model = files.minimal_h5(tmp_path / "m.h5").read_bytes()
+    path = _tar_of(registry / "a.tar", 9, model)
+    found = look(path / "008.h5", limits=Limits(density=3 / 150))
+    assert relatives(found) == ["a.tar/008.h5"]
+    assert not found.problems
+
+
+def test_archives_inside_of_an_archive_share_what_its_size_allows(look, registry, tmp_path):
+    model = files.minimal_h5(tmp_path / "m.h5").read_bytes()
+    inner = [_tar_of(tmp_path / f"{name}.tar", 2, model).read_bytes() for name in "bcd"]
+    members = [(f"{name}.tar", content) for name, content in zip("bcd", inner, strict=True)]
+    tar(registry / "a.tar", ("a.h5", model), *members)
+    whole = look(registry)
+    assert len(relatives(whole)) == 7
+    assert not whole.problems
+    # One model, an archive, its two models, another archive: one place is left for its models.
+    cut = look(registry, limits=Limits(density=6 / 150))
+    assert relatives(cut) == [
+        "a.tar/a.h5",
+        "a.tar/b.tar/000.h5",
+        "a.tar/b.tar/001.h5",
+        "a.tar/c.tar/000.h5",
+    ]
+    (problem,) = cut.problems
+    assert problem.detail.startswith("2 of the models and archives in it are not looked at")
+
+
+def test_a_large_archive_may_have_more_models():
+    limits = Limits()
+    small, large = ArchiveRoom(1_000, limits), ArchiveRoom(10_000_000, limits)
+    assert (small.take(1_000), large.take(1_000)) == (150, 250)
+    assert small.take(1) == 0
