@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tempfile
+from contextlib import closing
 
 import pytest
 
@@ -231,9 +232,9 @@ def test_an_interrupted_run_goes_on_where_it_was(night, tmp_path, monkeypatch):
     real = recorded_run.audit_with_progress
 
     def stopped(*arguments, **options):
-        work = real(*arguments, **options)
-        yield next(work)
-        raise KeyboardInterrupt
+        with closing(real(*arguments, **options)) as work:
+            yield next(work)
+            raise KeyboardInterrupt
 
     monkeypatch.setattr(recorded_run, "audit_with_progress", stopped)
     with pytest.raises(Interrupted, match="1 of 2 models audited"):
