@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import glob
 import re
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from modelaudit.errors import ReadError
@@ -46,6 +47,7 @@ _WEIGHT = re.compile(
 )
 _NUMBERED = re.compile(r"arr_\d+")
 _WEIGHTS_FILE = re.compile(r"weight|checkpoint|ckpt|param|model", re.IGNORECASE)
+_SETTLED = 1_000_000_000  # ns; within less, a second change of a directory may have the same time
 _KERAS_WEIGHTS = ("model.weights.h5", "model.weights.npz", "model.weights.json")
 
 
@@ -196,14 +198,38 @@ def _prefix(prefix: Path) -> Format:
     index = _beside(prefix, ".index")
     if index.is_file():
         return _checkpoint_part(index) if index.stat().st_size else Format.UNKNOWN
-    shards = prefix.parent.glob(f"{glob.escape(prefix.name)}-?????-of-?????")
-    for shard in sorted(shards)[:1]:
-        if _V1_SHARD.search(shard.name) and _checkpoint_part(shard) in _TABLES:
-            return Format.TF1_CHECKPOINT_V1
+    shard = _first_shards(prefix.parent).get(prefix.name)
+    if shard is not None and _checkpoint_part(prefix.parent / shard) in _TABLES:
+        return Format.TF1_CHECKPOINT_V1
     meta = _beside(prefix, ".meta")
     if meta.is_file():
         return checkpoint_meta(FileWindow.of_file(meta)) or Format.UNKNOWN
     return Format.UNKNOWN
+
+
+def _first_shards(directory: Path) -> Mapping[str, str]:
+    """The first shard of each V1 checkpoint in a directory, by the prefix."""
+    if not directory.is_dir():
+        return {}
+    changed = directory.stat().st_mtime_ns
+    if time.time_ns() - changed < _SETTLED:
+        return _listed(directory)
+    return _listed_once(directory, changed)
+
+
+def _listed(directory: Path) -> Mapping[str, str]:
+    try:
+        names = [each.name for each in directory.iterdir()]
+    except PermissionError:  # its files may be readable even so
+        return {}
+    shards = sorted(filter(_V1_SHARD.search, names), reverse=True)
+    return {_V1_SHARD.sub("", name): name for name in shards}
+
+
+@lru_cache(maxsize=1)
+def _listed_once(directory: Path, _changed: int) -> Mapping[str, str]:
+    """The same for all files of a directory that does not change: it may have very many."""
+    return _listed(directory)
 
 
 def _checkpoint_part(path: Path) -> Format:

@@ -137,6 +137,7 @@ class TreeWalk:
         )
         rest = not_unpacked(self._root, shown, found.left_out, found.unsafe)
         inside = walk.run(all_versions=all_versions)
+        room.take(found.too_many)
         told = room.problems(shown) if self._room is None else ()  # of the outermost one
         return merged(rest, (inside, Discovery(self._root, problems=told)))
 

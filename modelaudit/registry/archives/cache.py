@@ -23,7 +23,7 @@ from modelaudit.registry.cache_directory import PARTIAL, CacheDirectory
 from modelaudit.registry.snapshot import allowance
 from modelaudit.settings import CacheSettings, Limits
 
-_LAYOUT = 2  # of the entries: another number makes them anew
+_LAYOUT = 3  # of the entries: another number makes them anew
 _STATE = "unpacked.json"
 
 
@@ -34,11 +34,13 @@ class UnpackedArchive(Struct, frozen=True):
         tree: the directory that holds them; None if no name in the archive is that of a model.
         left_out: members that were not unpacked, each with the reason.
         unsafe: the same for members that may be an attack.
+        too_many: how many files named like models were not unpacked, as more than its size allows.
     """
 
     tree: Path | None
     left_out: tuple[tuple[str, str], ...] = ()
     unsafe: tuple[tuple[str, str], ...] = ()
+    too_many: int = 0
 
 
 class _Contents(Struct, frozen=True):
@@ -48,6 +50,7 @@ class _Contents(Struct, frozen=True):
     bytes: int
     left_out: tuple[tuple[str, str], ...]
     unsafe: tuple[tuple[str, str], ...]
+    too_many: int
 
 
 class ArchiveCache:
@@ -82,7 +85,7 @@ class ArchiveCache:
             reason = f"cannot be unpacked into the cache {where}: {error.strerror or error}"
             raise ReadError(ProblemKind.UNREADABLE, archive.name, reason) from error
         tree = entry / stem(archive.name) if state.models else None
-        return UnpackedArchive(tree, state.left_out, state.unsafe)
+        return UnpackedArchive(tree, state.left_out, state.unsafe, state.too_many)
 
     def _key(self, archive: Path) -> str:
         status = archive.stat()
@@ -90,7 +93,7 @@ class ArchiveCache:
         told = [
             *(_LAYOUT, os.fsencode(archive).hex(), status.st_dev, status.st_ino, status.st_size),
             *(status.st_mtime_ns, status.st_ctime_ns),
-            *(limits.archive_members, limits.archive_bytes, limits.archive_ratio),
+            *(limits.archive_members, limits.archive_bytes, limits.archive_ratio, limits.density),
         ]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
 

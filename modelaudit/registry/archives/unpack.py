@@ -7,16 +7,20 @@ from pathlib import Path
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, ProblemKind
+from modelaudit.formats.io.density import Density
 from modelaudit.formats.tar.members import DIRECTORY, FILE, TarMember
 from modelaudit.formats.zip.problems import unsafe_name
 from modelaudit.registry.archives.contents import (
     ArchiveContents,
     holds_models,
     is_zip,
+    leads_to_a_model,
     open_archive,
 )
 from modelaudit.settings import Limits
 
+# Of a SavedModel or checkpoint, more than one file is named like this.
+_NAMED = Density("members named like models", "files", 600, 25_000)
 _MOST_PARTS = 64  # directories in a member's path
 _MOST_BYTES = 255  # of one name, as file systems allow
 _MOST_TOLD = 100
@@ -35,7 +39,8 @@ def unpack(path: Path, tree: Path, limits: Limits) -> dict[str, Json]:
     Returns:
         `models`: whether there were such names; `bytes`: the number of bytes written; `left_out`:
         pairs of a name and the reason, at most 100; `unsafe`: the same for members that may be an
-        attack.
+        attack; `too_many`: how many members named like models were not written, since the archive
+        has more than its size allows.
 
     Raises:
         ReadError: the archive cannot be read.
@@ -44,9 +49,10 @@ def unpack(path: Path, tree: Path, limits: Limits) -> dict[str, Json]:
     """
     # Of a zip archive, the caller has read the names.
     if not is_zip(path) and not holds_models(path, limits):
-        return {"models": False, "bytes": 0, "left_out": [], "unsafe": []}
+        return {"models": False, "bytes": 0, "left_out": [], "unsafe": [], "too_many": 0}
     tree.mkdir(mode=0o700)
-    writer = _TreeWriter(tree)
+    most, _ = _NAMED.most(path.stat().st_size, limits)
+    writer = _TreeWriter(tree, most)
     with open_archive(path, limits) as archive:
         for member in archive.members():
             writer.add(member, archive)
@@ -55,12 +61,14 @@ def unpack(path: Path, tree: Path, limits: Limits) -> dict[str, Json]:
         "bytes": writer.written,
         "left_out": [list(each) for each in writer.left_out[:_MOST_TOLD]],
         "unsafe": [list(each) for each in writer.unsafe[:_MOST_TOLD]],
+        "too_many": max(writer.named - most, 0),
     }
 
 
 class _TreeWriter:
-    def __init__(self, tree: Path) -> None:
-        self._tree = tree
+    def __init__(self, tree: Path, most: int) -> None:
+        self._tree, self._most = tree, most
+        self.named = 0
         self._written: set[Path] = set()
         self.written = 0
         self.left_out: list[tuple[str, str]] = []
@@ -80,6 +88,10 @@ class _TreeWriter:
             into = self.left_out if links or member.kind == "sparse file" else self.unsafe
             into.append((_shown(member.name), member.kind))
             return
+        if member.kind == FILE and leads_to_a_model(member.name):
+            self.named += 1
+            if self.named > self._most:
+                return
         place = self._tree.joinpath(*parts)
         try:
             if member.kind == DIRECTORY:

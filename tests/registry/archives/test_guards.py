@@ -191,3 +191,10 @@ def test_a_large_archive_may_have_more_models():
     small, large = ArchiveRoom(1_000, limits), ArchiveRoom(10_000_000, limits)
     assert (small.take(1_000), large.take(1_000)) == (150, 250)
     assert small.take(1) == 0
+
+
+def test_files_named_like_models_that_are_too_many_are_not_unpacked(look, registry):
+    members = [(f"{number:03}.h5", b"") for number in range(20)]
+    tar(registry / "a.tar", ("notes.txt", b"x"), *members)
+    (problem,) = look(registry, limits=Limits(density=12 / 600)).problems  # and 3 models
+    assert problem.detail.startswith("17 of the models and archives in it are not looked at")
