@@ -12,10 +12,12 @@ from modelaudit.facts import Format, Problem, ProblemKind, Signature
 from modelaudit.file_formats import MODEL_SUFFIXES, Content, formats
 from modelaudit.formats.io.density import Density
 from modelaudit.settings import Limits
+from modelaudit.work_budget import COUNTED_BYTES
 
 _FOREIGN = formats(Content.OTHER)
-# Each model takes as long as it takes alone, however small it is: about 0.1 units of work.
-_MODELS = Density("models in an archive", "files", 150, 100_000)
+# Each model takes as long as it takes alone, however small it is: up to 0.18 units of work. So many
+# may be in each `COUNTED_BYTES` of an archive, and in a smaller one.
+_MODELS = Density("models in an archive", "files", 140, COUNTED_BYTES // 140)
 
 
 class ModelCandidate(Struct, frozen=True):
@@ -86,7 +88,7 @@ class ArchiveRoom:
     """
 
     def __init__(self, size: int, limits: Limits) -> None:
-        self._most, self._setting = _MODELS.most(size, limits)
+        self._most, self._setting = _MODELS.most(max(size - COUNTED_BYTES, 0), limits)
         self._asked = 0
 
     def take(self, wanted: int) -> int:
