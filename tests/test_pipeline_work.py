@@ -20,7 +20,7 @@ from modelaudit.formats.reader import read
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.result import ProbeResult
 from modelaudit.repairs import repair
-from modelaudit.rules import examples, kept
+from modelaudit.rules import kept
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import WORK_SPENT
 from modelaudit.rules.model import Facts, Rule
@@ -32,19 +32,9 @@ from modelaudit.structs import replace
 from modelaudit.work_budget import UNIT_SECONDS, Phase, WorkBudget, spend
 from tests.formats import dense_files
 from tests.made import files
-from tests.work_clock import UNITS, Clock, budget_with
+from tests.work_clock import UNITS, Clock, budget_with, facts_with
 
 CREATED = "2026-01-01T00:00:00Z"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def facts(clock: Clock) -> Facts:
-    return replace(examples.healthy(), work=budget_with(clock))
 
 
 def audited(path: Path, work: float, monkeypatch: pytest.MonkeyPatch, *at: Phase) -> Audit:
@@ -130,7 +120,8 @@ def test_what_the_runtimes_do_is_unknown_if_no_work_is_left(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("cut", [Phase.READING, Phase.SECURITY])
-def test_a_model_whose_security_was_not_judged_is_not_run(facts, clock, cut) -> None:
+def test_a_model_whose_security_was_not_judged_is_not_run(cut) -> None:
+    facts = facts_with(Clock())
     facts.work.cut.append(cut)
     why = pipeline.why_not_run(facts)
     assert "(setting work)" in why
@@ -138,7 +129,8 @@ def test_a_model_whose_security_was_not_judged_is_not_run(facts, clock, cut) -> 
     assert pipeline.why_not_run(replace(facts, settings=unsafe)) == ""
 
 
-def test_a_model_whose_other_rules_were_cut_short_is_run(facts) -> None:
+def test_a_model_whose_other_rules_were_cut_short_is_run() -> None:
+    facts = facts_with(Clock())
     facts.work.cut.append(Phase.JUDGING)
     assert pipeline.why_not_run(facts) == ""
 
@@ -262,7 +254,8 @@ def test_a_model_that_is_run_has_as_much_work_as_one_that_is_not(share, tmp_path
     assert WORK_SPENT not in {each.reason for each in run.results} or not enough
 
 
-def test_what_is_done_again_is_counted_once(clock) -> None:
+def test_what_is_done_again_is_counted_once() -> None:
+    clock = Clock()
     budget = budget_with(clock)
     step = 0.3 * UNITS * UNIT_SECONDS
     for phase in (Phase.READING, Phase.SECURITY):

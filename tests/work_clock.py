@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
 from modelaudit.work_budget import UNIT_SECONDS, Phase, WorkBudget
 
 UNITS = 100.0
@@ -23,3 +26,8 @@ class Clock:
 def budget_with(clock: Clock) -> WorkBudget:
     """A budget of `UNITS` that reads a clock."""
     return WorkBudget(UNITS, clock, lambda: UNIT_SECONDS)
+
+
+def facts_with(clock: Clock) -> Facts:
+    """Facts of a sound model whose work is counted by a clock."""
+    return replace(examples.healthy(), work=budget_with(clock))

@@ -15,9 +15,9 @@ from modelaudit.settings import Limits
 from modelaudit.work_budget import COUNTED_BYTES
 
 _FOREIGN = formats(Content.OTHER)
-# Each model takes as long as it takes alone, however small it is: up to 0.18 units of work. So many
+# Each model takes as long as it takes alone, however small it is: up to 0.3 units of work. So many
 # may be in each `COUNTED_BYTES` of an archive, and in a smaller one.
-_MODELS = Density("models in an archive", "files", 140, COUNTED_BYTES // 140)
+_MODELS = Density("models in an archive", "files", 75, COUNTED_BYTES // 75)
 
 
 class ModelCandidate(Struct, frozen=True):

@@ -8,14 +8,13 @@ import pytest
 
 from modelaudit.errors import LimitExceeded, WorkSpent
 from modelaudit.findings import Finding, Outcome, Severity, Verdict
-from modelaudit.rules import examples
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import WORK_SPENT, judge, run_rules
 from modelaudit.rules.kept import with_limit_told
 from modelaudit.rules.model import Facts, Family, NotApplicable, Rule
 from modelaudit.structs import PerObject, replace
 from modelaudit.work_budget import UNIT_SECONDS, Phase, current_budget, spend
-from tests.work_clock import UNITS, Clock, budget_with
+from tests.work_clock import UNITS, Clock, facts_with
 
 Check = Callable[[Rule, Facts], Iterator[Finding]]
 
@@ -27,7 +26,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def facts(clock: Clock) -> Facts:
-    return replace(examples.healthy(), work=budget_with(clock))
+    return facts_with(clock)
 
 
 def rule_of(family: Family, code: str, check: Check) -> Rule:
