@@ -52,7 +52,10 @@ _MOST = 1000  # operations of one kind to follow; a legitimate graph has none
 
 
 def is_of_program(artifact: Artifact) -> bool:
-    """Whether the graph is that of a program of TensorFlow 1, whose weights are in a checkpoint."""
+    """Whether the graph is that of a program of TensorFlow 1, whose weights are in a checkpoint.
+
+    Advice follows from it, no severity: a variable that nothing needs is easily added to a graph.
+    """
     if artifact.format in (Format.TF1_CHECKPOINT, Format.TF1_CHECKPOINT_V1):
         return True
     return not artifact.kernels and bool(variables_without_values(artifact))
@@ -176,9 +179,6 @@ def _severity(
         return lowered(threat.severity, 2)
     if operation.node.op == "MergeV2Checkpoints":
         return Severity.CRITICAL  # it deletes what it has merged
-    # As in the `.meta` file of the same program: without its values, nothing can be computed.
-    if threat.code in _READS_ASSETS and is_of_program(artifact):
-        return lowered(threat.severity, 2)
     # The input pipeline of a training graph, which inference does not run.
     if threat.code == _PIPELINE and artifact.training_graph:
         return lowered(threat.severity, 1)
