@@ -9,10 +9,12 @@ from modelaudit.formats.graph.dataflow import CALLS, Frame, GraphWalker, NodeOut
 from modelaudit.graphs import GraphNode
 from modelaudit.rules.plain_graphs.reader import GraphReader, OperationGroup
 from modelaudit.structs import PerObject
+from modelaudit.work_budget import spend
 
 _FINDS = frozenset(("LookupTableFind", "LookupTableFindV2"))
 _IMPORTS = frozenset(("LookupTableImport", "LookupTableImportV2"))
 _HASHES = frozenset(("StringToHashBucketFast", "StringToHashBucketStrong"))
+_NODES = 20  # to look at their operations is a part of work
 _CODES = _HASHES | {"OneHot", "Bucketize"}
 
 
@@ -47,6 +49,7 @@ def indices(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
 def _is_fallback(walker: GraphWalker, place: NodeOutput) -> bool:
     """Whether a hash is the index of words that a table lacks: the same words are looked up."""
     frame = place.frame
+    spend(1 + len(frame.nodes) // _NODES)
     words = walker.value(frame, place.node.inputs[0])
     looked_up = (
         walker.value(frame, node.inputs[1])
