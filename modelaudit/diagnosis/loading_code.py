@@ -10,7 +10,8 @@ from modelaudit.file_formats import Content, formats
 from modelaudit.formats.keras.compiled_losses import KNOWN, compiled_losses, named_outputs
 from modelaudit.rules.model import Facts
 from modelaudit.rules.model_in_advice import in_shell, with_model
-from modelaudit.runtimes.catalogue import has_keras2_objects
+from modelaudit.runtimes.catalogue import has_keras2_objects, is_keras2_model
+from modelaudit.runtimes.checks.meta_graphs import tags_argument
 from modelaudit.runtimes.profile import numbers
 
 WHOLE = formats(Content.MODEL)
@@ -55,10 +56,11 @@ def loading_code(facts: Facts) -> LoadingCode:
     """The code that loads this model."""
     artifact = facts.artifact
     imports = IMPORTS[_keras(facts)]
-    whole = artifact.format in WHOLE or has_keras2_objects(artifact)
+    whole = artifact.format in WHOLE or is_keras2_model(artifact)
     get, note = (LOAD, "") if whole else (BUILD, AS_BUILT)
-    graph = artifact.format.is_saved_model and not has_keras2_objects(artifact)
-    predict = SERVE if graph else f"{imports}\npredict = {get}.predict{note}"
+    graph = artifact.format.is_saved_model and not is_keras2_model(artifact)
+    serve = SERVE.replace('"MODEL"', f'"MODEL"{tags_argument(artifact)}')
+    predict = serve if graph else f"{imports}\npredict = {get}.predict{note}"
     model = f"{imports}\nmodel = {get}{note}"
     return LoadingCode(
         imports,

@@ -41,7 +41,7 @@ from modelaudit.rules.kept import (
     severe,
 )
 from modelaudit.rules.model import Facts
-from modelaudit.runtimes.catalogue import find_profile, has_keras2_objects
+from modelaudit.runtimes.catalogue import find_profile, is_keras2_model
 from modelaudit.runtimes.predict import predict
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.settings import Settings
@@ -149,7 +149,7 @@ def _no_keras_model(artifact: Artifact) -> str:
     if artifact.format in WHOLE_FILES:
         return ""
     if artifact.format.is_saved_model:
-        return "" if has_keras2_objects(artifact) else "it contains no Keras model"
+        return "" if is_keras2_model(artifact) else "it contains no Keras model"
     if artifact.format not in formats(Content.WEIGHTS):
         return f"a {artifact.format.label} contains no Keras model"
     return "" if artifact.architecture else "it holds only weights: add --architecture"

@@ -13,6 +13,7 @@ from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotReleva
 from modelaudit.rules.repair_advice import with_repair
 from modelaudit.rules.runtimes import QUOTED
 from modelaudit.runtimes.catalogue import covers
+from modelaudit.runtimes.checks.meta_graphs import tags_argument
 from modelaudit.runtimes.model import Prediction, Reason
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
@@ -159,8 +160,11 @@ def _load_call(
     if artifact.format is Format.SAVEDMODEL_TF2 or signatures:
         name = next(iter(functions), "")
         call = f".signatures[{signatures[0]!r}]" if signatures else f".{name}" if name else ""
+        given = tags_argument(artifact)
         used = f"\n    model{call.removesuffix('.__call__')}(...)" if call else ""
-        return f"    import tensorflow as tf\n    model = tf.saved_model.load({path!r}){used}"
+        return (
+            f"    import tensorflow as tf\n    model = tf.saved_model.load({path!r}{given}){used}"
+        )
     return (
         "    import tensorflow.compat.v1 as tf\n"
         "    with tf.Session(graph=tf.Graph()) as session:\n"

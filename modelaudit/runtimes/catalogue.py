@@ -200,6 +200,17 @@ def has_keras2_objects(artifact: Artifact) -> bool:
     )
 
 
+def is_keras2_model(artifact: Artifact) -> bool:
+    """Whether `load_model` of Keras 2 makes a Keras object of a SavedModel's root object.
+
+    A root of another class, as policies of TF-Agents have, may hold Keras layers and is no model.
+    """
+    return any(
+        node.index == 0 and str(node.detail.get("identifier", "")).startswith("_tf_keras_")
+        for node in artifact.object_graph
+    )
+
+
 @cache
 def _writer(version: tuple[int, ...], by_tensorflow: bool) -> RuntimeProfile | None:
     """The shipped profile with the nearest TensorFlow (or Keras); None without a version."""

@@ -10,7 +10,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, GraphFunction, GraphNode, Signature
 from modelaudit.graphs import reachable
 from modelaudit.layer_classes import Trait, classes
-from modelaudit.runtimes.checks import silent_differences
+from modelaudit.runtimes.checks import meta_graphs, silent_differences
 from modelaudit.runtimes.checks.sizes import shapes
 from modelaudit.runtimes.graph_usage import GRAPH, graph_nodes
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
@@ -44,6 +44,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if call is LoadCall.SESSION:
         yield from operations(artifact, context)
     elif call in (LoadCall.SAVED_MODEL, LoadCall.TFSM_LAYER):
+        yield from meta_graphs.check(artifact, context)
         yield from operations(artifact, context)
         yield from types(artifact, context)
         yield from shapes(artifact)

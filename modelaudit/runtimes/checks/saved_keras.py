@@ -8,7 +8,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import Trait, has
-from modelaudit.runtimes.catalogue import has_keras2_objects
+from modelaudit.runtimes.catalogue import has_keras2_objects, is_keras2_model
 from modelaudit.runtimes.checks import (
     config as match_config,
 )
@@ -18,13 +18,18 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks import (
     masks as match_masks,
 )
+from modelaudit.runtimes.checks import (
+    meta_graphs as match_meta_graphs,
+)
 from modelaudit.runtimes.checks.graph import argument_names, operations, protocol, types
+from modelaudit.runtimes.checks.meta_graphs import needed_tags
 from modelaudit.runtimes.checks.sizes import shapes
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
 from modelaudit.runtimes.saved_config import Config, unknown_arguments
 
 KERAS_METADATA = "keras_metadata.pb"
+WITHOUT = "without predict()"
 WITHOUT_CONFIG = "layer was saved without config"  # a key in place of one, from TensorFlow 2.2 on
 CALL_SIGNATURE = "Use `tf.saved_model.load` and call its signature."
 
@@ -43,16 +48,17 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "`tf.saved_model.load`, or tf-keras (TF_USE_LEGACY_KERAS=1).",
         )
         return
-    if not has_keras2_objects(artifact):
-        yield Reason(
-            "no-keras-model",
-            LoadOutcome.FAILS,
-            "the SavedModel has functions but no Keras model: load_model returns an object without "
-            "predict()",
-            "AttributeError: '_UserObject' object has no attribute 'predict'",
-            CALL_SIGNATURE,
-        )
+    yield from match_meta_graphs.check(artifact, context)
+    if needed_tags(artifact):
         return
+    if has_keras2_objects(artifact):
+        yield from _objects(artifact, context)
+    if not is_keras2_model(artifact):
+        yield _no_model(artifact)
+
+
+def _objects(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Models and layers, which the loader creates even where the root object is none."""
     yield from _metadata(artifact, context)
     yield from _networks(artifact, context)
     yield from operations(artifact, context)
@@ -64,6 +70,19 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from _recurrent(artifact, context)
     yield from _inner_inputs(artifact, context)
     yield from match_masks.check(artifact, context)
+
+
+def _no_model(artifact: Artifact) -> Reason:
+    """A root object of another class; it may have a function of the name `predict`."""
+    own = any(node.index == 0 and "predict" in node.children for node in artifact.object_graph)
+    return Reason(
+        "no-keras-model",
+        LoadOutcome.FAILS,
+        "the SavedModel has functions but no Keras model: load_model returns an object "
+        + ("whose predict is a function of the file, not that of Keras" if own else WITHOUT),
+        "" if own else "AttributeError: '_UserObject' object has no attribute 'predict'",
+        CALL_SIGNATURE,
+    )
 
 
 def _inner_inputs(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:

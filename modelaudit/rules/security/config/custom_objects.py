@@ -17,6 +17,7 @@ from modelaudit.rules.security.config.object_references import ObjectReference, 
 from modelaudit.runtimes.checks.graph import UNKNOWN_OPERATION, UNKNOWN_TYPE
 from modelaudit.runtimes.checks.lambda_code import UNKNOWN_FUNCTION
 from modelaudit.runtimes.checks.layer_parts import UNKNOWN_OBJECT
+from modelaudit.runtimes.checks.meta_graphs import tags_argument
 
 # Keras 2.11 to 2.15 registered its own optimizers as if they were custom objects.
 _TRAINING = ("compile_config", "training_config")
@@ -169,7 +170,7 @@ def _import(name: str, artifact: Artifact) -> str:
         "Import the library that registers it before you load the model, or name that library "
         "where the model is kept:\n\n    import tensorflow as tf\n"
         f"    import {module or 'LIBRARY'}\n"
-        f"    model = tf.saved_model.load({artifact.root.name!r})"
+        f"    model = tf.saved_model.load({artifact.root.name!r}{tags_argument(artifact)})"
     )
 
 
