@@ -82,7 +82,7 @@ def allowance(models: Iterable[Path], limits: Limits) -> Allowance:
     times = max(1.0, size / _COUNTED_BYTES)
     seconds = min(limits.cpu_seconds * times, MOST_SECONDS)
     memory = int(limits.memory_bytes * times)
-    return Allowance(seconds, memory if memory < limits.read_memory else None)
+    return Allowance(seconds, memory if memory < limits.read_memory else None, limits.work * times)
 
 
 class _DirectoryNames(Struct, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
@@ -12,40 +13,58 @@ from typing import ParamSpec, TypeVar
 
 from msgspec import Struct
 
+from modelaudit.work_budget import UNIT_SECONDS, unit_seconds
+
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
 _BLAS_BUFFER = 64 << 20  # of each thread of OpenBLAS: 32 MB, and what it is aligned to
 _STACK = 8 << 20  # where there is no limit
+_AT_ONCE = 1e-6  # seconds: a timer of 0 is none
 
 # The soft limit on data from before the current task, while that has one of its own.
 _unbounded: ContextVar[int | None] = ContextVar("_unbounded")
 
 
 class Allowance(Struct, frozen=True):
-    """What a task may take: `seconds` of processor time, and `memory`, the bytes that it may add
-    to the data of its worker; None for no limit."""
+    """What a task may take.
+
+    Attributes:
+        seconds: of processor time, outside of the kernel.
+        memory: the bytes that it may add to the data of its worker; None for no limit.
+        units: of plain work, as processor time; None for no other limit than `seconds`.
+    """
 
     seconds: float
     memory: int | None = None
+    units: float | None = None
+
+
+# By the signal that ends a worker, the setting that bounds what its task took.
+LIMITS: dict[int, str] = {signal.SIGPROF: "work", signal.SIGVTALRM: "cpu_seconds"}
+
+# What the current task may take: of time before an uncounted part, and after it again.
+_allowed: ContextVar[Allowance | None] = ContextVar("_allowed", default=None)
 
 
 def prepare() -> None:
     """Let this process end when its time is spent, in C as well."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, LIMITS)
+    signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
 
 
 def begin(allowance: Allowance) -> None:
     """Bound the task that begins now."""
-    signal.setitimer(signal.ITIMER_PROF, allowance.seconds, allowance.seconds)
+    _allowed.set(allowance)
+    _bound_time(allowance)
     if allowance.memory is not None:
         _bound_memory(allowance.memory)
 
 
 def end() -> None:
     """Lift the bounds."""
-    signal.setitimer(signal.ITIMER_PROF, 0)
+    _allowed.set(None)
+    _lift_time()
     _lift_memory()
 
 
@@ -62,14 +81,41 @@ def uncounted(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """
 
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        _, seconds = signal.setitimer(signal.ITIMER_PROF, 0)
+        _lift_time()
         _lift_memory()
         try:
             return work(*args, **kwargs)
         finally:
-            signal.setitimer(signal.ITIMER_PROF, seconds, seconds)
+            if (allowance := _allowed.get()) is not None:
+                _bound_time(allowance)
 
     return run
+
+
+def _bound_time(allowance: Allowance) -> None:
+    """Count the processor time from now on, and end this process when it is spent.
+
+    How long a unit of work takes here is measured only when half of the units are spent, if they
+    are as long as they usually are. Until Python runs again, in a long call of C, `seconds` hold.
+    """
+    signal.setitimer(signal.ITIMER_VIRTUAL, allowance.seconds)
+    if allowance.units is None:
+        return
+    units, since = allowance.units, time.process_time()
+
+    def at_half(*_: object) -> None:
+        left = units * unit_seconds() - (time.process_time() - since)
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_PROF, min(max(left, _AT_ONCE), allowance.seconds))
+
+    signal.signal(signal.SIGPROF, at_half)
+    signal.setitimer(signal.ITIMER_PROF, min(units * UNIT_SECONDS / 2, allowance.seconds))
+
+
+def _lift_time() -> None:
+    signal.signal(signal.SIGPROF, signal.SIG_IGN)  # also one that has come, but was not handled
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 def _bound_memory(more: int) -> None:

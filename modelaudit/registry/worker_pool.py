@@ -36,7 +36,7 @@ HEADER = struct.Struct("<Q")
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 MESSAGE_BYTES = 256 << 20  # the facts of the largest models take a few MB; more is an error
 TOO_LONG = "it exceeded the time limit and was stopped (limit read_seconds)"
-TOO_COSTLY = "it took too much processor time for its size and was stopped (limit cpu_seconds)"
+TOO_COSTLY = "it took too much processor time for its size and was stopped (limit {})"
 STOP_SECONDS = 2.0  # for a worker to remove partially written files
 COLLECTED = 20_000  # objects between two searches for cycles, of which an audit makes hardly any
 
@@ -327,10 +327,10 @@ def _collect(workers: list[_PoolWorker]) -> Iterator[TaskResult]:
         if not piece or len(worker.buffer) > MESSAGE_BYTES:
             workers.remove(worker)
             status = _stop(worker, kill=bool(piece))
-            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF:
-                yield TaskResult(index, None, TOO_COSTLY, "cpu_seconds", kept=worker.kept)
-            else:
-                yield TaskResult(index, None, _why_lost(status), kept=worker.kept)
+            ended = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+            limit = task_allowance.LIMITS.get(ended, "")
+            why = TOO_COSTLY.format(limit) if limit else _why_lost(status)
+            yield TaskResult(index, None, why, limit, kept=worker.kept)
             continue
         while message := _message(worker):
             if "kept" in message:

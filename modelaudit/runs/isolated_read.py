@@ -57,8 +57,9 @@ def run_in_child(
 
     def allowed(task: Task) -> task_allowance.Allowance:
         may = allowance(models(task), settings.limits)
-        memory = None if settings.probe.enabled else may.memory
-        return task_allowance.Allowance(2 * may.seconds + running, memory)
+        if settings.probe.enabled:
+            return task_allowance.Allowance(2 * may.seconds + running)
+        return task_allowance.Allowance(2 * may.seconds, may.memory, may.units and 2 * may.units)
 
     for done in _in_order(
         worker_pool.run_tasks(

@@ -89,15 +89,45 @@ def test_processor_time_is_bounded_also_in_c(spend: Callable[[float], float]) ->
     assert [done[n].value for n in (0, 2)] == [{"n": 0}, {"n": 2}]
 
 
-def test_a_part_of_a_task_may_be_uncounted() -> None:
+def test_processor_time_is_bounded_in_units_that_are_measured(monkeypatch) -> None:
+    """On a processor that is twice as fast, half as many seconds are left from the middle."""
+    monkeypatch.setattr(task_allowance, "UNIT_SECONDS", 0.2)
+    monkeypatch.setattr(task_allowance, "unit_seconds", lambda: 0.15)
+    taken = []
+
+    def work(seconds: float) -> dict[str, Json]:
+        return {"n": _spin(time.process_time() + seconds)}
+
+    for seconds in (0.1, 0.2, 0.4):  # of 0.3: before the middle, behind it, and too much
+        (done,) = _run([seconds], work, allowed=lambda _: Allowance(60.0, None, 2.0)).values()
+        taken.append((done.limit, "work" in done.lost))
+    assert taken == [("", False), ("", False), ("work", True)]
+
+
+def test_a_bound_ends_with_its_task() -> None:
+    """The next one of the same worker has as much, and one without a bound any time."""
+
+    def work(n: int) -> dict[str, Json]:
+        start = time.process_time()
+        _spin(start + (0.2, 0.2, 0.6)[n])
+        return {"n": os.getpid()}
+
+    may = Allowance(60.0, None, 0.3 / task_allowance.UNIT_SECONDS)
+    done = _run(range(3), work, jobs=1, allowed=lambda n: Allowance(60.0) if n == 2 else may)
+    assert len({str(each.value) for each in done.values()}) == 1
+
+
+@pytest.mark.parametrize("units", [None, 0.05 / task_allowance.UNIT_SECONDS])
+def test_a_part_of_a_task_may_be_uncounted(units: float | None) -> None:
     """What runs in it takes four times what is allowed; after it, time counts again."""
 
     def work(n: int) -> dict[str, Json]:
         done = task_allowance.uncounted(_spin)(time.process_time() + 0.2)
         return {"n": _spin(60.0) if n else done}
 
-    done = _run(range(2), work, jobs=1, allowed=lambda _: Allowance(0.05))
-    assert (done[0].limit, done[1].limit) == ("", "cpu_seconds")
+    seconds = 60.0 if units else 0.05
+    done = _run(range(2), work, jobs=1, allowed=lambda _: Allowance(seconds, None, units))
+    assert (done[0].limit, done[1].limit) == ("", "work" if units else "cpu_seconds")
     assert task_allowance.uncounted(_spin)(0.0) > 0  # outside of a worker
 
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from modelaudit import pipeline
 from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Artifact
 from modelaudit.findings import Severity, Verdict
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.result import ProbeResult
+from modelaudit.rules.model import Facts
 from modelaudit.runs.batch import audit_all
 from modelaudit.schema import Audit, from_json, to_json
-from modelaudit.settings import ProbeSettings, Settings
+from modelaudit.settings import Limits, ProbeSettings, Settings
 from modelaudit.settings.audit_target import AuditTarget
+from modelaudit.structs import replace
 from tests.made.lambda_models import lambda_model
 
 HOSTILE = "lambda x: logging.FileHandler('a') and x"
@@ -56,7 +60,7 @@ def end(path: Path) -> None:
 
 def spend(path: Path) -> None:
     """It takes more processor time than the process that reads it may have."""
-    os.kill(os.getpid(), signal.SIGPROF)
+    os.kill(os.getpid(), signal.SIGVTALRM)
 
 
 def fail(path: Path) -> None:
@@ -64,7 +68,7 @@ def fail(path: Path) -> None:
     raise MemoryError
 
 
-def audited(path: Path, does: Callable[[Path], None]) -> Audit:
+def audited(path: Path, does: Callable[[Path], None], settings: Settings = SETTINGS) -> Audit:
     marker = path.parent / "made.json"
 
     def probe(artifact: Artifact, *_: object) -> ProbeResult:
@@ -76,7 +80,7 @@ def audited(path: Path, does: Callable[[Path], None]) -> Audit:
 
     target = AuditTarget(path, path.parent, path.name, "m")
     created = "2026-01-01T00:00:00Z"
-    list(audit_all([target], SETTINGS, created, probe=probe, deliver=deliver))
+    list(audit_all([target], settings, created, probe=probe, deliver=deliver))
     return from_json(json.loads(marker.read_text()))
 
 
@@ -97,6 +101,25 @@ def test_spent_processor_time_is_a_limit(tmp_path: Path) -> None:
     (found,) = [each for each in audit.findings if each.code == "MA118"]
     assert found.evidence["limit"] == "cpu_seconds"
     assert "MA701" in named(audit) and audit.verdict is Verdict.FAIL
+
+
+def test_work_that_nothing_asks_for_is_ended(tmp_path: Path, monkeypatch) -> None:
+    """A loop that never looks at the budget, behind the rules on security."""
+
+    def never_asks(facts: Facts, _: object) -> Facts:
+        end = time.process_time() + 60
+        while time.process_time() < end:
+            pass
+        return facts
+
+    monkeypatch.setattr(pipeline, "add_source", never_asks)
+    settings = replace(SETTINGS, limits=Limits(work=8.0))
+    start = os.times().children_user
+    audit = audited(lambda_model(tmp_path, HOSTILE), attributes, settings)
+    (found,) = [each for each in audit.findings if each.code == "MA118"]
+    assert found.evidence["limit"] == "work"
+    assert named(audit)["MA717"] is Severity.HIGH
+    assert os.times().children_user - start < 5  # far from 60, however busy the processor
 
 
 def test_writing_a_report_takes_no_time_of_the_model(tmp_path: Path) -> None:
