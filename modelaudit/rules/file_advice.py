@@ -73,6 +73,10 @@ def and_then(facts: Facts, finding: Finding) -> Finding:
         if others and len(others) < len(failing):
             more = f"{each.runtime} does not load it then either, because {others[0].text} (MA220)."
             return replace(finding, fix=f"{finding.fix} {more}")
+        if failing and not others and each.compiling:
+            more = f"Then load it with compile=False: {each.runtime} cannot compile it as it was "
+            more += f"saved, because {each.compiling[0].text} (MA213)."
+            return replace(finding, fix=f"{finding.fix} {more}")
     return finding
 
 

@@ -227,6 +227,25 @@ def test_a_new_name_is_not_all_where_more_stops_it(tmp_path, unknown):
         keras.models.load_model(tmp_path / "m.h5", compile=False)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["object", "text"])
+def test_a_new_name_is_not_all_where_compiling_stops_it(tmp_path, loss):
+    tf_keras, keras = pytest.importorskip("tf_keras"), pytest.importorskip("keras")
+    model = tf_keras.Sequential([tf_keras.Input((3,)), tf_keras.layers.Dense(2)])
+    given = tf_keras.losses.MeanSquaredError() if loss == "object" else "mean_squared_error"
+    model.compile("sgd", given)
+    model.save(tmp_path / "m.h5")
+    (found,) = found_in(shutil.copy(tmp_path / "m.h5", tmp_path / "m.keras"), "MA117")
+    assert ("compile=False" in found.fix) is (loss == "object")
+    if loss == "object":
+        with pytest.raises(TypeError, match="argument 'fn'"):
+            keras.models.load_model(tmp_path / "m.h5")
+        assert "the loss MeanSquaredError has fn" in found.fix
+        keras.models.load_model(tmp_path / "m.h5", compile=False)
+    else:
+        keras.models.load_model(tmp_path / "m.h5")
+
+
 def as_pickle(tmp_path, value):
     path = tmp_path / "model.h5"
     path.write_bytes(pickle.dumps(value))

@@ -38,7 +38,9 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
             )
     yield from _losses(training, context, archive)
     for word in ("metrics", "weighted_metrics"):
-        for name, form, _ in _objects(training.get(word)):
+        for name, form, config in _objects(training.get(word)):
+            if form == "class" and name in _WRAPPERS:
+                yield from _wrapped(name, config.get("fn"), context)
             # In Keras 3, a text that is not found is looked up when the model is trained.
             if not name or _known(name, context):
                 continue
@@ -77,6 +79,22 @@ def check_saved_model(artifact: Artifact, context: CheckContext) -> Iterator[Rea
                 f"the metric {name} is not one of {context.profile.name}",
                 f"ValueError: Unable to restore custom object of class {said.get('class_name')}",
             )
+
+
+def _wrapped(wrapper: str, function: Json, context: CheckContext) -> Iterator[Reason]:
+    """The function of a metric that is one: Keras 2 looks up a name, and Keras 3 an object.
+
+    Each leaves the other form as it is, and fails only where the metric is computed.
+    """
+    keras3, config = context.profile.keras3, mapping(function)
+    name = text(function)
+    error = f"ValueError: Unknown metric function: '{name}'"
+    if keras3:
+        name = text(config.get("config")) if config.get("class_name") == FUNCTION else ""
+        error = f"TypeError: …{wrapper}'> could not be deserialized properly"
+    if name and not _known(name, context):
+        what = f"the metric {name} is not one of {context.profile.name}"
+        yield _reason("unknown-metric", what, error)
 
 
 def _known(name: str, context: CheckContext) -> bool:
