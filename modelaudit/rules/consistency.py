@@ -6,11 +6,14 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Format, Json
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.graphs import LiteModel
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted, quoted
 from modelaudit.rules.graph_savers import left_initial_statistics, of_other_savers
+from modelaudit.rules.lite_variables import variables_without_values
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.restore import KEPT, counted_evidence, listing
+from modelaudit.structs import replace
 
 KERAS_METADATA = "keras_metadata.pb"
 HASHES = (  # file, its hash in fingerprint.pb, the computed hash
@@ -103,6 +106,9 @@ def _divergent(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _unrestored(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    if facts.artifact.lite is not None:
+        yield from _without_values(rule, facts.artifact.lite)
+        return
     yield from _left_out(rule, facts)
     names = [str(name) for name in restore_facts(facts, "unrestored")]
     if names:
@@ -123,6 +129,33 @@ def _unrestored(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "variables": [*names[:KEPT]],
             },
         )
+
+
+def _without_values(rule: Rule, lite: LiteModel) -> Iterator[Finding]:
+    """Variables of a TensorFlow Lite model, whose file holds their values as constants."""
+    handled, names = variables_without_values(lite)
+    if not handled:
+        raise NotRelevant("the TensorFlow Lite model has no variables that it reads")
+    if names:
+        found = rule.finding(
+            counted(len(names), "variable is read, and", "variables are read, and")
+            + f" nothing in the file gives {'it a value' if len(names) == 1 else 'them values'}: "
+            f"{listing(quoted(names))}. The interpreter raises no error and computes with what is "
+            "in memory, such as NaN.",
+            route=names[0],
+            evidence={**counted_evidence(len(names), "variables"), "variables": [*names[:KEPT]]},
+            key="without values",
+            fix=_CONVERT,
+        )
+        yield replace(found, title="Variables are read that nothing in the file gives values")
+
+
+_CONVERT = (
+    "Convert the trained model again, with its values: with "
+    "`tf.lite.TFLiteConverter.from_keras_model(model)`, or, if it was converted from a SavedModel "
+    "of Keras 3, write that with `model.export(path)`, since `tf.saved_model.save` does not tell "
+    "the converter the variables."
+)
 
 
 def _left_out(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -247,10 +280,11 @@ RULES = (
         confidence=Confidence.HIGH,
         needs=(Need.ARTIFACT,),
         summary="The graph's restore operation skips some of its variables",
-        pass_title="The graph's restore operation covers every variable",
+        pass_title="Every variable of the graph is given its values",
         why="A session that loads the model fails at the first use of such a variable, or reads "
         "its initial value. `tf.saved_model.save` of a Keras 3 model skips all of them: TF-Serving "
-        "then loads the model and fails at the first request.",
+        "then loads the model and fails at the first request, and TensorFlow Lite models that are "
+        "converted from it hold no weights.",
         fix="For a Keras 3 model, use `model.export(path)`. In TensorFlow 1, create the "
         "`tf.train.Saver` for all variables, not for a selection.",
         check=_unrestored,
