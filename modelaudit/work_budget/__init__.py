@@ -82,7 +82,7 @@ class WorkBudget:
         self.units = units
         self._clock, self._measured = clock, unit
         self._unit: float | None = None
-        self._phase = Phase.READING
+        self._enter(Phase.READING)
         self._taken = 0.0  # before the current phase
         self._by_phase: dict[Phase, float] = {}
         self._since: float | None = None
@@ -93,14 +93,14 @@ class WorkBudget:
     def during(self, phase: Phase) -> Iterator[None]:
         """Count the work of a block, as part of a phase; work outside of such blocks is free."""
         token, before, outer = _current.set(self), self._phase, self._since is not None
-        self._phase = phase
+        self._enter(phase)
         if not outer:
             self._since = self._clock()
         try:
             yield
         finally:
             _current.reset(token)
-            self._phase = before
+            self._enter(before)
             if not outer:
                 taken = self._seconds()
                 self._by_phase[phase] = self._by_phase.get(phase, 0.0) + taken - self._taken
@@ -113,15 +113,21 @@ class WorkBudget:
     def is_spent(self) -> bool:
         """Whether the current phase must end."""
         self._parts = 0
-        share = self._phase.value * self.units
-        taken = self._seconds()
-        if self._unit is None and taken > share * UNIT_SECONDS / 2:
+        if self._seconds() <= self._free:
+            return False
+        if self._unit is None:
             self._unit = self._measured()
-            taken = self._seconds()
-        spent = taken > share * (self._unit or UNIT_SECONDS)
+            self._enter(self._phase)
+        spent = self._seconds() > self._free
         if spent and self._phase not in self.cut:
             self.cut.append(self._phase)
         return spent
+
+    def _enter(self, phase: Phase) -> None:
+        """Begin a phase, which need not end within `_free` seconds; asked often, so kept."""
+        self._phase = phase
+        unit = UNIT_SECONDS / 2 if self._unit is None else self._unit
+        self._free = phase.value * self.units * unit
 
     def is_cut(self) -> bool:
         """Whether the current phase is known to be spent; does not read the clock."""
