@@ -12,6 +12,7 @@ from modelaudit.rules.uncompiled import COMPILED
 from modelaudit.runtimes.catalogue import find_profile, saving_runtime
 from modelaudit.runtimes.model import LoadCall, Prediction, Reason
 
+_OTHER = "tf-keras"
 SHOWN = 4  # causes that are told, and for which there is advice
 
 
@@ -70,7 +71,8 @@ def advice(facts: Facts, prediction: Prediction) -> str:
     """What makes the model load; of several causes, nothing that only one of them needs."""
     found = causes(prediction)
     if len(found) == 1:
-        return with_repair(facts, prediction.runtime, found[0].fix)
+        fix = found[0].fix + _compiling(facts, prediction, found[0].fix)
+        return with_repair(facts, prediction.runtime, fix)
     loads = next(
         (
             each.runtime
@@ -90,6 +92,16 @@ def advice(facts: Facts, prediction: Prediction) -> str:
         return fixes[0]
     steps = " ".join(f"({number}) {fix}" for number, fix in enumerate(fixes, 1))
     return f"Each cause needs a change, in this order: {steps}"
+
+
+def _compiling(facts: Facts, prediction: Prediction, fix: str) -> str:
+    """What stops the tf-keras that the advice names, where only its defaults do; "" for nothing."""
+    for each in facts.predictions if _OTHER in fix else ():
+        if each.call == COMPILED and each.runtime.startswith(_OTHER) and each.because:
+            same = each.runtime == prediction.runtime
+            why = each.because[0].text
+            return "" if same else f" There, compile=False is needed as well: {why} (MA213)."
+    return ""
 
 
 def _where_the_program_can(facts: Facts, prediction: Prediction) -> str:

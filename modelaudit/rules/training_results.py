@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from statistics import median
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median, median_low
 
 from modelaudit.audit_types.kernels import ConstantLayer
 from modelaudit.facts import Kernel, TensorStats
@@ -53,7 +53,7 @@ def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
         ends = not everywhere and len(sizes) > 1 and route in {sizes[0][1], sizes[-1][1]}
         yield rule.finding(
             f"The weights of `{route}` are {largest:,.3g} times as large as an initializer draws "
-            f"them, those of the median layer {middle:,.3g} times." + NOT_SCALED * ends,
+            f"them{_compared(sizes)}." + NOT_SCALED * ends,
             route=route,
             evidence={
                 "measured": largest,
@@ -69,6 +69,16 @@ def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if len(sizes) > 1 and middle >= EXPLODED.value
             else rule.severity,
         )
+
+
+def _compared(sizes: Sequence[tuple[float, str]]) -> str:
+    """How large the weights of the other layer are, or of the one in the middle; one that exists."""
+    if len(sizes) < 2:
+        return ""
+    if len(sizes) == 2:
+        size, route = min(sizes)
+        return f", those of `{route}` {size:,.3g} times"
+    return f", those of the median layer {median_low(size for size, _ in sizes):,.3g} times"
 
 
 def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from modelaudit.facts import Kernel, TensorStats
+from modelaudit.findings import Finding
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
@@ -17,7 +18,7 @@ from modelaudit.structs import replace
 WILD, USUAL = 2000.0, 1.0
 
 
-def severities(*times: float, frozen: int | None = None) -> list[str]:
+def findings(*times: float, frozen: int | None = None) -> tuple[Finding, ...]:
     """Of a chain of layers whose kernels are so many times as large as an initializer draws them.
 
     Args:
@@ -32,7 +33,11 @@ def severities(*times: float, frozen: int | None = None) -> list[str]:
         layers.append(replace(layer, trainable=number != frozen))
         kernels.append(Kernel(name, f"{name}/kernel", "dense", "io", 0, (64, 64)))
     artifact = replace(examples.model(*layers, tensors=tuple(tensors)), kernels=tuple(kernels))
-    found = run_rule(rule("MA435"), Facts(artifact)).findings
+    return run_rule(rule("MA435"), Facts(artifact)).findings
+
+
+def severities(*times: float, frozen: int | None = None) -> list[str]:
+    found = findings(*times, frozen=frozen)
     assert all(("not scaled" in each.detail) is (each.severity == "low") for each in found)
     return [each.severity.value for each in found]
 
@@ -50,6 +55,21 @@ def severities(*times: float, frozen: int | None = None) -> list[str]:
 )
 def test_enormous_weights_show_divergence_only_inside(times, frozen, expected):
     assert severities(*times, frozen=frozen) == expected
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ((WILD,), "draws them."),
+        ((WILD, 5.0), "draws them, those of `layer_1` 5 times."),
+        ((5.0, WILD), "draws them, those of `layer_0` 5 times."),
+        ((2.0, 6.0, WILD), "draws them, those of the median layer 6 times."),
+        ((2.0, 6.0, 8.0, WILD), "draws them, those of the median layer 6 times."),
+    ],
+)
+def test_only_layers_that_exist_are_compared(times, said):
+    (found,) = findings(*times)
+    assert said in found.detail
 
 
 @pytest.mark.parametrize(("shape", "expected"), [((2, 46784), []), ((2048, 2048), ["medium"])])

@@ -40,6 +40,7 @@ class FieldState(Struct, frozen=True):
         jump: distance of neighbouring positions, in input pixels.
         size: size of the map, None if undefined.
         flat: whether the map was flattened, so that the next Dense layer sees all of it.
+        leading: whether channels are the first axis behind that of the batch.
     """
 
     low: tuple[Fraction, ...]
@@ -47,6 +48,7 @@ class FieldState(Struct, frozen=True):
     jump: tuple[Fraction, ...]
     size: Shape
     flat: bool = False
+    leading: bool = False
 
     @property
     def single(self) -> bool:
@@ -109,6 +111,12 @@ def _is_border(layer: Layer, sources: Sequence[FieldState], input_size: Shape) -
 
 
 def _step(layer: Layer, sources: Sequence[FieldState | None]) -> FieldState | None:
+    state = _next(layer, sources)
+    leading = channels_first(layer) or any(each is not None and each.leading for each in sources)
+    return replace(state, leading=True) if leading and state is not None else state
+
+
+def _next(layer: Layer, sources: Sequence[FieldState | None]) -> FieldState | None:
     if any(source is None for source in sources):
         return None
     states = [source for source in sources if source is not None]
@@ -117,6 +125,8 @@ def _step(layer: Layer, sources: Sequence[FieldState | None]) -> FieldState | No
         if state is None or layer.class_name == "InputLayer":
             return state
         states = [state]
+    if layer.class_name == "Concatenate" and not _joins_channels(layer, states):
+        return None  # positions of several maps are in one, which no input has
     if has(layer.class_name, Trait.MERGE) or layer.class_name == "Concatenate":
         return _merged(states)
     return _through(layer, states[0]) if len(states) == 1 else None
@@ -127,15 +137,25 @@ def input_state(layer: Layer) -> FieldState | None:
     shape = input_shape(layer)
     if shape is None or not 3 <= len(shape) <= 5:
         return None
-    size = spatial_part(shape, channels_first(layer) or _leads_with_channels(shape))
+    leading = channels_first(layer) or _leads_with_channels(shape)
+    size = spatial_part(shape, leading)
     one = (Fraction(1),) * len(size)
-    return FieldState(one, one, one, size)
+    return FieldState(one, one, one, size, leading=leading)
 
 
 def _leads_with_channels(shape: Shape) -> bool:
     """Whether (3, H, W) with H, W > 4 is channels first, which an InputLayer does not save."""
     first, last = shape[1], shape[-1]
     return len(shape) >= 4 and first in (1, 3, 4) and (last is None or last > 4) and shape[2] != 1
+
+
+def _joins_channels(layer: Layer, states: Sequence[FieldState]) -> bool:
+    """Whether maps are joined along their channels, or are no maps any more."""
+    if all(state.flat or state.single for state in states):
+        return True
+    axis, rank = layer.config.get("axis", -1), len(states[0].size) + 2  # with batch and channels
+    last = 1 if any(state.leading for state in states) else rank - 1
+    return isinstance(axis, int) and axis in (last, last - rank)
 
 
 def _through(layer: Layer, state: FieldState) -> FieldState | None:

@@ -18,13 +18,13 @@ from modelaudit.runtimes.checks.checkpoints import check_checkpoint
 from modelaudit.runtimes.checks.numbered_weights import check_numbered
 from modelaudit.runtimes.checks.object_names import written_by_keras3
 from modelaudit.runtimes.checks.object_paths import weights
+from modelaudit.runtimes.checks.weight_layouts import OLD_LAYOUT, layouts_of
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.runtimes.profile import RuntimeProfile, numbers
 
 # What every Keras says of a layer without weights in a file.
 NOT_RECEIVED = "received 0 variables during loading"
 _OF_BOTH = "2.2.4-tf"  # the Keras in TensorFlow 1.13 to 1.15 and in 2.0 and 2.1
-OLD_LAYOUT = "_layer_checkpoint_dependencies"
 # First Keras whose HDF5 weights have a group for weights of the model itself (2.6 has none).
 TOP_LEVEL_GROUP = (2, 7)
 _RECURRENT = re.compile(r"(?:recurrent_kernel(?::0)?|/cell/vars/1)\Z")
@@ -47,8 +47,8 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     profile = context.profile
     if not (names := [tensor.name for tensor in weights(artifact)]):
         return
-    if windows := next((name for name in names if "\\" in name), ""):
-        yield _windows_names(windows, context)
+    if any("\\" in name for name in names):
+        yield _windows_names(names, context)
         return
     moved = None if profile.keras3 else _inner_names(names)
     reads = context.behaviour("layouts_read")
@@ -120,42 +120,6 @@ def _trained(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         )
 
 
-def layouts_of(names: Iterable[str]) -> tuple[frozenset[str], str]:
-    """The possible layouts of a weights file, judged by its groups, and a description.
-
-    The names are those of the experiment with layouts. If no two layers of one class are in the
-    same group, their numbers show nothing and both ways of counting are possible.
-    """
-    paths = [name.split("/") for name in names]
-    groups = {path[0] for path in paths}
-    if OLD_LAYOUT in groups:
-        skipped = _skips_a_number(paths)
-        if skipped:
-            described = f"numbers layers like Keras 2.12 and 2.13 ({skipped})"
-            return frozenset(("dependencies-doubled",)), described
-        described = f"has {OLD_LAYOUT}/, as written by Keras 2.12 to 2.14"
-        if _has_second(paths):
-            return frozenset(("dependencies",)), described
-        return frozenset(("dependencies", "dependencies-doubled")), described
-    attributes = sorted(groups - {"layers"})
-    if not attributes:
-        return frozenset(("layers",)), "has layers/, as written by Keras 2.15 and newer"
-    listed = ", ".join(attributes[:3])
-    if attributes[0] > "layers":
-        described = f"names layers of a subclassed model like Keras 2.15 ({listed})"
-        return frozenset(("layers-first",)), described
-    described = f"names layers of a subclassed model by attribute ({listed})"
-    if _counts_others({path[1] for path in paths if path[0] == "layers" and len(path) > 1}):
-        return frozenset(("attributes-first-counted",)), described
-    return frozenset(("attributes-first", "attributes-first-counted")), described
-
-
-def _counts_others(layers: set[str]) -> bool:
-    """Whether there is a `dense_1` without a `dense`, which then is in another group."""
-    split = [name.rpartition("_") for name in layers]
-    return any(number.isdigit() and base not in layers for base, _, number in split)
-
-
 def _layout(what: str, error: str, context: CheckContext) -> Reason:
     return Reason(
         "weights-layout",
@@ -168,7 +132,8 @@ def _layout(what: str, error: str, context: CheckContext) -> Reason:
     )
 
 
-_ON_WINDOWS = "Load it on Windows with TensorFlow 2.12 or 2.13, and save it there as .h5."
+# Versions of Keras that write and read a layout; of both, any of them may have written it.
+_VERSIONS = {"dependencies": "2.14", "dependencies-doubled": "2.12 or 2.13"}
 _RENAMED = """\
 The weights are intact: take model.weights.h5 out of the archive, rename the groups, put it back.
 
@@ -178,17 +143,24 @@ The weights are intact: take model.weights.h5 out of the archive, rename the gro
             file.move(name, name.replace("\\\\", "/"))"""
 
 
-def _windows_names(name: str, context: CheckContext) -> Reason:
+def _windows_names(names: list[str], context: CheckContext) -> Reason:
     """Names that the saver joined with the separator of Windows; only its own HDF5 path has /."""
+    name = next(name for name in names if "\\" in name).partition("/")[0]
+    (layout, *others), _ = layouts_of(each.replace("\\", "/") for each in names)
+    versions = "2.12 to 2.15"
+    if old := name.startswith(OLD_LAYOUT):
+        versions = "2.12 to 2.14" if others else _VERSIONS.get(layout, "2.12 to 2.14")
     return Reason(
         "windows-weight-names",
         LoadOutcome.FAILS,
-        f"its groups of weights are named with backslashes ({name.partition('/')[0]}), as Keras "
-        f"2.12 to 2.15 names them on Windows, but {context.profile.name} looks for names with /"
+        f"its groups of weights are named with backslashes ({name}), as Keras {versions} names "
+        f"them on Windows, but {context.profile.name} looks for names with /"
         + "; Keras 2 finds them on Windows only"
         * (not context.profile.keras3),
         _received(context.profile),
-        _ON_WINDOWS if name.startswith(OLD_LAYOUT) else _RENAMED,
+        f"Load it on Windows with TensorFlow {versions}, and save it there as .h5."
+        if old
+        else _RENAMED,
         repairs=True,
         sign=NOT_RECEIVED,
     )
@@ -207,34 +179,6 @@ def _inner_names(names: Iterable[str]) -> str | None:
             if part in ("query_dense", "key_dense", "value_dense", "output_dense"):
                 return part
     return None
-
-
-def _siblings(paths: Iterable[list[str]]) -> Iterator[set[str]]:
-    """For each group, the names of the groups in it."""
-    found: dict[tuple[str, ...], set[str]] = {}
-    for parts in paths:
-        for index, part in enumerate(parts[:-1]):
-            found.setdefault(tuple(parts[:index]), set()).add(part)
-    yield from found.values()
-
-
-def _skips_a_number(paths: Iterable[list[str]]) -> str | None:
-    """A group `dense_2` without `dense_1`: Keras 2.12 numbered the second layer of a class 2."""
-    for children in _siblings(paths):
-        for child in sorted(children):  # the same name in every run
-            base, _, number = child.rpartition("_")
-            if base in children and number == "2" and f"{base}_1" not in children:
-                return child
-    return None
-
-
-def _has_second(paths: Iterable[list[str]]) -> bool:
-    """Whether two layers of one class are in the same group."""
-    return any(
-        name.rpartition("_")[0] in children and name.endswith("_1")
-        for children in _siblings(paths)
-        for name in children
-    )
 
 
 def _legacy_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:

@@ -144,3 +144,39 @@ def test_states_agree_with_output_sizes_of_a_plain_convolution() -> None:
     x = np.zeros(SIZE)
     state = field_states(layer_graph(architecture(chain(source(), conv("c", 5, 3)))))["c"]
     assert state.size == (len(np.convolve(x, np.ones(5), "valid")[::3]),)
+
+
+@pytest.mark.parametrize(
+    ("axis", "order", "known"),
+    [
+        *((-1, "channels_last", True), (3, "channels_last", True)),
+        *((1, "channels_last", False), (2, "channels_last", False), (-2, "channels_last", False)),
+        *((1, "channels_first", True), (-3, "channels_first", True)),
+        *((-1, "channels_first", False), (2, "channels_first", False)),
+    ],
+)
+def test_maps_side_by_side_have_no_field_of_one_input(axis: int, order: str, known: bool) -> None:
+    """Only along the channels each position is still one of an input; Keras says what is joined."""
+    import keras
+
+    shape = (None, 8, 9, 2)
+    joined = keras.layers.Concatenate(axis).compute_output_shape([shape, shape])
+    spatial = joined[1:3] if order == "channels_last" else joined[2:4]
+    assert (spatial == shape[1:3] if order == "channels_last" else spatial == shape[2:4]) is known
+    config = {"kernel_size": [3, 3], "strides": [1, 1], "padding": "same", "data_format": order}
+    layers = (
+        layer("a", "InputLayer", output_shape=shape),
+        layer("b", "InputLayer", output_shape=shape),
+        layer("c", "Conv2D", ("a",), config=config),
+        layer("d", "Conv2D", ("b",), config=config),
+        layer("e", "Concatenate", ("c", "d"), config={"axis": axis}),
+    )
+    state = field_states(layer_graph(architecture(layers))).get("e")
+    assert (state is not None) is known
+
+
+def test_features_of_whole_maps_are_joined_as_such() -> None:
+    pooled = layer("p", "GlobalAveragePooling1D", ("in",))
+    joined = layer("j", "Concatenate", ("p", "p"), config={"axis": 1})
+    states = field_states(layer_graph(architecture((source(), pooled, joined))))
+    assert states["j"].single

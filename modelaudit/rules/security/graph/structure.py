@@ -8,6 +8,7 @@ from modelaudit.facts import Graph, GraphNode
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.examples import model, tensor
 from modelaudit.rules.grammar import times
+from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.config.paths import leads_out
 from modelaudit.rules.security.graph.access import lowered
@@ -50,30 +51,44 @@ def check_embedded(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def check_foreign(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """One finding for each operation that TensorFlow does not have."""
+    """One finding for the operations that TensorFlow does not have and the same thing runs.
+
+    They usually are of one library. Operations that call native code have a finding each.
+    """
     uses: dict[str, list[GraphOperation]] = {}
     for operation in operations(facts.artifact).foreign:
         uses.setdefault(operation.node.op, []).append(operation)
+    together: dict[tuple[str, bool, str], dict[str, list[GraphOperation]]] = {}
     for op, found in uses.items():
         live = [each for each in found if each.reach is not Reach.DEAD]
         first = (live or found)[0]
-        native = op in NATIVE
+        key = (op * (op in NATIVE), bool(live), first.via)
+        together.setdefault(key, {})[op] = [first, *(each for each in found if each is not first)]
+    for (native, alive, via), group in together.items():
+        op, (first, *_) = next(iter(group.items()))
         what = "calls native code by its name" if native else "is not a TensorFlow operation"
+        if len(group) > 1:
+            what = "are not TensorFlow operations"
         old = (facts.artifact.provenance.tensorflow or "").startswith("1.")
-        what += ", or one of tf.contrib of TensorFlow 1" * (old and not native)
-        when = f"run by {first.via}" if first.via else "not run by anything in the file"
+        one = "one " * (len(group) == 1)
+        what += f", or {one}of tf.contrib of TensorFlow 1" * (old and not native)
+        counts = {name: times(len(found)) for name, found in group.items()}
+        names = [f"{name} ({count})" for name, count in counts.items()]
+        shown = ", ".join(names[:LISTED]) + " …" * (len(names) > LISTED)
+        said = f"{shown} {what}" if len(group) > 1 else f"{op} {what} ({counts[op]})"
         yield rule.finding(
-            f"{op} {what} ({times(len(found))}); {when}.",
+            f"{said}; {f'run by {via}' if via else 'not run by anything in the file'}.",
             file=graph_file(facts.artifact),
             route=first.route,
             evidence={
                 "op": op,
-                "measured": len(found),
+                "ops": [*list(group)[:64]],
+                "measured": sum(map(len, group.values())),
                 "unit": "operations",
-                "reached": first.via or None,
+                "reached": via or None,
             },
-            key=op,
-            severity=None if live else lowered(rule.severity, 1),
+            key=",".join(sorted(group)),
+            severity=None if alive else lowered(rule.severity, 1),
         )
 
 

@@ -178,6 +178,16 @@ def test_operations(tmp_path: Path, add: Callable[[Graph], None], expected: str 
     assert [found.name for found in graph.findings(tmp_path)] == ([expected] if expected else [])
 
 
+def test_operations_of_one_library_are_one_finding(tmp_path: Path) -> None:
+    graph = Graph()
+    for op in ("PlantedForce", "PlantedEnergy"):
+        graph.node(graph.served, op, op)
+    (found,) = graph.findings(tmp_path)
+    assert "PlantedForce (once), PlantedEnergy (once) are not TensorFlow operations" in found.detail
+    assert found.evidence["ops"] == ["PlantedForce", "PlantedEnergy"]
+    assert found.evidence["measured"] == 2
+
+
 @pytest.mark.parametrize(
     ("update", "op", "severity"),
     [

@@ -1,0 +1,71 @@
+"""The layouts that versions of Keras give the groups of a weights file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+OLD_LAYOUT = "_layer_checkpoint_dependencies"
+
+
+def layouts_of(names: Iterable[str]) -> tuple[frozenset[str], str]:
+    """The possible layouts of a weights file, judged by its groups, and a description.
+
+    The names are those of the experiment with layouts. If no two layers of one class are in the
+    same group, their numbers show nothing and both ways of counting are possible.
+    """
+    paths = [name.split("/") for name in names]
+    groups = {path[0] for path in paths}
+    if OLD_LAYOUT in groups:
+        skipped = _skips_a_number(paths)
+        if skipped:
+            described = f"numbers layers like Keras 2.12 and 2.13 ({skipped})"
+            return frozenset(("dependencies-doubled",)), described
+        described = f"has {OLD_LAYOUT}/, as written by Keras 2.12 to 2.14"
+        if _has_second(paths):
+            return frozenset(("dependencies",)), described
+        return frozenset(("dependencies", "dependencies-doubled")), described
+    attributes = sorted(groups - {"layers"})
+    if not attributes:
+        return frozenset(("layers",)), "has layers/, as written by Keras 2.15 and newer"
+    listed = ", ".join(attributes[:3])
+    if attributes[0] > "layers":
+        described = f"names layers of a subclassed model like Keras 2.15 ({listed})"
+        return frozenset(("layers-first",)), described
+    described = f"names layers of a subclassed model by attribute ({listed})"
+    if _counts_others({path[1] for path in paths if path[0] == "layers" and len(path) > 1}):
+        return frozenset(("attributes-first-counted",)), described
+    return frozenset(("attributes-first", "attributes-first-counted")), described
+
+
+def _counts_others(layers: set[str]) -> bool:
+    """Whether there is a `dense_1` without a `dense`, which then is in another group."""
+    split = [name.rpartition("_") for name in layers]
+    return any(number.isdigit() and base not in layers for base, _, number in split)
+
+
+def _siblings(paths: Iterable[list[str]]) -> Iterator[set[str]]:
+    """For each group, the names of the groups in it."""
+    found: dict[tuple[str, ...], set[str]] = {}
+    for parts in paths:
+        for index, part in enumerate(parts[:-1]):
+            found.setdefault(tuple(parts[:index]), set()).add(part)
+    yield from found.values()
+
+
+def _skips_a_number(paths: Iterable[list[str]]) -> str | None:
+    """A group `dense_2` without `dense_1`: Keras 2.12 numbered the second layer of a class 2."""
+    for children in _siblings(paths):
+        for child in sorted(children):  # the same name in every run
+            base, _, number = child.rpartition("_")
+            if base in children and number == "2" and f"{base}_1" not in children:
+                return child
+    return None
+
+
+def _has_second(paths: Iterable[list[str]]) -> bool:
+    """Whether two layers of one class are in the same group."""
+    return any(
+        name.rpartition("_")[0] in children and name.endswith("_1")
+        for children in _siblings(paths)
+        for name in children
+    )
