@@ -196,9 +196,8 @@ class Layer(Struct, frozen=True):
 class Architecture(Struct, frozen=True):
     """The saved Keras config as a layer graph.
 
-    `layers` are all layers, nested ones included, in execution order (topological; for nested
-    models the inner layers follow their model). `inputs` and `outputs` are routes.
-    `config` is the raw saved config.
+    `layers` are in execution order, those of a nested model after it; `inputs` and `outputs` are
+    routes. `assumed`: they are parts that a class writes into its config, which its code joins.
     """
 
     class_name: str
@@ -208,6 +207,7 @@ class Architecture(Struct, frozen=True):
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     config: Mapping[str, Json] = field(default_factory=dict)
+    assumed: bool = False
 
     def find(self, route: str) -> Layer | None:
         """The layer at `route`, if there is one."""

@@ -13,16 +13,20 @@ from modelaudit.formats.keras.compiled_losses import (
     CompiledLoss,
 )
 from modelaudit.layer_classes import Trait, has
+from modelaudit.rules.assumed_parts import with_outputs
 from modelaudit.rules.grouped import one_for_alike
-from modelaudit.rules.heads import example_head, paired_heads
+from modelaudit.rules.heads import example_head, heads_of_layers, paired_heads
 from modelaudit.rules.loss_inputs import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network_heads import NetworkHead
 from modelaudit.rules.value_ranges import head_range
+from modelaudit.structs import replace
+
+_RANDOM = Trait.DROPOUT | Trait.NOISE
 
 
 def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    for head, loss in paired_heads(facts):
+    for head, loss in (*paired_heads(facts), *_only_in_config(facts)):
         yield from _last_dropped(rule, head, loss)
         seen = ""
         for step in head.steps:
@@ -32,7 +36,7 @@ def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
             name = step.layer.class_name
             normalises = has(name, Trait.BATCH_NORMALISATION | Trait.CHANNEL_NORMALISATION)
             sizes = [step.layer.config.get(key) for key in ("rate", "stddev")]
-            random = has(name, Trait.DROPOUT | Trait.NOISE) and 0 not in sizes
+            random = has(name, _RANDOM) and 0 not in sizes
             if seen and (normalises or random):
                 yield rule.finding(
                     f"`{step.layer.route}` ({name}) follows the {seen} of the output: "
@@ -80,6 +84,17 @@ def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     key=step.layer.route,
                     fix=f"Remove `{step.layer.name}`, then train again.",
                 )
+
+
+def _only_in_config(facts: Facts) -> Iterator[tuple[NetworkHead, CompiledLoss | None]]:
+    """Heads of a class whose graph is in the file, with layers that act in training only."""
+    architecture = facts.artifact.architecture
+    if architecture is None or not architecture.outputs or with_outputs(facts.artifact):
+        return
+    for head, loss in heads_of_layers(facts, architecture):
+        kept = [x for x in head.steps if not has(x.layer.class_name, Trait.BATCH_NORMALISATION)]
+        if any(has(each.layer.class_name, _RANDOM) for each in kept):
+            yield replace(head, steps=tuple(kept)), loss
 
 
 def _last_dropped(rule: Rule, head: NetworkHead, loss: CompiledLoss | None) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from modelaudit.graphs import reachable
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules import examples
+from modelaudit.rules.assumed_parts import with_outputs
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.graph_heads import graph_heads
 from modelaudit.rules.loss_inputs import PROBABILITIES
@@ -89,8 +90,7 @@ def _labels(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _heads(facts: Facts, n: int) -> list[NetworkHead]:
-    architecture = facts.artifact.architecture
-    if architecture is None or not architecture.outputs:
+    if with_outputs(facts.artifact) is None:
         return graph_heads(facts.artifact)
     graph = saved_graph(facts)
     heads = [*output_heads(graph)]

@@ -14,6 +14,7 @@ from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.formats.export_names import EXPORTS
 from modelaudit.probe.protocol import ENDED, runtime_name
 from modelaudit.rules.absent_values import variables_without_values
+from modelaudit.rules.assumed_parts import qualified
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.unread import UNREAD_KINDS, unread_input
@@ -103,6 +104,7 @@ def _judged(rule: Rule, facts: Facts) -> RuleResult:
         detail = f"the rule raised {type(error).__name__}: {error}"
         return RuleResult(rule.code, rule.name, Outcome.ERROR, plain(detail)[:500])
     if findings:
+        findings = tuple(qualified(findings, facts.artifact))
         return RuleResult(rule.code, rule.name, Outcome.FAIL, findings=findings)
     if unread := unread_input(rule, facts):
         return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, plain(unread))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-from modelaudit.facts import Json, Layer
+from modelaudit.facts import Architecture, Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
@@ -19,6 +19,7 @@ from modelaudit.formats.keras.compiled_losses import (
 )
 from modelaudit.measures.optimizer_state import never_stepped
 from modelaudit.rules import examples
+from modelaudit.rules.assumed_parts import with_outputs
 from modelaudit.rules.constant_layers import (
     constant_fix,
     constant_in_graph,
@@ -51,13 +52,18 @@ def _read_heads(facts: Facts) -> list[Paired]:
     Raises:
         NotApplicable: the file shows no layers or operations.
     """
-    architecture = facts.artifact.architecture
-    if architecture is None or not architecture.outputs:
+    architecture = with_outputs(facts.artifact)
+    if architecture is None:
         if not facts.artifact.graphs:
             raise NotApplicable("the file contains neither a Keras architecture nor a graph")
         heads = graph_heads(facts.artifact)
         (only,) = compiled_losses(facts.artifact.training, [""])
         return [(head, only if len(heads) == 1 else None) for head in heads]
+    return heads_of_layers(facts, architecture)
+
+
+def heads_of_layers(facts: Facts, architecture: Architecture) -> list[Paired]:
+    """The heads that the saved layers show, each with its compiled loss."""
     graph = saved_graph(facts)
     names = named_outputs(architecture)
     losses = compiled_losses(facts.artifact.training, names)
@@ -95,8 +101,7 @@ def _over_one_value(head: NetworkHead, step: HeadStep) -> bool:
 
 
 def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    architecture = facts.artifact.architecture
-    if architecture is None or not architecture.outputs:
+    if with_outputs(facts.artifact) is None:
         constant, said = constant_in_graph(facts.artifact), False
         for head, loss in (_known_heads if constant else paired_heads)(facts):
             step = next((each for each in head.steps if _over_one_value(head, each)), None)

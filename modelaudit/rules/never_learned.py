@@ -9,6 +9,7 @@ from modelaudit.file_formats import Format
 from modelaudit.findings import Severity
 from modelaudit.formats.keras.compiled_losses import CATEGORICAL, SPARSE
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
+from modelaudit.rules.assumed_parts import with_outputs
 from modelaudit.rules.constant_layers import constant_outputs
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads import paired_heads
@@ -120,12 +121,11 @@ def _frozen(facts: Facts) -> bool:
 
 def without_gradient(facts: Facts) -> bool:
     """Whether no weight changes any loss: each output is constant, or its share of one class is."""
-    architecture = facts.artifact.architecture
     try:
         heads = paired_heads(facts)
     except NotApplicable:
         return False
-    if architecture is None or not architecture.outputs:
+    if with_outputs(facts.artifact) is None:
         return all(
             head.units == 1 and head.last == "softmax" and head.activations[-1].axis == -1
             for head, _ in heads

@@ -180,14 +180,15 @@ def binding_of(architecture: Architecture | None, contents: Hdf5Contents) -> Bin
 def with_binding(artifact: Artifact, binding: Binding | None) -> Artifact:
     """The artefact with bound variables and kernels, and what did not match in `extra`.
 
-    `extra["unclaimed"]` lists weights that belong to no layer, `extra["misordered"]` weights at
-    the position of another variable, `extra["lost_layers"]` layers that only the weights name.
+    `extra["unclaimed"]` lists weights that belong to no layer, unless a class may have made them,
+    `extra["misordered"]` weights at the position of another variable, `extra["lost_layers"]`
+    layers that only the weights name.
     """
     if binding is None:
         return artifact
     extra: dict[str, Json] = {
         **artifact.extra,
-        "unclaimed": list(binding.unclaimed),
+        "unclaimed": [] if binding.architecture.assumed else list(binding.unclaimed),
         "misordered": list(binding.misordered),
     }
     if "lost_layers" not in extra:
@@ -209,7 +210,7 @@ def lost_layers(architecture: Architecture, h5: Mapping[str, Json] | None) -> It
         h5: the file's own lists, see `Hdf5Contents.extra`.
     """
     names = {layer.name for layer in architecture.layers if "/" not in layer.route}
-    if h5 is None or not names:  # a subclassed model saves no layers
+    if h5 is None or not names or architecture.assumed:  # a class may hold others
         return
     listed, grouped = h5.get("layer_names"), h5.get("vars_names")
     yield from (

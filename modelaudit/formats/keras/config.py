@@ -9,6 +9,7 @@ from modelaudit.facts import Architecture, Dialect, Json, Layer, ProblemKind, Sh
 from modelaudit.formats.keras import dialects as keras_dialects
 from modelaudit.formats.keras import json_config as kj
 from modelaudit.formats.keras.builtin_layers import is_custom
+from modelaudit.formats.keras.joined_parts import joined_parts
 from modelaudit.formats.keras.layer_tree import LayerEntry, ModelEntry, TreeReader, walk
 from modelaudit.formats.keras.shapes.inference import ShapeInference
 from modelaudit.formats.keras.variables.specs import expected_variables
@@ -29,7 +30,7 @@ def parse_architecture(config: Json, *, limits: Limits, file: str = "") -> Archi
     Returns:
         Every layer in execution order, the layers of a nested model after it, with static shapes
         (the batch axis is None unless the config sets it) and the variables that the config
-        implies. A subclassed model, whose config lists no layers, has none.
+        implies. A subclassed model has those that its class writes into its config.
 
     Raises:
         ReadError: `config-invalid`: not a config that Keras could have written.
@@ -39,6 +40,8 @@ def parse_architecture(config: Json, *, limits: Limits, file: str = "") -> Archi
     if not isinstance(tidied, dict) or not isinstance(tidied.get("class_name"), str):
         raise ReadError(ProblemKind.CONFIG_INVALID, file, "the saved config has no model class")
     root = TreeReader(file, limits.layers).read(tidied)
+    assumed = bool(root.wrapped)
+    root = joined_parts(root) if assumed else root
     model = root.model or ModelEntry((), (), (), ())
     flow = ShapeInference.of(root)
     layers = tuple(_layers(model, flow))
@@ -51,6 +54,7 @@ def parse_architecture(config: Json, *, limits: Limits, file: str = "") -> Archi
         inputs=tuple(routes[entry] for entry, _, _ in model.inputs),
         outputs=tuple(routes[entry] for entry, _, _ in model.outputs),
         config=config if isinstance(config, dict) else {},
+        assumed=assumed,
     )
 
 

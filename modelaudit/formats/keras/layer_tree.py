@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NoReturn
 
 from msgspec import Struct, field
@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Json, ProblemKind, Shape
 from modelaudit.formats.keras import json_config as kj
-from modelaudit.formats.keras.builtin_layers import snake_case
+from modelaudit.formats.keras.builtin_layers import snake_case, words
 from modelaudit.formats.keras.execution_order import ExecutionStep, connect
 from modelaudit.formats.keras.inbound_nodes import (
     LayerCall,
@@ -18,7 +18,7 @@ from modelaudit.formats.keras.inbound_nodes import (
     parse_calls,
     parse_reference,
 )
-from modelaudit.layer_classes import Trait, classes
+from modelaudit.layer_classes import LAYER_CLASSES, Trait, classes
 from modelaudit.structs import replace
 from modelaudit.work_budget import spend
 
@@ -29,6 +29,8 @@ MAX_ROUTE = 1024
 """Maximum length of a route in characters; limits the memory for 100,000 long layer names."""
 
 WITH_LAYERS = classes(Trait.MODEL) | {"Pipeline"}
+_MODULES = ("keras", "tf_keras", "tensorflow")
+_NO_LAYERS = words("initializers regularizers constraints optimizers losses metrics random")
 
 
 class LayerEntry(Struct, frozen=True):
@@ -39,7 +41,7 @@ class LayerEntry(Struct, frozen=True):
         built: input shapes in its `build_config`.
         model: its inner layers, if it is a model.
         wrapped: layers that it wraps (`TimeDistributed.layer`, `RNN.cell`, branches of a Keras 1
-            `Merge`).
+            `Merge`); of a subclassed model, the parts that its class writes into its config.
     """
 
     name: str
@@ -86,7 +88,9 @@ class TreeReader(Struct):
         """
         root = self._head(saved, "", "")
         model = self._model(root, saved, "", 0)
-        return replace(root, model=model or ModelEntry((), (), (), ()))
+        if model is None:
+            return replace(root, model=ModelEntry((), (), (), ()), wrapped=self._parts(root))
+        return replace(root, model=model)
 
     def fail(self, where: str, reason: str) -> NoReturn:
         """Raise the error for an invalid config."""
@@ -163,7 +167,7 @@ class TreeReader(Struct):
         inner = [
             self._entry(layer, prefix, f"{where}/{i}", depth + 1) for i, layer in enumerate(layers)
         ]
-        return self._functional(inner, layers, config, where) if functional else _chain(inner)
+        return self._functional(inner, layers, config, where) if functional else chain(inner)
 
     def _functional(
         self, inner: list[LayerEntry], layers: list[Json], config: Mapping[str, Json], where: str
@@ -184,6 +188,18 @@ class TreeReader(Struct):
         return ModelEntry(
             tuple(called[i] for i in graph.order), graph.steps, graph.ends[0], graph.ends[1]
         )
+
+    def _parts(self, root: LayerEntry) -> tuple[LayerEntry, ...]:
+        """The models and layers in the config of a subclassed model; none if one is not valid."""
+        try:
+            return tuple(
+                self._entry(saved, "", f"config/{route}", 1)
+                for saved, route in serialized_parts(root.config)
+            )
+        except LimitExceeded:
+            raise
+        except ReadError:  # what a class writes into its config is its own affair
+            return ()
 
     def _wrapped(self, entry: LayerEntry, depth: int) -> tuple[LayerEntry, ...]:
         config = entry.config
@@ -222,7 +238,37 @@ class TreeReader(Struct):
         return [(forward, "layer"), (backward, key)]
 
 
-def _chain(inner: list[LayerEntry]) -> ModelEntry:
+def serialized_parts(config: Mapping[str, Json]) -> Iterator[tuple[dict[str, Json], str]]:
+    """Each saved model or layer of Keras in the config of a class, with its route in there.
+
+    Lists and objects that are no saved objects are looked through. What the objects of other
+    classes hold is theirs.
+    """
+    todo: list[tuple[Json, str]] = [(value, key) for key, value in config.items()][::-1]
+    while todo:
+        value, route = todo.pop()
+        spend()
+        if isinstance(value, list):
+            todo.extend([(item, f"{route}/{i}") for i, item in enumerate(value)][::-1])
+        elif isinstance(value, dict) and "class_name" not in value:
+            todo.extend([(item, f"{route}/{key}") for key, item in value.items()][::-1])
+        elif isinstance(value, dict) and _is_part(value):
+            yield value, route
+
+
+def _is_part(saved: Mapping[str, Json]) -> bool:
+    name, config, module = saved["class_name"], saved.get("config"), saved.get("module")
+    if not isinstance(name, str) or not isinstance(config, dict):
+        return False
+    path = module.split(".") if isinstance(module, str) else ["keras"]
+    if path[0] not in _MODULES or not _NO_LAYERS.isdisjoint(path):
+        return False
+    if name in classes(Trait.MODEL):
+        return isinstance(config.get("layers"), list)
+    return name in LAYER_CLASSES and isinstance(config.get("name"), str)
+
+
+def chain(inner: Sequence[LayerEntry]) -> ModelEntry:
     """A Sequential model: each layer is called on the output of the previous one."""
     entries: list[LayerEntry] = []
     steps: list[ExecutionStep] = []

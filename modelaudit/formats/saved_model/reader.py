@@ -246,7 +246,11 @@ def _bind(
         for node in objects
         if node.kind == "variable"
     }
-    return bind(architecture, variables.tensors, "saved_model", var_names=names), []
+    binding = bind(architecture, variables.tensors, "saved_model", var_names=names)
+    if architecture.assumed and binding.unclaimed:  # the graph then shows more than the parts
+        alone = replace(architecture, layers=(), inputs=(), outputs=(), assumed=False)
+        binding = bind(alone, variables.tensors, "saved_model", var_names=names)
+    return binding, []
 
 
 def _kernels(

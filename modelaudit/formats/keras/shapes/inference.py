@@ -42,7 +42,7 @@ class ShapeInference(Struct):
         model = root.model or ModelEntry((), (), (), ())
         flow = cls(_steps_left=STEPS_PER_LAYER * (sum(1 for _ in walk(model)) + 100))
         given = root.built or kj.shapes(root.config.get("build_input_shape"))
-        own = _declared_inputs(model)
+        own = declared_inputs(model)
         flow._run(model, given if None in own and len(given) == len(own) else own)
         return flow
 
@@ -93,7 +93,7 @@ class ShapeInference(Struct):
 
         Its layers are recorded with the input shapes that the nested model declares.
         """
-        own = _declared_inputs(model)
+        own = declared_inputs(model)
         if None not in own:
             declared = self._remembered(route, model, own)
             if len(inputs) != len(own) or None in inputs:
@@ -166,7 +166,8 @@ def _saved_shapes(model: ModelEntry) -> dict[tuple[int, int, int], Shape]:
     return saved
 
 
-def _declared_inputs(model: ModelEntry) -> Shapes:
+def declared_inputs(model: ModelEntry) -> Shapes:
+    """The shapes of a model's inputs, as far as its config has them."""
     return tuple(_declared(model.entries[entry]) for entry, _, _ in model.inputs)
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from msgspec import Struct, field
 
 from modelaudit.facts import Architecture, Kernel, Layer, Shape, Tensor, fits
+from modelaudit.formats.keras.joined_parts import with_known_parts
 from modelaudit.formats.keras.variables.kernels import kernels_of
 from modelaudit.formats.keras.variables.names import (
     VariableName,
@@ -21,6 +22,7 @@ from modelaudit.formats.keras.variables.paths import (
     ObjectPaths,
     container_paths,
     numbered_variables,
+    parts_elsewhere,
     plain_path,
 )
 from modelaudit.formats.keras.variables.slots import (
@@ -225,8 +227,9 @@ class _Binder(Struct, dict=True):
 
     def by_containers(self) -> None:
         stored = {plain_path(tensor.name): tensor.name for tensor in self.weights}
-        once, twice = (container_paths(self.tree, twice=style) for style in (False, True))
-        paths = max((once, twice), key=lambda style: self._hits(style, stored))
+        both = (container_paths(self.tree, twice=style) for style in (False, True))
+        paths = max(both, key=lambda style: self._hits(style, stored))
+        paths |= parts_elsewhere(self.tree, paths, self.weights)
         for route, path in paths.items():
             layer = self.tree.layers[route]
             for below, slot in numbered_variables(layer):
@@ -234,9 +237,8 @@ class _Binder(Struct, dict=True):
                 if tensor is not None and self.claim(route, slot.role, tensor):
                     self._check_group_name(layer, below, tensor)
         owners = {path: self.tree.layers[route] for route, path in paths.items()}
-        for path, tensor in stored.items():
-            if tensor not in self.claimed:
-                self._claim_below(owners, path, tensor)
+        for path in (path for path, tensor in stored.items() if tensor not in self.claimed):
+            self._claim_below(owners, path, stored[path])
 
     def _hits(self, paths: Mapping[str, str], stored: Mapping[str, str]) -> int:
         return sum(
@@ -317,14 +319,13 @@ class _Binder(Struct, dict=True):
         variables: dict[str, dict[str, str]] = {}
         for (route, role), tensor in self.claims.items():
             variables.setdefault(route, {})[role] = tensor
-        layers = tuple(
-            replace(layer, variables=variables.get(layer.route, {}))
-            for layer in self.architecture.layers
-        )
+        layers = self.architecture.layers
+        layers = tuple(replace(each, variables=variables.get(each.route, {})) for each in layers)
+        left = tuple(t.name for t in self.weights if t.name not in self.claimed)
         return Binding(
-            architecture=replace(self.architecture, layers=layers),
+            architecture=with_known_parts(self.architecture, layers, left),
             kernels=kernels_of(layers, self.tree, self.tensors),
-            unclaimed=tuple(t.name for t in self.weights if t.name not in self.claimed),
+            unclaimed=left,
             misordered=tuple(dict.fromkeys(self.misordered)),
         )
 

@@ -4,14 +4,15 @@ There are two families of paths. Both use positions rather than layer names:
 
 * Weights files of Keras 2.12 and later (`layers/conv2d_1/vars/0`): members of a container are
   named by their class in snake case and a counter; variables are numbered, trainable ones first.
+  The parts of a subclassed model have the names of its attributes.
 * TensorFlow object graphs (`layer_with_weights-1/kernel`; Keras 3: `_operations/3/_kernel`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from modelaudit.facts import Layer
+from modelaudit.facts import Layer, Shape, Tensor, fits
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.variables.slots import (
     ExpectedVariable,
@@ -21,6 +22,7 @@ from modelaudit.formats.keras.variables.slots import (
 )
 from modelaudit.formats.keras.variables.specs import GATES
 from modelaudit.graphs import VARIABLE_KEY_END
+from modelaudit.work_budget import spend
 
 SPECTRAL = "SpectralNormalization"
 
@@ -60,6 +62,48 @@ def container_paths(tree: LayerTree, *, twice: bool) -> dict[str, str]:
     return paths
 
 
+def parts_elsewhere(
+    tree: LayerTree, paths: Mapping[str, str], weights: Sequence[Tensor]
+) -> dict[str, str]:
+    """The paths of the parts of a subclassed model that are stored under another name.
+
+    Keras stores an object where it finds it first, and looks at attributes by name, at those after
+    `layers` in that list; the class can hold a part under another name than that in its config.
+    """
+    stored = {plain_path(each.name): each.shape for each in weights}
+    alike: dict[tuple[tuple[str, Shape], ...], list[dict[str, str]]] = {}
+    for part in tree.below("") if tree.attributes else ():
+        start = paths.get(part.route, "")
+        own = {x.route: paths[x.route] for x in tree.subtree(part) if x.route in paths}
+        below = {route: path.removeprefix(start) for route, path in own.items()}
+        slots = tuple(
+            (f"{path}/{end}", slot.shape)
+            for route, path in below.items()
+            for end, slot in numbered_variables(tree.layers[route])
+        )
+        if slots and not any(f"{start}{path}" in stored for path, _ in slots):
+            alike.setdefault(slots, []).append(below)
+    moved: dict[str, str] = {}
+    taken = set(paths.values())
+    for slots, parts in alike.items():
+        spend(len(slots))
+        first = slots[0][0]
+        found = [
+            place
+            for place in (path.removesuffix(first) for path in stored if path.endswith(first))
+            if place not in taken
+            and all(
+                f"{place}{path}" in stored and fits(stored[f"{place}{path}"], shape)
+                for path, shape in slots
+            )
+        ]
+        if len(found) == len(parts):
+            taken.update(found)
+            for place, part_below in zip(found, parts, strict=True):
+                moved |= {route: f"{place}{path}" for route, path in part_below.items()}
+    return moved
+
+
 def _members(tree: LayerTree, route: str, twice: bool) -> Iterator[tuple[Layer, str]]:
     """Direct members of a model or wrapper, with their relative paths."""
     layer = tree.layers.get(route)
@@ -68,10 +112,17 @@ def _members(tree: LayerTree, route: str, twice: bool) -> Iterator[tuple[Layer, 
         return
     used: dict[str, int] = {}
     for member in tree.stored_layers(route):
-        name = snake_case(member.class_name.rpartition(">")[2])
+        holder = "layers"
+        if not route and tree.attributes:
+            attribute, held, _ = member.config_route.removeprefix("config/").partition("/")
+            holder = plain_path(attribute)
+            if not held:
+                yield member, holder
+                continue
+        name = f"{holder}/{snake_case(member.class_name.rpartition('>')[2])}"
         count = used.get(name, -1) + 1
         used[name] = count + (1 if twice and tree.has_weights(member) else 0)
-        yield member, f"layers/{name}_{count}" if count else f"layers/{name}"
+        yield member, f"{name}_{count}" if count else name
 
 
 def _wrapped_members(tree: LayerTree, layer: Layer) -> Iterator[tuple[Layer, str]]:

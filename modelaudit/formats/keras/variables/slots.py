@@ -36,10 +36,12 @@ class LayerTree:
     """Layers of an architecture as a tree of models and wrappers.
 
     Siblings are in config order, which is the order of Keras's `model.layers` and of stored
-    weights. It can differ from the execution order.
+    weights. It can differ from the execution order. `attributes`: the top layers are attributes
+    of a subclassed model, and no list.
     """
 
     def __init__(self, architecture: Architecture) -> None:
+        self.attributes = architecture.assumed
         self.children: dict[str, list[Layer]] = {"": []}
         self.parent: dict[str, Layer | None] = {}
         self.layers: dict[str, Layer] = {}

@@ -1,0 +1,72 @@
+"""What is said of a subclassed model whose parts, but not its code, are in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.facts import Architecture, Artifact
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.structs import replace
+from modelaudit.terminal_text import plain, shorten
+
+# Rules about what computes the output, and MA309, which needs the order of all layers.
+_OF_OUTPUTS = frozenset(
+    [
+        "MA305",
+        "MA306",
+        "MA307",
+        "MA308",
+        "MA309",
+        "MA312",
+        "MA314",
+        "MA315",
+        "MA317",
+        "MA318",
+        "MA320",
+        "MA324",
+        "MA325",
+        "MA327",
+        "MA329",
+    ]
+)
+_WIDTH = 80  # of a name in a sentence
+_LOWER = {Confidence.CERTAIN: Confidence.MEDIUM, Confidence.HIGH: Confidence.MEDIUM}
+
+
+def with_outputs(artifact: Artifact) -> Architecture | None:
+    """The architecture if it shows what computes the outputs; None where a graph tells it better."""
+    architecture = artifact.architecture
+    if architecture is None or not architecture.outputs:
+        return None
+    return None if architecture.assumed and artifact.graphs else architecture
+
+
+def qualified(findings: tuple[Finding, ...], artifact: Artifact) -> Iterator[Finding]:
+    """Findings that depend on how a class joins its parts, with that condition.
+
+    The class may apply an activation itself, so that its absence is no more than a hint.
+    """
+    architecture = artifact.architecture
+    if architecture is None or not architecture.outputs or not architecture.assumed:
+        yield from findings
+        return
+    last = architecture.layer(architecture.outputs[0])
+    key = last.config_route.removeprefix("config/")
+    own = architecture.class_name.rpartition(">")[2]
+    held = f"`{shorten(key, _WIDTH)}`" + f" (`{shorten(last.route, _WIDTH)}`)" * (key != last.route)
+    said = plain(
+        f" The file does not have the code of `{shorten(own, _WIDTH)}`: this holds if the model gives what "
+        f"its {held} gives."
+    )
+    for each in findings:
+        # A route of the graph is not one of the layers: the graph shows what the code does.
+        if each.code not in _OF_OUTPUTS or architecture.find(each.location.route) is None:
+            yield each
+            continue
+        linear = each.code == "MA306" and each.evidence.get("activation") == "linear"
+        yield replace(
+            each,
+            detail=each.detail + said,
+            confidence=Confidence.LOW if linear else _LOWER.get(each.confidence, each.confidence),
+            severity=Severity.LOW if linear else each.severity,
+        )

@@ -1,0 +1,88 @@
+"""The parts that a class writes into its config, and in which order they can be joined."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.errors import LimitExceeded
+from modelaudit.settings import Limits
+from tests.made.keras_configs import input_layer, layer, parse
+
+
+def net(name, size, units):
+    layers = [input_layer("x", size), layer("Dense", "last", units=units)]
+    return {"class_name": "Sequential", "config": {"name": name, "layers": layers}}
+
+
+def own(given=None, **config):
+    built = {} if given is None else {"build_config": {"input_shape": given}}
+    return {
+        "class_name": "Net",
+        "module": None,
+        "registered_name": "k>Net",
+        "config": config,
+    } | built
+
+
+def ends(model):
+    return model.inputs, model.outputs
+
+
+def test_parts_in_lists_and_objects_and_what_is_no_part():
+    initial = {"class_name": "Identity", "module": "keras.initializers", "config": {"name": "i"}}
+    other = {"class_name": "Theirs", "module": "their.code", "config": {"net": net("c", 3, 4)}}
+    model = parse(
+        own(
+            towers=[net("a", 3, 4), net("b", 5, 6)],
+            more={"bare": layer("Dense", "fc", units=2)},
+            size=3,
+            kernel_initializer=initial,
+            loss={"class_name": "MeanSquaredError", "config": {"name": "mse"}},
+            theirs=other,
+        )
+    )
+    assert [each.config_route for each in model.layers if "/config/" not in each.config_route] == [
+        *("config/towers/0", "config/towers/1", "config/more/bare"),
+    ]
+    assert model.layer("a/last").expected == {"kernel": (3, 4), "bias": (4,)}
+    assert (model.assumed, ends(model)) == (True, ((), ()))
+
+
+@pytest.mark.parametrize(
+    ("given", "parts", "order"),
+    [
+        ([None, 8], {"one": net("a", 3, 4), "two": net("b", 8, 3)}, ("b", "a")),
+        ([None, 8], {"one": net("a", 8, 3), "two": net("b", 3, 8)}, ("a", "b")),
+        # Which of two alike comes first is told by their names only.
+        ([None, 8], {"one": net("a", 8, 8), "two": net("b", 8, 8)}, ()),
+        ([None, 8], {"encoder": net("a", 8, 8), "head": net("b", 8, 8)}, ("a", "b")),
+        ([None, 8], {"head": net("a", 8, 8), "encoder": net("b", 8, 8)}, ("b", "a")),
+        (None, {"one": net("a", 8, 3), "two": net("b", 3, 2)}, ()),
+        (None, {"body": net("a", 8, 3), "top": net("b", 3, 2)}, ("a", "b")),
+        ([[None, 8], [None, 8]], {"one": net("a", 8, 3), "two": net("b", 3, 2)}, ()),
+        ([None, 9], {"one": net("a", 8, 3), "two": net("b", 3, 2)}, ()),
+        ([None, 8], {str(n): net(f"n{n}", 8 + n, 9 + n) for n in range(6)}, ()),
+    ],
+)
+def test_the_only_order_that_fits(given, parts, order):
+    model = parse(own(given, **parts))
+    assert ends(model) == (order[:1], order[-1:])
+    assert not order or model.layer(order[1]).inbound == ((order[0],),)
+
+
+def test_a_head_whose_input_is_not_known_to_be_that_of_a_part():
+    model = parse(own([None, 8], a=net("a", 8, 3), b=net("b", 8, 3), head=net("h", 6, 2)))
+    assert ends(model) == ((), ("h",))
+    assert model.layer("h").inbound == ()
+
+
+def test_an_invalid_part_is_the_affair_of_the_class():
+    broken = {"class_name": "Functional", "config": {"name": "f", "layers": [3]}}
+    assert parse(own(a=broken)).layers == ()
+
+
+def test_the_limit_of_layers_counts_parts():
+    from modelaudit.formats.keras.config import parse_architecture
+
+    with pytest.raises(LimitExceeded):
+        parse_architecture(own(a=[net(str(i), 2, 2) for i in range(9)]), limits=Limits(layers=20))
