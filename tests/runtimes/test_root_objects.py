@@ -102,7 +102,7 @@ def test_the_code_that_loads_a_policy_works(tmp_path: Path, graphs: int) -> None
     if graphs == 2:
         with_training_graph(path)
     code = loading_code(_predicted(path)[0]).predict
-    assert ('tags=["serve"]' in code) is (graphs == 2)
+    assert ("tags=['serve']" in code) is (graphs == 2)
     space: dict[str, Any] = {}
     exec(code.replace("MODEL", str(path)), space)
     assert space["predict"](np.ones((3, 4), "float32")).shape[0] == 3

@@ -27,13 +27,9 @@ def needed_tags(artifact: Artifact) -> tuple[str, ...]:
 
 
 def tags_argument(artifact: Artifact) -> str:
-    """`, tags=["serve"]`, as the argument behind the path; "" if none is needed."""
+    """`, tags=['serve']`, as the argument behind the path; "" if none is needed."""
     tags = needed_tags(artifact)
-    return f", tags=[{', '.join(map(_quoted, tags))}]" if tags else ""
-
-
-def _quoted(tag: str) -> str:
-    return '"' + tag.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f", tags={[*tags]!r}" if tags else ""
 
 
 def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:

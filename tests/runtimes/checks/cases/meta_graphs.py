@@ -38,7 +38,7 @@ def by_tags(path: Path) -> Any:
 
 
 FUNCTIONS = twice(module(("x", (None, 4), "float32")))
-TAGS = {'tf.saved_model.load(path, tags=["serve"])': by_tags}
+TAGS = {"tf.saved_model.load(path, tags=['serve'])": by_tags}
 CASES = (
     Case(
         "several-meta-graphs",
