@@ -33,6 +33,9 @@ def advised(artifact: Artifact, problem: Problem, finding: Finding) -> Finding:
         case ProblemKind.MISSING_FILE:
             fix = _COPY.get(artifact.format.info.container, finding.fix)
             return replace(finding, fix=fix)
+        case ProblemKind.MISSING_SHARD if name := problem.evidence.get("renamed"):
+            fix = f"Rename `{name}` to `{problem.route}`, if it is that file. {finding.fix}"
+            return replace(finding, fix=fix)
         case ProblemKind.SUFFIX_MISMATCH if "graph_def" in problem.evidence:
             return replace(finding, title=_GRAPH_DEF, fix=_imported(problem))
         case ProblemKind.SUFFIX_MISMATCH if "taken" in problem.evidence:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from modelaudit.errors import ReadError
@@ -22,6 +25,8 @@ _TYPES = frozenset({"float32", "int32", "bool", "complex64", "uint8", "uint16", 
 _STRING = "string"
 _LENGTH = 4  # bytes of the length before each string
 _MOST_STRINGS = 10_000  # in one weight
+_ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")  # a byte in a URL
+_MOST_FILES = 1000  # of a directory in which a renamed file is looked for
 
 
 class ManifestWeights:
@@ -70,11 +75,11 @@ class ManifestWeights:
             detail = f"{shown} {known.size:,} bytes, of which the listed weights take {at:,}"
             self._add(ProblemKind.SIZE_MISMATCH, detail, file)
 
-    def _shard(self, name: str) -> FileWindow | None:
+    def _shard(self, given: str) -> FileWindow | None:
         """A file of weights; None with a problem if there is none."""
+        name = self._decoded(given)
         plain = str(PurePosixPath(name))
-        parts = PurePosixPath(name).parts
-        if not parts or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
+        if not _is_plain(name):
             self._add(ProblemKind.UNSAFE_PATH, f"weights at {name!r}, which was not opened", name)
             return None
         if plain in self.files:
@@ -90,10 +95,22 @@ class ManifestWeights:
         except ReadError as error:
             kind = ProblemKind.UNREADABLE if path.exists() else ProblemKind.MISSING_SHARD
             detail = error.reason if path.exists() else f"{name} is listed but not there"
-            self._add(kind, detail, name)
+            renamed = "" if path.exists() else _renamed(path)
+            detail += f"; {renamed} is, as if it had been renamed" * bool(renamed)
+            self._add(kind, detail, name, renamed)
             return None
         self.files[plain] = file_entry(path, self._model.parent, "weights", self._limits)
         return window
+
+    def _decoded(self, name: str) -> str:
+        """The name of the file: TensorFlow.js asks a server for a path, which is one of a URL."""
+        coded = _ESCAPED.sub(lambda code: bytes([int(code[1], 16)]), name.encode())
+        decoded = coded.decode(errors="replace")
+        if decoded == name or not (_is_plain(name) and _is_plain(decoded)):
+            return name
+        folder = self._model.parent
+        lost = not os.path.lexists(folder / name) and os.path.lexists(folder / decoded)
+        return decoded if lost else name
 
     def _weight(self, entry: Mapping[str, Json], shards: Shards | None, at: int) -> int | None:
         """Add a weight; returns its bytes, None if what follows it cannot be found."""
@@ -149,8 +166,9 @@ class ManifestWeights:
             at += _LENGTH + int.from_bytes(length, "little")
         return at - start
 
-    def _add(self, kind: ProblemKind, detail: str, route: str) -> None:
-        self.problems.append(Problem(kind, self._model.name, detail, route))
+    def _add(self, kind: ProblemKind, detail: str, route: str, renamed: str = "") -> None:
+        evidence: dict[str, Json] = {"renamed": renamed} if renamed else {}
+        self.problems.append(Problem(kind, self._model.name, detail, route, evidence=evidence))
 
 
 def _shape(value: Json) -> tuple[int, ...] | None:
@@ -164,6 +182,29 @@ def _sizes(values: list[Json]) -> Iterator[int]:
     for each in values:
         if isinstance(each, int) and not isinstance(each, bool) and 0 <= each < MAX_DIMENSION:
             yield each
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a path leads to a file below the directory of the model, without links."""
+    parts = PurePosixPath(name).parts
+    unsafe = not parts or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name
+    return not unsafe
+
+
+def _renamed(path: Path) -> str:
+    """The one file beside it with the name that a second download, a copy or a user gives it."""
+    first, ends = re.escape(path.stem), re.escape(path.suffix)
+    pattern = re.compile(
+        rf"(?:copy of )?{first}(?: ?\([0-9]{{1,2}}\)| - copy| copy|_[0-9])?{ends}(?:\.bin)?", re.I
+    )
+    plain = path.name.removesuffix(".bin")
+    try:
+        with os.scandir(path.parent) as listed:
+            entries = [each.name for each in islice(listed, _MOST_FILES)]
+    except OSError:
+        return ""
+    found = [name for name in entries if name == plain or pattern.fullmatch(name)]
+    return found[0] if len(found) == 1 else ""
 
 
 def _quantization(value: Json, dtype: str) -> AffineNumbers | None:

@@ -95,6 +95,7 @@ class CentralDirectory(Struct, frozen=True):
         overlaps: bytes that belong to two members.
         conflict: how the end records contradict each other or the directory, or "".
         hidden: whether the comment is long enough for an archive, or contains zip signatures.
+        zeros: whether the bytes after the last record are all 0, as copies in whole blocks add.
     """
 
     members: tuple[ZipMember, ...]
@@ -105,6 +106,7 @@ class CentralDirectory(Struct, frozen=True):
     overlaps: int = 0
     conflict: str = ""
     hidden: bool = False
+    zeros: bool = False
 
 
 def has_end_record(window: FileWindow) -> bool:
@@ -153,6 +155,7 @@ def _read(window: FileWindow, limits: Limits) -> CentralDirectory:
         conflict = conflict or f"declares {count:,} members but lists {len(members):,}"
     tail_start = end_offset + _end_size(window, end_offset)
     text = window.head(comment, tail_start)
+    behind = window.head(_TAIL, tail_start + comment)  # the end record is among the last of _TAIL
     first = min((member.header for member in members), default=prefix)
     gaps, overlaps = _gaps(members, first, offset + prefix)
     return CentralDirectory(
@@ -164,6 +167,7 @@ def _read(window: FileWindow, limits: Limits) -> CentralDirectory:
         overlaps=overlaps,
         conflict=conflict,
         hidden=comment > _LONG_COMMENT or any(record in text for record in _RECORDS),
+        zeros=not any(behind),
     )
 
 

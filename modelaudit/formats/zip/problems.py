@@ -87,7 +87,10 @@ def _archive_problems(directory: CentralDirectory, file: str) -> Iterator[Proble
         evidence = {"zip": "overlap", "measured": directory.overlaps}
         yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, "", evidence)
     for what, size in (("before", directory.prefix), ("after", directory.suffix)):
-        if size:
+        if size and what == "after" and directory.zeros:
+            detail = f"{size:,} zeros after the archive, as a copy in whole blocks adds"
+            yield Problem(ProblemKind.OTHER, file, detail, evidence={"measured": size})
+        elif size:
             detail = f"{size:,} bytes {what} the archive: the file may also be of another format"
             evidence = {"zip": "prefix" if what == "before" else "suffix", "measured": size}
             yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, "", evidence)

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from modelaudit.facts import Json, Shape
 from modelaudit.formats.keras import json_config as kj
+from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.formats.keras.dialects import channels_first
 from modelaudit.formats.keras.inbound_nodes import LayerCall
 from modelaudit.formats.keras.shapes import windows
@@ -25,6 +26,10 @@ SAME_SHAPE = classes(Trait.SAME_SHAPE)
 MERGES = classes(Trait.MERGE)
 POOLING = Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING | Trait.ADAPTIVE_POOLING
 TENSORFLOW_OPERATIONS = classes(Trait.TENSORFLOW_OPERATION)
+
+# Activations that may return another number of channels: Keras 2 builds the next layer for what
+# they return, Keras 3 for what they get.
+CHANGE_CHANNELS = words("crelu crelu_v2 glu geglu maxout reglu swiglu")
 
 RECURRENT_STATES: Mapping[str, int] = {
     "LSTM": 2,
@@ -46,6 +51,17 @@ def infer(
         call: the arguments, which are used for operations and attention scores.
         operation: whether it is a Keras 3 operation rather than a layer.
     """
+    outputs = _before_activation(class_name, config, inputs, call, operation=operation)
+    given = config.get("activation")  # a name, or a function as an object
+    name = kj.text(given) or kj.text(kj.mapping(given).get("config"))
+    if name not in CHANGE_CHANNELS or class_name in RECURRENT_STATES:
+        return outputs
+    return (None,) * len(outputs)
+
+
+def _before_activation(
+    class_name: str, config: Config, inputs: Shapes, call: LayerCall, *, operation: bool
+) -> Shapes:
     if operation or class_name in TENSORFLOW_OPERATIONS:
         return (infer_operation(class_name, config, inputs, call),)
     shape = inputs[0] if inputs else None
