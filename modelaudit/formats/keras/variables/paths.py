@@ -86,7 +86,7 @@ def parts_elsewhere(
     moved: dict[str, str] = {}
     taken = set(paths.values())
     for slots, parts in alike.items():
-        spend(len(slots))
+        spend(len(slots) + len(stored))
         first = slots[0][0]
         found = [
             place
