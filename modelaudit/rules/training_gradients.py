@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from modelaudit.audit_types.values import number
-from modelaudit.facts import Tensor, is_row
+from modelaudit.facts import Tensor
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.graph.unused_results import UnusedResult, unused_results
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
@@ -16,24 +15,23 @@ from modelaudit.rules.constant_layers import behind_constants
 from modelaudit.rules.grammar import counted, quoted
 from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.network_heads import activation_of, saved_graph
+from modelaudit.rules.network_heads import saved_graph
 from modelaudit.rules.signal_flow import sigmoid_depths
+from modelaudit.rules.silent_units import SMALLEST, dead_output, silent_units
 from modelaudit.rules.training_reach import forgets_squares, require_steps
 from modelaudit.rules.training_steps import adam, compiled_state
 from modelaudit.rules.training_traces import without_state
 from modelaudit.thresholds.design import SIGMOIDS
 from modelaudit.thresholds.training import (
     ALIVE,
+    BIASES_ALONE,
     SHRINKING,
-    SILENT_UNITS,
-    SLOW_FADING,
     STOPPED,
     STOPPED_MOMENTUM,
     VANISHED,
 )
-from modelaudit.thresholds.weights import AS_DRAWN, FADED
+from modelaudit.thresholds.weights import AS_DRAWN
 
-_SMALLEST = math.ldexp(1, -125)  # twice the smallest normal float32
 _MATRICES = frozenset(("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"))
 
 
@@ -51,13 +49,22 @@ def _weighs(each: WeightMoments) -> bool:
     return each.role in _MATRICES if each.role else len(each.shape) > 1
 
 
-def _ratio(each: WeightMoments, largest: float) -> float | None:
+def _ratio(each: WeightMoments, largest: float, limit: float) -> float | None:
     """How much of a weight's past gradients still comes; None if nothing tells."""
     if each.first is not None and each.second is not None:
         return each.first / math.sqrt(each.second) if each.second > 0 else 0.0
     if each.first is None or not largest:
         return None
-    return 0.0 if each.first < STOPPED_MOMENTUM.value * largest else 1.0
+    return 0.0 if each.first < limit * largest else 1.0
+
+
+def _momentum_limit(moments: Sequence[WeightMoments], largest: float) -> float:
+    """The share of the largest momentum below which no gradient came."""
+    alone = BIASES_ALONE.value
+    kernels = [each for each in moments if _weighs(each)]
+    if kernels and all((each.first or 0.0) < alone * largest for each in kernels):
+        return alone
+    return STOPPED_MOMENTUM.value
 
 
 def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -136,10 +143,11 @@ def as_drawn(spread: float, tensor: Tensor) -> bool:
 def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Finding]:
     """Weights, and units of layers, whose averages say that their gradients ended."""
     state, moments = trained_moments(facts)
-    units = [*_silent_units(rule, facts, state)]
+    units = [*dead_output(rule, facts, state), *silent_units(rule, facts, state)]
     yield from units
     largest = max((each.first or 0.0 for each in moments), default=0.0)
-    ratios = [(each, _ratio(each, largest)) for each in moments]
+    limit = _momentum_limit(moments, largest)
+    ratios = [(each, _ratio(each, largest, limit)) for each in moments]
     learn = {each.role for each, ratio in ratios if ratio is not None and ratio > ALIVE.value}
     if not learn:
         if units:
@@ -180,10 +188,13 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
     routes = [*dict.fromkeys(each.route for each in silent)]
     names = ", ".join(quoted(routes[:5])) + f" and {len(routes) - 5:,} more" * (len(routes) > 5)
     rest = len(moments) - len(stopped)
+    constant_input = _ends_in_a_bias(moments, stopped, silent == weighed)
     yield rule.finding(
         f"No gradient {when} {names}{since}. Of the {len(moments):,} trained weights, "
         f"{counted(rest, 'receives', 'receive')} one still."
         + " No kernel does: at the end, training moved biases alone." * (silent == weighed)
+        + " The last layer got 0 for every training input: the output is always the same."
+        * constant_input
         + (
             f" `{behind.route}`, behind them, still learns: they may be saturated, or were kept as they "
             "are on purpose."
@@ -197,55 +208,25 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
             "n": len(weighed),
             "layers": [each.route for each in silent[:20]],
         },
-        severity=rule.severity if through and not passes else Severity.LOW,
+        severity=Severity.HIGH
+        if constant_input
+        else rule.severity
+        if through and not passes
+        else Severity.LOW,
     )
 
 
-def _silent_units(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:
-    """ReLU layers of which many units got no gradient, ever or for long: their biases stood still.
+def _ends_in_a_bias(
+    moments: Sequence[WeightMoments], stopped: Sequence[WeightMoments], biases_alone: bool
+) -> bool:
+    """Whether the bias of the last kernel learns, and no kernel: the input of that one is 0.
 
-    RMSprop's average of squares, which is multiplied by rho at each step, falls to 0 in about 1,000
-    steps without a gradient. Adam's averages stop where what is added is below the smallest normal
-    float32: near 1e-37 and 1e-35, not at 0.
+    The gradient of a bias is the sum of the output's, that of the kernel their product with its
+    input: where the first is not 0 and the second is, the layer gets 0 for every input.
     """
-    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
-    rectified = {layer.route for layer in layers if activation_of(layer) == "relu"}
-    rectified |= {x.route for x in facts.artifact.kernels if x.activation == "relu"}
-    for each in state.moments:
-        units = each.shape[-1] if is_row(each.shape) else 0
-        largest = each.first if each.first is not None else each.second
-        if each.role != "bias" or each.route not in rectified or not largest or not units:
-            continue
-        slow = _fades_slowly(state, each) and largest > math.sqrt(FADED.value)
-        silent = max(each.zeros, each.faded if slow else 0)
-        if silent >= SILENT_UNITS.value * units:
-            fades = silent > each.zeros or each.first is None or state.name.lower() == "rmsprop"
-            since = (
-                # Those of inputs that a sigmoid is certain of get none either.
-                "received no gradient for a long time, as where a ReLU gives 0 for every training "
-                "input."
-                if fades
-                else "never received a gradient, as where a ReLU gives 0 for every training input."
-            )
-            yield rule.finding(
-                f"{silent} of the {units} units of `{each.route}` {since}",
-                route=each.route,
-                evidence={
-                    "measured": silent / units,
-                    "unit": SILENT_UNITS.unit,
-                    "threshold": SILENT_UNITS.value,
-                    "n": units,
-                },
-                key=f"{each.route} units",
-                severity=Severity.LOW,
-            )
-
-
-def _fades_slowly(state: OptimizerState, each: WeightMoments) -> bool:
-    """Whether the average outlasts a few steps: that of plain SGD is the last gradient alone."""
-    key = "rho" if each.first is None else "beta_1" if "beta_1" in state.settings else "momentum"
-    kept = number(state.settings.get(key))
-    return kept is not None and kept >= SLOW_FADING.value
+    last = [each for each in moments if _weighs(each)][-1:]
+    alive = {each.route for each in moments if each.role == "bias" and each not in stopped}
+    return biases_alone and bool(last) and last[0].route in alive
 
 
 def _since(
@@ -263,7 +244,7 @@ def _since(
     fall = math.log(first) - math.log(second) / 2
     # Where an update is below the smallest normal float32, the average falls no further.
     floors = [(each.first, first) for each in silent] + [(each.second, second) for each in silent]
-    ended = any(m is not None and m * (1 - beta) <= _SMALLEST for m, beta in floors)
+    ended = any(m is not None and m * (1 - beta) <= SMALLEST for m, beta in floors)
     about = ("at least the last ", "") if ended else ("the last ", " or so")
     return f", for {about[0]}{round(math.log(left) / fall):,} steps{about[1]},"
 

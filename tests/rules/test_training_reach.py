@@ -24,8 +24,8 @@ from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts
+from modelaudit.rules.silent_units import silent_units
 from modelaudit.rules.training_extent import short
-from modelaudit.rules.training_gradients import _silent_units
 from modelaudit.rules.training_reach import forgets_squares, hardly_moved, trained_slightly
 from modelaudit.rules.training_steps import adam
 from modelaudit.settings import Limits
@@ -85,7 +85,7 @@ def test_averages_of_rmsprop_fade_to_zero(name, first, said):
     """A float32 that is multiplied by 0.9 is 0 after about 1,000 steps."""
     facts = examples.chain(examples.layer("hidden", config={"activation": "relu"}))
     bias = WeightMoments("hidden", "bias", (10,), first, 1.0, 0.5, zeros=5)
-    (found,) = _silent_units(rule("MA433"), facts, OptimizerState(name, moments=(bias,)))
+    (found,) = silent_units(rule("MA433"), facts, OptimizerState(name, moments=(bias,)))
     assert said in found.detail
 
 
@@ -117,7 +117,7 @@ def test_averages_of_adam_fade_but_not_to_zero(tmp_path, alive, steps, said):
     facts = examples.chain(examples.layer("hidden", config={"activation": "relu"}))
     moments = (_summed("hidden", "bias", first, second),)
     state = OptimizerState("Adam", settings={"beta_1": 0.9}, moments=moments)
-    found = [*_silent_units(rule("MA433"), facts, state)]
+    found = [*silent_units(rule("MA433"), facts, state)]
     assert [each.detail.partition(",")[0] for each in found] == [
         "6 of the 10 units of `hidden` received no gradient for a long time"
     ] * said
@@ -138,7 +138,7 @@ def test_only_a_slow_average_tells_of_a_long_time(settings, said):
     facts = examples.chain(examples.layer("hidden", config={"activation": "relu"}))
     bias = WeightMoments("hidden", "bias", (10,), 0.1, faded=6)
     state = OptimizerState(settings=settings, moments=(bias,))
-    assert bool([*_silent_units(rule("MA433"), facts, state)]) is said
+    assert bool([*silent_units(rule("MA433"), facts, state)]) is said
 
 
 @pytest.mark.parametrize("count", [3, 30])

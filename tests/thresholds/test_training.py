@@ -19,10 +19,10 @@ from modelaudit.rules.alike_inputs import _inputs
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.model import Facts
 from modelaudit.rules.probe_labels import InputColumns, _columns
+from modelaudit.rules.silent_units import silent_units
 from modelaudit.rules.sized_kernels import example_kernel
 from modelaudit.rules.trainability import _units
 from modelaudit.rules.training_extent import _example as of_inputs
-from modelaudit.rules.training_gradients import _silent_units
 from modelaudit.rules.training_steps import adam
 from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, silent
@@ -132,13 +132,26 @@ def gradient_until_the_end(ratio):
 
 @at("training.STOPPED_MOMENTUM", {0.99e-12: "fail", 1e-12: "pass", 1.01e-12: "pass"})
 def momentum(least):
-    facts = adam(("a", least, 1.0), ("b", 1.0, 1.0))
+    return outcome("MA433", _with_momentum(adam(("a", least, 1.0), ("b", 1.0, 1.0))))
+
+
+@at("training.BIASES_ALONE", {0.99e-9: "fail", 1e-9: "pass", 1.01e-9: "pass"})
+def momentum_of_the_kernels_where_only_a_bias_learns(least):
+    facts = _with_momentum(adam(("head", least, 1.0), ("bias", 1.0, 1.0)))
+    names = {"kernel": "head/kernel", "bias": "bias/kernel"}
+    head = examples.layer("head", "Dense", names, {"units": 1})
+    artifact = replace(facts.artifact, architecture=examples.model(head).architecture)
+    return outcome("MA433", replace(facts, artifact=artifact))
+
+
+def _with_momentum(facts):
+    """The facts with the first average of each weight only, as SGD keeps it."""
     kept = [t for t in facts.artifact.tensors if t.role == "weight" or "vars/0" in t.name]
     slots = [t for t in facts.artifact.tensors if t.role == "optimizer" and t.shape]
     artifact = replace(facts.artifact, tensors=(*kept, *slots[::2]))
     state = optimizer_state(artifact)
     assert state is not None and [each.second for each in state.moments] == [None, None]
-    return outcome("MA433", replace(facts, artifact=artifact))
+    return replace(facts, artifact=artifact)
 
 
 @at("training.SLOW_FADING", {0.8899: [], 0.89: ["low"], 0.8901: ["low"]})
@@ -146,7 +159,7 @@ def average_that_fades_slowly(beta):
     facts = examples.chain(examples.layer("hidden", config={"activation": "relu"}))
     bias = WeightMoments("hidden", "bias", (10,), 0.1, faded=6)
     state = OptimizerState(settings={"beta_1": beta}, moments=(bias,))
-    return [x.severity.value for x in _silent_units(rule("MA433"), facts, state)]
+    return [x.severity.value for x in silent_units(rule("MA433"), facts, state)]
 
 
 @at("training.VANISHED", {0.99e-4: "fail", 1e-4: "pass", 1.01e-4: "pass"})

@@ -1,0 +1,104 @@
+"""Units, and whole outputs, that a ReLU keeps at 0: what the optimizer's averages say of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from modelaudit.audit_types.values import number
+from modelaudit.facts import is_row
+from modelaudit.findings import Finding, Severity
+from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
+from modelaudit.rules.head_advice import code_of
+from modelaudit.rules.heads import paired_heads
+from modelaudit.rules.model import Facts, NotApplicable, Rule
+from modelaudit.rules.network_heads import activation_of
+from modelaudit.thresholds.training import SILENT_UNITS, SLOW_FADING
+from modelaudit.thresholds.weights import FADED
+
+SMALLEST = math.ldexp(1, -125)
+"""Twice the smallest normal float32."""
+
+
+def dead_output(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:
+    """A ReLU as the output, behind which no weight got a gradient for hundreds of steps.
+
+    A loss that has been learnt leaves gradients of some size, as long as batches differ; a ReLU
+    that gives 0 leaves none at all, not even to its own bias.
+    """
+    beta = number(state.settings.get("beta_1", 0.9))
+    if beta is None or not 0 < beta < 1 or not state.moments:
+        return
+    if any(each.first is None or each.second is None for each in state.moments):
+        return
+    ended = all((each.first or 0.0) * (1 - beta) <= SMALLEST for each in state.moments)
+    if not ended or not any(each.second for each in state.moments):
+        return
+    try:
+        heads = paired_heads(facts)
+    except NotApplicable:
+        return
+    learnt = {each.route for each in state.moments}
+    if not all(head.last == "relu" and head.weights.route in learnt for head, _ in heads):
+        return
+    head, loss = heads[0]
+    steps = math.floor(math.log(SMALLEST) / math.log(beta))
+    fix = head.code("linear") if loss is None else code_of(head, loss)
+    yield rule.finding(
+        f"No weight received a gradient in the last {steps:,} steps or so, not even the bias of "
+        f"`{head.weights.route}`, the last layer: its ReLU gives 0 for every training input.",
+        route=head.weights.route,
+        title="The output is always 0, and no gradient reaches any weight",
+        evidence={"measured": len(state.moments), "unit": "weights without gradient"},
+        key="output",
+        severity=Severity.HIGH,
+        fix="Use another activation in the last layer, and train again from new weights, with a "
+        f"smaller learning rate if the output falls to one value again:\n{fix}",
+    )
+
+
+def silent_units(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:
+    """ReLU layers of which many units got no gradient, ever or for long: their biases stood still.
+
+    RMSprop's average of squares, which is multiplied by rho at each step, falls to 0 in about 1,000
+    steps without a gradient. Adam's averages stop where what is added is below the smallest normal
+    float32: near 1e-37 and 1e-35, not at 0.
+    """
+    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    rectified = {layer.route for layer in layers if activation_of(layer) == "relu"}
+    rectified |= {x.route for x in facts.artifact.kernels if x.activation == "relu"}
+    for each in state.moments:
+        units = each.shape[-1] if is_row(each.shape) else 0
+        largest = each.first if each.first is not None else each.second
+        if each.role != "bias" or each.route not in rectified or not largest or not units:
+            continue
+        slow = _fades_slowly(state, each) and largest > math.sqrt(FADED.value)
+        silent = max(each.zeros, each.faded if slow else 0)
+        if silent >= SILENT_UNITS.value * units:
+            fades = silent > each.zeros or each.first is None or state.name.lower() == "rmsprop"
+            since = (
+                # Those of inputs that a sigmoid is certain of get none either.
+                "received no gradient for a long time, as where a ReLU gives 0 for every training "
+                "input."
+                if fades
+                else "never received a gradient, as where a ReLU gives 0 for every training input."
+            )
+            yield rule.finding(
+                f"{silent} of the {units} units of `{each.route}` {since}",
+                route=each.route,
+                evidence={
+                    "measured": silent / units,
+                    "unit": SILENT_UNITS.unit,
+                    "threshold": SILENT_UNITS.value,
+                    "n": units,
+                },
+                key=f"{each.route} units",
+                severity=Severity.LOW,
+            )
+
+
+def _fades_slowly(state: OptimizerState, each: WeightMoments) -> bool:
+    """Whether the average outlasts a few steps: that of plain SGD is the last gradient alone."""
+    key = "rho" if each.first is None else "beta_1" if "beta_1" in state.settings else "momentum"
+    kept = number(state.settings.get(key))
+    return kept is not None and kept >= SLOW_FADING.value

@@ -1,0 +1,78 @@
+"""Networks that end in a ReLU, or have hidden ones, that give 0 for every input, as trained."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.pipeline import static_facts
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.settings import Settings
+from tests.made.training import train
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def keras():
+    import keras
+
+    return keras
+
+
+def trained(keras, last, optimizer, *, dies, steps, scale=1.0):
+    """A network that learns for some steps, and then on without what `dies`."""
+    layers = keras.layers
+    draw = np.random.default_rng(4)
+    x = (draw.random((64, 6)) * scale).astype("float32")
+    y = (x.sum(1, keepdims=True) / scale + 1).astype("float32")
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(8, activation="relu", bias_initializer="ones"),
+            layers.Dense(8, activation="relu", name="hidden"),
+            layers.Dense(1, activation=last, bias_initializer="ones", name="out"),
+        ]
+    )
+    model.compile(optimizer, "mse")
+    train(model, x, y, steps=30)
+    if dies:
+        layer = model.get_layer(dies)
+        layer.bias.assign(np.full(layer.bias.shape, -1e3))
+    train(model, x, y, steps=steps)
+    return model, x
+
+
+def said(model, path):
+    where = path / "m.keras"
+    model.save(where)
+    found = run_rule(rule("MA433"), static_facts(where, Settings())).findings
+    return [(str(each.severity), each.detail) for each in found if each.severity != "low"]
+
+
+def test_an_output_that_a_relu_keeps_at_zero(keras, tmp_path):
+    adam = keras.optimizers.Adam
+    model, x = trained(keras, "relu", adam(), dies="out", steps=900)
+    assert np.ptp(np.asarray(model(x))) == 0
+    ((severity, detail),) = said(model, tmp_path)
+    assert (severity, "not even the bias of `out`" in detail) == ("high", True)
+    model, x = trained(keras, "relu", adam(), dies=None, steps=900)
+    assert np.ptp(np.asarray(model(x))) > 0
+    assert said(model, tmp_path) == []
+
+
+@pytest.mark.parametrize(("optimizer", "steps"), [("SGD", 350), ("Adam", 400)])
+def test_a_last_layer_that_gets_nothing_but_zeros(keras, tmp_path, optimizer, steps):
+    options = {"momentum": 0.9, "learning_rate": 0.01} if optimizer == "SGD" else {}
+    make = getattr(keras.optimizers, optimizer)
+    model, x = trained(keras, None, make(**options), dies="hidden", steps=steps)
+    assert np.ptp(np.asarray(model(x))) == 0
+    ((severity, detail),) = said(model, tmp_path)
+    assert (severity, "the output is always the same" in detail) == ("high", True)
+
+
+def test_inputs_that_are_scaled_twice_are_not_silence(keras, tmp_path):
+    optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
+    model, _ = trained(keras, None, optimizer, dies=None, steps=300, scale=1 / 255**2)
+    assert said(model, tmp_path) == []
