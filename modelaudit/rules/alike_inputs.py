@@ -18,6 +18,7 @@ from modelaudit.rules.constant_layers import constant_reason, unreached
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph
 from modelaudit.rules.sized_kernels import starts_constant
+from modelaudit.rules.still_statistics import still_statistics
 from modelaudit.rules.training_reach import forgets_squares, require_steps
 from modelaudit.rules.training_steps import adam, compiled_state
 from modelaudit.structs import replace
@@ -125,6 +126,16 @@ def _showing(moments: Sequence[WeightMoments], fed: FedAlike, below: Set[str]) -
         return alike
     moved = {each.route for each in moments if each.second != 0}
     return alike | ({each.route for each in moments} - moved - below)
+
+
+def _all_alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    still = [*still_statistics(rule, facts)]
+    yield from still
+    try:
+        yield from _alike(rule, facts)
+    except NotApplicable:
+        if not still:
+            raise
 
 
 def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -276,7 +287,7 @@ RULES = (
         fix="Look at what the model was given, then train again:\n\n"
         "    print(x.dtype, x.min(), x.max(), x.std(axis=0))\n"
         '    x = x.astype("float32") / 255  # scale as floats, by constants of the whole data set',
-        check=_alike,
+        check=_all_alike,
         bad=lambda: _inputs(0.2, 0.8),
         good=lambda: _inputs(0.2, 0.7),
     ),

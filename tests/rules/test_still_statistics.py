@@ -1,0 +1,55 @@
+"""Batch normalizations in front of which every input was the same, as Keras trains them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.pipeline import static_facts
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.settings import Settings
+from tests.made.training import train
+
+pytestmark = pytest.mark.slow
+
+
+def said(path, scale, *, shortcut=False, momentum=0.99, steps=60, initial="ones"):
+    import keras
+
+    layers = keras.layers
+    draw = np.random.default_rng(2)
+    x, y = draw.random((64, 6)) * scale, draw.integers(0, 3, 64)
+    given = keras.Input((6,))
+    inner = layers.Dense(8, use_bias=False)(given)
+    norm = layers.BatchNormalization(
+        momentum=momentum, name="norm", moving_variance_initializer=initial
+    )(inner)
+    hidden = layers.Dense(8, activation="relu")(norm)
+    if shortcut:
+        hidden = layers.Concatenate()([hidden, given])
+    model = keras.Model(given, layers.Dense(3, activation="softmax")(hidden))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    train(model, x.astype("float32"), y, steps=steps)
+    model.save(path / "m.keras")
+    found = run_rule(rule("MA439"), static_facts(path / "m.keras", Settings())).findings
+    return [(str(x.severity), x.detail) for x in found if x.location.route == "norm"]
+
+
+@pytest.mark.parametrize(("momentum", "steps"), [(0.99, 60), (0.9, 40)])
+def test_inputs_that_were_scaled_twice(tmp_path, momentum, steps):
+    ((severity, detail),) = said(tmp_path, 1 / 255**2, momentum=momentum, steps=steps)
+    assert severity == "high"
+    assert f"what {steps} steps leave" in detail and "scaled twice" in detail
+
+
+def test_inputs_that_reach_the_output_around_it(tmp_path):
+    assert [each[0] for each in said(tmp_path, 1 / 255**2, shortcut=True)] == ["medium"]
+
+
+def test_inputs_that_differ(tmp_path):
+    assert said(tmp_path, 1e-2) == []
+
+
+def test_a_variance_that_starts_elsewhere(tmp_path):
+    assert said(tmp_path, 1 / 255**2, initial="zeros") == []
