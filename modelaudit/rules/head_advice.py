@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from modelaudit.facts import Json
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CROSS_ENTROPIES,
@@ -11,6 +14,26 @@ from modelaudit.formats.keras.compiled_losses import (
     CompiledLoss,
 )
 from modelaudit.rules.network_heads import NetworkHead
+from modelaudit.rules.regressions import of_numbers
+
+
+def advised(
+    training: Mapping[str, Json] | None,
+    head: NetworkHead,
+    loss: CompiledLoss,
+    said: str,
+    *,
+    scores: bool,
+) -> str:
+    """What to do, with code; of a sigmoid for numbers, what suits numbers of any size first."""
+    if head.last == "sigmoid" and loss.name in DISTANCES and of_numbers(training):
+        first = fix_of(head, "Remove the activation of the last layer")
+        return (
+            f"{first}, scale the targets to about 1, such as (y - y.mean()) / y.std(), and train "
+            "again. Where all targets are from 0 to 1, the sigmoid may stay.\n"
+            f'{head.code("linear")}\nmodel.compile(loss="{loss.name}")'
+        )
+    return f"{fix_of(head, said)}\n{code_of(head, loss, scores=scores)}"
 
 
 def fix_of(head: NetworkHead, said: str) -> str:

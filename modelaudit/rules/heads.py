@@ -28,7 +28,7 @@ from modelaudit.rules.constant_layers import (
 )
 from modelaudit.rules.graph_heads import graph_heads
 from modelaudit.rules.grouped import by_cause, one_for_alike
-from modelaudit.rules.head_advice import code_of, fix_of
+from modelaudit.rules.head_advice import advised
 from modelaudit.rules.loss_inputs import KEPT_SOFTMAX, SCORES_TAKEN, class_axis, scores_taken
 from modelaudit.rules.loss_mismatches import MISMATCHES
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
@@ -185,7 +185,9 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
         own = loss.by_name and loss.name in OVERLAPS  # names that many give to functions of theirs
         if own:
             severity = Severity.LOW
-        took = found.from_logits is True and scores_taken(facts.artifact, head, loss)
+        scores = found.from_logits is True
+        took = scores and scores_taken(facts.artifact, head, loss)
+        said = found.fix.format(**words)
         yield rule.finding(
             f"`{head.route}`: {found.detail.format(**words)}{SCORES_TAKEN * took}{perhaps}"
             + f" If {loss.name} is a function of the author's own, it may be another." * own,
@@ -200,8 +202,7 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
             severity=Severity.LOW if took else severity,
             fix=KEPT_SOFTMAX
             if took
-            else f"{fix_of(head, found.fix.format(**words))}\n"
-            f"{code_of(head, loss, scores=found.from_logits is True)}",
+            else advised(facts.artifact.training, head, loss, said, scores=scores),
         )
 
 

@@ -28,6 +28,11 @@ _RECURRENT = classes(Trait.RECURRENT) | {"Bidirectional"}  # whose results are f
 _Sized = tuple[Kernel, TensorStats, float]
 _KINDS = frozenset(("dense", "conv", "transpose"))  # depthwise kernels are large in sound models
 NOT_SCALED = " Inputs or targets that are not scaled can need that."
+_SATURATED = (
+    "Restore a checkpoint from before the units were saturated. Otherwise train again from the default "
+    "kernel_initializer, with inputs on a scale of about 1 and a smaller learning rate, or with a "
+    "batch normalization before the activation."
+)
 _WORDS: Mapping[str, str] = {
     "dead": "is never above zero",
     "saturated": "is saturated",
@@ -115,6 +120,8 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
             fix=f"Use a random kernel_initializer, such as the default, in `{layer.route}`, "
             "and train again."
             if layer.route in started
+            else _SATURATED
+            if layer.kind == "saturated"
             else "",
         )
     if not found and facts.artifact.kernels:
@@ -162,6 +169,7 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"about 1: {why}.",
                 route=layer.route,
                 evidence={"measured": times, "unit": limit.unit, "threshold": limit.value},
+                fix="" if dead else _SATURATED,
                 severity=Severity.LOW,  # inputs of another scale are as likely
                 confidence=Confidence.MEDIUM,
             )

@@ -11,14 +11,17 @@ from modelaudit.findings import Finding, Severity
 from modelaudit.formats.keras.compiled_losses import (
     CATEGORICAL,
     CROSS_ENTROPIES,
+    DISTANCES,
     SPARSE,
     CompiledLoss,
 )
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network_heads import NetworkHead, weighs
+from modelaudit.rules.regressions import of_numbers
 from modelaudit.rules.training_reach import kept_squares
-from modelaudit.thresholds.training import BEYOND_TARGETS
+from modelaudit.thresholds.threshold import Threshold
+from modelaudit.thresholds.training import BEYOND_NUMBERS, BEYOND_TARGETS
 
 _ADVANTAGES = (
     " Actions that are multiplied by their advantages or returns, as in policy gradients, do this on "
@@ -72,7 +75,7 @@ def targets_beyond(
         evidence={
             "measured": times,
             "unit": BEYOND_TARGETS.unit,
-            "threshold": BEYOND_TARGETS.value,
+            "threshold": _limit(facts.artifact, loss).value,
             "activation": head.last,
         },
         key=head.route,
@@ -83,6 +86,12 @@ def targets_beyond(
         else "Use no activation in the last layer, or scale the targets to values "
         f"{values}, and train again:\n{head.code('linear')}",
     )
+
+
+def _limit(artifact: Artifact, loss: CompiledLoss) -> Threshold[float]:
+    """From how many times on targets are beyond: numbers have no classes with weights of their own."""
+    numbers = loss.name in DISTANCES and of_numbers(artifact.training)
+    return BEYOND_NUMBERS if numbers else BEYOND_TARGETS
 
 
 def _may_be_policy(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> bool:
@@ -116,7 +125,7 @@ def _times_beyond(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> 
     for each in state.moments:
         if each.route == route and each.role == "bias" and each.second is not None:
             times = math.sqrt(max(each.second, 0.0) / _counted(state)) / reach.most
-            return times if BEYOND_TARGETS.value <= times < math.inf else None
+            return times if _limit(artifact, loss).value <= times < math.inf else None
     return None
 
 

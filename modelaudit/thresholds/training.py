@@ -26,6 +26,12 @@ BEYOND_TARGETS = Threshold(
     "which the activation can give causes, from which targets are beyond",
     "above 1 is a proof where samples have no weights; weights of rare classes are seldom above 10",
 )
+BEYOND_NUMBERS = Threshold(
+    1.5,
+    "times what targets in reach can cause",
+    "the same where all metrics are distances between numbers",
+    "above 1 is a proof where samples have no weights, as those of regressions seldom do",
+)
 FEW_UNITS = Threshold(
     8,
     "units",

@@ -40,7 +40,7 @@ def distance_of_a_sigmoid_from_1(left):
 
 
 @at("training.BEYOND_TARGETS", {9.9: ["low"], 10.01: ["medium"], 10.1: ["medium"]})
-def gradients_beyond_targets_in_reach(times, optimizer="Adam", loss="mse"):
+def gradients_beyond_targets_in_reach(times, optimizer="Adam", loss="mse", metrics=None):
     """A sigmoid of one unit under a squared error; the largest gradient in reach is 8 / 27."""
     # After 500 steps, an average of equal squares that began at 0 has reached this share of them.
     reached = 1 - 0.999**500
@@ -48,8 +48,18 @@ def gradients_beyond_targets_in_reach(times, optimizer="Adam", loss="mse"):
     names = {"kernel": "head/kernel", "bias": "bias/kernel"}
     head = examples.layer("head", "Dense", names, {"units": 1, "activation": "sigmoid"})
     artifact = replace(facts.artifact, architecture=examples.model(head).architecture)
-    training = {"optimizer": {"class_name": optimizer, "config": {}}, "loss": loss}
+    training = {
+        "optimizer": {"class_name": optimizer, "config": {}},
+        "loss": loss,
+        "metrics": metrics,
+    }
     return severities("MA306", Facts(replace(artifact, training=training)))
+
+
+@at("training.BEYOND_NUMBERS", {1.48: ["low"], 1.51: ["medium"], 1.52: ["medium"]})
+def gradients_beyond_numbers_in_reach(times):
+    assert gradients_beyond_targets_in_reach(times, metrics=["accuracy", "mae"]) == ["low"]
+    return gradients_beyond_targets_in_reach(times, metrics=["mae", "root_mean_squared_error"])
 
 
 def test_sums_of_gradients_prove_no_targets_beyond():
