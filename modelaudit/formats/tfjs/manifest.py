@@ -27,6 +27,7 @@ _LENGTH = 4  # bytes of the length before each string
 _MOST_STRINGS = 10_000  # in one weight
 _ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")  # a byte in a URL
 _MOST_FILES = 1000  # of a directory in which a renamed file is looked for
+_MOST_MISSED = 20  # files for which it is
 
 
 class ManifestWeights:
@@ -50,6 +51,7 @@ class ManifestWeights:
         self.problems: list[Problem] = []
         self._names: set[str] = set()
         self._stopped = False
+        self._missed = 0
         for group in sequence(manifest):
             self._group(mapping(group))
 
@@ -95,7 +97,9 @@ class ManifestWeights:
         except ReadError as error:
             kind = ProblemKind.UNREADABLE if path.exists() else ProblemKind.MISSING_SHARD
             detail = error.reason if path.exists() else f"{name} is listed but not there"
-            renamed = "" if path.exists() else _renamed(path)
+            missed = kind is ProblemKind.MISSING_SHARD
+            self._missed += missed
+            renamed = _renamed(path) if missed and self._missed <= _MOST_MISSED else ""
             detail += f"; {renamed} is, as if it had been renamed" * bool(renamed)
             self._add(kind, detail, name, renamed)
             return None

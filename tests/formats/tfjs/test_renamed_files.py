@@ -82,3 +82,15 @@ def test_a_coded_path_leads_nowhere_else(tmp_path: Path, listed: str) -> None:
     artifact = read(path, Limits())
     assert ProblemKind.MISSING_SHARD in {each.kind for each in artifact.problems}
     assert [each.path for each in artifact.files] == ["model.json"]
+
+
+def test_few_missing_files_are_looked_for(tmp_path: Path) -> None:
+    """Each takes a listing of the directory, and a manifest may name any number of files."""
+    paths = [f"w{n}.bin" for n in range(40)]
+    for path in paths:
+        (tmp_path / path.replace(".", "(1).")).write_bytes(b"")
+    manifest = [{"paths": paths, "weights": []}]
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps({"format": "layers-model", "weightsManifest": manifest}))
+    told = ["renamed" in each.detail for each in read(path, Limits()).problems]
+    assert len(told) >= 40 and 0 < told.count(True) < 40
