@@ -84,6 +84,12 @@ def advice(facts: Facts, prediction: Prediction) -> str:
     compiled = any(each.runtime == loads and each.call == COMPILED for each in facts.predictions)
     how = " with compile=False" if compiled else " as it is"
     use = f"Use {loads}, which is predicted to load the file{how}." if loads else ""
+    if loads and prediction.call == LoadCall.FROM_JSON:
+        beside = facts.artifact.extra.get("architecture_from")
+        use = (
+            f"Use {loads}: its model_from_json is predicted to read `{beside}` as it is. Then load "
+        )
+        use += "the weights with load_weights."
     use = use or _where_the_program_can(facts, prediction)
     if use or repair_command(facts, prediction.runtime):
         return with_repair(facts, prediction.runtime, use)

@@ -69,7 +69,6 @@ def _form(config: Config, context: CheckContext, weights: bool, route: str) -> I
     outcomes = context.behaviour("sequential_forms", {})
     if outcomes.get(f"inner-{form}" if route else form) != LoadOutcome.FAILS.value:
         return
-    keras2 = f"{USE_KERAS_2}, and save it again from there."
     place, error = _refusal(_layers(config)) if form == "first-layer" else (None, "")
     yield Reason(
         "sequential-config",
@@ -77,7 +76,8 @@ def _form(config: Config, context: CheckContext, weights: bool, route: str) -> I
         f"the config of the Sequential model {quoted_route(route, 'itself')} {FORMS[form]}, which "
         f"{context.profile.name} {_READS if form == 'first-layer' else 'cannot load'}",
         error if form == "first-layer" else _error(form, context),
-        _FROM_CODE if "unbuilt" in form else keras2,
+        # Saved again by tf-keras, Keras 3 loads some as .h5, and none as .keras.
+        _FROM_CODE if "unbuilt" in form else f"{USE_KERAS_2}.",
         route,
         later=FIRST_CALL * (form == "first-layer" and place in (None, _AT_THE_CALL)),
         loads=place == _AT_THE_CALL,
