@@ -42,8 +42,10 @@ def fix_of(head: NetworkHead, said: str) -> str:
     if last.route == head.weights.route or head.joined:
         return said
     own = f"Remove the layer `{last.name}`"
-    general = "Remove the activation of the last layer"
-    return said.replace(general, own) if general in said else f"{own}. {said}"
+    for general in ("Remove the activation of the last layer", "Remove the activation"):
+        if general in said:
+            return said.replace(general, own)
+    return f"{own}. {said}"
 
 
 def code_of(head: NetworkHead, loss: CompiledLoss, *, scores: bool = False) -> str:

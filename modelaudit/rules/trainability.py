@@ -186,8 +186,16 @@ def _found(rule: Rule, layer: Layer, detail: str, severity: Severity) -> Finding
         evidence={"measured": False, "unit": "trainable"},
         severity=severity,
         fix="If it is to learn, unfreeze the layer, compile, and train again:\n"
-        f"model.get_layer({layer.name!r}).trainable = True",
+        f"model{_access(layer)}.trainable = True",
     )
+
+
+def _access(layer: Layer) -> str:
+    """Code that takes a layer from its model, through the models around it."""
+    names = layer.route.split("/")
+    around = layer.config_route.count("/config/")  # models; names may have slashes of their own
+    names = names if len(names) == around + 1 else [layer.name]
+    return "".join(f".get_layer({name!r})" for name in names)
 
 
 def _equal(rule: Rule, facts: Facts) -> Iterator[Finding]:
