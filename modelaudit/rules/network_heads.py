@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
@@ -136,11 +137,39 @@ class NetworkHead(Struct, frozen=True):
             )
         config, name = _inner(self.weights)
         shape = [str(units or self.units or "units")]
-        if has(name, Trait.CONVOLUTION) and isinstance(config.get("kernel_size"), list | int):
+        if has(name, Trait.CONVOLUTION) and is_sizes(config.get("kernel_size")):
             shape.append(str(config["kernel_size"]))
         name = name if has(name, Trait.CONVOLUTION) else "Dense"
-        said = f"{', '.join(shape)}, activation={activation!r}, name={self.weights.name!r}"
-        return f"keras.layers.{name}({said})".replace("'", '"')
+        shape += window_code(config) if has(name, Trait.CONVOLUTION) else []
+        own = json.dumps(self.weights.name, ensure_ascii=False)  # it may have quotes
+        return f'keras.layers.{name}({", ".join(shape)}, activation="{activation}", name={own})'
+
+
+_WINDOW = ("strides", "padding", "output_padding", "data_format", "dilation_rate", "groups")
+_WORDS = ("same", "causal", "channels_first")  # that are no defaults
+
+
+def window_code(config: Mapping[str, Json]) -> list[str]:
+    """The arguments of a convolution that decide about the size of its output, as code.
+
+    Those that have their defaults are left out, and what is neither numbers nor a known word.
+    """
+    given = {key: config.get(key) for key in _WINDOW}
+    return [
+        f'{key}="{value}"' if value in _WORDS else f"{key}={value}"
+        for key, value in given.items()
+        if value in _WORDS or (is_sizes(value) and any(each != 1 for each in sequence_of(value)))
+    ]
+
+
+def is_sizes(value: Json) -> bool:
+    """Whether it is a whole number or a list of some, as sizes of windows are."""
+    return bool(sequence_of(value)) and all(type(each) is int for each in sequence_of(value))
+
+
+def sequence_of(value: Json) -> list[Json]:
+    """The list, or one of the value."""
+    return value if isinstance(value, list) else [value]
 
 
 def saved_graph(facts: Facts) -> LayerGraph:

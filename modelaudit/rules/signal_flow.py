@@ -16,7 +16,14 @@ from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules import examples
 from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.model import Facts, Family, Need, Rule
-from modelaudit.rules.network_heads import activation_of, plain_activation, saved_graph, weighs
+from modelaudit.rules.network_heads import (
+    activation_of,
+    is_sizes,
+    plain_activation,
+    saved_graph,
+    weighs,
+    window_code,
+)
 from modelaudit.thresholds.design import PLAIN_SIGMOIDS, SIGMOIDS
 
 # Without an upper limit: a state that is fed back can grow at each step.
@@ -196,7 +203,8 @@ def relu_code(layer: Layer) -> str:
     if not isinstance(units, int):
         return f'keras.layers.Activation("relu", name={layer.name!r})'
     size = layer.config.get("kernel_size")
-    shape = f"{units}, {size!r}" if size else f"{units}"
+    window = [f"{size}", *window_code(layer.config)] if is_sizes(size) else []
+    shape = ", ".join([f"{units}", *window])
     return f'keras.layers.{layer.class_name}({shape}, activation="relu", name={layer.name!r})'
 
 

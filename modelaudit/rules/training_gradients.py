@@ -193,7 +193,7 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
         f"No gradient {when} {names}{since}. Of the {len(moments):,} trained weights, "
         f"{counted(rest, 'receives', 'receive')} one still."
         + " No kernel does: at the end, training moved biases alone." * (silent == weighed)
-        + " The last layer got 0 for every training input: the output is always the same."
+        + " The last layer got 0 for every training input: the output is the same for all of them."
         * constant_input
         + (
             f" `{behind.route}`, behind them, still learns: they may be saturated, or were kept as they "
