@@ -1,4 +1,4 @@
-"""The layers of a model without a Keras config, as an architecture."""
+"""The layers of a model without layers in a Keras config, as an architecture."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _INNER = frozenset(("batchnorm", "moments", "Tensordot", "MaxPool1d", "AvgPool1d
 
 
 def _read(artifact: Artifact) -> Architecture | None:
-    if artifact.architecture is not None:
+    if artifact.architecture is not None and artifact.architecture.layers:
         return None
     for graph in artifact.graphs:
         own = [each for each in artifact.signatures if each.tags == graph.tags]
@@ -54,14 +54,15 @@ def _read(artifact: Artifact) -> Architecture | None:
 graph_architecture = PerObject(_read)
 """The layers that the graph of the model's main signature shows, as far as it shows layers.
 
-None with a Keras config, without a signature, or if an output cannot be followed. Operations that
-are no layer of Keras are `custom` layers with the operation as the class.
+None with layers in a Keras config, without a signature, or if an output cannot be followed.
+Operations that are no layer of Keras are `custom` layers with the operation as the class.
 """
 
 
 def shown_architecture(artifact: Artifact) -> Architecture | None:
     """The saved architecture, or that which the graph shows."""
-    return artifact.architecture or graph_architecture(artifact)
+    saved = artifact.architecture
+    return saved if saved is not None and saved.layers else graph_architecture(artifact) or saved
 
 
 class _Layers:
