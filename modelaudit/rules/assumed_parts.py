@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from modelaudit.facts import Architecture, Artifact
@@ -44,7 +45,8 @@ def with_outputs(artifact: Artifact) -> Architecture | None:
 def qualified(findings: tuple[Finding, ...], artifact: Artifact) -> Iterator[Finding]:
     """Findings that depend on how a class joins its parts, with that condition.
 
-    The class may apply an activation itself, so that its absence is no more than a hint.
+    The class may apply an activation itself, behind the output or between its parts, so that the
+    absence of one there is no more than a hint.
     """
     architecture = artifact.architecture
     if architecture is None or not architecture.outputs or not architecture.assumed:
@@ -64,9 +66,19 @@ def qualified(findings: tuple[Finding, ...], artifact: Artifact) -> Iterator[Fin
             yield each
             continue
         linear = each.code == "MA306" and each.evidence.get("activation") == "linear"
+        linear |= each.code == "MA309" and _one_each(architecture)
         yield replace(
             each,
             detail=each.detail + said,
             confidence=Confidence.LOW if linear else _LOWER.get(each.confidence, each.confidence),
             severity=Severity.LOW if linear else each.severity,
         )
+
+
+def _one_each(architecture: Architecture) -> bool:
+    """Whether no part has two layers with kernels, between which a class can apply nothing."""
+    weighing = (
+        x for x in architecture.layers if {"kernel", "depthwise_kernel"} & x.expected.keys()
+    )
+    parts = Counter(layer.config_route.split("/config/")[0] for layer in weighing)
+    return max(parts.values(), default=0) <= 1

@@ -142,6 +142,15 @@ def test_a_missing_activation_is_a_hint_since_the_class_may_apply_it(kit):
     assert kit.codes(kit.saved(model, CLASSES)) == {"MA306": ("low", "low")}
 
 
+def test_layers_without_activation_in_one_part_and_in_two(kit):
+    """Between its parts, a class can apply what the config does not show."""
+    call = lambda self, x: self.head(kit.keras.ops.relu(self.encoder(x)))  # noqa: E731
+    for layers, severity in (([], ("low", "low")), ([kit.dense(7, None)], ("medium", "medium"))):
+        head = kit.net(7, *layers, kit.dense(3, "softmax"))
+        model = kit.model(call, encoder=kit.net(8, kit.dense(7, None)), head=head)
+        assert kit.codes(kit.saved(model, CLASSES)) == {"MA309": severity}
+
+
 def test_honest_pairs(kit):
     linear = kit.net(8, kit.dense(7), kit.dense(6, None))
     bare = kit.model(through("encoder", "head"), encoder=linear, head=kit.dense(3, "softmax"))
