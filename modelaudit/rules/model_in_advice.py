@@ -11,6 +11,9 @@ from modelaudit.findings import RuleResult
 from modelaudit.structs import replace
 
 _LONGEST = 200  # characters; a longer path hides the code around it
+_LINE = 2_000  # characters before a place in which its line begins
+_PYTHON = re.compile(r'"MODEL"')
+_CLOSED = re.compile(r"""(?:[^'"]|'(?:\\.|[^'\\])*+'|"(?:\\.|[^"\\])*+")*+""")  # all its quotes
 _COMMAND = re.compile(r"\b(modelaudit [a-z]+|saved_model_cli show --dir) MODEL\b")
 
 
@@ -30,8 +33,22 @@ def with_model(advice: str, path: str) -> str:
     if not _shown(path):
         return advice
     quoted, word = json.dumps(path, ensure_ascii=False), in_shell(path)
-    advice = advice.replace('"MODEL"', quoted)
-    return _COMMAND.sub(lambda found: f"{found[1]} {word}", advice)
+    # A name from the file may contain MODEL too: there, a quote in the path would end its string.
+    advice = _PYTHON.sub(
+        lambda found: found[0] if "'" in path and _in_string(found) else quoted, advice
+    )
+    return _COMMAND.sub(
+        lambda found: found[0] if "'" in word and _in_string(found) else f"{found[1]} {word}",
+        advice,
+    )
+
+
+def _in_string(found: re.Match[str]) -> bool:
+    """Whether it is within a quoted text of its line, or so far behind that nothing tells."""
+    before = found.string[max(0, found.start() - _LINE) : found.start()]
+    start, _, line = before.rpartition("\n")
+    whole = bool(start) or len(before) < _LINE or before.startswith("\n")
+    return not whole or _CLOSED.fullmatch(line) is None
 
 
 def name_model(

@@ -39,6 +39,18 @@ def test_any_path_is_one_string_and_one_word(path):
     assert not last.startswith("-")
 
 
+@pytest.mark.parametrize("path", ["a'+run()+'b", "+run()+", "x y", "it's"])
+@pytest.mark.parametrize(
+    "name", ['"MODEL"', "modelaudit audit MODEL", "a\\'\" modelaudit audit MODEL"]
+)
+def test_a_name_from_the_file_with_the_placeholder_stays_one_string(name, path):
+    code = with_model(f'load("MODEL").get_layer({name!r})', path)
+    assert [ast.unparse(x.func) for x in ast.walk(ast.parse(code)) if isinstance(x, ast.Call)] == [
+        "load(" + repr(path) + ").get_layer",
+        "load",
+    ]
+
+
 @pytest.mark.parametrize("path", ["", "a\nb", "\u202ea", "a\x1b[2J", "a" * 500])
 def test_what_a_page_cannot_show_is_left_out(path):
     assert with_model(ADVICE, path) == ADVICE
