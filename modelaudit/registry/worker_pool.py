@@ -36,7 +36,7 @@ HEADER = struct.Struct("<Q")
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 MESSAGE_BYTES = 256 << 20  # the facts of the largest models take a few MB; more is an error
 TOO_LONG = "it exceeded the time limit and was stopped (limit read_seconds)"
-TOO_COSTLY = "it took too much processor time for its size and was stopped (limit {})"
+TOO_COSTLY = "it took too much processor time for its size and was stopped (setting {})"
 STOP_SECONDS = 2.0  # for a worker to remove partially written files
 COLLECTED = 20_000  # objects between two searches for cycles, of which an audit makes hardly any
 

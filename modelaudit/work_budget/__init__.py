@@ -4,8 +4,8 @@ Bounds on numbers of parts hold for the parts that somebody thought of. This one
 them: what reads and judges a model says now and then that it has done something, and is stopped
 when the processor time of the audit exceeds what a model of this size may take.
 
-Processor time depends on the processor. So it is counted in units of a fixed piece of plain work,
-which is measured once in a process, and only when an audit has taken half of what it may.
+Processor time depends on the processor, and on what else it does. So it is counted in units of a
+fixed piece of plain work, which is measured when an audit has taken half of what it may.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from enum import Enum
-from functools import cache
 
 from modelaudit.errors import WorkSpent
 
@@ -26,7 +25,6 @@ UNIT_SECONDS = 0.077
 """What a unit takes on the processor on which the aim of 2 s was set: 26 units."""
 
 _ROUNDS = 400_000  # of a unit
-_PIECES = 4
 _KEPT = 5_000
 _LOOK = 200  # parts after which the clock is read
 
@@ -44,19 +42,14 @@ class Phase(Enum):
     JUDGING = 0.75
 
 
-@cache
 def unit_seconds() -> float:
-    """The processor time of one unit of plain work in this process, measured once.
+    """The processor time of one unit of plain work in this process, measured now.
 
-    It is that of the fastest of a few pieces, since other programs may slow one down.
+    Other programs slow it down, and what is measured in units as well.
     """
-    return _PIECES * min(_piece_seconds() for _ in range(_PIECES))
-
-
-def _piece_seconds() -> float:
     start = time.thread_time()
     found: dict[int, tuple[int, str]] = {}
-    for number in range(_ROUNDS // _PIECES):
+    for number in range(_ROUNDS):
         found[number % _KEPT] = number, str(number & 255)
     return time.thread_time() - start
 

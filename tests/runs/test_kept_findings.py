@@ -117,8 +117,12 @@ def test_work_that_nothing_asks_for_is_ended(tmp_path: Path, monkeypatch) -> Non
     start = os.times().children_user
     audit = audited(lambda_model(tmp_path, HOSTILE), attributes, settings)
     (found,) = [each for each in audit.findings if each.code == "MA118"]
-    assert found.evidence["limit"] == "work"
+    assert (found.evidence["limit"], found.severity) == ("work", Severity.MEDIUM)
     assert named(audit)["MA717"] is Severity.HIGH
+    (tmp_path / "sound").mkdir()
+    assert audited(
+        lambda_model(tmp_path / "sound", "lambda x: x"), attributes, settings
+    ).verdict is (Verdict.INCOMPLETE)
     assert os.times().children_user - start < 5  # far from 60, however busy the processor
 
 

@@ -28,6 +28,7 @@ from modelaudit.formats.checkpoint.object_graph import (
     tensor_name,
 )
 from modelaudit.formats.checkpoint.tensors import BundleStrings, read_tensor
+from modelaudit.formats.graph.message_bytes import byte_size
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.restore_ops import lost_statistics, whole_shape
@@ -182,7 +183,7 @@ def _objects(bundle: TensorBundle, limits: Limits) -> tuple[ObjectNode, ...]:
         return ()
     source = BundleStrings(bundle, entry, limits)
     message = parse(pb.TrackableObjectGraph, source.strings()[0], source.file, limits)
-    NODES.check(len(message.nodes), message.ByteSize(), limits, source.file)
+    NODES.check(len(message.nodes), byte_size(message), limits, source.file)
     return checkpoint_objects(message, source.file)
 
 

@@ -20,6 +20,7 @@ from modelaudit.facts import (
 from modelaudit.formats.graph.attr_values import MAX_VALUES, ConstArray
 from modelaudit.formats.graph.graph_def import graph_facts
 from modelaudit.formats.graph.kernels import find_kernels
+from modelaudit.formats.graph.message_bytes import byte_size
 from modelaudit.formats.graph.nested_graphs import nested_graphs
 from modelaudit.formats.graph.parse import looks_textual, parse, parse_text
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
@@ -134,7 +135,7 @@ def const_tensors(
     read = _read_names(message)
     tensors: list[Tensor] = []
     problems: list[Problem] = []
-    most, setting = CONSTANTS.most(message.ByteSize(), limits)
+    most, setting = CONSTANTS.most(byte_size(message), limits)
     for node in message.node:
         if node.op != "Const" or "value" not in node.attr:
             continue

@@ -9,6 +9,7 @@ from typing import TypeVar, overload
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Graph, GraphFunction, GraphNode, Json
 from modelaudit.formats.graph.attr_values import attr_json
+from modelaudit.formats.graph.message_bytes import byte_size
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.wire import BYTES, WireError, varint
@@ -95,7 +96,7 @@ def graph_facts(
     spend()
     library = message.library.function
     count = node_count(message) + (len(meta.asset_file_def) if meta else 0)
-    size = (meta or message).ByteSize()
+    size = byte_size(meta or message)
     NODES.check(count, size, limits, file)
     EDGES.check(_edge_count(message), size, limits, file)
     longest = max((len(each.signature.name) for each in library), default=0)

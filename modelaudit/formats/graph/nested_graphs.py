@@ -12,6 +12,7 @@ from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Graph
 from modelaudit.formats.graph.attr_values import strings
 from modelaudit.formats.graph.graph_def import graph_facts, node_count
+from modelaudit.formats.graph.message_bytes import byte_size
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.io.density import NODES
@@ -37,7 +38,7 @@ def nested_graphs(message: pb.GraphDef, file: str, limits: Limits) -> Iterator[G
     Raises:
         LimitExceeded: graphs are nested too deep, or the strings decompress to too many bytes.
     """
-    yield from _Reader(file, limits, message.ByteSize()).graphs(message, "", _NESTING)
+    yield from _Reader(file, limits, byte_size(message)).graphs(message, "", _NESTING)
 
 
 class _Reader:

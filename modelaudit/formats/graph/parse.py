@@ -27,6 +27,7 @@ _TOKEN = re.compile(rf"{_OPAQUE.pattern}|[\w.+-]+|[^\s\w.+-]")
 # A message in an `Any` in expanded form: `[type.googleapis.com/tensorflow.AssetFileDef] {…}`.
 # Messages of other types are skipped.
 _UNPACKED = re.compile(r"\[\s*[\w.-]+/(?:[\w.]+\.)?(\w+)\s*\]")
+_NO_MEMORY = "alloc failed"  # in protobuf's error about a sound message
 _UNPACKED_FIELDS = {"AssetFileDef": "asset_file_def"}
 
 
@@ -39,6 +40,7 @@ def parse(message_type: type[M], data: bytes, file: str, limits: Limits) -> M:
         ReadError: `corrupt` if the bytes are not such a message.
         LimitExceeded: more than `proto_bytes`, or too many messages in it: an empty one has two
             bytes and takes as much as 180 in memory.
+        MemoryError: there is none left for the message.
     """
     if len(data) > limits.proto_bytes:
         raise LimitExceeded(file, "protobuf bytes", len(data), limits.proto_bytes, "proto_bytes")
@@ -48,6 +50,8 @@ def parse(message_type: type[M], data: bytes, file: str, limits: Limits) -> M:
     try:
         return message_type.FromString(data)
     except (DecodeError, ValueError, RecursionError) as error:
+        if _NO_MEMORY in str(error):
+            raise MemoryError(str(error)) from error
         name = message_type.DESCRIPTOR.name
         raise ReadError(ProblemKind.CORRUPT, file, f"not a {name} message: {error}") from error
 

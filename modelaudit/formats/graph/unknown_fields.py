@@ -9,6 +9,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.formats.executables import HEAD_BYTES, executable_in_base64, executable_in_numbers
+from modelaudit.formats.graph.message_bytes import byte_size
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.wire import BYTES
 from modelaudit.settings import MIB
@@ -33,13 +34,13 @@ def unknown_programs(message: pb.SavedModel, file: str) -> Iterator[Problem]:
 
 def _has_unknown(message: pb.SavedModel) -> bool:
     """Whether there may be unknown fields: of a small message, by its size without them."""
-    size = message.ByteSize()
+    size = byte_size(message)
     if size > _COPIED:
         return True
     known = pb.SavedModel()
     known.CopyFrom(message)
     known.DiscardUnknownFields()
-    return known.ByteSize() != size
+    return byte_size(known) != size
 
 
 def _program(data: bytes, holder: str, file: str, route: str) -> Iterator[Problem]:

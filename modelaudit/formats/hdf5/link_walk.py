@@ -240,6 +240,8 @@ def _entry(
         if problem is not None:
             return replace(entry, unreadable=problem)
     problem = _dataset_problem(entry, file, limits)
+    if problem is None and entry.chunks and entry.stored > _RATIO_FLOOR:
+        problem = _shared_chunks(entry, file, h5py.h5i.get_file_id(identifier).get_filesize())
     return replace(entry, unreadable=problem) if problem is not None else entry
 
 
@@ -284,6 +286,15 @@ def _elsewhere(plist: h5py.h5p.PropDCID, route: str, file: str) -> Problem | Non
             detail = f"needs filter {number} ({text_of(label)}), a third-party plugin; not read"
             return Problem(ProblemKind.EXTERNAL_REFERENCE, file, detail, route, evidence)
     return None
+
+
+def _shared_chunks(found: DatasetEntry, file: str, size: int) -> Problem | None:
+    """Why the chunks of a dataset are not read: they have more bytes than their file."""
+    if found.stored <= size:
+        return None
+    evidence: dict[str, Json] = {"hdf5": "ratio", "measured": found.stored, "threshold": size}
+    detail = f"chunks of {found.stored:,} bytes, more than the file has: they overlap; not read"
+    return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, found.route, evidence)
 
 
 def _dataset_problem(found: DatasetEntry, file: str, limits: Limits) -> Problem | None:

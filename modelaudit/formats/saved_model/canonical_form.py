@@ -13,6 +13,7 @@ from functools import lru_cache
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from msgspec import Struct
 
+from modelaudit.formats.graph.message_bytes import canonical
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.wire import BYTES, FIXED64, VARINT, varint
 from modelaudit.graphs import reachable
@@ -34,7 +35,7 @@ class _Nested(Struct, frozen=True):
 
 def canonical_bytes(message: pb.SavedModel) -> bytes:
     """The message as TensorFlow's C++ code serializes it deterministically."""
-    data = message.SerializeToString(deterministic=True)
+    data = canonical(message)
     return _sorted(data, pb.SavedModel.DESCRIPTOR.full_name, {})
 
 

@@ -20,6 +20,7 @@ from modelaudit.facts import (
 from modelaudit.formats.checkpoint.object_graph import saved_objects
 from modelaudit.formats.graph.attr_values import dims
 from modelaudit.formats.graph.graph_def import graph_facts, packed_asset
+from modelaudit.formats.graph.message_bytes import byte_size, canonical
 from modelaudit.formats.graph.nested_graphs import nested_graphs
 from modelaudit.formats.graph.parse import parse, parse_text
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
@@ -84,7 +85,7 @@ def second_graph(
             known = False
             here.Clear()
             there.Clear()
-    if mine.SerializeToString(deterministic=True) == theirs.SerializeToString(deterministic=True):
+    if canonical(mine) == canonical(theirs):
         reason = f"has fields of an unknown schema, which are not compared with {file}"
         return [] if known else [Problem(ProblemKind.UNSUPPORTED, TEXT, reason)]
     ops = sorted(_ops(other) - _ops(message))
@@ -183,7 +184,7 @@ def read_objects(message: pb.SavedModel, file: str, limits: Limits) -> tuple[Obj
     """
     for meta in message.meta_graphs:
         if len(meta.object_graph_def.nodes) > 1:
-            size = meta.object_graph_def.ByteSize()
+            size = byte_size(meta.object_graph_def)
             NODES.check(len(meta.object_graph_def.nodes), size, limits, file)
             return saved_objects(meta.object_graph_def, file)
     return ()
@@ -199,7 +200,7 @@ def read_signatures(message: pb.SavedModel, file: str, limits: Limits) -> tuple[
         each for meta in message.meta_graphs[:_MOST_GRAPHS] for each in meta.signature_def.values()
     ]
     count = sum(1 + len(each.inputs) + len(each.outputs) for each in defined)
-    ENDPOINTS.check(count, sum(each.ByteSize() for each in defined), limits, file)
+    ENDPOINTS.check(count, sum(map(byte_size, defined)), limits, file)
     return tuple(
         Signature(
             name=name,
