@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Architecture, Artifact
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules.loss_inputs import PROBABILITIES
 from modelaudit.structs import replace
 from modelaudit.terminal_text import plain, shorten
 
@@ -45,8 +46,8 @@ def with_outputs(artifact: Artifact) -> Architecture | None:
 def qualified(findings: tuple[Finding, ...], artifact: Artifact) -> Iterator[Finding]:
     """Findings that depend on how a class joins its parts, with that condition.
 
-    The class may apply an activation itself, behind the output or between its parts, so that the
-    absence of one there is no more than a hint.
+    The class may compute more itself, behind the output or between its parts, so that the absence
+    of an activation there is no more than a hint, as is one that gives no probabilities.
     """
     architecture = artifact.architecture
     if architecture is None or not architecture.outputs or not architecture.assumed:
@@ -65,13 +66,13 @@ def qualified(findings: tuple[Finding, ...], artifact: Artifact) -> Iterator[Fin
         if each.code not in _OF_OUTPUTS or architecture.find(each.location.route) is None:
             yield each
             continue
-        linear = each.code == "MA306" and each.evidence.get("activation") == "linear"
-        linear |= each.code == "MA309" and _one_each(architecture)
+        hint = each.code == "MA306" and each.evidence.get("activation") not in PROBABILITIES
+        hint |= each.code == "MA309" and _one_each(architecture)
         yield replace(
             each,
             detail=each.detail + said,
-            confidence=Confidence.LOW if linear else _LOWER.get(each.confidence, each.confidence),
-            severity=Severity.LOW if linear else each.severity,
+            confidence=Confidence.LOW if hint else _LOWER.get(each.confidence, each.confidence),
+            severity=Severity.LOW if hint else each.severity,
         )
 
 

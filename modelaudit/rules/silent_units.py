@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from modelaudit.audit_types.values import number
 from modelaudit.facts import is_row
 from modelaudit.findings import Finding, Severity
+from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, DISTANCES
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.rules.head_advice import code_of
 from modelaudit.rules.heads import paired_heads
@@ -19,12 +20,15 @@ from modelaudit.thresholds.weights import FADED
 SMALLEST = math.ldexp(1, -125)
 """Twice the smallest normal float32."""
 
+_ALWAYS_PULL = DISTANCES | {"poisson"}  # whose gradient is 0 at the target alone
+
 
 def dead_output(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:
     """A ReLU as the output, behind which no weight got a gradient for hundreds of steps.
 
-    A loss that has been learnt leaves gradients of some size, as long as batches differ; a ReLU
-    that gives 0 leaves none at all, not even to its own bias.
+    A distance that has been learnt leaves gradients of some size, as long as batches differ; a ReLU
+    that gives 0 leaves none at all, not even to its own bias. A cross-entropy leaves none of values
+    that it clips, either, and a hinge none where its margin is kept.
     """
     beta = number(state.settings.get("beta_1", 0.9))
     if beta is None or not 0 < beta < 1 or not state.moments:
@@ -41,19 +45,24 @@ def dead_output(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fin
     learnt = {each.route for each in state.moments}
     if not all(head.last == "relu" and head.weights.route in learnt for head, _ in heads):
         return
-    head, loss = heads[0]
+    (head, loss), *_ = heads
+    names = {each.name if each else "" for _, each in heads}
+    if loss is None or not names <= _ALWAYS_PULL | CROSS_ENTROPIES:
+        return
     steps = math.floor(math.log(SMALLEST) / math.log(beta))
-    fix = head.code("linear") if loss is None else code_of(head, loss)
+    clips = not names <= _ALWAYS_PULL
     yield rule.finding(
         f"No weight received a gradient in the last {steps:,} steps or so, not even the bias of "
-        f"`{head.weights.route}`, the last layer: its ReLU gives 0 for every training input.",
+        f"`{head.weights.route}`, the last layer: its ReLU gives 0"
+        + f", or what {loss.name} clips," * clips
+        + " for every training input.",
         route=head.weights.route,
-        title="The output is always 0, and no gradient reaches any weight",
+        title="The output is always 0, and no gradient reaches any weight" * (not clips),
         evidence={"measured": len(state.moments), "unit": "weights without gradient"},
         key="output",
-        severity=Severity.HIGH,
+        severity=Severity.MEDIUM if clips else Severity.HIGH,
         fix="Use another activation in the last layer, and train again from new weights, with a "
-        f"smaller learning rate if the output falls to one value again:\n{fix}",
+        f"smaller learning rate if the output falls to one value again:\n{code_of(head, loss)}",
     )
 
 

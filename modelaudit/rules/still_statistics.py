@@ -45,13 +45,16 @@ def still_statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
         size = math.hypot(mean.stats.mean, mean.stats.std) if mean and mean.stats else None
         around = graph.above(graph.outputs, around={layer.route})
         alone = not any(not any(graph.calls[route]) for route in around)
+        tiny = size is not None and size < math.sqrt(_epsilon(layer))
         yield rule.finding(
             f"The moving variance of `{layer.route}` is {variance.stats.mean:.3g} in all "
             f"{variance.size} channels, which is what {steps:,} steps leave of its initial 1: the "
             "variance of every batch was 0, so the layers before it gave one value for all inputs"
             + (
                 f", about {size:.2g}. Inputs that were scaled twice do that."
-                if size is not None and size < math.sqrt(_epsilon(layer))
+                if tiny
+                else ", or each batch was one input."
+                if _one_position(layer)
                 else "."
             ),
             route=layer.route,
@@ -70,6 +73,12 @@ def _still(layer: Layer, variance: TensorStats, steps: int) -> bool:
     if variance.minimum != variance.maximum or not _LEFT < variance.maximum < 1:
         return False
     return abs(math.log(variance.maximum) / math.log(momentum) - steps) < _STEPS + steps * 1e-5
+
+
+def _one_position(layer: Layer) -> bool:
+    """Whether a batch of one input has one value in each channel, which has no variance."""
+    shape = layer.input_shapes[0] if layer.input_shapes else None
+    return shape is None or all(size in (None, 1) for size in shape[1:-1])
 
 
 def _epsilon(layer: Layer) -> float:

@@ -142,6 +142,12 @@ def test_a_missing_activation_is_a_hint_since_the_class_may_apply_it(kit):
     assert kit.codes(kit.saved(model, CLASSES)) == {"MA306": ("low", "low")}
 
 
+def test_an_activation_behind_which_the_class_may_compute_more(kit):
+    call = lambda self, x: kit.keras.ops.softmax(-self.head(self.encoder(x)))  # noqa: E731
+    model = kit.model(call, encoder=kit.net(8, kit.dense(7)), head=kit.net(7, kit.dense(3)))
+    assert kit.codes(kit.saved(model, CLASSES)) == {"MA306": ("low", "low")}
+
+
 def test_layers_without_activation_in_one_part_and_in_two(kit):
     """Between its parts, a class can apply what the config does not show."""
     call = lambda self, x: self.head(kit.keras.ops.relu(self.encoder(x)))  # noqa: E731

@@ -14,7 +14,7 @@ from tests.made.training import train
 pytestmark = pytest.mark.slow
 
 
-def said(path, scale, *, shortcut=False, momentum=0.99, steps=60, initial="ones"):
+def said(path, scale, *, shortcut=False, momentum=0.99, steps=60, initial="ones", batch=32):
     import keras
 
     layers = keras.layers
@@ -30,7 +30,7 @@ def said(path, scale, *, shortcut=False, momentum=0.99, steps=60, initial="ones"
         hidden = layers.Concatenate()([hidden, given])
     model = keras.Model(given, layers.Dense(3, activation="softmax")(hidden))
     model.compile("adam", "sparse_categorical_crossentropy")
-    train(model, x.astype("float32"), y, steps=steps)
+    train(model, x.astype("float32"), y, steps=steps, batch=batch)
     model.save(path / "m.keras")
     found = run_rule(rule("MA439"), static_facts(path / "m.keras", Settings())).findings
     return [(str(x.severity), x.detail) for x in found if x.location.route == "norm"]
@@ -53,3 +53,11 @@ def test_inputs_that_differ(tmp_path):
 
 def test_a_variance_that_starts_elsewhere(tmp_path):
     assert said(tmp_path, 1 / 255**2, initial="zeros") == []
+
+
+@pytest.mark.parametrize(("batch", "said_so"), [(1, True), (2, False)])
+def test_batches_of_one_input(tmp_path, batch, said_so):
+    found = said(tmp_path, 1, batch=batch)
+    assert [detail.endswith("or each batch was one input.") for _, detail in found] == (
+        [True] if said_so else []
+    )
