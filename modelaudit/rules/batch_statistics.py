@@ -83,9 +83,10 @@ class _Norms:
     def _chosen(self, frame: Frame, node: GraphNode) -> bool:
         """Whether it is in a branch, which the program may not take."""
         pending, seen = [node], {node.name}
-        spend()
         while pending:
-            for reference in pending.pop().inputs:
+            references = pending.pop().inputs[:_NEAR]
+            spend(1 + len(references))
+            for reference in references:
                 source = frame.nodes.get(reference.lstrip("^").partition(":")[0])
                 if source is None or source.name in seen or source.op in _JOINS:
                     continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from modelaudit.facts import Artifact, Format, Graph, GraphNode
 from modelaudit.formats.reader import read_artifact
 from modelaudit.rules import catalogue
 from modelaudit.rules.engine import run_rule
@@ -141,3 +143,20 @@ def test_a_layer_normalization_of_keras_looks_at_one_input(
     assert any(node.op == "FusedBatchNormV3" and node.attr["is_training"].b for node in graph.node)
     (tmp_path / "m.pb").write_bytes(graph.SerializeToString())
     assert findings(tmp_path / "m.pb") == []
+
+
+def test_many_inputs_before_many_normalizations_count_as_work() -> None:
+    """Each looked through all of them for a branch: 10^8 looks between two at the clock."""
+    many = GraphNode("h", "Identity", ("x", *["^x"] * 20_000))
+    x, gamma = GraphNode("x", "Placeholder", ()), GraphNode("g", "Const", ())
+    norms = [
+        GraphNode(f"n{i}", "FusedBatchNormV3", ("x", *["g"] * 4, "^h"), {"is_training": True})
+        for i in range(500)
+    ]
+    artifact = Artifact(
+        Path("m.pb"), Format.FROZEN_GRAPH, graphs=(Graph((), (x, gamma, many, *norms)),)
+    )
+    start = time.process_time()
+    (found,) = run_rule(catalogue.rule("MA330"), Facts(artifact)).findings
+    assert found.evidence["measured"] == len(norms)
+    assert time.process_time() - start < 1
