@@ -48,6 +48,7 @@ OTHERS = {
     "modelaudit.rules.label_reach": {0.001},  # rounding of targets
     "modelaudit.rules.training_steps": {0.001, 1e-6},  # rounding
     "modelaudit.rules.catalogue": {0.8},  # similarity of a misspelt rule name
+    "modelaudit.rules.still_statistics": {1e-6, 0.01, 1e-5},  # rounding of float32 in powers
 }
 
 

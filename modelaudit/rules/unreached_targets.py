@@ -20,7 +20,6 @@ from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network_heads import NetworkHead, weighs
 from modelaudit.rules.regressions import of_numbers
 from modelaudit.rules.training_reach import kept_squares
-from modelaudit.thresholds.threshold import Threshold
 from modelaudit.thresholds.training import BEYOND_NUMBERS, BEYOND_TARGETS
 
 _ADVANTAGES = (
@@ -75,7 +74,7 @@ def targets_beyond(
         evidence={
             "measured": times,
             "unit": BEYOND_TARGETS.unit,
-            "threshold": _limit(facts.artifact, loss).value,
+            "threshold": _limit(facts.artifact, loss),
             "activation": head.last,
         },
         key=head.route,
@@ -88,10 +87,10 @@ def targets_beyond(
     )
 
 
-def _limit(artifact: Artifact, loss: CompiledLoss) -> Threshold[float]:
+def _limit(artifact: Artifact, loss: CompiledLoss) -> float:
     """From how many times on targets are beyond: numbers have no classes with weights of their own."""
     numbers = loss.name in DISTANCES and of_numbers(artifact.training)
-    return BEYOND_NUMBERS if numbers else BEYOND_TARGETS
+    return BEYOND_NUMBERS.value if numbers else BEYOND_TARGETS.value
 
 
 def _may_be_policy(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> bool:
@@ -125,7 +124,7 @@ def _times_beyond(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> 
     for each in state.moments:
         if each.route == route and each.role == "bias" and each.second is not None:
             times = math.sqrt(max(each.second, 0.0) / _counted(state)) / reach.most
-            return times if _limit(artifact, loss).value <= times < math.inf else None
+            return times if _limit(artifact, loss) <= times < math.inf else None
     return None
 
 
