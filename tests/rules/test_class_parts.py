@@ -148,6 +148,15 @@ def test_an_activation_behind_which_the_class_may_compute_more(kit):
     assert kit.codes(kit.saved(model, CLASSES)) == {"MA306": ("low", "low")}
 
 
+@pytest.mark.parametrize("names", [("zz", "aa"), ("left", "right")])
+def test_two_parts_alike_that_the_class_calls_otherwise_are_not_misordered(kit, names):
+    towers = [kit.net(8, kit.dense(8), kit.dense(8)) for _ in names]
+    call = lambda self, x: getattr(self, names[0])(x) - getattr(self, names[1])(x)  # noqa: E731
+    parts = dict(zip(names, towers, strict=True))
+    where = kit.saved(kit.model(call, keys=("left", "right"), **parts), {"loss": "mse"})
+    assert loud(kit.codes(where)) == {}
+
+
 def test_layers_without_activation_in_one_part_and_in_two(kit):
     """Between its parts, a class can apply what the config does not show."""
     call = lambda self, x: self.head(kit.keras.ops.relu(self.encoder(x)))  # noqa: E731
