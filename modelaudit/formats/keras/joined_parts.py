@@ -98,6 +98,8 @@ def assumed_order(
 ) -> tuple[int, ...]:
     """The only order in which each part can take what the one before it gives; () if none is.
 
+    No order begins with a part that has the name of a head, or ends with one of a body.
+
     Args:
         names: of each part: its own, and that under which the class holds it.
         inputs, outputs: shapes of each part, None where they are not known.
@@ -111,7 +113,8 @@ def assumed_order(
         spend()
         links = [_fits(outputs[a][0], inputs[b][0]) for a, b in pairwise(order)]
         links += [_fits(shape, inputs[order[0]][0]) for shape in given]
-        if False not in links:
+        ends = len(order) > 1 and (names[order[0]] & LAST or names[order[-1]] & FIRST)
+        if False not in links and not ends:
             possible[order] = None not in links and bool(given)
     if len(possible) == 1 and all(possible.values()):
         return next(iter(possible))

@@ -242,12 +242,14 @@ def serialized_parts(config: Mapping[str, Json]) -> Iterator[tuple[dict[str, Jso
     """Each saved model or layer of Keras in the config of a class, with its route in there.
 
     Lists and objects that are no saved objects are looked through. What the objects of other
-    classes hold is theirs.
+    classes hold is theirs, and nothing below a longer route than a layer may have is looked at.
     """
     todo: list[tuple[Json, str]] = [(value, key) for key, value in config.items()][::-1]
     while todo:
         value, route = todo.pop()
         spend()
+        if len(route) > MAX_ROUTE:
+            continue
         if isinstance(value, list):
             todo.extend([(item, f"{route}/{i}") for i, item in enumerate(value)][::-1])
         elif isinstance(value, dict) and "class_name" not in value:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from modelaudit.errors import LimitExceeded
@@ -60,6 +62,8 @@ def test_parts_in_lists_and_objects_and_what_is_no_part():
         (None, {"one": net("a", 8, 3), "two": net("b", 3, 2)}, ()),
         (None, {"body": net("a", 8, 3), "top": net("b", 3, 2)}, ("a", "b")),
         ([[None, 8], [None, 8]], {"one": net("a", 8, 3), "two": net("b", 3, 2)}, ()),
+        # Names that contradict the shapes: something between them is not in the config.
+        ([None, 8], {"one": net("a", 8, 3), "encoder": net("b", 3, 8)}, ()),
         ([None, 9], {"one": net("a", 8, 3), "two": net("b", 3, 2)}, ()),
         ([None, 8], {str(n): net(f"n{n}", 8 + n, 9 + n) for n in range(6)}, ()),
     ],
@@ -74,6 +78,16 @@ def test_a_head_whose_input_is_not_known_to_be_that_of_a_part():
     model = parse(own([None, 8], a=net("a", 8, 3), b=net("b", 8, 3), head=net("h", 6, 2)))
     assert ends(model) == ((), ("h",))
     assert model.layer("h").inbound == ()
+
+
+def test_nothing_below_an_overlong_key_is_looked_at():
+    """Each route below it is as long: 40,000 of them would take 4 GB."""
+    long = "k" * 100_000
+    tracemalloc.start()
+    model = parse(own(body=net("a", 8, 3), **{long: [0] * 40_000}))
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+    assert [each.route for each in model.layers][:1] == ["a"]
 
 
 def test_an_invalid_part_is_the_affair_of_the_class():
