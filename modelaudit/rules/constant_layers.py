@@ -12,7 +12,13 @@ from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, Rule
-from modelaudit.rules.network_heads import SOFTMAXES, activation_of, saved_graph, softmax_axis
+from modelaudit.rules.network_heads import (
+    SOFTMAXES,
+    activation_of,
+    saved_graph,
+    softmax_axis,
+    weighs,
+)
 from modelaudit.rules.plain_graphs.architecture import graph_architecture
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import CRUSHED
@@ -89,6 +95,17 @@ def _averages_shares(graph: LayerGraph, layer: Layer) -> bool:
     return last is not None and shares and len(last.output_shape or ()) == 2
 
 
+def _of_positions(graph: LayerGraph, shares: Layer) -> bool:
+    """Whether a softmax gets one score of each position: of a last axis of size 1."""
+    if weighs(shares):
+        return False
+    before = [shares, *graph.only_sources(shares.route, _passes_all)]
+    shapes = [
+        shape for each in before for shape in (each.output_shape, *each.input_shapes) if shape
+    ]
+    return any(len(shape) > 2 and shape[-1] == 1 for shape in shapes)
+
+
 def _passes_all(layer: Layer) -> bool:
     """Whether it passes every value on, unlike one that crops or interpolates."""
     changes = has(layer.class_name, _RESIZES)
@@ -117,7 +134,7 @@ def _is_one(graph: LayerGraph, call: tuple[str, ...]) -> bool:
     return once and not (states or source.config.get("return_state"))
 
 
-def constant_fix(layer: Layer, reason: str) -> str:
+def constant_fix(graph: LayerGraph, layer: Layer, reason: str) -> str:
     """What to do about a layer that is constant for a reason; empty where the rule says it."""
     if reason == _DIFFERENCE:
         return f"Subtract two different tensors in `{layer.name}`, or remove it, and train again."
@@ -137,6 +154,12 @@ def constant_fix(layer: Layer, reason: str) -> str:
     if reason == _LIMIT:
         return f"Use this layer and train again:\nkeras.layers.ReLU(name={layer.name!r})"
     if reason == _SHARES:
+        shares = [*graph.only_sources(layer.route, _passes_all)][-1]
+        if not _of_positions(graph, shares):
+            return (
+                f"Remove the softmax of `{shares.name}` and train again. For classes, use "
+                f"it behind `{layer.name}`, on values that are averaged for each class."
+            )
         return (
             f"To weight positions, multiply the values with the softmax, and let `{layer.name}` average "
             "these products. Then train again."
@@ -189,14 +212,18 @@ def constant_outputs(graph: LayerGraph) -> Mapping[str, Layer]:
     return {route: graph.layer(found[route]) for route in graph.outputs if route in found}
 
 
-def constant_in_graph(artifact: Artifact) -> Mapping[str, tuple[Layer, str]]:
-    """The same of the layers that a graph shows, each with the reason."""
+def constant_in_graph(artifact: Artifact) -> Mapping[str, tuple[Layer, str, str]]:
+    """The same of the layers that a graph shows, each with the reason and what to do."""
     shown = graph_architecture(artifact)
     if shown is None:
         return {}
     graph = layer_graph(shown)
     found = constant_outputs(graph)
-    return {route: (layer, constant_reason(graph, layer)) for route, layer in found.items()}
+    reasons = {route: constant_reason(graph, layer) for route, layer in found.items()}
+    return {
+        route: (layer, reasons[route], constant_fix(graph, layer, reasons[route]))
+        for route, layer in found.items()
+    }
 
 
 def behind_constants(facts: Facts) -> Callable[[str], bool]:
@@ -222,7 +249,7 @@ def _hidden(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if not reason or layer.route in reported:
             continue
         one = layer.output_shape is not None and prod(n or 2 for n in layer.output_shape[1:]) == 1
-        fix = constant_fix(layer, reason)
+        fix = constant_fix(graph, layer, reason)
         if reason.startswith("softmax over a single") and not one:
             fix = (
                 "If these are the weights of an attention, normalize over the positions:\n"

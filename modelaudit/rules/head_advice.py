@@ -14,7 +14,7 @@ from modelaudit.formats.keras.compiled_losses import (
     CompiledLoss,
 )
 from modelaudit.rules.network_heads import NetworkHead
-from modelaudit.rules.regressions import of_numbers
+from modelaudit.rules.regressions import independent, of_numbers
 
 
 def advised(
@@ -33,7 +33,31 @@ def advised(
             "again. Where all targets are from 0 to 1, the sigmoid may stay.\n"
             f'{head.code("linear")}\nmodel.compile(loss="{loss.name}")'
         )
+    if loss.name in BINARY and head.last == "softmax" and independent(training):
+        first = fix_of(head, "Use a sigmoid")
+        return (
+            f"{first}, as the metrics judge each class by itself, and train again.\n"
+            f'{head.code("sigmoid")}\nmodel.compile(loss="binary_crossentropy")'
+        )
     return f"{fix_of(head, said)}\n{code_of(head, loss, scores=scores)}"
+
+
+def of_one_class(
+    training: Mapping[str, Json] | None, head: NetworkHead, loss: CompiledLoss | None
+) -> str:
+    """What to do about a softmax over a single unit, with code."""
+    if loss is not None and loss.name in DISTANCES and not independent(training):
+        return (
+            "For a number, use no activation in the last layer; for two classes, a sigmoid and "
+            f"binary_crossentropy. Then train again:\n{head.code('linear')}"
+        )
+    return (
+        "For two classes, use one unit with a sigmoid. If binary_crossentropy trained it, its "
+        "weights may be kept; otherwise, train again:\n"
+        f'{head.code("sigmoid")}\nmodel.compile(loss="binary_crossentropy", '
+        'metrics=["accuracy"])\n\n'
+        f"For K exclusive classes, use {head.code('softmax').replace('(1,', '(K,')}."
+    )
 
 
 def fix_of(head: NetworkHead, said: str) -> str:

@@ -10,7 +10,6 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CATEGORICAL,
-    DISTANCES,
     OVERLAPS,
     SPARSE,
     CompiledLoss,
@@ -28,7 +27,7 @@ from modelaudit.rules.constant_layers import (
 )
 from modelaudit.rules.graph_heads import graph_heads
 from modelaudit.rules.grouped import by_cause, one_for_alike
-from modelaudit.rules.head_advice import advised
+from modelaudit.rules.head_advice import advised, of_one_class
 from modelaudit.rules.loss_inputs import KEPT_SOFTMAX, SCORES_TAKEN, class_axis, scores_taken
 from modelaudit.rules.loss_mismatches import MISMATCHES
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
@@ -107,41 +106,31 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
             step = next((each for each in head.steps if _over_one_value(head, each)), None)
             if step is not None:
                 said, reason = True, f"{step.activation} over a single value"
-                yield _same(rule, head.route, step.layer, reason, head, loss)
-        for route, (layer, reason) in constant.items() if not said else ():
-            yield _same(rule, route, layer, reason, None)
+                yield _same(rule, facts, head.route, step.layer, reason, "", head, loss)
+        for route, (layer, reason, fix) in constant.items() if not said else ():
+            yield _same(rule, facts, route, layer, reason, fix, None)
         return
     graph = saved_graph(facts)
     found = constant_outputs(graph)
     heads = {each[0].route: each for each in (_known_heads if found else paired_heads)(facts)}
     for route, layer in found.items():
         known: tuple[NetworkHead | None, CompiledLoss | None] = heads.get(route) or (None, None)
-        yield _same(rule, route, layer, constant_reason(graph, layer), *known)
+        reason = constant_reason(graph, layer)
+        yield _same(rule, facts, route, layer, reason, constant_fix(graph, layer, reason), *known)
 
 
 def _same(
     rule: Rule,
+    facts: Facts,
     route: str,
     layer: Layer,
     reason: str,
+    fix: str,
     head: NetworkHead | None,
     loss: CompiledLoss | None = None,
 ) -> Finding:
-    fix = constant_fix(layer, reason)
-    softmax = head is not None and head.units == 1 and reason.startswith("softmax")
-    if head is not None and softmax and loss is not None and loss.name in DISTANCES:
-        fix = (
-            "For a number, use no activation in the last layer; for two classes, a sigmoid and "
-            f"binary_crossentropy. Then train again:\n{head.code('linear')}"
-        )
-    elif head is not None and softmax:
-        fix = (
-            "For two classes, use one unit with a sigmoid. If binary_crossentropy trained it, its "
-            "weights may be kept; otherwise, train again:\n"
-            f'{head.code("sigmoid")}\nmodel.compile(loss="binary_crossentropy", '
-            'metrics=["accuracy"])\n\n'
-            f"For K exclusive classes, use {head.code('softmax').replace('(1,', '(K,')}."
-        )
+    if head is not None and head.units == 1 and reason.startswith("softmax"):
+        fix = of_one_class(facts.artifact.training, head, loss)
     elif reason.startswith("softmax"):
         fix = f"Let it run over the classes: keras.layers.Softmax(axis=-1, name={layer.name!r})"
     return rule.finding(

@@ -94,11 +94,29 @@ def _by_output(saved: Json, names: Sequence[str]) -> list[Json]:
     """The metrics of each output; None where it is unknown which output they are of."""
     if len(names) == 1:
         return [saved]
+    if any(said := _said(saved, names)):
+        return said
     if isinstance(saved, list) and len(saved) == len(names):
         return [each if isinstance(each, list) else None for each in saved]
     if isinstance(saved, dict) and "class_name" not in saved:
         return [saved.get(name) for name in names]
     return [None for _ in names]
+
+
+def _said(saved: Json, names: Sequence[str]) -> list[Json]:
+    """The metrics whose names start with that of one output, as Keras 2 names them.
+
+    It stores their lists in the order of the sorted names of the outputs.
+    """
+    found: list[list[Json]] = [[] for _ in names]
+    for entry in saved if isinstance(saved, list) else []:
+        for each in entry if isinstance(entry, list) else [entry]:
+            config = each.get("config") if isinstance(each, dict) else None
+            own = str(config.get("name")) if isinstance(config, dict) else ""
+            of = [index for index, name in enumerate(names) if own.startswith(f"{name}_")]
+            if len(of) == 1:
+                found[of[0]].append(each)
+    return [*found] if any(found) else []
 
 
 def _named_metrics(value: Json, depth: int = 0) -> Iterator[tuple[str, Mapping[str, Json]]]:

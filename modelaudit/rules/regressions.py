@@ -1,8 +1,8 @@
-"""Whether a model was compiled for numbers, not for classes, by its metrics."""
+"""What the metrics that a model was compiled with say of its targets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json
 
@@ -14,29 +14,55 @@ _OF_NUMBERS = frozenset(
         *("r2", "r2score", "logcosh", "logcosherror", "huber"),
     }
 )
-_MOST = 64  # metrics
+_MOST = 256  # metrics and lists of them
 
 
 def of_numbers(training: Mapping[str, Json] | None) -> bool:
     """Whether there are metrics, and all are distances between numbers."""
+    names = {_plain(name) for name, _ in _metrics(training)}
+    return bool(names) and names <= _OF_NUMBERS
+
+
+def independent(training: Mapping[str, Json] | None) -> bool:
+    """Whether a metric judges each class by itself, so that several can be right.
+
+    `accuracy` does not say so: Keras chooses what it counts by the loss.
+    """
+    return any(
+        config.get("multi_label") is True
+        or (_plain(name) == "binaryaccuracy" and not _suffix(config.get("name")))
+        for name, config in _metrics(training)
+    )
+
+
+def _suffix(name: Json) -> bool:
+    """Whether it is the name that Keras 2 gives `accuracy`, perhaps behind that of an output."""
+    parts = str(name).split("_")
+    return parts[-1] in {"accuracy", "acc"} and "binary" not in parts
+
+
+def _metrics(training: Mapping[str, Json] | None) -> Iterator[tuple[str, Mapping[str, Json]]]:
+    """The name of each metric, of its function for a wrapper, with its config."""
     saved = (training or {}).get("metrics", (training or {}).get("metrics_config"))
-    names: list[str] = []
-    pending: list[Json] = [saved]
-    while pending and len(names) < _MOST:
-        value = pending.pop()
+    pending: list[tuple[Json, Mapping[str, Json]]] = [(saved, {})]
+    for _ in range(_MOST):
+        if not pending:
+            return
+        value, around = pending.pop()
         if isinstance(value, str):
-            names.append(value)
+            yield value, around
         elif isinstance(value, list):
-            pending += value
+            pending += [(each, around) for each in value]
         elif isinstance(value, dict) and isinstance(value.get("class_name"), str):
             name, config = str(value["class_name"]), value.get("config")
             if isinstance(config, dict) and _plain(name) in _WRAPPERS:
-                pending.append(config.get("fn", config.get("name")))
+                pending.append((config.get("fn", config.get("name")), config))
+            elif name == "function":
+                pending.append((config, around))
             else:
-                pending.append(config if name == "function" else name)
+                yield name, config if isinstance(config, dict) else {}
         elif isinstance(value, dict):
-            pending += value.values()
-    return bool(names) and {_plain(each) for each in names} <= _OF_NUMBERS
+            pending += [(each, around) for each in value.values()]
 
 
 def _plain(name: str) -> str:

@@ -34,6 +34,7 @@ _UNBOUNDED = frozenset(
     }
 )
 _LEAST = {"tanh": -1, "sigmoid": 0, "softmax": 0}  # value of activations that give at most 1
+_SHOWN = 12  # lines of code
 # Trained recurrent ReLUs start with the identity (Le et al., 2015).
 _STABLE = frozenset(("identity", "eye"))
 
@@ -75,11 +76,14 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     deepest = max(depths.values(), default=0)
     if deepest >= limit:
         ends = [route for route, depth in depths.items() if depth == deepest]
-        before = graph.above([ends[0]]) - {*graph.outputs}
+        row = [
+            graph.layer(ends[0]),
+            *graph.only_sources(ends[0], lambda x: bool(depths.get(x.route))),
+        ]
         hidden = [
             layer
-            for layer in graph.layers
-            if layer.route in before and activation_of(layer) == "sigmoid"
+            for layer in reversed(row)
+            if activation_of(layer) == "sigmoid" and layer.route not in graph.outputs
         ]
         yield rule.finding(
             f"{deepest} sigmoid layers follow each other up to {ends[0]}, without a normalization "
@@ -87,13 +91,21 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             + (", and plain SGD does not scale its steps up." if deepest < SIGMOIDS.value else "."),
             route=ends[0],
             evidence={"measured": deepest, "unit": "layers", "threshold": limit},
-            fix=relu_code(hidden[-1]) if hidden else "",  # each gives an output, too
+            fix=_relus(hidden) if hidden else "",  # each gives an output, too
         )
 
 
 def sigmoid_depths(graph: LayerGraph) -> dict[str, int]:
     """Layer -> how many sigmoid layers in a row end there, without a normalization or shortcut."""
     return graph.propagate(_sigmoids, max)
+
+
+def _relus(layers: Sequence[Layer]) -> str:
+    """Keras code for all of these layers: a single sigmoid less changes little."""
+    lines = [relu_code(layer) for layer in layers[:_SHOWN]]
+    rest = len(layers) - len(lines)
+    more = f"\n# and so on in {rest} more" if rest else ""
+    return f"Use a ReLU in all of these layers, and train again:\n{chr(10).join(lines)}{more}"
 
 
 def _recurrent(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
