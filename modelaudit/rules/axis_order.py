@@ -21,7 +21,7 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import saved_graph
 from modelaudit.structs import replace
-from modelaudit.thresholds.design import IMAGE_SIDE
+from modelaudit.thresholds.design import IMAGE_ASPECT, IMAGE_SIDE
 
 # Layers that leave each axis of an image where it is.
 _KEEPS_AXES = Trait.SAME_SHAPE | Trait.PADDING | Trait.LOCAL_POOLING | Trait.AUGMENTATION
@@ -31,6 +31,7 @@ _MOVES = frozenset(
 )
 _VOLUME = 3  # sides of a volume
 _CHANNELS = frozenset((1, 3, 4))
+_COLORS = frozenset((1, 3))
 
 
 def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -52,13 +53,20 @@ def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if said is None:
                 continue
             seen.add(first.route)
-            taken, looks = said
-            # A cube of features is as likely: a few slices of many channels.
-            volume = sizes.count(taken) >= _VOLUME
+            taken, side, looks = said
+            # A cube of features is as likely: a few slices of many channels. So are, where the
+            # sides differ, a few series with many features at each step.
+            volume = sizes.count(taken) >= _VOLUME or taken != side
+            sides = (taken, side) if channels_first(first) else (side, taken)
+            images_of = f"images of {sides[0]}x{sides[1]} pixels with {counted(looks, 'channel', 'channels')}"
             yield rule.finding(
                 f"`{first.route}` takes the {'first' if channels_first(first) else 'last'} axis of "
-                f"inputs of shape {sizes} for {taken} channels, but these look like images of "
-                f"{taken}x{taken} pixels with {looks} {'channel' if looks == 1 else 'channels'}.",
+                f"inputs of shape {sizes} for {taken} channels"
+                + (
+                    f", but these look like {images_of}."
+                    if taken == side
+                    else f". If they are {images_of}, that is one of the sides."
+                ),
                 route=first.route,
                 evidence={"measured": [*sizes], "data_format": first.config.get("data_format")},
                 severity=Severity.LOW if volume else None,
@@ -67,23 +75,39 @@ def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
             break
 
 
-def _taken(first: Layer, sizes: list[int | None]) -> tuple[int, int] | None:
-    """The side of an image that a window takes for channels, and the number that looks like them."""
+def _taken(first: Layer, sizes: list[int | None]) -> tuple[int, int, int] | None:
+    """The side of an image that a window takes for channels, the other, and what looks like channels."""
     if len(sizes) < 3:
         return None
     taken_first = channels_first(first)
     taken, side, *rest = sizes if taken_first else sizes[::-1]
-    if _keeps_apart(first, -1 if taken_first else 0) or taken is None or taken != side:
+    if _keeps_apart(first, -1 if taken_first else 0) or taken is None or side is None:
         return None
     # Of three dimensions, as a video's, the channels can be before or behind the first.
     looks = next((size for size in rest if size in _CHANNELS), None)
-    return (taken, looks) if looks is not None and taken >= IMAGE_SIDE.value else None
+    if looks is None or min(taken, side) < IMAGE_SIDE.value:
+        return None
+    if taken != side:
+        # Four are as often rows; a window over just these is made for them.
+        short, long = sorted((taken, side))
+        usual = long <= short * IMAGE_ASPECT.value and len(rest) == 1
+        if not usual or looks not in _COLORS or _merges(first, -1 if taken_first else 0, looks):
+            return None
+    return taken, side, looks
 
 
 def _sizes(first: Layer, shape: Shape) -> list[int | None]:
     """The sizes of one image of an input: without the batch, and the steps of a series of images."""
     axes = spatial_rank(first.class_name) + 1
     return [*shape[1:]][-axes:]
+
+
+def _merges(layer: Layer, axis: int, rows: int) -> bool:
+    """Whether its window is over all rows of this axis, and over another number of the other."""
+    window = layer.config.get("kernel_size")
+    if not isinstance(window, list) or not window:
+        return False
+    return window[axis] == rows and window[axis] != window[-1 - axis]
 
 
 def _keeps_apart(layer: Layer, axis: int) -> bool:

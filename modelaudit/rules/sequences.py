@@ -19,8 +19,10 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.rules import examples
 from modelaudit.rules.grouped import one_for_alike
+from modelaudit.rules.loss_inputs import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
+from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.structs import replace
 
 _RECURRENT = classes(Trait.RECURRENT) | {"Bidirectional"}
@@ -107,12 +109,13 @@ def _inner_config(layer: Layer) -> dict[str, Json]:
 
 
 def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    architecture = facts.artifact.architecture
+    architecture = shown_architecture(facts.artifact)
     graph = saved_graph(facts)
     names = named_outputs(architecture) if architecture else ()
     losses = compiled_losses(facts.artifact.training, names)
-    if not any(losses) or len(losses) != len(graph.outputs):
-        raise NotRelevant("the model was saved without a loss of Keras")
+    classes = 0 if any(losses) else _named_classes(facts)
+    if not (any(losses) or classes) or len(losses) != len(graph.outputs):
+        raise NotRelevant("the model was saved without a loss of Keras, or names of classes")
     heads = {head.route: head for head in output_heads(graph)}
     if not heads:
         raise NotApplicable("no output is computed by layers whose effect is known")
@@ -124,7 +127,9 @@ def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
     }
     for route, loss in zip(graph.outputs, losses, strict=True):
         head, shape = heads.get(route), graph.layer(route).output_shape
-        if head is None or loss is None or not shape or len(shape) < 3:
+        if head is None or not shape or len(shape) < 3:
+            continue
+        if loss is None and not (classes == head.units and head.last in PROBABILITIES):
             continue
         counts = [prod(n or 0 for n in each) for each in (shape[1:-1], *given)]
         if counts[0] == 1 or not _one_each(graph, head):
@@ -133,22 +138,35 @@ def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
         # Cross-entropies raise an error for labels of another rank, but for Keras 2's binary one
         # of sequences.
         checked = CROSS_ENTROPIES | HINGES if len(shape) > 3 else CROSS_ENTROPIES - BINARY
-        silent = loss.name not in checked and head.units == 1
-        if not silent and (same or loss.name not in CROSS_ENTROPIES or not _windowed(graph, route)):
+        silent = loss is not None and loss.name not in checked and head.units == 1
+        compared = loss is None or loss.name in CROSS_ENTROPIES
+        # What the operations of a graph do to positions may be unknown.
+        judged = (silent and architecture is facts.artifact.architecture) or (
+            (silent or (compared and not same)) and _windowed(graph, route)
+        )
+        if not judged:
             continue
         size = "x".join(str(n or "?") for n in shape[1:-1])
         yield rule.finding(
             f"`{route}` gives one value for each of {size} positions. With one label per input, "
             f"{loss.name} compares all positions with it and raises no error."
-            if silent
+            if silent and loss
             else f"`{route}` gives one answer for each of {size} positions, which are others than those "
             "of the input: it has no single answer for an input.",
             route=route,
-            evidence={"measured": [*shape[1:]], "loss": loss.name},
-            severity=Severity.INFO if same else rule.severity,
+            evidence={"measured": [*shape[1:]], "loss": loss.name if loss else None},
+            # Events in a sound are named at each of some steps, and then without one label.
+            severity=Severity.INFO if same or (loss is None and len(shape) == 3) else rule.severity,
             confidence=Confidence.LOW if same or not silent else Confidence.MEDIUM,
             fix=_one_value(graph, head, len(shape)),
         )
+
+
+def _named_classes(facts: Facts) -> int:
+    """How many classes a file beside the model names: all that an export says of labels."""
+    labels = facts.artifact.extra.get("labels")
+    names = labels.get("names") if isinstance(labels, dict) else None
+    return len(names) if isinstance(names, list) else 0
 
 
 def _one_each(graph: LayerGraph, head: NetworkHead) -> bool:
@@ -250,7 +268,7 @@ RULES = (
         family=Family.ARCHITECTURE,
         severity=Severity.LOW,
         confidence=Confidence.MEDIUM,
-        needs=_NEEDS,
+        needs=(Need.LAYERS,),
         summary="The output has a value for each position, where one per input seems to be meant",
         pass_title="No output gives a value for each position where one seems to be meant",
         why="Keras repeats one label per input for all positions without an error. Each position "

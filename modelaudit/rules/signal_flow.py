@@ -85,6 +85,8 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             for layer in reversed(row)
             if activation_of(layer) == "sigmoid" and layer.route not in graph.outputs
         ]
+        if architecture is None or not architecture.layers:  # a graph shows it behind the weights
+            hidden = [_weights_before(graph, layer) for layer in hidden]
         yield rule.finding(
             f"{deepest} sigmoid layers follow each other up to {ends[0]}, without a normalization "
             f"or a shortcut: at most 1/{4**deepest:,} of the gradient passes all their slopes"
@@ -190,6 +192,11 @@ def _lone(graph: LayerGraph, layer: Layer) -> bool:
     calls = graph.calls[layer.route]
     before = graph.get(calls[0][0]) if len(calls) == 1 and len(calls[0]) == 1 else None
     return before is not None and weighs(before)
+
+
+def _weights_before(graph: LayerGraph, layer: Layer) -> Layer:
+    """The layer with weights whose activation this is; itself where there is none."""
+    return graph.layer(graph.calls[layer.route][0][0]) if _lone(graph, layer) else layer
 
 
 def _next_weights(graph: LayerGraph, layer: Layer) -> str:

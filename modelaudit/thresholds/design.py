@@ -23,6 +23,13 @@ IMAGE_SIDE = Threshold(
     "side from which two equal axes of an input are taken for those of an image",
     "the smallest common images have 16 pixels; fewer equal numbers occur by chance",
 )
+IMAGE_ASPECT = Threshold(
+    16 / 9,
+    "times",
+    "ratio up to which the larger side of an image is taken for a usual one",
+    "formats of photos and screens are 1, 4:3, 3:2 and 16:9; positions and channels that are so "
+    "near each other by chance are reported with a condition",
+)
 LEARNING_RATE = Threshold(
     1.0,
     "",

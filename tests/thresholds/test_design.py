@@ -49,6 +49,12 @@ def image(side):
     return outcome("MA311", followed_by(given, examples.layer("conv", "Conv2D")))
 
 
+@at("design.IMAGE_ASPECT", {158: "fail", 160: "fail", 162: "pass"})
+def wide_image(side):
+    given = replace(examples.layer("x", "InputLayer", {}), output_shape=(None, 3, side, 90))
+    return outcome("MA311", followed_by(given, examples.layer("conv", "Conv2D")))
+
+
 def dense(name: str, activation: str = "relu", **config: Json) -> Layer:
     return examples.layer(name, config={"units": 3, "activation": activation, **config})
 
