@@ -11,6 +11,7 @@ import pytest
 from modelaudit.formats.reader import read_artifact
 from modelaudit.runtimes.predict import predict
 from modelaudit.settings import Limits
+from tests.runtimes.checks.cases.compile import compiled, named, training
 from tests.runtimes.checks.making import new, old
 from tests.runtimes.checks.quotes import says
 
@@ -53,6 +54,45 @@ def test_a_function_in_a_metric_is_looked_up(
     for target, reader in TARGETS.items():
         if writer is new and reader is old:
             continue  # another cause stops it before
+        real = _refused(reader(), path)
+        told = [each for each in found if each.runtime == target and "compile" in each.call]
+        assert bool(told) is bool(real), real
+        assert all(says(each.because[0].error, real) for each in told), real
+
+
+LOSS = {"class_name": "MeanSquaredError", "config": {"reduction": "sum", "name": "m"}}
+BARE = {"class_name": "MeanSquaredError", "config": {"name": "m"}}
+NO_METRIC = {"class_name": "Huber", "config": {"name": "m"}}
+
+
+def _around(function: Any) -> dict[str, Any]:
+    return {"class_name": "MeanMetricWrapper", "config": {"name": "m", "fn": function}}
+
+
+@pytest.mark.parametrize("word", ["metrics", "weighted_metrics"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        [[_around(LOSS)]],
+        [[_around(BARE)]],
+        [[_around(NO_METRIC)]],
+        [[_around({**NO_METRIC, "module": "keras.losses", "registered_name": None})]],
+        "accuracy",
+        "mse",
+        "odd",
+        ["mse"],
+        BARE,
+        {},
+        [],
+    ],
+)
+def test_objects_in_a_metric_and_metrics_without_a_list(
+    tmp_path: Path, said: Any, word: str
+) -> None:
+    named_so = named(**{"metrics": None, "weighted_metrics": None, word: said})
+    path = training(compiled(loss="mean_squared_error"), named_so)(tmp_path)
+    found = predict(read_artifact(path, Limits()), TARGETS)
+    for target, reader in TARGETS.items():
         real = _refused(reader(), path)
         told = [each for each in found if each.runtime == target and "compile" in each.call]
         assert bool(told) is bool(real), real

@@ -37,27 +37,13 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
                 "KeyError: 'sample_weight_mode'",
             )
     yield from _losses(training, context, archive)
-    for word in ("metrics", "weighted_metrics"):
-        for name, form, config in _objects(training.get(word)):
-            if form == "class" and name in _WRAPPERS:
-                yield from _wrapped(name, config.get("fn"), context)
-            # In Keras 3, a text that is not found is looked up when the model is trained.
-            if not name or _known(name, context):
-                continue
-            located = form in ("function", "class") and archive
-            if located or not context.profile.keras3:
-                shown = "function" if form == "function" else name
-                yield _reason(
-                    "unknown-metric",
-                    f"the metric {name} is not one of {context.profile.name}",
-                    f"TypeError: Could not locate {form} '{name.rpartition('>')[2]}'"
-                    if located
-                    else f"ValueError: Unknown metric function: '{shown}'",
-                )
+    yield from _metrics(training, context, archive)
     for kind, word in (("losses", "loss"), ("metrics", "metrics")):
         for name, form, config in _objects(training.get(word)):
             if form == "class" and name not in context.request.custom:
                 yield from _arguments(kind, word, name, config, context)
+    for word in ("metrics", "weighted_metrics") if context.profile.keras3 else ():
+        yield from _alone(word, training.get(word), context, archive)
 
 
 def check_saved_model(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -81,13 +67,71 @@ def check_saved_model(artifact: Artifact, context: CheckContext) -> Iterator[Rea
             )
 
 
-def _wrapped(wrapper: str, function: Json, context: CheckContext) -> Iterator[Reason]:
+def _metrics(
+    training: Mapping[str, Json], context: CheckContext, archive: bool
+) -> Iterator[Reason]:
+    """Metrics that the runtime does not find."""
+    for word in ("metrics", "weighted_metrics"):
+        for name, form, config in _objects(training.get(word)):
+            if form == "class" and name in _WRAPPERS:
+                yield from _wrapped(name, config.get("fn"), context, archive)
+            # In Keras 3, a text that is not found is looked up when the model is trained.
+            if not name or _known(name, context):
+                continue
+            located = form in ("function", "class") and archive
+            if located or not context.profile.keras3:
+                shown = "function" if form == "function" else name
+                yield _reason(
+                    "unknown-metric",
+                    f"the metric {name} is not one of {context.profile.name}",
+                    f"TypeError: Could not locate {form} '{name.rpartition('>')[2]}'"
+                    if located
+                    else f"ValueError: Unknown metric function: '{shown}'",
+                )
+
+
+def _alone(word: str, value: Json, context: CheckContext, archive: bool) -> Iterator[Reason]:
+    """Metrics without a list around them, which Keras 2 compiles and Keras 3 does not."""
+    found = [*_objects(value)]
+    if len(found) != 1 or not (isinstance(value, str) or "class_name" in mapping(value)):
+        return
+    ((name, form, _),) = found
+    if not name:
+        return
+    error = f"ValueError: Expected `{word}` argument to be a list, tuple, or dict."
+    if form == "text" and word == "metrics" and not archive and not _known(name, context):
+        error = "TypeError: string indices must be integers, not 'str'"
+    yield _reason(
+        f"{word.replace('_', '-')}-alone",
+        f"the {word} are {name} alone, without the list that {context.profile.name} requires",
+        error,
+    )
+
+
+def _wrapped(
+    wrapper: str, function: Json, context: CheckContext, archive: bool
+) -> Iterator[Reason]:
     """The function of a metric that is one: Keras 2 looks up a name, and Keras 3 an object.
 
-    Each leaves the other form as it is, and fails only where the metric is computed.
+    Each leaves the other form as it is, and fails only where the metric is computed. A loss object
+    as Keras 2 writes it, without its module, is looked up among the metrics, which have no
+    `reduction`.
     """
     keras3, config = context.profile.keras3, mapping(function)
-    name = text(function)
+    name, held = text(function), text(config.get("class_name"))
+    by_class = held not in ("", FUNCTION) and held not in context.request.custom
+    if by_class and not ("module" in config and (keras3 or archive)):
+        error, code = f"TypeError: …{wrapper}'> could not be deserialized properly", "metric-object"
+        what = f"the function of the metric {wrapper} is a {held} object without its module"
+        if keras3:
+            yield _reason(code, f"{what}, which {context.profile.name} requires", error)
+        elif context.profile.knows("metrics", held):
+            yield from _arguments("metrics", "metric", held, mapping(config.get("config")), context)
+        else:
+            what = f"the function of the metric {wrapper} is a {held} object, which is no metric"
+            error = f"ValueError: Unknown metric function: '{held}'"
+            yield _reason(code, f"{what} of {context.profile.name}", error)
+        return
     error = f"ValueError: Unknown metric function: '{name}'"
     if keras3:
         name = text(config.get("config")) if config.get("class_name") == FUNCTION else ""

@@ -90,6 +90,14 @@ def legacy_optimizer(config: Config) -> None:
     config["compile_config"]["optimizer"].update(module="keras.optimizers.legacy")
 
 
+def wrapped(name: str) -> Callable[[Config], None]:
+    """A metric around a loss object of Keras 2."""
+    held = {"class_name": name, "config": {"reduction": "auto", "name": "m"}}
+    return named(
+        metrics=[[{"class_name": "MeanMetricWrapper", "config": {"name": "m", "fn": held}}]]
+    )
+
+
 UNCOMPILED_2 = {"compile=False": in_keras2}
 UNCOMPILED_3 = {"compile=False": in_keras3}
 
@@ -110,6 +118,35 @@ CASES = (
         "unknown-metric",
         K3,
         archive(compiled(metrics=[lambda k: own_metric]), keras2=False),
+        UNCOMPILED_3,
+        compile=True,
+    ),
+    Case(
+        "metric-argument",
+        K2,
+        training(compiled(), wrapped("MeanSquaredError")),
+        UNCOMPILED_2,
+        compile=True,
+    ),
+    Case("metric-object", K2, training(compiled(), wrapped("Huber")), UNCOMPILED_2, compile=True),
+    Case(
+        "metric-object",
+        K3,
+        training(compiled(loss="mean_squared_error"), wrapped("MeanSquaredError")),
+        UNCOMPILED_3,
+        compile=True,
+    ),
+    Case(
+        "metrics-alone",
+        K3,
+        training(compiled(loss="mean_squared_error"), named(metrics="accuracy")),
+        UNCOMPILED_3,
+        compile=True,
+    ),
+    Case(
+        "weighted-metrics-alone",
+        K3,
+        training(compiled(loss="mean_squared_error"), named(weighted_metrics="mse")),
         UNCOMPILED_3,
         compile=True,
     ),
