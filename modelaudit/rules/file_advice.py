@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Problem, ProblemKind
-from modelaudit.file_formats import Container
-from modelaudit.findings import Finding
+from modelaudit.file_formats import Container, Format
+from modelaudit.findings import Finding, Severity
 from modelaudit.formats.checkpoint.state_fields import HISTORY, LATEST
 from modelaudit.formats.other_formats import ARCHITECTURE, NOT_AT_TOP
 from modelaudit.rules.model import Facts
@@ -51,9 +51,17 @@ def advised(artifact: Artifact, problem: Problem, finding: Finding) -> Finding:
         case ProblemKind.UNSUPPORTED if problem.detail.endswith(NOT_AT_TOP):
             fix = "Make the archive again from the files, without the directory that holds them."
             return replace(finding, title="The files of the archive are in a directory", fix=fix)
+        case ProblemKind.UNSUPPORTED if artifact.format is Format.TFLITE and problem.route:
+            return replace(finding, title=_STORED, severity=Severity.LOW, fix=_OTHERWISE_STORED)
     return finding
 
 
+_STORED = "A tensor is stored in a form whose values are not audited"
+_OTHERWISE_STORED = (
+    "Nothing, if the interpreter runs the model: such tensors are valid in TensorFlow Lite. To audit "
+    "their values, audit the Keras model that was converted, or convert it without this form of "
+    "storage (sparse weights, weights in blocks)."
+)
 _SUFFIX = "The file's suffix does not match its format"
 _GRAPH_DEF = "A GraphDef has the name of a SavedModel's graph"
 _TITLE = "The graph of a SavedModel has another name than loaders look for"

@@ -175,7 +175,8 @@ DAMAGES = (
         "No safety limit was reached",
         "The file needs more memory, nesting, decompression or parts than legitimate models do, "
         "except very large ones. The part beyond the limit was not audited.",
-        "If the model is legitimate and large, raise the named limit in the settings file.",
+        "If the model is legitimate and large, raise the setting that the finding names, under "
+        "`[limits]` in the settings file.",
         kind=ProblemKind.LIMIT_EXCEEDED,
     ),
     Damage(
@@ -222,6 +223,7 @@ DAMAGES = (
     ),
 )
 
+_OF_TENSORS = frozenset({ProblemKind.TENSOR_UNREADABLE, ProblemKind.UNSUPPORTED})
 _OF_PARTS = ("(setting density)", "(setting layers)", "(setting work)")
 # Readers report the same of a model that is being written.
 _UNWRITTEN_KINDS = frozenset(
@@ -271,7 +273,7 @@ def check_problem(kind: ProblemKind) -> Check:
         unknown = facts.artifact.format is Format.UNKNOWN and facts.artifact.root.suffix == ".pb"
         if unknown:
             told = (replace(each, severity=Severity.LOW) for each in told)
-        yield from by_cause(told, "tensor") if kind is ProblemKind.TENSOR_UNREADABLE else told
+        yield from by_cause(told, "tensor") if kind in _OF_TENSORS else told
 
     return check
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from modelaudit.audit_types.values import number
+from modelaudit.facts import Artifact
 from modelaudit.file_formats import Format
 from modelaudit.findings import Severity
 from modelaudit.formats.keras.compiled_losses import CATEGORICAL, SPARSE
@@ -20,6 +22,8 @@ from modelaudit.rules.training_advice import FREEZE
 from modelaudit.rules.training_extent import fix_without_steps, steps_without_effect
 from modelaudit.rules.training_reach import one_step_of
 from modelaudit.rules.training_traces import steps_of_nothing
+
+_DELTA = re.compile(r"/accum(?:_update|_var)(?:$|[:/])")  # averages of squared steps, of Adadelta
 
 
 def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
@@ -74,7 +78,7 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
         why = (
             f"training had hardly any effect, as no bias has moved further than {moved:.1g}{least}"
         )
-        return why, None, _fix(facts)
+        return why, None, _larger_rate(facts.artifact, state) or _fix(facts)
     why = "the model was never trained, or its weights were not loaded before it was saved"
     if steps_of_nothing(facts.artifact):
         return (
@@ -94,6 +98,23 @@ def _fix(facts: Facts) -> str:
     if facts.artifact.format is Format.FROZEN_GRAPH:
         return FREEZE
     return fix_without_steps(facts)
+
+
+def _larger_rate(artifact: Artifact, state: OptimizerState | None) -> str:
+    """What to do where Adadelta made the steps, of which the first are far below its rate."""
+    named = state.name if state else ""
+    kept = any(_DELTA.search(t.name) for t in artifact.tensors if t.role == "optimizer")
+    if named != "Adadelta" and (named or not kept):
+        return ""
+    rate = state.rate if state else None
+    if rate is not None and rate >= 1:  # arXiv:1212.5701 has no other factor
+        return ""
+    said = f"{rate:g}" if rate is not None else "0.001, if it is the default"
+    return (
+        f"Train it at a larger learning rate. The optimizer is Adadelta, whose rate ({said}) hardly "
+        f"moves a weight: use 1.0, as in its paper, or Adam.\n\n"
+        '    model.compile(keras.optimizers.Adadelta(1.0), loss="…")'
+    )
 
 
 def _nothing_came(state: OptimizerState) -> bool:

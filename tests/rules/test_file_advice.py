@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from modelaudit.facts import Problem, ProblemKind
+from modelaudit.findings import Severity
 from modelaudit.formats.io.bounded import free_name
 from modelaudit.formats.pickle_names import pickle_names
 from modelaudit.pipeline import static_facts
@@ -20,6 +21,7 @@ from modelaudit.rules.model import Facts
 from modelaudit.rules.security.container.pickles import instead
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
+from tests.made import lite_files
 from tests.made.files import minimal_h5, minimal_keras
 from tests.made.saved_models import tf1_message, write
 
@@ -322,3 +324,25 @@ def test_an_archive_of_a_directory_is_to_be_made_without_it(tmp_path):
     (finding,) = found_in(path, "MA121")
     assert finding.title == "The files of the archive are in a directory"
     assert "without the directory" in finding.fix
+
+
+def test_a_tensor_that_tensorflow_lite_stores_sparse_is_no_fault_of_the_model(tmp_path):
+    """One finding for all of them, low, without the advice to save a Keras model again."""
+    model = lite_files.conv_model()
+    for tensor in model.subgraphs[0].tensors[1:3]:
+        tensor.sparsity = lite_files.schema().SparsityParametersT()
+    path = tmp_path / "m.tflite"
+    path.write_bytes(lite_files.packed(model))
+    (found,) = found_in(path, "MA121")
+    assert found.severity is Severity.LOW
+    assert "other tensor" in found.detail
+    assert "SavedModel" not in found.fix
+    path.write_bytes(lite_files.packed(lite_files.conv_model()))
+    assert found_in(path, "MA121") == []
+
+
+def test_a_part_of_another_format_in_another_file_keeps_its_severity():
+    problem = Problem(ProblemKind.UNSUPPORTED, "m.h5", "has a type of its own", "a/kernel")
+    facts = Facts(replace(examples.model(), problems=(problem,)))
+    (found,) = run_rule(catalogue.rule("MA121"), facts).findings
+    assert found.severity is Severity.MEDIUM

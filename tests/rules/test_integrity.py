@@ -166,6 +166,7 @@ def test_a_limit_of_parts_is_no_attack_by_itself(detail: str, severity: Severity
     problem = Problem(ProblemKind.LIMIT_EXCEEDED, "m.h5", detail)
     (found,) = findings(BY_KIND[ProblemKind.LIMIT_EXCEEDED], problem)
     assert found.severity is severity
+    assert "`[limits]`" in found.fix
 
 
 class Unpickled:

@@ -294,3 +294,31 @@ def test_a_graph_has_no_load_weights(form):
     (found,) = run_rule(rule("MA404"), facts).findings
     assert ("load_weights" in found.fix) is (form is not Format.FROZEN_GRAPH)
     assert ("freeze it again" in found.fix) is (form is Format.FROZEN_GRAPH)
+
+
+@pytest.mark.parametrize(
+    ("slot", "larger"),
+    [("accum_update", True), ("accum_var", True), ("accum", False), ("momentum", False)],
+)
+def test_a_training_of_hardly_any_effect_by_adadelta_needs_a_larger_rate(slot, larger):
+    """Its slots tell it where the file names no optimizer, as in a checkpoint."""
+    artifact = with_biases(2e-6)
+    name = f"a/bias/.OPTIMIZER_SLOT/optimizer/{slot}"
+    kept = replace(examples.tensor(name, (4,)), role="optimizer")
+    artifact = replace(artifact, tensors=(*artifact.tensors, kept))
+    kernels = tuple(drawn(name, bias=False, state="trained") for name in "ab")
+    facts = Facts(artifact, measurements=Measurements(initialization=kernels))
+    (found,) = run_rule(rule("MA404"), facts).findings
+    assert ("larger learning rate" in found.fix) is larger
+    assert ("load_weights" in found.fix) is not larger
+
+
+@pytest.mark.parametrize(("rate", "larger"), [(0.001, True), (1.0, False)])
+def test_adadelta_in_the_config_at_the_rate_of_its_paper_is_no_small_rate(rate, larger):
+    artifact = with_biases(2e-6)
+    optimizer = {"class_name": "Adadelta", "config": {"learning_rate": rate}}
+    artifact = replace(artifact, training={"optimizer_config": optimizer, "loss": "mse"})
+    kernels = tuple(drawn(name, bias=False, state="trained") for name in "ab")
+    facts = Facts(artifact, measurements=Measurements(initialization=kernels))
+    (found,) = run_rule(rule("MA404"), facts).findings
+    assert ("larger learning rate" in found.fix) is larger
