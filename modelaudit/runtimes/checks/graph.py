@@ -47,6 +47,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from meta_graphs.check(artifact, context)
         yield from operations(artifact, context)
         yield from types(artifact, context)
+        yield from meta_graphs.unfed(artifact, context)
         yield from shapes(artifact)
         yield from _casts(artifact, context)
         yield from silent_differences.graph_addition(artifact, context)

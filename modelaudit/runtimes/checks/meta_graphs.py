@@ -1,11 +1,12 @@
-"""Several graphs with tags in one SavedModel: the loader of objects has to be told which."""
+"""What the loader of objects needs: which of several graphs, and an input for each placeholder."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Artifact
+from modelaudit.facts import Artifact, Format
+from modelaudit.graphs import reachable
 from modelaudit.runtimes.catalogue import has_keras2_objects
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 
@@ -54,3 +55,39 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         unless=f"`{given}` is passed" * own,
         sign="tags=" * own,
     )
+
+
+def unfed(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Signatures of a graph without objects that depend on a placeholder which they do not feed.
+
+    A session takes values for it; a function that is cut out of the graph has none.
+    """
+    graphs = [graph for graph in artifact.graphs if not graph.held_by]
+    early = context.profile.tensorflow < (2,)
+    if artifact.format is not Format.SAVEDMODEL_TF1 or len(graphs) != 1 or early:
+        return
+    nodes = {node.name: node for node in graphs[0].nodes}
+    for signature in artifact.signatures:
+        fed = {each.tensor.removesuffix(":0") for each in signature.inputs}
+
+        def before(name: str, fed: set[str] = fed) -> list[str]:
+            sources = nodes[name].inputs if name in nodes else ()
+            data = (x for x in sources if x.removesuffix(":0") not in fed)
+            return [each.lstrip("^").partition(":")[0] for each in data]
+
+        starts = [each.tensor.partition(":")[0] for each in signature.outputs]
+        if "" in fed or {*starts} & fed:  # a sparse tensor; an input that is returned
+            continue
+        for name in reachable(starts, before):
+            if name in nodes and nodes[name].op == "Placeholder":
+                yield Reason(
+                    "unfed-placeholder",
+                    LoadOutcome.FAILS,
+                    f"the outputs of the signature {signature.name} depend on the placeholder "
+                    f"`{name}`, which is none of its inputs",
+                    "UnliftableError: A SavedModel signature needs an input for each placeholder "
+                    "the signature's outputs use.",
+                    "Use `tf.compat.v1.saved_model.load` in a session, and feed the placeholder.",
+                    f"signatures/{signature.name}",
+                )
+                return
