@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 
@@ -85,12 +87,22 @@ class Kit:
         return {x.code: (str(x.severity), str(x.confidence)) for x in findings}
 
 
+@contextmanager
+def registered(keras):
+    """Remove what a test registers, and nothing else: tf-keras registers its optimizers."""
+    objects = keras.saving.get_custom_objects()
+    before = dict(objects)
+    yield keras.saving.register_keras_serializable
+    objects.clear()
+    objects.update(before)
+
+
 @pytest.fixture
 def kit(tmp_path):
     import keras
 
-    yield Kit(keras, keras.saving.register_keras_serializable, tmp_path)
-    keras.saving.get_custom_objects().clear()
+    with registered(keras) as register:
+        yield Kit(keras, register, tmp_path)
 
 
 def through(first, last):
@@ -225,12 +237,14 @@ def test_a_generator_and_its_discriminator(kit):
 def test_dropout_behind_the_head_of_a_class_in_a_saved_model(tmp_path):
     """The graph has no operation of it; the metadata of tf-keras have its layer."""
     tf_keras = pytest.importorskip("tf_keras")
-    kit = Kit(tf_keras, tf_keras.saving.register_keras_serializable, tmp_path)
-    for behind, wrong in (([tf_keras.layers.Dropout(0.3)], True), ([], False)):
-        head = tf_keras.Sequential([kit.dense(3, "softmax"), *behind])
-        model = kit.model(through("encoder", "head"), encoder=kit.net(8, kit.dense(7)), head=head)
-        kit.saved(model, CLASSES)
-        where = tmp_path / f"export{wrong}"
-        model.save(where, save_format="tf")
-        assert loud(kit.codes(where)) == ({"MA308": ("medium", "medium")} if wrong else {})
-    tf_keras.saving.get_custom_objects().clear()
+    with registered(tf_keras) as register:
+        kit = Kit(tf_keras, register, tmp_path)
+        for behind, wrong in (([tf_keras.layers.Dropout(0.3)], True), ([], False)):
+            head = tf_keras.Sequential([kit.dense(3, "softmax"), *behind])
+            body = kit.net(8, kit.dense(7))
+            kit.saved(
+                model := kit.model(through("encoder", "head"), encoder=body, head=head), CLASSES
+            )
+            where = tmp_path / f"export{wrong}"
+            model.save(where, save_format="tf")
+            assert loud(kit.codes(where)) == ({"MA308": ("medium", "medium")} if wrong else {})
