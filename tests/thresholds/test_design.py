@@ -49,9 +49,10 @@ def image(side):
     return outcome("MA311", followed_by(given, examples.layer("conv", "Conv2D")))
 
 
-@at("design.IMAGE_ASPECT", {158: "fail", 160: "fail", 162: "pass"})
-def wide_image(side):
-    given = replace(examples.layer("x", "InputLayer", {}), output_shape=(None, 3, side, 90))
+@at("design.IMAGE_ASPECT", {158 / 90: "fail", 160 / 90: "fail", 162 / 90: "pass"})
+def wide_image(aspect):
+    shape = (None, 3, round(90 * aspect), 90)
+    given = replace(examples.layer("x", "InputLayer", {}), output_shape=shape)
     return outcome("MA311", followed_by(given, examples.layer("conv", "Conv2D")))
 
 
