@@ -102,7 +102,7 @@ def _alone(word: str, value: Json, context: CheckContext, archive: bool) -> Iter
     if form == "text" and word == "metrics" and not archive and not _known(name, context):
         error = "TypeError: string indices must be integers, not 'str'"
     yield _reason(
-        f"{word.replace('_', '-')}-alone",
+        "metrics-alone" if word == "metrics" else "weighted-metrics-alone",
         f"the {word} are {name} alone, without the list that {context.profile.name} requires",
         error,
     )
@@ -121,16 +121,18 @@ def _wrapped(
     name, held = text(function), text(config.get("class_name"))
     by_class = held not in ("", FUNCTION) and held not in context.request.custom
     if by_class and not ("module" in config and (keras3 or archive)):
-        error, code = f"TypeError: …{wrapper}'> could not be deserialized properly", "metric-object"
+        error = f"TypeError: …{wrapper}'> could not be deserialized properly"
         what = f"the function of the metric {wrapper} is a {held} object without its module"
         if keras3:
-            yield _reason(code, f"{what}, which {context.profile.name} requires", error)
+            what += f", which {context.profile.name} requires"
+            yield _reason("metric-object", what, error)
         elif context.profile.knows("metrics", held):
-            yield from _arguments("metrics", "metric", held, mapping(config.get("config")), context)
+            given = mapping(config.get("config"))
+            yield from _arguments("metrics", "metrics", held, given, context)
         else:
             what = f"the function of the metric {wrapper} is a {held} object, which is no metric"
             error = f"ValueError: Unknown metric function: '{held}'"
-            yield _reason(code, f"{what} of {context.profile.name}", error)
+            yield _reason("metric-object", f"{what} of {context.profile.name}", error)
         return
     error = f"ValueError: Unknown metric function: '{name}'"
     if keras3:

@@ -122,11 +122,12 @@ CASES = (
         compile=True,
     ),
     Case(
-        "metric-argument",
+        "metrics-argument",
         K2,
         training(compiled(), wrapped("MeanSquaredError")),
         UNCOMPILED_2,
         compile=True,
+        note="in a wrapper",
     ),
     Case("metric-object", K2, training(compiled(), wrapped("Huber")), UNCOMPILED_2, compile=True),
     Case(
