@@ -123,7 +123,7 @@ def test_work_that_nothing_asks_for_is_ended(tmp_path: Path, monkeypatch) -> Non
     assert audited(
         lambda_model(tmp_path / "sound", "lambda x: x"), attributes, settings
     ).verdict is (Verdict.INCOMPLETE)
-    assert os.times().children_user - start < 5  # far from 60, however busy the processor
+    assert os.times().children_user - start < 30  # not 60, however slow a unit is, as when traced
 
 
 def test_writing_a_report_takes_no_time_of_the_model(tmp_path: Path) -> None:
