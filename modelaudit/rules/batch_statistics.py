@@ -25,6 +25,7 @@ _UPSAMPLES = frozenset(
 _BRANCHES = frozenset(("Switch", "RefSwitch"))
 _JOINS = frozenset(("Merge", "RefMerge", "Exit", "RefExit"))
 _INPUTS = frozenset(("Placeholder", "PlaceholderWithDefault"))
+_NEAR = 200  # operations before a normalization among which a branch begins
 
 
 class _Norms:
@@ -97,9 +98,6 @@ class _Norms:
                     return False
                 pending.append(source)
         return False
-
-
-_NEAR = 200  # operations before a normalization among which a branch begins
 
 
 def _by_batch(rule: Rule, facts: Facts) -> Iterator[Finding]:
