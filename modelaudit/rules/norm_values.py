@@ -13,7 +13,7 @@ from modelaudit.measures.kernels.plain_norms import is_all, plain_norms
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
-from modelaudit.rules.network_heads import saved_graph
+from modelaudit.rules.sole_paths import carries_alone
 from modelaudit.rules.stored_values import SILENCED, initializer_of
 from modelaudit.thresholds.weights import LEAST_EPSILON
 
@@ -56,7 +56,7 @@ def _dead_normalisation(rule: Rule, facts: Facts) -> Iterator[Finding]:
             silent = is_all(norm.beta, 0.0)
             if start and silent:
                 continue  # never trained
-            silent = silent and not _carries_alone(facts, norm.route)
+            silent = silent and not carries_alone(facts, norm.route)
             yield rule.finding(
                 f"`{norm.route}`: gamma is 0 in all {norm.gamma.size} channels, so its output does "
                 f"not depend on its input.{SILENCED * silent}",
@@ -75,7 +75,7 @@ def _dead_normalisation(rule: Rule, facts: Facts) -> Iterator[Finding]:
             silent = role == "gamma" and is_all(each.beta, 0.0)
             if (start or silent) and _untouched(each.mean, each.variance):
                 continue  # never trained, and gamma starts at 0
-            silent = silent and not _carries_alone(facts, each.route)
+            silent = silent and not carries_alone(facts, each.route)
             effect = (
                 "its output does not depend on its input"
                 if role == "gamma"
@@ -89,16 +89,6 @@ def _dead_normalisation(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 evidence={"measured": 0.0, "unit": "as every value", "n": tensor.size},
                 severity=Severity.MEDIUM if start or silent else rule.severity,
             )
-
-
-def _carries_alone(facts: Facts, route: str) -> bool:
-    """Whether some output gets the inputs through this layer alone, which is then no spare one."""
-    graph = saved_graph(facts) if facts.artifact.architecture else None
-    if graph is None or graph.get(route) is None:
-        return False
-    inputs = {layer.route for layer in graph.layers if not graph.calls[layer.route]} - {route}
-    fed = [out for out in graph.outputs if route in graph.above([out])]
-    return any(out == route or not graph.above([out], around={route}) & inputs for out in fed)
 
 
 def _untouched(mean: Tensor, variance: Tensor) -> bool:

@@ -27,7 +27,7 @@ from modelaudit.rules.sized_kernels import (
     initial_spread,
     sized_kernels,
 )
-from modelaudit.rules.stored_values import biases_of
+from modelaudit.rules.sole_paths import biases_of
 from modelaudit.thresholds.design import LARGE_REGULARIZER
 from modelaudit.thresholds.training import PRIOR_BIAS, PRIOR_KERNEL, SHRUNK
 

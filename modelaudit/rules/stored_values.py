@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Iterator, Mapping
 
-from modelaudit.facts import Artifact, Json, Tensor, TensorStats
+from modelaudit.facts import Format, Json, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.measures.kernels.initializers import canonical_name, fans
@@ -13,8 +13,9 @@ from modelaudit.measures.statistics import distance_from_others
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.sequence_steps import one_step
+from modelaudit.rules.sole_paths import biases_of, carries_alone
+from modelaudit.rules.training_advice import FREEZE
 from modelaudit.rules.weight_owners import REAL_ROLES, last_part
-from modelaudit.structs import PerObject
 from modelaudit.thresholds.training import SHRUNK
 from modelaudit.thresholds.weights import (
     BEYOND_USE,
@@ -99,7 +100,8 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
             by_hand = bool(stats.minimum) and not drawn
             bias = biases.get(route)
             silent = not stats.minimum and bias is not None and bias.constant and not bias.minimum
-            silent = silent and route not in decisive
+            alone = silent and (route in decisive or carries_alone(facts, route))
+            silent = silent and not alone
             severity = Severity.MEDIUM if penalized or silent else rule.severity
             effect = (
                 "its result does not depend on its input"
@@ -114,37 +116,34 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 + " The layer has a regularizer or constraint, which can do this." * penalized
                 + _UNNAMED * (architecture is None and not stats.minimum)
                 + _BY_HAND * by_hand
-                + SILENCED * (silent and not drawn),
+                + SILENCED * (silent and not drawn)
+                + " No output gets the inputs but through it." * alone,
                 file=tensor.file,
                 route=named,
                 evidence={"measured": stats.minimum, "unit": "as every value", "n": tensor.size},
                 severity=Severity.LOW if drawn or by_hand else severity,
-                fix=_constant_fix(facts, route, role, stats, drawn=drawn),
+                fix=_constant_fix(facts, route, role, stats, drawn=drawn, alone=alone),
             )
 
 
-def _biases(artifact: Artifact) -> dict[str, TensorStats | None]:
-    """Statistics of the bias of each layer that has one, by its route."""
-    stored = {tensor.name: tensor.stats for tensor in artifact.tensors}
-    layers = artifact.architecture.layers if artifact.architecture else ()
-    found = {each.route: stored.get(each.variables.get("bias", "")) for each in layers}
-    return {each.route: stored.get(each.bias or "") for each in artifact.kernels} | found
-
-
-biases_of = PerObject(_biases)
-
-
-def _constant_fix(facts: Facts, route: str, role: str, stats: TensorStats, *, drawn: bool) -> str:
+def _constant_fix(
+    facts: Facts, route: str, role: str, stats: TensorStats, *, drawn: bool, alone: bool
+) -> str:
     """What to do about a kernel of one value; empty where the rule says it.
 
     Args:
         drawn: whether its initializer gives that value.
+        alone: whether no output gets the inputs around the layer, whose bias is 0 as well.
     """
     if drawn:
         return f"Use a random {role}_initializer, such as the default, and train again."
     bias = biases_of(facts.artifact).get(route)
     if stats.minimum:
         return ""
+    if alone and facts.artifact.architecture is None:
+        frozen = facts.artifact.format is Format.FROZEN_GRAPH
+        before = FREEZE if frozen else "Train the model, or load its weights, before it is saved."
+        return f"{before} If that was done, compare the file with an intact copy."
     if facts.artifact.architecture is None:
         return (
             "If training started there, build the model with random initializers, such as the "

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from modelaudit.audit_types.kernels import ConstantLayer
-from modelaudit.facts import Json, Kernel
+from modelaudit.facts import Format, Json, Kernel, TensorStats
 from modelaudit.findings import Outcome, Severity
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -74,16 +74,16 @@ def test_a_kernel_that_its_initializer_leaves_constant_is_only_untrained(tmp_pat
         assert fix[initial] in finding.fix
 
 
-def beside_input(norm: Facts) -> Facts:
-    """The same normalization in a block whose result is added to its input."""
-    (layer,) = norm.artifact.architecture.layers
+def beside_input(block: Facts) -> Facts:
+    """The same layer in a block whose result is added to its input."""
+    (layer,) = block.artifact.architecture.layers
     given, added = examples.layer("given", "InputLayer", {}), examples.layer("added", "Add", {})
     layers = (
         given,
         replace(layer, inbound=(("given",),)),
-        replace(added, inbound=(("given", "norm"),)),
+        replace(added, inbound=(("given", layer.route),)),
     )
-    return Facts(examples.model(*layers, tensors=norm.artifact.tensors))
+    return Facts(examples.model(*layers, tensors=block.artifact.tensors))
 
 
 def test_a_layer_that_is_0_as_a_whole_may_have_been_pruned(tmp_path: Path) -> None:
@@ -95,6 +95,8 @@ def test_a_layer_that_is_0_as_a_whole_may_have_been_pruned(tmp_path: Path) -> No
         config = {"kernel_initializer": "glorot_uniform"}
         layer = examples.layer(variables=names, config=config)
         facts = Facts(examples.model(layer, tensors=(kernel, bias)))
+        assert reported(facts) == {"MA406": [Severity.HIGH]}
+        facts = beside_input(facts)
         assert reported(facts) == {"MA406": [severity]}
         alone = plain_norm(tmp_path, 0.0, value)
         assert reported(alone) == {"MA421": [Severity.HIGH]}
@@ -104,6 +106,52 @@ def test_a_layer_that_is_0_as_a_whole_may_have_been_pruned(tmp_path: Path) -> No
         facts = replace(facts, measurements=Measurements(constant=(cut,)))
         found = run_rule(rule("MA406"), facts).findings
         assert [each.severity for each in found] == [Severity.HIGH]
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_the_only_layer_of_a_graph_is_no_spare_block(tmp_path: Path, others: bool) -> None:
+    """A softmax regression that was frozen untrained, and a network with a spare layer."""
+    shape = (784, 10)
+    tensors = [
+        stored(tmp_path, "layer/W", np.zeros(shape, "float32")),
+        stored(tmp_path, "layer/b", np.zeros(10, "float32")),
+    ]
+    kernels = [Kernel("layer", "layer/W", "dense", "io", 0, shape, bias="layer/b")]
+    if others:
+        tensors.append(stored(tmp_path, "other/W", trained(shape)))
+        kernels.append(Kernel("other", "other/W", "dense", "io", 0, shape))
+    facts = facts_of(*tensors, architecture=None, kernels=(*kernels,), format=Format.FROZEN_GRAPH)
+    (finding,) = run_rule(rule("MA406"), facts).findings
+    assert finding.severity is (Severity.MEDIUM if others else Severity.HIGH)
+    assert ("pruned" in finding.detail) == others
+    assert ("Restore the trained checkpoint" in finding.fix) != others
+
+
+def beside(block: tuple[str, ...], outputs: tuple[str, ...]) -> list[str]:
+    """What is said of a layer of zeros in an architecture of which it is one layer."""
+    zeros = {
+        name: examples.tensor(
+            f"dense/{name}",
+            (4, 4)[: 1 + (name == "kernel")],
+            TensorStats(0.0, 0.0, 0.0, 0.0, 16, 0),
+        )
+        for name in ("kernel", "bias")
+    }
+    given = examples.layer("given", "InputLayer", {})
+    dense = examples.layer(variables={name: f"dense/{name}" for name in zeros})
+    added = replace(examples.layer("added", "Add", {}), inbound=(block,))
+    layers = (given, replace(dense, inbound=(("given",),)), added)
+    model = examples.model(*layers, tensors=tuple(zeros.values()))
+    assert model.architecture
+    whole = replace(model.architecture, outputs=outputs)
+    (finding,) = run_rule(rule("MA406"), Facts(replace(model, architecture=whole))).findings
+    return [finding.severity.value, *(["pruned"] if "pruned" in finding.detail else [])]
+
+
+def test_a_head_of_zeros_is_no_spare_block() -> None:
+    assert beside(("given", "dense"), ("added",)) == ["medium", "pruned"]  # around it
+    assert beside(("given", "dense"), ("dense",)) == ["high"]
+    assert beside(("dense", "dense"), ("added",)) == ["high"]  # nothing else carries the inputs
 
 
 def test_a_kernel_that_a_regularizer_drove_to_0_is_no_damage(tmp_path: Path) -> None:
