@@ -19,110 +19,124 @@ from modelaudit.formats.graph.wire import BYTES, FIXED64, VARINT, varint
 from modelaudit.graphs import reachable
 
 _LAST_SHORT = 0x7F  # numbers up to this are one byte, as nearly all keys and sizes are
-_TEXT = bytes([1 << 3 | BYTES])  # the header of a key that is a text
-_RECURRING = 64  # bytes of messages that are remembered
-_MOST_KNOWN = 50_000  # of them; exports have some thousands, and each takes about 400 bytes
+_RECURRING = 64  # bytes of messages that are remembered, as most attributes of operations recur
+_DECLARATION = 1_024  # the same, of declarations of operations, which each export has
+_MOST_KNOWN = 2_000  # of them, of each of some thirty types; each takes about 400 bytes
 _WIDTHS = {FIXED64: 8}  # all other fixed fields have 4 bytes
+
+# The key of a map's entry (b"" for other fields), and the field with its maps sorted.
+_Ordered = tuple[bytes | int, bytes]
 
 
 class _Nested(Struct, frozen=True):
-    """A field of messages that contain maps. `is_map`: its values are entries of a map."""
+    """A field of messages that contain maps.
 
-    name: str
+    Attributes:
+        is_map: whether its values are entries of a map.
+        text_keys: whether the keys of that map are texts.
+        fields: such fields of its own messages, by the headers of fields.
+        recurring: bytes of messages that are remembered.
+        known: the fields that were sorted before, of all models.
+    """
+
     is_map: bool
-    text_keys: bool = False
+    text_keys: bool
+    fields: Mapping[int, _Nested]
+    recurring: int
+    known: dict[bytes, _Ordered]
 
 
 def canonical_bytes(message: pb.SavedModel) -> bytes:
     """The message as TensorFlow's C++ code serializes it deterministically."""
-    data = canonical(message)
-    return _sorted(data, pb.SavedModel.DESCRIPTOR.full_name, {})
+    return _sorted(canonical(message), _schema())
 
 
-def _sorted(data: bytes, name: str, known: dict[tuple[str, bytes], bytes]) -> bytes:
-    """A serialized message with the entries of all its maps sorted by key.
-
-    `known` are the short messages that were sorted before: most attributes of operations recur.
-    """
-    nested = _schema().get(name)
-    if not nested:
-        return data
+def _sorted(data: bytes, nested: Mapping[int, _Nested]) -> bytes:
+    """A serialized message with the entries of all its maps sorted by key."""
     found: list[bytes] = []
     copied = 0  # bytes of `data` that are in `found`
-    run: list[bytes] = []  # entries of one map, which are neighbours
+    run: list[_Ordered] = []  # entries of one map, which are neighbours
     run_of: _Nested | None = None
-    for number, start, payload, end in message_fields(data):
-        inner = nested.get(number)
-        if run_of is not None and inner is not run_of:
-            found += _by_key(run, run_of)
-            run, run_of = [], None
-        if inner is None:
-            continue
-        found.append(data[copied:start])
-        copied = end
-        message = data[payload:end]
-        short, key = len(message) <= _RECURRING, (inner.name, message)
-        ordered = known.get(key) if short else None
-        if ordered is None:
-            ordered = _sorted(message, inner.name, known)
-            if short and len(known) < _MOST_KNOWN:
-                known[key] = ordered
-        field = data[start:payload] + ordered
-        if inner.is_map:
-            run.append(field)
-            run_of = inner
-        else:
-            found.append(field)
-    if run_of is not None:
-        found += _by_key(run, run_of)
-    return b"".join(found) + data[copied:]
-
-
-def _by_key(entries: list[bytes], field: _Nested) -> list[bytes]:
-    if len(entries) == 1:
-        return entries
-    return sorted(entries, key=lambda entry: _key(entry, text=field.text_keys))
-
-
-def message_fields(data: bytes, position: int = 0) -> Iterator[tuple[int, int, int, int]]:
-    """Number, start, start of the payload and end of each field. Sizes keep their encoding."""
-    while position < len(data):
+    position, end = 0, len(data)
+    while position < end:
         start = position
-        key, payload = data[position], position + 1
+        key, payload = data[start], start + 1
         if key > _LAST_SHORT:
-            key, payload = varint(data, position)
-        kind = key & 7
-        if kind == BYTES:
+            key, payload = varint(data, start)
+        if key & 7 == BYTES:
             size, payload = data[payload], payload + 1
             if size > _LAST_SHORT:
                 size, payload = varint(data, payload - 1)
             position = payload + size
-        elif kind == VARINT:
-            _, position = varint(data, payload)
         else:
-            position = payload + _WIDTHS.get(kind, 4)
-        yield key >> 3, start, payload, position
+            size, position = 0, _after(data, key & 7, payload)
+        inner = nested.get(key)
+        if run and inner is not run_of:
+            found += _by_key(run)
+            run = []
+        if inner is None:
+            continue
+        if copied < start:
+            found.append(data[copied:start])
+        copied = position
+        field = data[start:position]
+        ordered = inner.known.get(field) if size <= inner.recurring else None
+        if ordered is None:
+            ordered = _ordered(field, payload - start, inner)
+        if inner.is_map:
+            run.append(ordered)
+            run_of = inner
+        else:
+            found.append(ordered[1])
+    if run:
+        found += _by_key(run)
+    return b"".join(found) + data[copied:]
 
 
-def _key(entry: bytes, *, text: bool) -> bytes | int:
-    """The key of a map entry, which includes its field header: text, or an unsigned number."""
-    if text and entry[2:3] == _TEXT and max(entry[:4]) <= _LAST_SHORT and len(entry) > 3:
-        return entry[4 : 4 + entry[3]]
-    _, position = varint(entry, 0)
-    _, position = varint(entry, position)
-    for number, start, payload, end in message_fields(entry, position):
-        if number == 1 and text:
-            return entry[payload:end]
-        if number == 1 and entry[start] & 7 == VARINT:
+def _ordered(field: bytes, header: int, of: _Nested) -> _Ordered:
+    """A field whose payload is behind `header` bytes, sorted; remembered if it is short."""
+    whole = field[:header] + _sorted(field[header:], of.fields) if of.fields else field
+    found = (_key(field, header, text=of.text_keys) if of.is_map else b""), whole
+    if len(field) - header <= of.recurring:
+        if len(of.known) >= _MOST_KNOWN:
+            of.known.clear()
+        of.known[field] = found
+    return found
+
+
+def _by_key(entries: list[_Ordered]) -> Iterator[bytes]:
+    entries.sort()
+    return (field for _, field in entries)
+
+
+def _after(data: bytes, kind: int, payload: int) -> int:
+    """The end of a field of another kind than `BYTES`. Sizes keep their encoding."""
+    return varint(data, payload)[1] if kind == VARINT else payload + _WIDTHS.get(kind, 4)
+
+
+def _key(entry: bytes, position: int, *, text: bool) -> bytes | int:
+    """The key of a map entry behind its field's header: text, or an unsigned number."""
+    while position < len(entry):
+        key, payload = varint(entry, position)
+        size = 0
+        if key & 7 == BYTES:
+            size, payload = varint(entry, payload)
+            position = payload + size
+        else:
+            position = _after(entry, key & 7, payload)
+        if key >> 3 != 1:
+            continue
+        if text:
+            return entry[payload:position]
+        if key & 7 == VARINT:
             return varint(entry, payload)[0]
-        if number == 1:
-            return int.from_bytes(entry[payload:end], "little")
+        return int.from_bytes(entry[payload:position], "little")
     return b"" if text else 0
 
 
 @lru_cache(maxsize=1)
-def _schema() -> Mapping[str, Mapping[int, _Nested]]:
-    """Message type -> its fields that are maps, or messages that contain maps at any depth."""
+def _schema() -> Mapping[int, _Nested]:
+    """The fields of a SavedModel that are maps, or messages that contain maps at any depth."""
     whole: Descriptor = pb.SavedModel.DESCRIPTOR
     reached = reachable([whole], lambda at: [f.message_type for f in at.fields if f.message_type])
     types = {descriptor.full_name: descriptor for descriptor in reached}
@@ -135,14 +149,15 @@ def _schema() -> Mapping[str, Mapping[int, _Nested]]:
             for name, descriptor in types.items()
             if any(_is_map(f) or _type(f) in with_maps for f in descriptor.fields)
         }
-    return {
-        name: {
-            field.number: _Nested(_type(field), _is_map(field), _text_keys(field))
-            for field in types[name].fields
-            if _is_map(field) or _type(field) in with_maps
-        }
-        for name in with_maps
-    }
+    found: dict[str, dict[int, _Nested]] = {name: {} for name in types}
+    for name in with_maps:  # some contain themselves
+        for field in types[name].fields:
+            if (inner := _type(field)) in with_maps or _is_map(field):
+                recurring = _DECLARATION if inner == pb.OpDef.DESCRIPTOR.full_name else _RECURRING
+                found[name][field.number << 3 | BYTES] = _Nested(
+                    _is_map(field), _text_keys(field), found[inner], recurring, {}
+                )
+    return found[whole.full_name]
 
 
 def _type(field: FieldDescriptor) -> str:

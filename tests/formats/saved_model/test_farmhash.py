@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ from hypothesis import strategies as st
 
 from modelaudit.facts import Json, Problem
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
-from modelaudit.formats.graph.wire import varint
+from modelaudit.formats.graph.wire import BYTES, varint
 from modelaudit.formats.saved_model import canonical_form
-from modelaudit.formats.saved_model.canonical_form import canonical_bytes, message_fields
+from modelaudit.formats.saved_model.canonical_form import canonical_bytes
 from modelaudit.formats.saved_model.farmhash import fingerprint64
 from modelaudit.formats.saved_model.fingerprint import read_fingerprint
 from modelaudit.settings import Limits
@@ -43,15 +44,27 @@ def fingerprint_of(model: Path) -> tuple[dict[str, Json], list[Problem]]:
     return read_fingerprint(paths_below(model), message_of(model), Limits())
 
 
+def message_fields(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Number, start and end of the payload of each field that is a varint or has a size."""
+    position = 0
+    while position < len(data):
+        key, start = varint(data, position)
+        number, end = varint(data, start)
+        if key & 7 == BYTES:
+            start, end = end, end + number
+        yield key >> 3, start, end
+        position = end
+
+
 def entries_of(data: bytes, field: int) -> list[tuple[int, bytes, bytes]]:
     """The map entries of a field of the only function, in stored order."""
     for number in (2, 2, 2, 1):  # meta_graphs, graph_def, library, function
-        (data,) = [data[at:end] for n, _, at, end in message_fields(data) if n == number]
+        (data,) = [data[at:end] for n, at, end in message_fields(data) if n == number]
     found = []
-    for number, _, at, end in message_fields(data):
+    for number, at, end in message_fields(data):
         if number == field:
             entry = data[at:end]
-            (key,) = [entry[i:j] for n, _, i, j in message_fields(entry) if n == 1]
+            (key,) = [entry[i:j] for n, i, j in message_fields(entry) if n == 1]
             found.append((varint(key, 0)[0] if field == 7 else 0, key, entry))
     return found
 
@@ -155,9 +168,37 @@ def test_few_short_messages_are_remembered(monkeypatch: pytest.MonkeyPatch) -> N
     for number in range(50):
         node = message.meta_graphs.add().graph_def.node.add(name=f"n{number}")
         node.attr["b"].i, node.attr["a"].i = number, -number
-    data, name = message.SerializeToString(), pb.SavedModel.DESCRIPTOR.full_name
-    known: dict[tuple[str, bytes], bytes] = {}
     whole = canonical_bytes(message)
+    known = canonical_form._schema()[2 << 3 | BYTES].known  # of meta_graphs
+    known.clear()
     monkeypatch.setattr(canonical_form, "_MOST_KNOWN", 3)
-    assert canonical_form._sorted(data, name, known) == whole
-    assert len(known) == 3
+    assert canonical_bytes(message) == whole
+    assert len(known) in {1, 2, 3}
+
+
+def test_maps_are_sorted_within_a_field_of_any_size() -> None:
+    """Short ones are remembered, long ones not."""
+    for size in (1, 40, 52, 53, 54, 70, 130, 900, 20_000):
+        message, node = pb.SavedModel(), pb.NodeDef()
+        function = node.attr["f"].func
+        function.name = "n" * size
+        keys = ["Tidx", "T", "", "b", "Tid", "é"]
+        for key in keys:
+            function.attr[key].i = 1
+        message.meta_graphs.add().graph_def.node.append(node)
+        for _ in range(2):
+            data = canonical_bytes(message)
+            places = [
+                data.index(b"\n" + bytes([len(key.encode())]) + key.encode() + b"\x12")
+                for key in keys
+            ]
+            assert sorted(keys, key=str.encode) == [
+                key for _, key in sorted(zip(places, keys, strict=True))
+            ]
+            assert pb.SavedModel.FromString(data) == message
+
+
+def test_a_field_of_another_kind_than_declared_is_left_as_it_is() -> None:
+    """Protobuf keeps it as an unknown one, which looked like a message that is cut off."""
+    message = pb.SavedModel.FromString(b"\x10\x0a")
+    assert canonical_bytes(message) == b"\x10\x0a"
