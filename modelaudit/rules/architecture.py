@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from modelaudit.audit_types.architecture import ArchitectureProfile, WindowGrid
+from modelaudit.audit_types.architecture import ArchitectureProfile
 from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import one_position, one_step
 from modelaudit.measures.architecture.profile import plain_profile
-from modelaudit.measures.architecture.window_grid import always_beyond, extent
+from modelaudit.measures.architecture.window_grid import always_beyond, extent, unread
 from modelaudit.rules import examples
 from modelaudit.rules.examples_architecture import one_field, one_grid, one_map
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.network_heads import saved_graph
-from modelaudit.rules.plain_graphs.architecture import graph_architecture, shown_architecture
+from modelaudit.rules.network_heads import joined_graph, saved_graph
+from modelaudit.rules.plain_graphs.architecture import graph_architecture, joined_architecture
 from modelaudit.thresholds.design import SKIPPED, UNREAD
 
 AXES = ("height", "width", "depth")
@@ -111,7 +111,7 @@ def _unproductive(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _heavy_stride(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    profile, graph = _shown_profile(facts), saved_graph(facts)
+    profile, graph = _shown_profile(facts), joined_graph(facts)
     takers = graph.consumers()
     for grid in profile.grids:
         if all(size == 1 for size in grid.kernel) and not _alone(graph, takers, grid.route):
@@ -137,13 +137,13 @@ def _heavy_stride(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 if single
                 else "",
             )
-        elif max(_unread(grid), default=0) > UNREAD.value:
+        elif max(unread(grid), default=0) > UNREAD.value:
             yield rule.finding(
                 f"`{grid.route}` (window {list(grid.kernel)}, stride {list(grid.strides)}) leaves "
-                f"out {max(_unread(grid)):.0%} of an axis of its input of size {list(grid.size)}: "
+                f"out {max(unread(grid)):.0%} of an axis of its input of size {list(grid.size)}: "
                 "no further window fits.",
                 route=grid.route,
-                evidence={"measured": max(_unread(grid)), "threshold": UNREAD.value},
+                evidence={"measured": max(unread(grid)), "threshold": UNREAD.value},
             )
 
 
@@ -166,23 +166,12 @@ def _alone(graph: LayerGraph, takers: Mapping[str, tuple[str, ...]], route: str)
     return False
 
 
-def _unread(grid: WindowGrid) -> tuple[float, ...]:
-    """The share of each axis that is behind the last window."""
-    if grid.padding != "valid" or "Transpose" in grid.class_name:
-        return ()
-    return tuple(
-        1 - (((size - extent(k, d)) // s) * s + extent(k, d)) / size
-        for size, k, s, d in zip(grid.size, grid.kernel, grid.strides, grid.dilations, strict=False)
-        if size >= extent(k, d)
-    )
-
-
 _TIMES_SMALLER = 4  # what is left of an image behind poolings that no convolution was before
 
 
 def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
     profile = _shown_profile(facts)
-    architecture = shown_architecture(facts.artifact)
+    architecture = joined_architecture(facts.artifact)
     layers = architecture.layers if architecture else ()
     steps = [layer.route for layer in layers if one_step(layer)]
     if steps:
@@ -273,6 +262,7 @@ RULES = (
         "windows fit symmetrically (for a 3x3 convolution with stride 2 and 'same' padding: odd "
         "sizes).",
         check=_uneven_grid,
+        assumes="order",
         bad=examples.measured(one_grid(False)),
         good=examples.measured(one_grid(True)),
         references=(
@@ -291,6 +281,7 @@ RULES = (
         why="Such a model classifies by texture rather than shape, which suits only some tasks.",
         fix="If shape matters, add depth, stride or dilation before the global pooling.",
         check=_small_field,
+        assumes="order",
         bad=examples.measured(one_field(7)),
         good=examples.measured(one_field(31)),
         references=("Richter, Byttner, Krumnack, Schallner, Shenk (2021), arXiv:2106.12307",),
@@ -307,6 +298,7 @@ RULES = (
         why="Such layers cost compute and seldom improve accuracy.",
         fix="Use larger inputs, or fewer layers and strides.",
         check=_unproductive,
+        assumes="order",
         bad=examples.measured(one_field(40, border=True)),
         good=examples.measured(one_field(31)),
         references=("Richter, Byttner, Krumnack, Schallner, Shenk (2021), arXiv:2106.12307",),
@@ -324,6 +316,7 @@ RULES = (
         fix="Use a smaller stride, or a window that is at least as large as the stride, and "
         'padding="same".',
         check=_heavy_stride,
+        assumes="order",
         bad=examples.measured(one_grid(True, strides=(4, 4))),
         good=examples.measured(one_grid(True)),
     ),
@@ -342,6 +335,7 @@ RULES = (
         "there is nothing for this layer to compare.",
         fix="Use fewer poolings and strides, or larger inputs, and train again.",
         check=one_for_alike(_over_one_position, "layer"),
+        assumes="order",
         bad=examples.measured(one_map(1)),
         good=examples.measured(one_map(4)),
     ),

@@ -5,32 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from modelaudit.facts import Architecture, Artifact
+from modelaudit.facts import Architecture, Artifact, Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.loss_inputs import PROBABILITIES
+from modelaudit.rules.model import Rule
 from modelaudit.structs import replace
 from modelaudit.terminal_text import plain, shorten
 
-# Rules about what computes the output, and MA309, which needs the order of all layers.
-_OF_OUTPUTS = frozenset(
-    [
-        "MA305",
-        "MA306",
-        "MA307",
-        "MA308",
-        "MA309",
-        "MA312",
-        "MA314",
-        "MA315",
-        "MA317",
-        "MA318",
-        "MA320",
-        "MA324",
-        "MA325",
-        "MA327",
-        "MA329",
-    ]
-)
 _WIDTH = 80  # of a name in a sentence
 _LOWER = {Confidence.CERTAIN: Confidence.MEDIUM, Confidence.HIGH: Confidence.MEDIUM}
 
@@ -43,27 +24,21 @@ def with_outputs(artifact: Artifact) -> Architecture | None:
     return None if architecture.assumed and artifact.graphs else architecture
 
 
-def qualified(findings: tuple[Finding, ...], artifact: Artifact) -> Iterator[Finding]:
+def qualified(rule: Rule, findings: tuple[Finding, ...], artifact: Artifact) -> Iterator[Finding]:
     """Findings that depend on how a class joins its parts, with that condition.
 
     The class may compute more itself, behind the output or between its parts, so that the absence
     of an activation there is no more than a hint, as is one that gives no probabilities.
     """
     architecture = artifact.architecture
-    if architecture is None or not architecture.outputs or not architecture.assumed:
+    if architecture is None or not architecture.assumed or not rule.assumes:
         yield from findings
         return
-    last = architecture.layer(architecture.outputs[0])
-    key = last.config_route.removeprefix("config/")
-    own = architecture.class_name.rpartition(">")[2]
-    held = f"`{shorten(key, _WIDTH)}`" + f" (`{shorten(last.route, _WIDTH)}`)" * (key != last.route)
-    said = plain(
-        f" The file does not have the code of `{shorten(own, _WIDTH)}`: this holds if the model gives what "
-        f"its {held} gives."
-    )
     for each in findings:
         # A route of the graph is not one of the layers: the graph shows what the code does.
-        if each.code not in _OF_OUTPUTS or architecture.find(each.location.route) is None:
+        layer = architecture.find(each.location.route)
+        said = plain(_condition(rule, architecture, layer)) if layer else ""
+        if not layer or not said:
             yield each
             continue
         hint = each.code == "MA306" and each.evidence.get("activation") not in PROBABILITIES
@@ -72,8 +47,30 @@ def qualified(findings: tuple[Finding, ...], artifact: Artifact) -> Iterator[Fin
             each,
             detail=each.detail + said,
             confidence=Confidence.LOW if hint else _LOWER.get(each.confidence, each.confidence),
-            severity=Severity.LOW if hint else each.severity,
+            severity=_of_hint(each, layer) if hint else each.severity,
         )
+
+
+def _of_hint(finding: Finding, layer: Layer) -> Severity:
+    """Layers of a list are called in a loop, which as often applies an activation to each."""
+    _, *inside, place = layer.config_route.split("/")
+    in_list = place.isdecimal() and "config" not in inside
+    return Severity.INFO if finding.code == "MA309" and in_list else Severity.LOW
+
+
+def _condition(rule: Rule, architecture: Architecture, layer: Layer) -> str:
+    """The sentence with what a rule takes for granted of a layer, "" if the file says it."""
+    own = shorten(architecture.class_name.rpartition(">")[2], _WIDTH)
+    lacks = f" The file does not have the code of `{own}`: this holds if "
+    if rule.assumes == "order":
+        joined = any(layer.inbound) and "/config/" not in layer.config_route
+        return f"{lacks}it calls its layers in the order of its config." if joined else ""
+    if not architecture.outputs:
+        return ""
+    last = architecture.layer(architecture.outputs[0])
+    key = last.config_route.removeprefix("config/")
+    held = f"`{shorten(key, _WIDTH)}`" + f" (`{shorten(last.route, _WIDTH)}`)" * (key != last.route)
+    return f"{lacks}the model gives what its {held} gives."
 
 
 def _one_each(architecture: Architecture) -> bool:

@@ -19,7 +19,7 @@ from modelaudit.measures.architecture.layer_shapes import (
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
-from modelaudit.rules.network_heads import saved_graph
+from modelaudit.rules.network_heads import joined_graph
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import IMAGE_ASPECT, IMAGE_SIDE
 
@@ -35,7 +35,7 @@ _COLORS = frozenset((1, 3))
 
 
 def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    graph = saved_graph(facts)
+    graph = joined_graph(facts)
     scrambled = [*_reshaped(rule, graph)]
     yield from scrambled
     inputs = [layer for layer in graph.layers if not graph.calls[layer.route]]
@@ -254,6 +254,7 @@ RULES = (
         fix="Give the images as (height, width, channels) and declare the input so, or set "
         'data_format="channels_first", and train again.',
         check=_axes,
+        assumes="order",
         bad=lambda: _images(3, 32, 32),
         good=lambda: _images(32, 32, 3),
     ),

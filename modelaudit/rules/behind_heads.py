@@ -153,6 +153,7 @@ RULES = (
         "judges something else than the model predicts.",
         fix="Move the layer before the last layer with weights, then train again.",
         check=one_for_alike(_behind, "layer"),
+        assumes="output",
         bad=example_head("softmax", "categorical_crossentropy", 10, ("BatchNormalization", {})),
         good=example_head("softmax", "sparse_categorical_crossentropy"),
     ),

@@ -15,7 +15,7 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules import examples
 from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.model import Facts, Family, Need, Rule
-from modelaudit.rules.network_heads import activation_of, saved_graph, weighs
+from modelaudit.rules.network_heads import activation_of, joined_graph, weighs
 
 # Layers with as many channels as they get, each from its own.
 _KEEPS_CHANNELS = (
@@ -37,7 +37,7 @@ class _Narrow(Struct, frozen=True):
 
 
 def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    graph = saved_graph(facts)
+    graph = joined_graph(facts)
     found = [*_narrow_layers(graph)]
     through = _through(graph, [each.layer.route for each in found])
     for number, each in enumerate(found):
@@ -129,6 +129,7 @@ RULES = (
         "all inputs, the output is constant.",
         fix="Give the layer more units and train again.",
         check=one_for_alike(_bottleneck, "layer"),
+        assumes="output",
         bad=lambda: _narrow(1),
         good=lambda: _narrow(8),
     ),

@@ -15,6 +15,7 @@ from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network_heads import (
     SOFTMAXES,
     activation_of,
+    joined_graph,
     saved_graph,
     softmax_axis,
     weighs,
@@ -242,7 +243,7 @@ def behind_constants(facts: Facts) -> Callable[[str], bool]:
 
 
 def _hidden(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    graph = saved_graph(facts)
+    graph = joined_graph(facts)
     reported = {layer.route for layer in constant_outputs(graph).values()}
     for layer in graph.layers:
         reason = constant_reason(graph, layer)
@@ -292,6 +293,7 @@ RULES = (
         "positions with 1.",
         fix="Remove the layer, or let it normalize over the right axis, and train again.",
         check=_hidden,
+        assumes="output",
         bad=lambda: _attention(-1),
         good=lambda: _attention(1),
     ),

@@ -104,7 +104,7 @@ def _judged(rule: Rule, facts: Facts) -> RuleResult:
         detail = f"the rule raised {type(error).__name__}: {error}"
         return RuleResult(rule.code, rule.name, Outcome.ERROR, plain(detail)[:500])
     if findings:
-        findings = tuple(qualified(findings, facts.artifact))
+        findings = tuple(qualified(rule, findings, facts.artifact))
         return RuleResult(rule.code, rule.name, Outcome.FAIL, findings=findings)
     if unread := unread_input(rule, facts):
         return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, plain(unread))

@@ -14,7 +14,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import saved_graph
-from modelaudit.rules.plain_graphs.architecture import graph_architecture
+from modelaudit.rules.plain_graphs.architecture import shown_by_graph
 from modelaudit.thresholds.design import ERASED_IN_ALL, ERASING
 
 _OLD_KERAS = re.compile(r"(?:1\.[0-9]+|2\.[0-3])\.[0-9]+")  # that in TensorFlow was 2.2.4-tf
@@ -22,7 +22,7 @@ _WRAPPERS = frozenset(("Bidirectional", "TimeDistributed", "RNN"))
 
 
 def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    if graph_architecture(facts.artifact) is not None:
+    if shown_by_graph(facts.artifact) is not None:
         raise NotApplicable("a graph for inference does not show dropout, which only training has")
     graph = saved_graph(facts)
     rates = {layer.route: [] if _wrapped(graph, layer) else _rates(layer) for layer in graph.layers}

@@ -300,6 +300,7 @@ RULES = (
         "softmax. A head that was trained with binary_crossentropy can keep its weights; "
         "otherwise, train again.",
         check=one_for_alike(_constant, "output"),
+        assumes="output",
         bad=example_head("softmax", "binary_crossentropy", 1),
         good=example_head("sigmoid", "binary_crossentropy", 1),
     ),
@@ -316,6 +317,7 @@ RULES = (
         "it often ends with one answer for every input.",
         fix="Choose the activation of the last layer and the loss together, then train again.",
         check=_unsuited,
+        assumes="output",
         bad=example_head("relu", "binary_crossentropy", 1),
         good=_SOUND,
     ),
@@ -333,6 +335,7 @@ RULES = (
         "gives less than 0.5.",
         fix="Remove the first activation, then train again.",
         check=one_for_alike(_repeated, "output"),
+        assumes="output",
         bad=example_head("softmax", "categorical_crossentropy", 10, ("Softmax", {})),
         good=_SOUND,
     ),

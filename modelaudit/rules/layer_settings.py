@@ -289,6 +289,7 @@ RULES = (
         "only costs memory.",
         fix="Use use_bias=False in that layer when you build the model again.",
         check=_biased,
+        assumes="order",
         bad=lambda: _normalized(use_bias=True),
         good=lambda: _normalized(use_bias=False),
     ),

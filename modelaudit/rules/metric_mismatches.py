@@ -231,6 +231,7 @@ RULES = (
         "by them.",
         fix="Use a metric that suits the loss.",
         check=_metrics,
+        assumes="output",
         bad=compiled_example(metrics=["accuracy"]),
         good=compiled_example(metrics=["mean_absolute_error"]),
     ),

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from functools import cached_property
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from msgspec import Struct, field
 
@@ -164,6 +164,8 @@ class Rule(Struct, frozen=True):
         keeps_from_running: whether a model on which it fails is not run by default, as with every
             critical finding on security.
         limit: its threshold, where the settings can change it.
+        assumes: of a subclassed model, what it takes for granted of the code of the class: that it
+            gives the `output` of its last part, or calls its parts in this `order`.
         since: the version that introduced it.
         references: URLs or identifiers.
     """
@@ -183,6 +185,7 @@ class Rule(Struct, frozen=True):
     good: Example
     keeps_from_running: bool = False
     limit: Limit | None = None
+    assumes: Literal["", "order", "output"] = ""
     since: str = "0.1.0"
     references: tuple[str, ...] = ()
 

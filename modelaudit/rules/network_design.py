@@ -13,7 +13,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.grammar import quoted
 from modelaudit.rules.loss_inputs import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.network_heads import activation_of, output_heads, saved_graph, weighs
+from modelaudit.rules.network_heads import activation_of, joined_graph, output_heads, weighs
 
 # Layers that are linear in their input at inference, if their activation is.
 _LINEAR = (
@@ -44,7 +44,7 @@ def _is_linear(layer: Layer) -> bool:
 
 
 def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    graph = saved_graph(facts)
+    graph = joined_graph(facts)
     heads = list(output_heads(graph))
     if not heads or len(heads) != len(graph.outputs):
         raise NotApplicable("no output is computed by layers whose effect is known")
@@ -269,6 +269,7 @@ RULES = (
         "has, it computes what one layer of that kind can compute.",
         fix='Give the hidden layers an activation, such as activation="relu", and train again.',
         check=_linear,
+        assumes="output",
         bad=lambda: examples.hidden("linear"),
         good=lambda: examples.hidden("relu"),
     ),

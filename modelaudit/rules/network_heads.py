@@ -14,7 +14,7 @@ from modelaudit.measures.architecture.activation_operations import operation_nam
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.rules.grammar import quoted
 from modelaudit.rules.model import Facts
-from modelaudit.rules.plain_graphs.architecture import shown_architecture
+from modelaudit.rules.plain_graphs.architecture import joined_architecture, shown_architecture
 from modelaudit.structs import replace
 
 # Layers that are activations, and the activation that each computes.
@@ -175,6 +175,13 @@ def sequence_of(value: Json) -> list[Json]:
 def saved_graph(facts: Facts) -> LayerGraph:
     """The layers of a model with an architecture, or of its graph (`Need.LAYERS`)."""
     architecture = shown_architecture(facts.artifact)
+    assert architecture is not None
+    return layer_graph(architecture)
+
+
+def joined_graph(facts: Facts) -> LayerGraph:
+    """The same, as they are joined: of a class that joins parts, those of the graph if there is one."""
+    architecture = joined_architecture(facts.artifact)
     assert architecture is not None
     return layer_graph(architecture)
 

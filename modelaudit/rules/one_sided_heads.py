@@ -128,6 +128,7 @@ RULES = (
         "itself, with a loss of log 2, or the model says yes to every input.",
         fix="Allow weights below 0 and a bias in the last layer, and train again.",
         check=one_for_alike(_one_sided, "output"),
+        assumes="output",
         bad=lambda: _head(kernel_constraint={"class_name": "NonNeg", "config": {}}),
         good=_head,
     ),

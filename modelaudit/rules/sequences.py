@@ -21,8 +21,8 @@ from modelaudit.rules import examples
 from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.loss_inputs import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
-from modelaudit.rules.plain_graphs.architecture import shown_architecture
+from modelaudit.rules.network_heads import NetworkHead, joined_graph, output_heads, saved_graph
+from modelaudit.rules.plain_graphs.architecture import joined_architecture
 from modelaudit.structs import replace
 
 _RECURRENT = classes(Trait.RECURRENT) | {"Bidirectional"}
@@ -109,8 +109,8 @@ def _inner_config(layer: Layer) -> dict[str, Json]:
 
 
 def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    architecture = shown_architecture(facts.artifact)
-    graph = saved_graph(facts)
+    architecture = joined_architecture(facts.artifact)
+    graph = joined_graph(facts)
     names = named_outputs(architecture) if architecture else ()
     losses = compiled_losses(facts.artifact.training, names)
     classes = 0 if any(losses) else _named_classes(facts)
@@ -243,6 +243,7 @@ RULES = (
         "so they get similar answers.",
         fix="Use layers that pass on masks, or pool over the unmasked positions, and train again.",
         check=_masks,
+        assumes="output",
         bad=lambda: _text("Flatten"),
         good=lambda: _text("LSTM"),
     ),
@@ -259,6 +260,7 @@ RULES = (
         "gets different answers, and batches must have the size used in training.",
         fix="Call reset_states() of the layer before each new sequence, or use stateful=False.",
         check=_states,
+        assumes="output",
         bad=lambda: _text("LSTM", stateful=True),
         good=lambda: _text("LSTM", stateful=False),
     ),
@@ -275,6 +277,7 @@ RULES = (
         "then learns it from what it sees alone, and most see too little.",
         fix="Pool or flatten the positions before the last layer, and train again.",
         check=one_for_alike(_positions, "output"),
+        assumes="output",
         bad=lambda: _per_position(True),
         good=lambda: _per_position(False),
     ),

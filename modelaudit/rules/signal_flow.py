@@ -19,11 +19,13 @@ from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network_heads import (
     activation_of,
     is_sizes,
+    joined_graph,
     plain_activation,
     saved_graph,
     weighs,
     window_code,
 )
+from modelaudit.rules.plain_graphs.architecture import joined_architecture
 from modelaudit.thresholds.design import PLAIN_SIGMOIDS, SIGMOIDS
 
 # Without an upper limit: a state that is fed back can grow at each step.
@@ -48,8 +50,8 @@ _HIDDEN = {
 
 
 def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    graph = saved_graph(facts)
-    yield from _recurrent(rule, graph)
+    yield from _recurrent(rule, saved_graph(facts))
+    graph = joined_graph(facts)
     yield from _squashed_again(rule, graph)
     for layer in graph.layers:
         applied = activation_of(layer)
@@ -67,7 +69,7 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     limit = PLAIN_SIGMOIDS.value if plain else SIGMOIDS.value
     depths = sigmoid_depths(graph)
     # A cross-entropy takes the slope of the output's sigmoid out of the gradient.
-    architecture = facts.artifact.architecture
+    architecture = joined_architecture(facts.artifact)
     names = named_outputs(architecture) if architecture else ()
     losses = compiled_losses(facts.artifact.training, names)
     for route, loss in zip(graph.outputs, losses, strict=False):
@@ -85,7 +87,7 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             for layer in reversed(row)
             if activation_of(layer) == "sigmoid" and layer.route not in graph.outputs
         ]
-        if architecture is None or not architecture.layers:  # a graph shows it behind the weights
+        if architecture is not facts.artifact.architecture:  # a graph shows it behind the weights
             hidden = [_weights_before(graph, layer) for layer in hidden]
         yield rule.finding(
             f"{deepest} sigmoid layers follow each other up to {ends[0]}, without a normalization "
@@ -245,6 +247,7 @@ RULES = (
         "or in NaN.",
         fix='Use activation="relu" in hidden layers, "tanh" in recurrent ones, and train again.',
         check=one_for_alike(_vanishing, "layer"),
+        assumes="output",
         bad=lambda: examples.hidden("softmax"),
         good=lambda: examples.hidden("relu"),
         references=("Glorot, Bengio (2010)", "Pascanu, Mikolov, Bengio (2013)"),

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from modelaudit.facts import Artifact, Problem, ProblemKind
 from modelaudit.rules.integrity import LOST_KINDS
 from modelaudit.rules.model import Facts, Family, Need, Rule
-from modelaudit.rules.plain_graphs.architecture import graph_architecture
+from modelaudit.rules.plain_graphs.architecture import shown_by_graph
 from modelaudit.rules.problem_findings import sentence
 
 UNREAD_KINDS = frozenset(
@@ -74,7 +74,7 @@ def unread_input(rule: Rule, facts: Facts) -> str:
 
 def _other_operations(artifact: Artifact) -> str:
     """What the layers that a graph shows leave open, or ""."""
-    shown = graph_architecture(artifact)
+    shown = shown_by_graph(artifact)
     others = [layer for layer in shown.layers if layer.custom] if shown is not None else []
     if not others:
         return ""

@@ -248,3 +248,90 @@ def test_dropout_behind_the_head_of_a_class_in_a_saved_model(tmp_path):
             where = tmp_path / f"export{wrong}"
             model.save(where, save_format="tf")
             assert loud(kit.codes(where)) == ({"MA308": ("medium", "medium")} if wrong else {})
+
+
+def in_turn(self, x):
+    for layer in [*self.stem, *self.tops]:
+        x = layer(x)
+    return x
+
+
+def test_heads_that_are_lists_of_layers(kit):
+    softmax = kit.keras.layers.Softmax
+    parts = ("medium", "medium")
+    for head, said in (
+        ([kit.dense(3, "relu"), softmax()], {"MA307": parts}),
+        ([kit.dense(3, None), softmax(), softmax()], {"MA307": parts}),
+        ([kit.dense(3, None), softmax()], {}),
+        ([kit.dense(5), kit.dense(3, "softmax")], {}),
+    ):
+        stem = [kit.dense(7), kit.keras.layers.Dropout(0.2), kit.dense(6)]
+        model = kit.model(in_turn, keys=("stem", "head"), stem=stem, tops=head)
+        where = kit.saved(model, CLASSES)
+        architecture, found = bound(where)
+        assert (found, loud(kit.codes(where))) == (2 + sum(bool(x.weights) for x in head), said)
+        assert architecture.outputs == (head[-1].name,)
+        assert not said or "what its `head/" in kit.details["MA307"]
+
+
+def pooled_early(keras, pool):
+    layers = keras.layers
+    return [
+        layers.Conv2D(4, 3, padding="same", activation="relu"),
+        layers.MaxPooling2D(pool),
+        layers.Conv2D(5, 3, padding="same", activation="relu"),
+        layers.Flatten(),
+    ]
+
+
+def test_shapes_between_the_layers_of_a_list(kit):
+    images = np.random.default_rng(3).random((4, 12, 12, 1), "float32")
+    for pool, wrong in ((12, True), (2, False)):
+        stem = pooled_early(kit.keras, pool)
+        model = kit.model(in_turn, stem=stem, tops=[kit.dense(3, "softmax")])
+        where = kit.saved(model, CLASSES, images)
+        found = {"MA303": ("info", "medium"), "MA316": ("low", "medium")}
+        assert kit.codes(where) == (found if wrong else {})
+        assert not wrong or "in the order of its config" in kit.details["MA316"]
+
+
+def test_shapes_in_the_graph_of_a_class(tmp_path):
+    tf_keras = pytest.importorskip("tf_keras")
+    images = np.random.default_rng(3).random((4, 12, 12, 1), "float32")
+    with registered(tf_keras) as register:
+        kit = Kit(tf_keras, register, tmp_path)
+        for pool, wrong in ((12, True), (2, False)):
+            stem = pooled_early(tf_keras, pool)
+            model = kit.model(in_turn, stem=stem, tops=[kit.dense(3, "softmax")])
+            kit.saved(model, CLASSES, images)
+            where = tmp_path / f"export{wrong}"
+            model.save(where, save_format="tf")
+            assert kit.codes(where) == ({"MA316": ("low", "certain")} if wrong else {})
+            assert not wrong or "does not have the code" not in kit.details["MA316"]
+
+
+def test_layers_of_a_list_that_the_class_joins_by_activations(kit):
+    """A common way to write a network: its config shows none of the activations between."""
+
+    def call(self, x):
+        for layer in self.stem:
+            x = kit.keras.ops.relu(layer(x))
+        return self.tops[0](x)
+
+    stem = [kit.dense(7, None), kit.dense(6, None)]
+    model = kit.model(call, keys=("stem", "head"), stem=stem, tops=[kit.dense(3, "softmax")])
+    assert kit.codes(kit.saved(model, CLASSES)) == {"MA309": ("info", "low")}
+
+
+def test_channels_first_in_a_list(kit):
+    layers = kit.keras.layers
+    for shape, wrong in (((3, 20, 24), True), ((20, 24, 3), False)):
+        stem = [
+            layers.Conv2D(4, 3, padding="same", activation="relu"),
+            layers.Conv2D(5, 3, padding="same", activation="relu"),
+            layers.GlobalAveragePooling2D(),
+        ]
+        images = np.random.default_rng(3).random((4, *shape), "float32")
+        model = kit.model(in_turn, stem=stem, tops=[kit.dense(3, "softmax")])
+        where = kit.saved(model, CLASSES, images)
+        assert kit.codes(where) == ({"MA311": ("low", "low")} if wrong else {})

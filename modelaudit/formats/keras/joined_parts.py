@@ -6,15 +6,17 @@ them is code: their order is assumed if shapes and names allow only one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise, permutations
 
 from modelaudit.facts import Architecture, Layer, Shape
 from modelaudit.formats.keras import json_config as kj
 from modelaudit.formats.keras.builtin_layers import words
+from modelaudit.formats.keras.dialects import to_keras2
 from modelaudit.formats.keras.execution_order import ExecutionStep
 from modelaudit.formats.keras.layer_tree import LayerEntry, ModelEntry, chain
 from modelaudit.formats.keras.shapes.inference import ShapeInference, declared_inputs
+from modelaudit.formats.keras.variables.specs import expected_variables
 from modelaudit.structs import replace
 from modelaudit.work_budget import spend
 
@@ -35,24 +37,91 @@ LAST = words(
 def joined_parts(root: LayerEntry) -> LayerEntry:
     """A subclassed model whose layers are its parts, in the order that `assumed_order` finds.
 
-    Otherwise each part is alone, and the output is that of the only part with the name of a head.
+    The layers of a list are one part if their shapes say that each takes what the one before it
+    gives. Otherwise each part is alone, and the output is that of the only part with the name of a
+    head.
     """
-    parts = root.wrapped
-    steps = tuple(ExecutionStep(i, 0, (), ()) for i in range(len(parts)))
-    alone = replace(root, model=ModelEntry(parts, steps, (), ()), wrapped=())
-    flow = ShapeInference.of(alone)
-    seen = [flow.seen.get(part.route) for part in parts]
-    names = [names_of(part.name, part.config_route) for part in parts]
-    inputs = [_inputs(part) for part in parts]
+    root = _any_batch(root)
+    lists = lists_of([_any_batch(part) for part in root.wrapped])
+    parts = [*_side_by_side(root, lists)]
+    flow = ShapeInference.of(replace(root, model=_model(parts), wrapped=()))
+    seen = [flow.seen.get(part[-1].route) for part in parts]
+    names = [names_of(part[-1].name, part[0].config_route) for part in parts]
+    inputs = [_inputs(part[0]) for part in parts]
     order = assumed_order(
         names, inputs, [each.outputs if each else (None,) for each in seen], root.built
     )
     if order:
-        return replace(alone, model=chain([parts[i] for i in order]))
-    head = named_head(names)
-    if head is None:
-        return alone
-    return replace(alone, model=ModelEntry(parts, steps, (), ((head, 0, 0),)))
+        model = replace(_model([[x for i in order for x in parts[i]]], 0), inputs=((0, 0, 0),))
+    else:
+        model = _model(parts, named_head(names))
+    return replace(root, model=model, wrapped=())
+
+
+def _any_batch(part: LayerEntry) -> LayerEntry:
+    """A part without the size of the batch that it was built with."""
+    return replace(part, built=tuple((None, *shape[1:]) for shape in part.built))
+
+
+def lists_of(parts: Sequence[LayerEntry]) -> list[list[LayerEntry]]:
+    """The parts, those of one list together."""
+    lists: dict[str, list[LayerEntry]] = {}
+    for part in parts:
+        key, _, place = part.config_route.rpartition("/")
+        lists.setdefault(key if place.isdecimal() else part.config_route, []).append(part)
+    return [*lists.values()]
+
+
+def _side_by_side(
+    root: LayerEntry, lists: Sequence[Sequence[LayerEntry]]
+) -> Iterator[Sequence[LayerEntry]]:
+    """The lists that are chains, and each layer of the others by itself."""
+    flow = ShapeInference.of(replace(root, model=_model(lists), wrapped=()))
+    for layers in lists:
+        given = [flow.seen[layer.route].inputs for layer in layers]
+        yield from [layers] if _in_a_row(layers, given) else [[layer] for layer in layers]
+
+
+def _in_a_row(layers: Sequence[LayerEntry], given: Sequence[tuple[Shape | None, ...]]) -> bool:
+    """Whether each layer of a list can only take what the one before it gives.
+
+    Args:
+        given: the shapes that each gets in such a chain.
+    """
+    if len(layers) == 1:
+        return True
+    if any(layer.model is not None for layer in layers):
+        return False  # members and towers are as often alike, and side by side
+    weighing = [i for i, layer in enumerate(layers) if layer.wrapped or _weighs(layer)]
+    fits = [
+        _fits(shape, layer.built[0]) if len(shapes) == len(layer.built) == 1 else None
+        for layer, shapes in zip(layers, given, strict=True)
+        for shape in shapes[:1] or (None,)
+    ]
+    told = len(weighing) < 2 or len({layers[i].built for i in weighing}) > 1
+    return False not in fits[1:] and told and all(fits[i] for i in weighing[1:])
+
+
+def _weighs(layer: LayerEntry) -> bool:
+    name, config = to_keras2(layer.class_name, layer.config)
+    return bool(expected_variables(name, config, layer.built or (None,)))
+
+
+def _model(lists: Sequence[Sequence[LayerEntry]], head: int | None = None) -> ModelEntry:
+    """Chains side by side, the output of which is that of the one at `head`, if any."""
+    entries: list[LayerEntry] = []
+    steps: list[ExecutionStep] = []
+    outputs: tuple[tuple[int, int, int], ...] = ()
+    for index, layers in enumerate(lists):
+        made, before = chain(layers), len(entries)
+        entries += [replace(made.entries[0], calls=()), *made.entries[1:]]
+        for step in made.steps:
+            sources = tuple((entry + before, node, i) for entry, node, i in step.sources)
+            shapes = (None,) * len(sources)
+            steps.append(ExecutionStep(step.entry + before, step.node, sources, shapes))
+        if index == head:
+            outputs = ((len(entries) - 1, 0, 0),)
+    return ModelEntry(tuple(entries), tuple(steps), (), outputs)
 
 
 def _inputs(part: LayerEntry) -> tuple[Shape | None, ...]:
@@ -77,12 +146,26 @@ def with_known_parts(
     if all(_SEED in name for name in unclaimed):
         return replace(architecture, layers=layers)
     named = {x.route for x in layers if names_of(x.name, x.config_route) & LAST}
+    routes = {x.route: x.config_route for x in layers}
     return replace(
         architecture,
-        layers=tuple(x if _part(x) != x.config_route else replace(x, inbound=()) for x in layers),
+        layers=tuple(_within_its_list(x, routes) for x in layers),
         inputs=(),
         outputs=tuple(route for route in architecture.outputs if route in named),
     )
+
+
+def _within_its_list(layer: Layer, routes: Mapping[str, str]) -> Layer:
+    """A part without what comes from other parts, unless they are in the same list."""
+    if _part(layer) != layer.config_route:
+        return layer
+    own, _, place = layer.config_route.rpartition("/")
+    kept = tuple(
+        call
+        for call in layer.inbound
+        if place.isdecimal() and all(routes[x].rpartition("/")[0] == own for x in call)
+    )
+    return replace(layer, inbound=kept)
 
 
 def _part(layer: Layer) -> str:

@@ -171,3 +171,14 @@ def always_beyond(grid: WindowGrid) -> bool:
         if grid.padding in {"same", "causal"} and farthest >= size:
             return True
     return False
+
+
+def unread(grid: WindowGrid) -> tuple[float, ...]:
+    """The share of each axis that is behind the last window."""
+    if grid.padding != "valid" or "Transpose" in grid.class_name:
+        return ()
+    return tuple(
+        1 - (((size - extent(k, d)) // s) * s + extent(k, d)) / size
+        for size, k, s, d in zip(grid.size, grid.kernel, grid.strides, grid.dilations, strict=False)
+        if size >= extent(k, d)
+    )

@@ -36,7 +36,8 @@ _INNER = frozenset(("batchnorm", "moments", "Tensordot", "MaxPool1d", "AvgPool1d
 
 
 def _read(artifact: Artifact) -> Architecture | None:
-    if artifact.architecture is not None and artifact.architecture.layers:
+    saved = artifact.architecture
+    if saved is not None and saved.layers and not saved.assumed:
         return None
     for graph in artifact.graphs:
         own = [each for each in artifact.signatures if each.tags == graph.tags]
@@ -54,8 +55,9 @@ def _read(artifact: Artifact) -> Architecture | None:
 graph_architecture = PerObject(_read)
 """The layers that the graph of the model's main signature shows, as far as it shows layers.
 
-None with layers in a Keras config, without a signature, or if an output cannot be followed.
-Operations that are no layer of Keras are `custom` layers with the operation as the class.
+None if a Keras config has the layers and how they are joined, without a signature, or if an output
+cannot be followed. Operations that are no layer of Keras are `custom` layers with the operation as
+the class.
 """
 
 
@@ -63,6 +65,17 @@ def shown_architecture(artifact: Artifact) -> Architecture | None:
     """The saved architecture, or that which the graph shows."""
     saved = artifact.architecture
     return saved if saved is not None and saved.layers else graph_architecture(artifact) or saved
+
+
+def shown_by_graph(artifact: Artifact) -> Architecture | None:
+    """That which the graph shows, if no config has layers."""
+    shown = shown_architecture(artifact)
+    return None if shown is artifact.architecture else shown
+
+
+def joined_architecture(artifact: Artifact) -> Architecture | None:
+    """The layers as they are joined: those of the graph, where the config has parts of a class."""
+    return graph_architecture(artifact) or shown_architecture(artifact)
 
 
 class _Layers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from itertools import pairwise
 
 import pytest
 
@@ -100,3 +101,55 @@ def test_the_limit_of_layers_counts_parts():
 
     with pytest.raises(LimitExceeded):
         parse_architecture(own(a=[net(str(i), 2, 2) for i in range(9)]), limits=Limits(layers=20))
+
+
+def in_list(class_name, name, given=None, **config):
+    built = {} if given is None else {"build_config": {"input_shape": given}}
+    return layer(class_name, name, **config) | built
+
+
+def dense(name, given, units):
+    return in_list("Dense", name, given, units=units)
+
+
+def norm(name, given):
+    return in_list("BatchNormalization", name, given)
+
+
+SOFTMAX = in_list("Softmax", "c")
+
+
+@pytest.mark.parametrize(
+    ("parts", "order"),
+    [
+        ({"hidden": [dense("a", [2, 8], 5), dense("b", [2, 5], 3)]}, "ab"),
+        ({"x": [dense("a", [2, 8], 5)], "head": [dense("b", [2, 5], 3), SOFTMAX]}, "abc"),
+        # Listed the other way round in the config, and a list that no shape contradicts.
+        ({"head": [dense("b", [2, 5], 3), SOFTMAX], "x": [dense("a", [2, 8], 5)]}, "abc"),
+        # Towers side by side, twins that would fit in a row as well, and layers of unknown shapes.
+        ({"towers": [dense("a", [2, 8], 5), dense("b", [2, 8], 3)]}, ""),
+        ({"towers": [dense("a", [2, 8], 8), dense("b", [2, 8], 8)]}, ""),
+        ({"hidden": [dense("a", None, 5), dense("b", None, 3)]}, ""),
+        # Layers of two lists in turn.
+        (
+            {
+                "hidden": [dense("a", [2, 8], 5), dense("b", [2, 5], 3)],
+                "norms": [norm("c", [2, 5]), norm("d", [2, 3])],
+            },
+            "",
+        ),
+        ({"members": [net("a", 8, 3), net("b", 3, 8)]}, "ab"),
+    ],
+)  # fmt: skip
+def test_lists_of_layers_that_can_only_follow_each_other(parts, order):
+    model = parse(own([2, 8], **parts))
+    assert ends(model) == (tuple(order[:1]), tuple(order[-1:]))
+    for before, behind in pairwise(order):
+        assert model.layer(behind).inbound == ((before,),)
+
+
+def test_a_list_that_is_a_head_where_the_rest_is_not_known():
+    head = [dense("b", [2, 5], 3), SOFTMAX]
+    model = parse(own([2, 8], a=dense("a", [2, 7], 4), classifier=head))
+    assert ends(model) == ((), ("c",))
+    assert (model.layer("b").inbound, model.layer("c").inbound) == ((), (("b",),))

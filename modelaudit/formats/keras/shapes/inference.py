@@ -67,7 +67,8 @@ class ShapeInference(Struct):
             outputs = _bounded(self._call(entry, step.node, inputs))
             values[step.entry, step.node] = outputs
             shown = tuple(value((step.entry, step.node, i)) for i in range(max(1, len(outputs))))
-            self.seen.setdefault(entry.route, CallShapes(inputs if step.sources else (), shown))
+            told = inputs if step.sources or entry.built else ()
+            self.seen.setdefault(entry.route, CallShapes(told, shown))
         return tuple(value(place) for place in model.outputs)
 
     def _call(self, entry: LayerEntry, node: int, inputs: Shapes) -> Shapes:
