@@ -130,9 +130,9 @@ def trains(graph: Graph) -> bool:
     return any(updates(node) for node in graph.nodes)
 
 
-VALUE = "VARIABLE_VALUE"
+GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"  # of the object graph in a checkpoint
+VALUE = "VARIABLE_VALUE"  # attribute of an `ObjectNode` that a checkpoint stores its values under
 VARIABLE_KEY_END = f"/.ATTRIBUTES/{VALUE}"  # of the key of a variable in a checkpoint of objects
-"""The attribute of an `ObjectNode` that a checkpoint stores a variable's values under."""
 
 
 class ObjectNode(Struct, frozen=True):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from modelaudit.facts import Format, Layer, fits
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.variables.names import VariableName
+from modelaudit.graphs import GRAPH_KEY
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.rules import examples
@@ -37,6 +38,10 @@ def weighted_layers(facts: Facts) -> tuple[Layer, ...]:
         raise NotApplicable("the file does not contain both an architecture and weights")
     if facts.artifact.format is Format.TF2_CHECKPOINT and not facts.artifact.object_graph:
         raise NotApplicable("the object graph, which says whose variable each is, cannot be read")
+    if not _keys_are_told(facts):
+        raise NotApplicable(
+            "the object graph of the checkpoint, which says whose variable each is, is missing"
+        )
     if not any(layer.variables for layer in architecture.layers):
         raise NotApplicable("the names of the stored tensors do not identify layers")
     apart = stored_elsewhere(architecture)
@@ -45,6 +50,11 @@ def weighted_layers(facts: Facts) -> tuple[Layer, ...]:
         for x in architecture.layers
         if x.expected and not (x.is_model or packed(x) or x.route in apart)
     )
+
+
+def _keys_are_told(facts: Facts) -> bool:
+    """Whether the object graph of a checkpoint, if it has one, was read: it is in its data."""
+    return all(x.source is not None for x in facts.artifact.tensors if x.name == GRAPH_KEY)
 
 
 def paired_by_place(facts: Facts) -> str:
@@ -202,7 +212,7 @@ def _is_alike(one: Layer, other: Layer) -> bool:
 
 
 def _unexpected(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    unused = _without_weights(facts)
+    unused = _without_weights(facts) and _keys_are_told(facts)
     if not unused:
         weighted_layers(facts)
     beside = _compared_with(facts)

@@ -13,7 +13,8 @@ import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Kernel, TensorStats
-from modelaudit.findings import Severity
+from modelaudit.findings import Outcome, Severity
+from modelaudit.graphs import GRAPH_KEY
 from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import CATALOGUE, rule
@@ -24,6 +25,7 @@ from modelaudit.runtimes.model import Prediction, Reason
 from modelaudit.settings import Limits, Settings
 from modelaudit.structs import replace
 from tests.made.files import minimal_h5, minimal_keras
+from tests.rules.stored_tensors import stored
 
 
 def high(path: Path) -> dict[str, str]:
@@ -286,3 +288,22 @@ def test_weights_that_were_saved_before_the_model_was_built(tmp_path: Path, buil
     assert bool(found) is not built
     assert all("The file holds no weights: it was saved before" in each.detail for each in found)
     assert ("has weights but no architecture" in partial_audit_reason(facts)) is built
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_a_checkpoint_whose_object_graph_is_lost_does_not_say_whose_its_tensors_are(
+    tmp_path: Path, read: bool
+) -> None:
+    """The index of a SavedModel without its data has keys such as variables/7."""
+    bare = examples.layer(variables={"kernel": "dense/kernel"})
+    graph = replace(examples.tensor(GRAPH_KEY, ()), dtype="string", role="other", stats=None)
+    held = stored(tmp_path, "variables/1", np.zeros(2, "float32"))
+    tensors = (
+        replace(graph, source=held.source if read else None),
+        examples.tensor("dense/kernel"),
+        held,
+    )
+    artifact = examples.model(bare, tensors=tensors, extra={"unclaimed": ["variables/1"]})
+    outcome = Outcome.FAIL if read else Outcome.NOT_APPLICABLE
+    for code in ("MA112", "MA113"):
+        assert run_rule(rule(code), Facts(artifact)).outcome is outcome

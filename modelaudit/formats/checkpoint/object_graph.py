@@ -15,7 +15,6 @@ from modelaudit.formats.graph.tf_dtypes import dtype_name
 from modelaudit.graphs import VALUE, VARIABLE_KEY_END
 from modelaudit.structs import replace
 
-GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _ESCAPED = re.compile(r"\.([.S])")
 
 _METRIC_CHILDREN = frozenset(

@@ -26,7 +26,7 @@ from modelaudit.formats.checkpoint.index import (
     legacy_shards,
     part_path,
 )
-from modelaudit.formats.checkpoint.object_graph import GRAPH_KEY, saved_names
+from modelaudit.formats.checkpoint.object_graph import saved_names
 from modelaudit.formats.checkpoint.state_file import STATE_FILE, read_state_file, state_mismatch
 from modelaudit.formats.checkpoint.variables import (
     CheckpointVariables,
@@ -43,7 +43,7 @@ from modelaudit.formats.graph.restore_ops import VARIABLES, left_out, restored_s
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, read_bytes
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.formats.keras.variables.unbound import named_kernels
-from modelaudit.graphs import VARIABLE_KEY_END
+from modelaudit.graphs import GRAPH_KEY, VARIABLE_KEY_END
 from modelaudit.settings import Limits
 
 

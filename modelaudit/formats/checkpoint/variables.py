@@ -21,7 +21,6 @@ from modelaudit.formats.checkpoint.index import (
     shard_problems,
 )
 from modelaudit.formats.checkpoint.object_graph import (
-    GRAPH_KEY,
     checkpoint_objects,
     exchanged_keys,
     key_roles,
@@ -34,6 +33,7 @@ from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.restore_ops import lost_statistics, whole_shape
 from modelaudit.formats.io.bounded import display_path
 from modelaudit.formats.io.density import NODES, VARIABLES
+from modelaudit.graphs import GRAPH_KEY
 from modelaudit.settings import Limits
 from modelaudit.work_budget import is_spent
 

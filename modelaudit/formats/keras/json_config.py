@@ -126,8 +126,13 @@ def names_a_class(value: Json) -> bool:
 
 
 def flag(config: Mapping[str, Json], key: str, default: bool = False) -> bool:
-    """A boolean of the config. Integers are converted, other types give `default`."""
-    value = config.get(key)
+    """A boolean of the config. Integers are converted, other types give `default`.
+
+    A null that is written is false, as it is in Python where Keras asks.
+    """
+    value = config.get(key, default)
+    if value is None:
+        return False
     return bool(value) if isinstance(value, (bool, int)) else default
 
 

@@ -213,3 +213,11 @@ def test_no_config_raises_in_the_shape_arithmetic(
     assert found is None or all(n is None or n >= 0 for n in found)
     variables = expected_variables(class_name, config, (shape, shape))
     assert all(n is None or n >= 0 for each in variables.values() for n in each)
+
+
+@pytest.mark.parametrize("value", [True, None, False, 0, 1, "absent"])
+def test_a_null_for_a_bias_is_none(value: Json) -> None:
+    """Keras asks `if self.use_bias`."""
+    config: dict[str, Json] = {"units": 3} if value == "absent" else {"units": 3, "use_bias": value}
+    variables = expected_variables("Dense", config, ((None, 2),))
+    assert ("bias" in variables) == bool(value)
