@@ -21,7 +21,7 @@ from modelaudit.structs import PerObject
 NOT_TRAINED = ("moving_mean", "moving_variance", "mean", "variance", "count", "seed_generator")
 """Roles of variables that no optimizer changes."""
 
-_WITH_STATE = (Format.KERAS_ARCHIVE, Format.LEGACY_H5_FULL)
+_WITH_STATE = (Format.KERAS_ARCHIVE, Format.LEGACY_H5_FULL, Format.SAVEDMODEL_TF2)
 # Keras 3 leaves the optimizer out of the config of a model that was saved as .h5 before.
 _RATE = re.compile(r"(^|/)_?(learning_rate|lr)(:0)?$|^optimizer/vars/1$")
 _ITERATIONS = re.compile(r"(^|/)_?iter(ation)?s?(:0)?$|^optimizer/vars/0$")
@@ -162,8 +162,12 @@ def never_stepped(artifact: Artifact) -> bool:
     if not artifact.training or artifact.format not in _WITH_STATE:
         return False
     state = optimizer_state(artifact)
-    slots = [t.stats for t in artifact.tensors if t.role == "optimizer" and t.size > 1]
-    stepped = state is not None and state.steps
+    stored = [t for t in artifact.tensors if t.role == "optimizer"]
+    slots = [t.stats for t in stored if t.size > 1]
+    # Only steps tell that SGD was used, which keeps nothing else: they may be lost with the data.
+    lost = any(t.stats is None and _ITERATIONS.search(t.name) for t in stored)
+    unknown = lost and (state is None or state.name == "SGD")
+    stepped = unknown or (state is not None and state.steps)
     return not stepped and all(stats is not None and stats.constant for stats in slots)
 
 

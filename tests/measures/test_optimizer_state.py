@@ -10,7 +10,7 @@ import pytest
 
 from modelaudit.facts import Format, TensorStats
 from modelaudit.formats.reader import read
-from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.measures.optimizer_state import never_stepped, optimizer_state
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
@@ -27,6 +27,10 @@ SCALE = {"a": 1000.0}
 def slot(name, low=-1.0, high=1.0, shape=(4, 2), dtype="float32"):
     stats = TensorStats(low, high, (low + high) / 2, 1.0, 0, 0)
     return replace(examples.tensor(name, shape, stats), role="optimizer", dtype=dtype)
+
+
+def lost(name, shape):
+    return replace(slot(name, shape=shape), stats=None)
 
 
 def state(*slots, training=None):
@@ -284,3 +288,22 @@ def test_slots_of_keras_2_0_follow_in_blocks():
 def test_two_optimizers_of_tensorflow_1_are_not_one(of_tf1):
     path, _ = of_tf1("two", lambda v1: [v1.train.AdamOptimizer(0.01) for _ in range(2)])
     assert optimizer_state(read(path, Limits())) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "slots", "never"),
+    [
+        ("Adam", [], True),  # as tf-keras saves a generator that a larger model trained
+        ("Adam", [slot("optimizer/iter", 0, 0, ())], True),
+        ("Adam", [slot("optimizer/iter", 5, 5, ())], False),
+        ("Adam", [lost("a/.OPTIMIZER_SLOT/optimizer/m", (4, 2))], False),
+        ("Adam", [lost("optimizer/_iterations", ())], True),  # with its moments, if it had stepped
+        ("SGD", [lost("optimizer/iter", ())], False),
+    ],
+)
+def test_a_saved_model_that_its_own_loss_never_trained(name, slots, never):
+    """Also where the data are lost and only the index says what there was."""
+    training = {"loss": "mse", "optimizer_config": {"class_name": name, "config": {}}}
+    artifact = examples.model(examples.layer("a"), kind=Format.SAVEDMODEL_TF2)
+    tensors = (*artifact.tensors, *slots)
+    assert never_stepped(replace(artifact, tensors=tensors, training=training)) is never
