@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 
 from modelaudit.facts import Graph, GraphNode, Json, Layer
 from modelaudit.formats.graph.kernel_ops import ACTIVATIONS, spatial_part
+from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.graphs import reachable
 from modelaudit.layer_classes import Trait, has
 
@@ -19,6 +20,9 @@ _NORMALIZES = frozenset({"Rsqrt", "FusedBatchNorm", "FusedBatchNormV2", "FusedBa
 _OPS = {name: {op} for op, name in ACTIVATIONS.items()} | {"softmax": {"Softmax", "Exp"}}
 _POOLS = {"Max": ("MaxPool", "MaxPool3D"), "Average": ("AvgPool", "AvgPool3D")}
 _CLOSE = 1e-3  # of an epsilon that is stored as float16
+_INFERENCE = "__inference_"  # the start of a function's name; then its layer
+_LAYER_CALL = re.compile(r"(?=_layer_call_)")
+_NUMBERED = re.compile(r"_layer_call_\w*?_\d+")
 _FUSED_EPSILON = 1e-4  # the default of the operation, which savers leave out
 
 
@@ -51,18 +55,25 @@ def _said(layer: Layer, field: str, config: Json, graph: Json) -> Json:
 
 
 def _epsilons(layers: list[Layer], nodes: list[GraphNode]) -> Iterator[Json]:
-    if not any(node.op in _NORMALIZES for node in nodes):
+    wanted = [
+        (layer, said)
+        for layer in layers
+        if has(layer.class_name, Trait.BATCH_NORMALISATION)
+        or layer.class_name in {"LayerNormalization", "GroupNormalization"}
+        if isinstance(said := layer.config.get("epsilon"), float) and said > 0
+    ]
+    if not wanted or not any(node.op in _NORMALIZES for node in nodes):
         return
-    found = {float(each) for each in (_epsilon(node) for node in nodes) if each is not None}
-    for layer in layers:
-        said = layer.config.get("epsilon")
-        normalizes = has(layer.class_name, Trait.BATCH_NORMALISATION) or layer.class_name in {
-            "LayerNormalization",
-            "GroupNormalization",
-        }
-        if not (normalizes and isinstance(said, float) and said > 0):
-            continue
-        if not any(abs(each - said) <= _CLOSE * said for each in found):
+    absent = {said for _, said in wanted}
+    found: set[float] = set()
+    for node in nodes:
+        if (value := _epsilon(node)) is not None and value not in found:
+            found.add(value)
+            absent = {said for said in absent if not abs(value - said) <= _CLOSE * said}
+            if not absent:  # as of nearly all models, after a few of the operations
+                return
+    for layer, said in wanted:
+        if said in absent:
             yield _said(layer, "epsilon", said, [*sorted(e for e in found if e < 1)[:4]])
 
 
@@ -81,14 +92,17 @@ def _epsilon(node: GraphNode) -> float | None:
 def _activations(
     layers: list[Layer], graph: Graph, ops: AbstractSet[str], compared: Collection[str]
 ) -> Iterator[Json]:
+    functions = _FunctionsOfLayers(graph, {layer.name for layer in layers})
     for layer in layers:
-        own = _operations_of(layer, graph)
-        used = {name for op, name in ACTIVATIONS.items() if op in (own or ops)}
         said = {
             field: str(layer.config.get(field))
             for field in ("activation", "recurrent_activation")
             if field in layer.config and not (field == "activation" and layer.route in compared)
         }
+        if not said:
+            continue
+        own = functions.operations_of(layer)
+        used = {name for op, name in ACTIVATIONS.items() if op in (own or ops)}
         absent = [
             field
             for field, name in said.items()
@@ -103,23 +117,41 @@ def _activations(
             yield _said(layer, "activation", said.get("activation"), [*sorted(others)])
 
 
-def _operations_of(layer: Layer, graph: Graph) -> AbstractSet[str]:
-    """Operations of the functions that are named by the layer, and of those that they call."""
-    named = re.compile(rf"__inference_{re.escape(layer.name)}_layer_call_\w*?_\d+")
+class _FunctionsOfLayers:
+    """The functions that Keras names by layers, and what each function calls, looked up once."""
 
-    def called(name: str) -> Iterator[str]:
-        for node in graph.functions[name].nodes:
-            for value in node.attrs.values():
-                function = value.get("function") if isinstance(value, dict) else None
-                if isinstance(function, str) and function in graph.functions:
-                    yield function
+    def __init__(self, graph: Graph, layers: AbstractSet[str]) -> None:
+        self.graph = graph
+        self.called: dict[str, list[str]] = {}
+        self.own: dict[str, list[str]] = {}
+        for name in graph.functions:
+            for found in _LAYER_CALL.finditer(name) if name.startswith(_INFERENCE) else ():
+                layer = name[len(_INFERENCE) : found.end()]
+                if layer in layers and _NUMBERED.fullmatch(name, found.end()):
+                    self.own.setdefault(layer, []).append(name)
 
-    own = [name for name in graph.functions if named.fullmatch(name)]
-    return {node.op for name in reachable(own, called) for node in graph.functions[name].nodes}
+    def operations_of(self, layer: Layer) -> AbstractSet[str]:
+        """Operations of the functions named by the layer, and of those that they call."""
+        reached = reachable(self.own.get(layer.name, ()), self.calls_of)
+        return {node.op for name in reached for node in self.graph.functions[name].nodes}
+
+    def calls_of(self, name: str) -> list[str]:
+        """The functions of the graph that the operations of a function name."""
+        if name not in self.called:
+            known, functions = known_operations(), self.graph.functions
+            self.called[name] = [
+                function
+                for node in functions[name].nodes
+                for key in (known[node.op].functions if node.op in known else node.attrs)
+                if isinstance(value := node.attrs.get(key), dict)
+                if isinstance(function := value.get("function"), str) and function in functions
+            ]
+        return self.called[name]
 
 
 def _pooling(layers: list[Layer], nodes: list[GraphNode]) -> Iterator[Json]:
-    for layer in layers:
+    nodes = [node for node in nodes if any(node.op in ops for ops in _POOLS.values())]
+    for layer in layers if nodes else ():
         if not has(layer.class_name, Trait.LOCAL_POOLING):
             continue
         kind, axes = layer.class_name.partition("Pooling")[::2]

@@ -76,6 +76,39 @@ def test_activations():
     assert "but relu in the operations of the graph" in finding.detail
 
 
+def test_functions_are_those_that_keras_names_by_the_layer():
+    """Whatever letters its name has, and also what they call, once or in a ring."""
+    call = "__inference_a_layer_call_b_layer_call_and_return_conditional_losses_7"
+    functions = {
+        call: [
+            node("PartitionedCall", f={"function": "inner"}),
+            node("Mine", g={"function": "deep"}),
+        ],
+        "inner": [node("Tanh"), node("PartitionedCall", f={"function": call})],
+        "deep": [node("Elu")],
+        "__inference_c.d_layer_call_fn_1": [node("Relu")],
+        "__inference_cxd_layer_call_fn_1": [node("Sigmoid")],
+        "__inference_c.d_layer_call_fn_1_more": [node("Selu")],
+        "inference_c.d_layer_call_fn_1": [node("Selu")],
+    }
+    all_of_them = Graph(
+        ("serve",),
+        (),
+        {name: GraphFunction(name, (), (*nodes,)) for name, nodes in functions.items()},
+    )
+
+    def said(name, activation):
+        of = replace(layer("Dense", activation=activation), name=name)
+        return [each["graph"] for each in absent_settings([of], all_of_them)]
+
+    for name in ("a", "a_layer_call_b"):
+        assert said(name, "tanh") == said(name, "elu") == []
+        assert said(name, "relu") == [["elu", "tanh"]]
+    assert said("c.d", "relu") == said("cxd", "sigmoid") == []
+    assert said("c.d", "selu") == [["relu"]]
+    assert said("other", "selu") == []  # no function has its name: it is looked for in all
+
+
 def test_pooling():
     pool = node("MaxPool", ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], data_format="NHWC")
     first = node("MaxPool", ksize=[1, 1, 2, 2], strides=[1, 1, 2, 2], data_format="NCHW")
