@@ -19,6 +19,7 @@ from modelaudit.layer_classes import Trait, has
 _NORMALIZES = frozenset({"Rsqrt", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
 _OPS = {name: {op} for op, name in ACTIVATIONS.items()} | {"softmax": {"Softmax", "Exp"}}
 _POOLS = {"Max": ("MaxPool", "MaxPool3D"), "Average": ("AvgPool", "AvgPool3D")}
+_POOL_OPS = frozenset(op for ops in _POOLS.values() for op in ops)
 _CLOSE = 1e-3  # of an epsilon that is stored as float16
 _INFERENCE = "__inference_"  # the start of a function's name; then its layer
 _LAYER_CALL = re.compile(r"(?=_layer_call_)")
@@ -150,7 +151,7 @@ class _FunctionsOfLayers:
 
 
 def _pooling(layers: list[Layer], nodes: list[GraphNode]) -> Iterator[Json]:
-    nodes = [node for node in nodes if any(node.op in ops for ops in _POOLS.values())]
+    nodes = [node for node in nodes if node.op in _POOL_OPS]
     for layer in layers if nodes else ():
         if not has(layer.class_name, Trait.LOCAL_POOLING):
             continue

@@ -113,8 +113,7 @@ def strings(tensor: pb.TensorProto) -> Sequence[bytes]:
 
     Packed strings are their sizes as varints, followed by their bytes (`port::DecodeStringList`).
     """
-    packed = tensor.tensor_content
-    if not packed or tensor.dtype != pb.DT_STRING:
+    if tensor.dtype != pb.DT_STRING or not (packed := tensor.tensor_content):
         return tensor.string_val
     count = _count(dims(tensor.tensor_shape))
     if count > len(packed):

@@ -38,15 +38,16 @@ def nested_graphs(message: pb.GraphDef, file: str, limits: Limits) -> Iterator[G
     Raises:
         LimitExceeded: graphs are nested too deep, or the strings decompress to too many bytes.
     """
-    yield from _Reader(file, limits, byte_size(message)).graphs(message, "", _NESTING)
+    yield from _Reader(file, limits, message).graphs(message, "", _NESTING)
 
 
 class _Reader:
     """Reads one file, with common limits for all decompressed bytes and all nodes."""
 
-    def __init__(self, file: str, limits: Limits, size: int) -> None:
+    def __init__(self, file: str, limits: Limits, whole: pb.GraphDef) -> None:
         self.file = file
-        self.size = size
+        self.whole = whole
+        self.size: int | None = None  # of the whole, which few models have to know
         self.nodes = 0
         self.limits = limits
         self.left = _INFLATED
@@ -70,6 +71,7 @@ class _Reader:
                             self.file, "graphs inside graphs", _NESTING + 1, _NESTING
                         )
                     where = f"{prefix}{node.name}"
+                    self.size = byte_size(self.whole) if self.size is None else self.size
                     self.nodes += node_count(inner)
                     NODES.check(self.nodes, self.size, self.limits, self.file)
                     yield graph_facts(inner, self.file, self.limits, held_by=where)
@@ -110,13 +112,19 @@ class _Reader:
         return data
 
 
-def _texts(node: pb.NodeDef) -> Iterator[bytes]:
+def _texts(node: pb.NodeDef) -> list[bytes]:
     """Strings of a node's constant and attributes that are long enough to be a graph."""
-    for attr in node.attr.values():
-        kind = attr.WhichOneof("value")
-        alone = [attr.s] if kind == "s" else []
-        values = strings(attr.tensor) if kind == "tensor" else alone
-        yield from (value for value in values if len(value) >= _SHORTEST)
+    found: list[bytes] = []
+    attributes = node.attr
+    for key in attributes:  # the views of a protobuf map are slow
+        value = attributes[key]
+        kind = value.WhichOneof("value")
+        if kind == "s":
+            if len(value.s) >= _SHORTEST:
+                found.append(value.s)
+        elif kind == "tensor":
+            found.extend(each for each in strings(value.tensor) if len(each) >= _SHORTEST)
+    return found
 
 
 def _as_graph(value: bytes) -> pb.GraphDef | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 
 # `DataType` number -> numpy's name, or TensorFlow's name if numpy has no such type.
-_NAMES = {
+_NAMES: dict[int, str] = {
     pb.DT_FLOAT: "float32",
     pb.DT_DOUBLE: "float64",
     pb.DT_HALF: "float16",
@@ -45,4 +45,4 @@ def dtype_name(number: int) -> str:
     """
     if _REFERENCE < number <= 2 * _REFERENCE:
         return f"{dtype_name(number - _REFERENCE)}_ref"
-    return _NAMES.get(pb.DataType.ValueType(number), f"type_{number}")
+    return _NAMES.get(number) or f"type_{number}"
