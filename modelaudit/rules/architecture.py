@@ -11,7 +11,13 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import one_position, one_step
 from modelaudit.measures.architecture.profile import plain_profile
-from modelaudit.measures.architecture.window_grid import always_beyond, extent, unread
+from modelaudit.measures.architecture.window_grid import (
+    always_beyond,
+    extent,
+    pooled_whole,
+    reaches_all,
+    unread,
+)
 from modelaudit.rules import examples
 from modelaudit.rules.examples_architecture import one_field, one_grid, one_map
 from modelaudit.rules.grammar import counted
@@ -220,11 +226,15 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
         looked = any(has(each.class_name, Trait.CONVOLUTION) for each in before)
         lost = _TIMES_SMALLER * max(n or 0 for n in first.size) <= min(sides) and not looked
         pooling = has(first.class_name, Trait.LOCAL_POOLING)
+        at_once = found is single and pooled_whole(before, _TIMES_SMALLER)
+        alike = pooling and found is not single and reaches_all(first)
         used = "only one of its weights for each pair of channels is used."
         detail = (
             f"a map of a single position: {'it changes nothing.' if pooling else used}"
             if found is single
-            else f"a map of {list(first.size)}: it always reaches beyond the map."
+            else f"a map of {list(first.size)}: it always reaches beyond the map"
+            + ", and gives the same value at every position." * alike
+            + "." * (not alike)
             if pooling
             else f"a map of {list(first.size)}: some of its weights never see anything but padding."
             if found is idle
@@ -235,7 +245,7 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"`{first.route}` slides a window of {list(first.kernel)} over {detail}",
             route=first.route,
             evidence={"measured": len(found), "unit": "layers", "n": len(profile.grids)},
-            severity=Severity.MEDIUM if lost and not pooling else severity,
+            severity=Severity.MEDIUM if alike or ((lost or at_once) and not pooling) else severity,
             fix=""
             if found is single
             else f"Use a smaller {'dilation_rate' if dilated else 'window'} in `{first.route}`, fewer "
@@ -262,7 +272,6 @@ RULES = (
         "windows fit symmetrically (for a 3x3 convolution with stride 2 and 'same' padding: odd "
         "sizes).",
         check=_uneven_grid,
-        assumes="order",
         bad=examples.measured(one_grid(False)),
         good=examples.measured(one_grid(True)),
         references=(
@@ -281,7 +290,6 @@ RULES = (
         why="Such a model classifies by texture rather than shape, which suits only some tasks.",
         fix="If shape matters, add depth, stride or dilation before the global pooling.",
         check=_small_field,
-        assumes="order",
         bad=examples.measured(one_field(7)),
         good=examples.measured(one_field(31)),
         references=("Richter, Byttner, Krumnack, Schallner, Shenk (2021), arXiv:2106.12307",),

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from modelaudit.audit_types.architecture import WindowGrid
 from modelaudit.facts import Json, Layer
+from modelaudit.layer_classes import Trait, has
 
 
 class LayerWindow(Struct, frozen=True):
@@ -182,3 +183,18 @@ def unread(grid: WindowGrid) -> tuple[float, ...]:
         for size, k, s, d in zip(grid.size, grid.kernel, grid.strides, grid.dilations, strict=False)
         if size >= extent(k, d)
     )
+
+
+def pooled_whole(grids: Sequence[WindowGrid], least: int) -> bool:
+    """Whether one of them pools a map with sides of `least` or more to a single position."""
+    return any(
+        has(grid.class_name, Trait.LOCAL_POOLING)
+        and min(grid.size) >= least
+        and all(k >= n for k, n in zip(grid.kernel, grid.size, strict=True))
+        for grid in grids
+    )
+
+
+def reaches_all(grid: WindowGrid) -> bool:
+    """Whether the window reaches over the whole map from every position in it."""
+    return all(k >= 2 * n - 1 for k, n in zip(grid.kernel, grid.size, strict=True))

@@ -97,7 +97,7 @@ PAIRS = {
             of.Flatten(),
             head(of),
         ),
-        {"MA316": "low"},
+        {"MA316": "medium"},
         lambda k, of: _images(
             k, of.Conv2D(8, 3, padding="same", activation="relu"), of.GlobalMaxPooling2D(), head(of)
         ),
