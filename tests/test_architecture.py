@@ -32,6 +32,7 @@ RANKS = {
     "modelaudit.findings": 2,
     "modelaudit.audit_types": 3,
     "modelaudit.settings": 3,
+    "modelaudit.workers": 4,
     "modelaudit.settings.file": 5,
     "modelaudit.settings.file_schema": 6,
     "modelaudit.formats": 5,
@@ -97,7 +98,7 @@ PATHS_IN = ("modelaudit.rules.examples",)
 # which nobody catches.
 FORKS_IN = (
     "modelaudit.probe",
-    "modelaudit.registry.worker_pool",
+    "modelaudit.workers.worker_pool",
     "modelaudit.runs.cluster.node_worker",
 )
 EXITS = {"print", "exit", "quit", "SystemExit", "sys.exit"}

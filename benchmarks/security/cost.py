@@ -39,11 +39,11 @@ from modelaudit.formats.hdf5 import contents
 from modelaudit.formats.hdf5.heaps import Heaps
 from modelaudit.formats.io import bounded
 from modelaudit.formats.reader import read
-from modelaudit.registry.worker_pool import COLLECTED
 from modelaudit.rules import kept
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.model import Family
 from modelaudit.settings import Settings
+from modelaudit.workers.worker_pool import COLLECTED
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 MODELS = [

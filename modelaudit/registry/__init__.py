@@ -1,1 +1,1 @@
-"""Registries of models: discovery, parallel workers, snapshots and output directories."""
+"""Registries of models: discovery, snapshots and output directories."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,9 +13,13 @@ from modelaudit.facts import Format, Problem, ProblemKind, Signature
 from modelaudit.file_formats import MODEL_SUFFIXES, Content, formats
 from modelaudit.formats.io.density import Density
 from modelaudit.settings import Limits
+from modelaudit.settings.audit_target import OuterArchive
+from modelaudit.structs import replace
 from modelaudit.work_budget import COUNTED_BYTES
+from modelaudit.workers.shared_work import SharedWork
 
 _FOREIGN = formats(Content.OTHER)
+_OF_WORK = 0.8  # of what an archive's size allows; the rest is for the rows of its models
 # Each model takes as long as it takes alone, however small it is: up to 0.3 units of work. So many
 # may be in each `COUNTED_BYTES` of an archive, and in a smaller one.
 _MODELS = Density("models in an archive", "files", 75, COUNTED_BYTES // 75)
@@ -35,6 +40,7 @@ class ModelCandidate(Struct, frozen=True):
         previous: the next lower version in its series.
         previous_name: what MLflow calls that version; "" for its path.
         declared_signature: inputs and outputs in MLflow's description of this model.
+        archive: the archive that it is in.
     """
 
     path: Path
@@ -47,6 +53,7 @@ class ModelCandidate(Struct, frozen=True):
     previous: Path | None = None
     previous_name: str = ""
     declared_signature: Signature | None = None
+    archive: OuterArchive | None = None
 
 
 def is_row(suffix: str, form: Format) -> bool:
@@ -80,16 +87,22 @@ class Discovery(Struct, frozen=True):
 
 
 class ArchiveRoom:
-    """How many models an archive may have, together with those in the archives inside of it.
+    """What an archive may have, together with the archives inside of it: models, and work on them.
 
     Args:
         size: bytes of the outermost archive.
-        limits: `density` and `files` apply.
+        limits: `density`, `files` and `work` apply.
+
+    Attributes:
+        work: what unpacking it, telling formats, and auditing its models may take.
     """
 
     def __init__(self, size: int, limits: Limits) -> None:
+        units = _OF_WORK * limits.work * max(1.0, size / COUNTED_BYTES)
+        self.work = SharedWork(units, limits.work)
         self._most, self._setting = _MODELS.most(max(size - COUNTED_BYTES, 0), limits)
         self._asked = 0
+        self._began = time.process_time()
 
     def take(self, wanted: int) -> int:
         """How many of the wanted models or inner archives there is room for."""
@@ -97,7 +110,20 @@ class ArchiveRoom:
         self._asked += wanted
         return min(wanted, left)
 
-    def problems(self, archive: str) -> tuple[Problem, ...]:
+    def told(self, found: Discovery, archive: Path, shown: str) -> Discovery:
+        """What was found in the outermost archive, with what is left for its models to take.
+
+        Args:
+            found: its models, and those in the archives inside of it.
+            archive: its path.
+            shown: the same for reports.
+        """
+        self.work.take(time.process_time() - self._began)
+        around = OuterArchive(archive, self.work.left())
+        models = tuple(replace(model, archive=around) for model in found.candidates)
+        return replace(found, candidates=models, problems=(*found.problems, *self._problems(shown)))
+
+    def _problems(self, archive: str) -> tuple[Problem, ...]:
         """What was left out, if anything was."""
         over = self._asked - self._most
         if over <= 0:

@@ -14,9 +14,10 @@ from modelaudit.file_formats import Container, Content, formats
 from modelaudit.formats.io.bounded import printable
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.sniff import sniff
-from modelaudit.registry import worker_pool
 from modelaudit.registry.snapshot import Snapshot, allowance, file_state
 from modelaudit.settings import Limits, default_jobs
+from modelaudit.workers import worker_pool
+from modelaudit.workers.shared_work import SharedWork
 
 SECONDS = 30.0  # to read a few links
 AT_ONCE = 200  # files for one answer of a child: answering takes longer than to look at one
@@ -55,17 +56,20 @@ class KnownFormats(Struct, frozen=True):
 NOTHING_KNOWN = KnownFormats()
 
 
-def sniff_isolated(path: Path, limits: Limits) -> Format:
+def sniff_isolated(path: Path, limits: Limits, shared: SharedWork | None = None) -> Format:
     """`sniff`, with HDF5 files opened in a child; a file that crashes it is corrupt."""
-    return sniff_all_isolated([path], limits)[path]
+    return sniff_all_isolated([path], limits, shared=shared)[path]
 
 
 def sniff_all_isolated(
-    paths: Iterable[Path], limits: Limits, known: KnownFormats = NOTHING_KNOWN
+    paths: Iterable[Path],
+    limits: Limits,
+    known: KnownFormats = NOTHING_KNOWN,
+    shared: SharedWork | None = None,
 ) -> dict[Path, Format]:
     """The same for many paths: child processes open all HDF5 files among them, many at once.
 
-    Files with a `known` format are not opened.
+    Files with a `known` format are not opened. All together take no more than what is `shared`.
     """
     forms: dict[Path, Format] = {}
     waiting: list[Path] = []
@@ -85,14 +89,17 @@ def sniff_all_isolated(
     if waiting:  # import h5py here, so that no child needs to
         importlib.import_module("modelaudit.formats.hdf5.keras_layout")
     groups = [waiting[start : start + AT_ONCE] for start in range(0, len(waiting), AT_ONCE)]
-    lost = _look_at(groups, forms, limits)
+    lost = _look_at(groups, forms, limits, shared)
     if len(waiting) > 1:  # one of them crashed the child; the others are as good as before
-        _look_at([[path] for path in lost], forms, limits)
+        _look_at([[path] for path in lost], forms, limits, shared)
     return forms
 
 
 def _look_at(
-    groups: Sequence[Sequence[Path]], forms: dict[Path, Format], limits: Limits
+    groups: Sequence[Sequence[Path]],
+    forms: dict[Path, Format],
+    limits: Limits,
+    shared: SharedWork | None,
 ) -> list[Path]:
     """Add the formats of files in these groups to `forms`; returns the files of lost groups."""
     lost: list[Path] = []
@@ -103,6 +110,7 @@ def _look_at(
         seconds=SECONDS,
         memory=limits.read_memory,
         allowed=lambda group: allowance(group, limits),
+        shared=lambda _: shared,
     ):
         words = (done.value or {}).get("formats")
         if isinstance(words, list):

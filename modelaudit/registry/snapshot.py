@@ -23,10 +23,10 @@ from modelaudit.formats.io.bounded import display_path, file_entry, files_below,
 from modelaudit.formats.keras.architecture_files import architecture_names
 from modelaudit.formats.vocabularies import VOCABULARY_FILES
 from modelaudit.registry.file_groups import STATE_FILE, checkpoint_prefix, shard_prefix
-from modelaudit.registry.task_allowance import Allowance
 from modelaudit.restore.golden_record import record_name, record_path
 from modelaudit.settings import MOST_SECONDS, Limits
 from modelaudit.signing.check import signature_names, signature_paths
+from modelaudit.workers.task_allowance import Allowance
 
 # A file system's clock ticks in milliseconds (seconds on some); a write within the same tick as the
 # snapshot does not change the times.

@@ -36,6 +36,7 @@ from modelaudit.registry.candidates import (
 )
 from modelaudit.registry.directory_listing import DirectoryFile, DirectoryListing, list_directory
 from modelaudit.registry.directory_models import own_of_directory
+from modelaudit.registry.isolated_sniff import NOTHING_KNOWN, KnownFormats, sniff_isolated
 from modelaudit.settings import Limits
 from modelaudit.settings.selection import fits
 from modelaudit.structs import replace
@@ -58,7 +59,7 @@ class TreeWalk:
         limits: `files` bounds the number of its entries.
         exclude: globs of what is left out.
         inside: for the files of an archive, its path as shown, the number of archives around, and
-            how many models these may have.
+            what these may have.
         known: formats of files that need not be opened.
     """
 
@@ -70,15 +71,15 @@ class TreeWalk:
         apart: Path | None = None,
         exclude: tuple[str, ...] = (),
         inside: tuple[str, int, ArchiveRoom | None] = ("", 0, None),
-        known: isolated_sniff.KnownFormats = isolated_sniff.NOTHING_KNOWN,
+        known: KnownFormats = NOTHING_KNOWN,
     ) -> None:
-        self._scope, self._known = scope, known
+        self._scope, self._root, self._known = scope, scope, known
         self._archives = archives
         self._archive, self._depth, self._room = inside
+        self._work = self._room.work if self._room else None
         self._exclude = exclude
         self._closed: list[DirectoryFile] = []
         self._apart = apart.resolve() if apart else None
-        self._root = scope
         self._limits = limits
         self._left = limits.files
         self._stopped = False
@@ -124,7 +125,7 @@ class TreeWalk:
             return Discovery(self._root)
         try:
             room = self._room or ArchiveRoom(FileWindow.of_file(archive).size, self._limits)
-            found = self._archives.unpacked(archive)
+            found = self._archives.unpacked(archive, room.work)
         except ReadError as error:
             problem = Problem(ProblemKind(error.kind), shown, error.reason)
             return Discovery(self._root, problems=(problem,))
@@ -138,8 +139,7 @@ class TreeWalk:
         rest = not_unpacked(self._root, shown, found.left_out, found.unsafe)
         inside = walk.run(all_versions=all_versions)
         room.take(found.too_many)
-        told = room.problems(shown) if self._room is None else ()  # of the outermost one
-        return merged(rest, (inside, Discovery(self._root, problems=told)))
+        return merged(rest, (inside if self._archive else room.told(inside, archive, shown),))
 
     def _visit(self, directory: Path, inside: bool) -> list[tuple[Path, bool]]:
         """Process one directory; return its subdirectories, and whether they belong to a model."""
@@ -156,7 +156,7 @@ class TreeWalk:
             return []
         own = own_of_directory(directory, listing, inside)
         if own:
-            self._model(directory, isolated_sniff.sniff_isolated(directory, self._limits))
+            self._model(directory, sniff_isolated(directory, self._limits, self._work))
         self._note_what_was_not_followed(directory, listing)
         if own or not inside:
             rest = {name: file for name, file in listing.files.items() if name not in own}
@@ -227,7 +227,7 @@ class TreeWalk:
         """Add it as a row, or record why not; whether it is a row."""
         place = group.place(directory)
         left = group.interrupted(directory)
-        form = Format.UNKNOWN if left else isolated_sniff.sniff_isolated(place, self._limits)
+        form = Format.UNKNOWN if left else sniff_isolated(place, self._limits, self._work)
         if form is Format.DATA_CACHE or (group.lone and form is Format.UNKNOWN):
             like = left or f"named like a checkpoint's {group.files[0].rpartition('.')[2]}"
             self._name(directory / group.files[0], like if form is Format.UNKNOWN else form.label)
@@ -272,7 +272,7 @@ class TreeWalk:
     def _look_at_loose_files(self) -> None:
         """Detect the formats of all files that may be models, with one child for the HDF5 files."""
         forms = isolated_sniff.sniff_all_isolated(
-            (file.path for file, *_ in self._loose), self._limits, self._known
+            (file.path for file, *_ in self._loose), self._limits, self._known, self._work
         )
         for file, reason, zipped in self._loose:
             self._place_file(file, reason, zipped, forms[file.path])

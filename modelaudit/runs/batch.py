@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from modelaudit.errors import UsageError
 from modelaudit.exit_codes import ExitCode
@@ -30,7 +30,6 @@ from modelaudit.pipeline import (
     static_facts,
     targets_of,
 )
-from modelaudit.registry import task_allowance, worker_pool
 from modelaudit.registry.snapshot import allowance
 from modelaudit.result_row import ResultRow, result_row, row_from_json, row_to_json
 from modelaudit.rules.model import Facts
@@ -43,6 +42,8 @@ from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.store.typed_json import decode, encode
 from modelaudit.structs import replace
 from modelaudit.terminal_text import clean
+from modelaudit.workers import task_allowance, worker_pool
+from modelaudit.workers.shared_work import WorkOfArchives
 
 # Receives a finished audit, in the worker that made it.
 AuditHandler = Callable[[Audit], None]
@@ -96,6 +97,7 @@ class _Work(Struct, frozen=True):
     deliver: AuditHandler | None
     known: Collection[str] | None
     progress: Progress
+    archives: WorkOfArchives = field(default_factory=WorkOfArchives)
 
     def __call__(self, attempt: _AuditAttempt) -> dict[str, Json]:
         """The row and notes for a later run, or why there are none."""
@@ -119,9 +121,8 @@ class _Work(Struct, frozen=True):
         except MemoryError:  # the worker's limit, which the worker reports
             raise
         except Exception as error:
-            trace = traceback.format_exc()
             keep(judged_files(target, self.settings, found))
-            return {"bug": f"{type(error).__name__}: {error}", "trace": trace}
+            return {"bug": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
         if not watch.files_unchanged(patient=audit.verdict is Verdict.FAIL):
             if not again:
                 return {"disturbed": True}
@@ -167,18 +168,17 @@ class _Work(Struct, frozen=True):
         bug = value.get("bug")
         reason = done.lost or f"internal error in modelaudit ({bug}); please report this"
         kept = _kept_results(done.kept)
+        about = (target, self.settings, self.created, reason)
         if bug or done.phase:  # the file was read
             why = "modelaudit failed" if bug else "it was being written"
-            audit = incomplete_audit(
-                target, self.settings, self.created, reason, kept=kept, not_run=why
-            )
+            audit = incomplete_audit(*about, kept=kept, not_run=why)
         else:
-            audit = lost_model_audit(target, self.settings, self.created, reason, done.limit, kept)
+            audit = lost_model_audit(*about, done.limit, kept)
         if self.deliver:
             self.deliver(audit)
-        result = result_row(audit)
-        code = ExitCode.INTERNAL.value if bug else result.exit
-        return FinishedModel(target, replace(result, exit=code), {})
+        lost = result_row(audit)
+        code = ExitCode.INTERNAL.value if bug else lost.exit
+        return FinishedModel(target, replace(lost, exit=code), {})
 
     def run(
         self,
@@ -192,8 +192,7 @@ class _Work(Struct, frozen=True):
 
         def allowed(attempt: _AuditAttempt) -> task_allowance.Allowance:
             target = attempt.target
-            models = filter(None, (target.path, target.previous, *target.sources))
-            return allowance(models, limits)
+            return allowance(filter(None, (target.path, target.previous, *target.sources)), limits)
 
         return worker_pool.run_tasks(
             *(attempts, self),
@@ -201,6 +200,7 @@ class _Work(Struct, frozen=True):
             seconds=model_seconds(self.settings, run=self.probe is not None),
             memory=limits.read_memory,
             allowed=allowed,
+            shared=lambda attempt: self.archives.of(attempt.target.archive, limits.work),
             packing=packing,
         )
 

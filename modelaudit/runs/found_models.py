@@ -95,6 +95,7 @@ def find_models(
                 each.format,
                 place.address,
                 previous_name=each.previous_name,
+                archive=each.archive,
             )
             targets.setdefault(each.path, target)
             if settings.selection.shard:

@@ -11,9 +11,9 @@ from typing import NamedTuple, TypeVar
 
 from modelaudit.errors import ModelAuditError, UsageError
 from modelaudit.facts import Json
-from modelaudit.registry import task_allowance, worker_pool
 from modelaudit.registry.snapshot import allowance
 from modelaudit.settings import Settings
+from modelaudit.workers import task_allowance, worker_pool
 
 Task = TypeVar("Task")
 

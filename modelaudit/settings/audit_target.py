@@ -9,6 +9,18 @@ from msgspec import Struct
 from modelaudit.facts import Format, Signature
 
 
+class OuterArchive(Struct, frozen=True):
+    """The outermost archive that a model is in, with the work that is left for its models.
+
+    Attributes:
+        path: of the archive.
+        units: of plain work that its models may take together.
+    """
+
+    path: Path
+    units: float
+
+
 class AuditTarget(Struct, frozen=True):
     """One model to audit: its path, and the directory name of its report."""
 
@@ -24,6 +36,7 @@ class AuditTarget(Struct, frozen=True):
     address: str = ""  # the URL of what `root` is a copy of
     sources: tuple[Path, ...] = ()  # what an export may have been made from, the likeliest first
     previous_name: str = ""  # what MLflow calls the previous version
+    archive: OuterArchive | None = None  # the archive that it is in
 
     @property
     def shown(self) -> str:

@@ -10,6 +10,7 @@ fixed piece of plain work, which is measured when an audit has taken half of wha
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -150,6 +151,25 @@ class WorkBudget:
 
 
 _current: ContextVar[WorkBudget | None] = ContextVar("_current", default=None)
+_lent: ContextVar[tuple[float, float]] = ContextVar("_lent", default=(math.inf, 0.0))
+
+
+def lend(units: float, unit: float) -> None:
+    """Let audits that begin from now on take no more than so many units.
+
+    Args:
+        units: of plain work; infinite for no such bound.
+        unit: the seconds that one takes, if they were measured; 0 if not.
+    """
+    _lent.set((units, unit))
+
+
+def lent_budget(units: float) -> WorkBudget:
+    """A budget of so many units, or of those that are lent, if they are fewer."""
+    most, unit = _lent.get()
+    if most >= units:
+        return WorkBudget(units)
+    return WorkBudget(most, unit=lambda: unit or unit_seconds())
 
 
 def within(budget: WorkBudget | None, phase: Phase) -> AbstractContextManager[None]:

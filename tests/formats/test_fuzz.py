@@ -24,8 +24,8 @@ from fuzz.mutate import Mutator
 from fuzz.targets import TARGETS, Target
 from modelaudit.facts import Json, ProblemKind
 from modelaudit.pipeline import static_facts
-from modelaudit.registry import worker_pool
 from modelaudit.settings import Settings
+from modelaudit.workers import worker_pool
 
 FOUND = sorted((Path(__file__).parent / "found").iterdir())
 ENDINGS = {"read", *map(str, ProblemKind)}

@@ -284,7 +284,7 @@ def test_a_second_interrupt_ends_immediately(models, tmp_path):
 import signal, time
 from pathlib import Path
 import modelaudit.runs.batch as batch
-from modelaudit.registry import worker_pool
+from modelaudit.workers import worker_pool
 signal.signal(signal.SIGINT, signal.default_int_handler)
 worker_pool.STOP_SECONDS = 600
 real = batch.audit_model

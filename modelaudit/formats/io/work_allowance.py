@@ -18,7 +18,7 @@ from modelaudit.formats.io.bounded import files_below, read_bytes
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
-from modelaudit.work_budget import COUNTED_BYTES, Phase, WorkBudget
+from modelaudit.work_budget import COUNTED_BYTES, Phase, WorkBudget, lent_budget
 
 _SETTING = "(setting work)"
 # The lists of files in a manifest of weights; escaped quotes are in other strings.
@@ -34,7 +34,7 @@ def budget_of(path: Path, limits: Limits) -> WorkBudget:
     with suppress(OSError):  # without permission, which reading it reports
         for each in _files(path, limits):
             sizes.update(_stored(each))
-    return WorkBudget(limits.work * max(1.0, sum(sizes.values()) / COUNTED_BYTES))
+    return lent_budget(limits.work * max(1.0, sum(sizes.values()) / COUNTED_BYTES))
 
 
 def _files(path: Path, limits: Limits) -> Iterator[Path]:

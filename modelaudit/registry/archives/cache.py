@@ -16,12 +16,13 @@ from msgspec import Struct
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, ProblemKind
-from modelaudit.registry import worker_pool
 from modelaudit.registry.archives.contents import holds_models, is_zip, stem
 from modelaudit.registry.archives.unpack import unpack
 from modelaudit.registry.cache_directory import PARTIAL, CacheDirectory
 from modelaudit.registry.snapshot import allowance
 from modelaudit.settings import CacheSettings, Limits
+from modelaudit.workers import worker_pool
+from modelaudit.workers.shared_work import SharedWork
 
 _LAYOUT = 3  # of the entries: another number makes them anew
 _STATE = "unpacked.json"
@@ -65,8 +66,8 @@ class ArchiveCache:
         self._directory = CacheDirectory(settings)
         self._limits = limits
 
-    def unpacked(self, archive: Path) -> UnpackedArchive:
-        """The archive's files; unpacked now unless it was before.
+    def unpacked(self, archive: Path, shared: SharedWork) -> UnpackedArchive:
+        """The archive's files; unpacked now unless it was before, which takes `shared` work.
 
         Raises:
             ReadError: it cannot be read, a limit was exceeded, or there is no space.
@@ -79,7 +80,7 @@ class ArchiveCache:
             state = _state(entry) if self._directory.is_complete(entry) else None
             if state is None:
                 self._directory.create()
-                state = self._add(archive, entry)
+                state = self._add(archive, entry, shared)
         except OSError as error:
             where = self._directory.root
             reason = f"cannot be unpacked into the cache {where}: {error.strerror or error}"
@@ -97,7 +98,7 @@ class ArchiveCache:
         ]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
 
-    def _add(self, archive: Path, entry: Path) -> _Contents:
+    def _add(self, archive: Path, entry: Path, shared: SharedWork) -> _Contents:
         partial_entry = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=self._directory.root))
         try:
             before = self._key(archive)
@@ -108,10 +109,12 @@ class ArchiveCache:
                 seconds=self._limits.read_seconds,
                 memory=self._limits.read_memory,
                 allowed=lambda each: allowance([each], self._limits),
+                shared=lambda _: shared,
             )
             value = done.value or {"reason": done.lost or "could not be unpacked"}
             if "reason" in value:
-                kind = ProblemKind(str(value.get("kind", ProblemKind.UNREADABLE)))
+                limited = ProblemKind.LIMIT_EXCEEDED if done.limit else ProblemKind.UNREADABLE
+                kind = ProblemKind(str(value.get("kind", limited)))
                 raise ReadError(kind, archive.name, str(value["reason"]))
             if self._key(archive) != before:
                 reason = "was modified while it was unpacked"

@@ -23,7 +23,6 @@ from msgspec import Struct
 
 from modelaudit.errors import UsageError
 from modelaudit.pipeline import Probe
-from modelaudit.registry.worker_pool import end_with
 from modelaudit.result_row import row_to_json
 from modelaudit.runs.batch import audit_each, prepare
 from modelaudit.runs.cache_notes import CachedProbe
@@ -33,6 +32,7 @@ from modelaudit.runs.progress import Progress
 from modelaudit.runs.write_reports import report_writer
 from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.structs import replace
+from modelaudit.workers.worker_pool import end_with
 
 SHARED = "models and --out must have the same paths on all nodes"
 LINGER_SECONDS = 5.0  # for a place that follows one that was lost

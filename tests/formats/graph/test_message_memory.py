@@ -8,9 +8,9 @@ from modelaudit.facts import Json
 from modelaudit.formats.graph.message_bytes import byte_size, canonical
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
-from modelaudit.registry.task_allowance import Allowance
-from modelaudit.registry.worker_pool import TaskResult, run_tasks
 from modelaudit.settings import Limits
+from modelaudit.workers.task_allowance import Allowance
+from modelaudit.workers.worker_pool import TaskResult, run_tasks
 
 COUNT = 8_000_000  # numbers of one byte in the file, of eight in memory
 

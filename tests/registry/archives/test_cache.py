@@ -13,6 +13,7 @@ from modelaudit.facts import ProblemKind
 from modelaudit.registry.archives import cache as caches
 from modelaudit.registry.archives.cache import ArchiveCache
 from modelaudit.settings import CacheSettings, Limits
+from modelaudit.workers.shared_work import SharedWork
 from tests.made import files
 from tests.registry.archives.packed import relatives, tar
 
@@ -83,7 +84,7 @@ def test_an_entry_that_is_incomplete_is_made_again(look, registry, tmp_path):
     tar(registry / "a.tar", ("m.h5", files.minimal_h5(tmp_path / "m.h5")))
     (model,) = look(registry).candidates
     shutil.rmtree(model.path.parents[1])
-    assert look(registry).candidates == (model,)
+    assert [each.path for each in look(registry).candidates] == [model.path]
 
 
 def test_a_cache_at_the_path_of_a_file_is_a_problem(look, registry, tmp_path):
@@ -95,6 +96,6 @@ def test_a_cache_at_the_path_of_a_file_is_a_problem(look, registry, tmp_path):
 def test_the_limits_are_part_of_what_is_kept(registry, tmp_path):
     path = tar(registry / "a.tar", ("m.h5", files.minimal_h5(tmp_path / "m.h5")), ("n", b""))
     settings = CacheSettings(str(tmp_path / "cache"))
-    assert ArchiveCache(settings, Limits()).unpacked(path).tree
+    assert ArchiveCache(settings, Limits()).unpacked(path, SharedWork(26.0, 26.0)).tree
     with pytest.raises(ReadError, match="archive members"):
-        ArchiveCache(settings, Limits(archive_members=1)).unpacked(path)
+        ArchiveCache(settings, Limits(archive_members=1)).unpacked(path, SharedWork(26.0, 26.0))

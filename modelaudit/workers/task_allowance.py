@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import signal
@@ -13,7 +14,10 @@ from typing import ParamSpec, TypeVar
 
 from msgspec import Struct
 
+from modelaudit import work_budget
+from modelaudit.structs import replace
 from modelaudit.work_budget import UNIT_SECONDS, unit_seconds
+from modelaudit.workers.shared_work import Loan
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -33,11 +37,19 @@ class Allowance(Struct, frozen=True):
         seconds: of processor time, outside of the kernel.
         memory: the bytes that it may add to the data of its worker; None for no limit.
         units: of plain work, as processor time; None for no other limit than `seconds`.
+        unit: the seconds that one takes, if they were measured; 0 if not.
     """
 
     seconds: float
     memory: int | None = None
     units: float | None = None
+    unit: float = 0.0
+
+    def within(self, loan: Loan) -> Allowance:
+        """The same, but no more work than is lent."""
+        if loan.units >= (math.inf if self.units is None else self.units):
+            return self
+        return replace(self, units=loan.units, unit=loan.unit)
 
 
 # By the signal that ends a worker, the setting that bounds what its task took.
@@ -45,6 +57,8 @@ LIMITS: dict[int, str] = {signal.SIGPROF: "work", signal.SIGVTALRM: "cpu_seconds
 
 # What the current task may take: of time before an uncounted part, and after it again.
 _allowed: ContextVar[Allowance | None] = ContextVar("_allowed", default=None)
+_taken: ContextVar[float] = ContextVar("_taken", default=0.0)  # of it, before the counted part
+_since: ContextVar[float] = ContextVar("_since", default=0.0)  # when that began
 
 
 def prepare() -> None:
@@ -53,9 +67,12 @@ def prepare() -> None:
     signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
 
 
-def begin(allowance: Allowance) -> None:
-    """Bound the task that begins now."""
+def begin(allowance: Allowance, loan: Loan) -> None:
+    """Bound the task that begins now, to what it may take alone and of what others share."""
+    allowance = allowance.within(loan)
     _allowed.set(allowance)
+    _taken.set(0.0)
+    work_budget.lend(loan.units, loan.unit)
     _bound_time(allowance)
     if allowance.memory is not None:
         _bound_memory(allowance.memory)
@@ -66,6 +83,11 @@ def end() -> None:
     _allowed.set(None)
     _lift_time()
     _lift_memory()
+
+
+def taken() -> float:
+    """The seconds of processor time that the current task has taken, but for uncounted parts."""
+    return _taken.get() + time.process_time() - _since.get()
 
 
 def memory_is_bounded() -> bool:
@@ -81,12 +103,15 @@ def uncounted(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """
 
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        allowance = _allowed.get()
+        if allowance is not None:
+            _taken.set(taken())
         _lift_time()
         _lift_memory()
         try:
             return work(*args, **kwargs)
         finally:
-            if (allowance := _allowed.get()) is not None:
+            if allowance is not None:
                 _bound_time(allowance)
 
     return run
@@ -98,10 +123,16 @@ def _bound_time(allowance: Allowance) -> None:
     How long a unit of work takes here is measured only when half of the units are spent, if they
     are as long as they usually are. Until Python runs again, in a long call of C, `seconds` hold.
     """
+    since = time.process_time()
+    _since.set(since)
     signal.setitimer(signal.ITIMER_VIRTUAL, allowance.seconds)
     if allowance.units is None:
         return
-    units, since = allowance.units, time.process_time()
+    units = allowance.units
+    if allowance.unit:
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_PROF, min(units * allowance.unit, allowance.seconds))
+        return
 
     def at_half(*_: object) -> None:
         left = units * unit_seconds() - (time.process_time() - since)

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from modelaudit.facts import Json
-from modelaudit.registry import task_allowance, worker_pool
-from modelaudit.registry.task_allowance import Allowance
+from modelaudit.workers import task_allowance, worker_pool
+from modelaudit.workers.task_allowance import Allowance
 from tests.probe.restricted import needs_linux
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -236,7 +236,7 @@ def test_leaving_early_ends_busy_workers() -> None:
 ORPHANS = """
 import os, signal, sys, threading, time
 sys.path.insert(0, sys.argv[1])
-from modelaudit.registry import worker_pool
+from modelaudit.workers import worker_pool
 
 def work(n):
     while os.getppid() == parent:
@@ -259,7 +259,7 @@ def test_a_worker_that_outlives_its_run_prints_nothing() -> None:
 BUSY = """
 import os, sys, time
 sys.path.insert(0, sys.argv[1])
-from modelaudit.registry import worker_pool
+from modelaudit.workers import worker_pool
 
 def work(n):
     os.write(1, b"%d\\n" % os.getpid())

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import json
 import os
 import resource
 import select
 import signal
-import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -25,18 +23,25 @@ from msgspec import Struct, field
 
 from modelaudit.clock import PhaseMemoryError
 from modelaudit.facts import Json
-from modelaudit.registry import task_allowance
-from modelaudit.registry.task_allowance import Allowance
+from modelaudit.workers import task_allowance
+from modelaudit.workers.messages import (
+    MESSAGE_BYTES,
+    ORDER,
+    first_message,
+    packed,
+    read_exactly,
+    send,
+)
+from modelaudit.workers.shared_work import NOTHING_LEFT, UNBOUNDED, Loan, SharedWork, too_costly
+from modelaudit.workers.task_allowance import Allowance
+from modelaudit.workers.waiting_tasks import WaitingTasks
 
 Task = TypeVar("Task")
 Work = Callable[[Task], dict[str, Json]]
 Taken = Callable[[int, bytes], Task]  # of a worker: the task of a message
 
-HEADER = struct.Struct("<Q")
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
-MESSAGE_BYTES = 256 << 20  # the facts of the largest models take a few MB; more is an error
 TOO_LONG = "it exceeded the time limit and was stopped (limit read_seconds)"
-TOO_COSTLY = "it took too much processor time for its size and was stopped (setting {})"
 STOP_SECONDS = 2.0  # for a worker to remove partially written files
 COLLECTED = 20_000  # objects between two searches for cycles, of which an audit makes hardly any
 
@@ -63,29 +68,15 @@ class _PoolWorker(Struct):
     task: int | None = None
     deadline: float = 0.0
     kept: Json = None
+    shares: SharedWork | None = None
+    loan: Loan = UNBOUNDED
     buffer: bytearray = field(default_factory=bytearray)
 
-
-def _read_exactly(fd: int, size: int) -> bytes:
-    """`size` bytes, or fewer at the end of the stream."""
-    parts = bytearray()
-    while len(parts) < size:
-        piece = os.read(fd, min(size - len(parts), 1 << 20))
-        if not piece:
-            break
-        parts += piece
-    return bytes(parts)
-
-
-def _packed(message: Json) -> bytes:
-    data = json.dumps(message).encode()
-    return HEADER.pack(len(data)) + data
-
-
-def _send(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+    def give_back(self, seconds: float | None) -> None:
+        """Return what the task may take, of which it took so many seconds; None: all of it."""
+        if self.shares:
+            self.shares.give_back(self.loan, seconds)
+        self.shares, self.loan = None, UNBOUNDED
 
 
 _answer: ContextVar[int] = ContextVar("_answer")  # of a worker: the pipe to its parent
@@ -99,7 +90,7 @@ def keep(value: Json) -> None:
     pipe = _answer.get(None)
     if pipe is not None:
         with suppress(BrokenPipeError):
-            _send(pipe, _packed({"kept": value}))
+            send(pipe, packed({"kept": value}))
 
 
 class _WorkerStopped(BaseException):
@@ -145,23 +136,22 @@ def _serve(
         signal.signal(signal.SIGTERM, _stopped)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
         task_allowance.prepare()
-        while head := _read_exactly(receive, HEADER.size):
-            index = HEADER.unpack(head)[0]
-            size = HEADER.unpack(_read_exactly(receive, HEADER.size))[0]
-            task = taken(index, _read_exactly(receive, size))
+        while order := read_exactly(receive, ORDER.size):
+            index, units, unit, size = ORDER.unpack(order)
+            task = taken(index, read_exactly(receive, size))
             if allowed:
-                task_allowance.begin(allowed(task))
+                task_allowance.begin(allowed(task), Loan(units, unit))
             try:
-                message = _packed({"index": index, "value": work(task)})
+                value = work(task)
+                message = packed({"value": value, "seconds": task_allowance.taken()})
             except MemoryError as error:
                 phase = str(error) if isinstance(error, PhaseMemoryError) else ""
                 limit = "memory_bytes" if task_allowance.memory_is_bounded() else "read_memory"
                 task_allowance.end()
-                lost: dict[str, Json] = {"limit": limit, "phase": phase}
-                message = _packed({"index": index, "value": None, **lost})
+                message = packed({"value": None, "limit": limit, "phase": phase})
             task_allowance.end()
             with suppress(BrokenPipeError):  # the parent was killed, which closed its pipe
-                _send(answer, message)
+                send(answer, message)
     except _WorkerStopped:
         pass
     except BaseException:  # a forked child must never return into the parent's code
@@ -230,18 +220,6 @@ def _stop_all(workers: Sequence[_PoolWorker]) -> None:
             _stop(worker, kill=worker in busy)
 
 
-def _message(worker: _PoolWorker) -> dict[str, Json] | None:
-    """The next complete message of a worker, if it has arrived."""
-    if len(worker.buffer) < HEADER.size:
-        return None
-    size = HEADER.unpack(worker.buffer[: HEADER.size])[0]
-    if len(worker.buffer) < HEADER.size + size:
-        return None
-    message = json.loads(worker.buffer[HEADER.size : HEADER.size + size])
-    del worker.buffer[: HEADER.size + size]
-    return message if isinstance(message, dict) else None
-
-
 def _why_lost(status: int) -> str:
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
@@ -265,6 +243,7 @@ def run_tasks(
     seconds: float,
     memory: int | None = None,
     allowed: Callable[[Task], Allowance] | None = None,
+    shared: Callable[[Task], SharedWork | None] = lambda _: None,
     packing: Packing[Task] | None = None,
 ) -> Iterator[TaskResult]:
     """Run `work` on every task, `jobs` in parallel, and yield results as they arrive.
@@ -277,6 +256,8 @@ def run_tasks(
         memory: limit of a worker's address space in bytes; None for no limit.
         allowed: what a task may take, whatever it calls. The kernel ends the worker of one that
             takes more time, and gives no more memory.
+        shared: what a task may take together with others; a task for which nothing is left does not
+            begin. Only with `allowed`.
         packing: tasks are passed as bytes instead, and each is asked for when a worker is free:
             with one job, when the result of the one before it has been taken.
 
@@ -288,24 +269,29 @@ def run_tasks(
     def taken(index: int, data: bytes) -> Task:
         return packing.unpack(data) if packing else forked[index]
 
-    waiting: Iterator[tuple[int, Task]] | None = enumerate(tasks if packing else forked)
+    for each in filter(None, map(shared, forked)):
+        each.expect(1)
+    waiting = WaitingTasks(tasks if packing else forked, shared, jobs)
     workers: list[_PoolWorker] = []
     try:
         while True:
-            while waiting and sum(worker.task is not None for worker in workers) < jobs:
-                if (following := next(waiting, None)) is None:
-                    waiting = None
+            while sum(worker.task is not None for worker in workers) < jobs:
+                if (following := waiting.next()) is None:
                     break
+                index, task, shares, loan = following
+                if not loan.units:
+                    yield TaskResult(index, None, NOTHING_LEFT, "work")
+                    continue
                 free = [worker for worker in workers if worker.task is None]
                 if not free:
                     free.append(_start(taken, work, workers, memory, allowed))
                     workers += free
-                index, task = following
                 free[0].task, free[0].deadline = index, time.monotonic() + seconds
-                free[0].kept = None
+                free[0].kept, free[0].shares, free[0].loan = None, shares, loan
                 data = packing.pack(task) if packing else b""
+                order = ORDER.pack(index, loan.units, loan.unit, len(data))
                 with suppress(BrokenPipeError):  # it was killed, which is read next
-                    _send(free[0].to_child, HEADER.pack(index) + HEADER.pack(len(data)) + data)
+                    send(free[0].to_child, order + data)
             if all(worker.task is None for worker in workers):
                 break
             yield from _collect(workers)
@@ -329,14 +315,17 @@ def _collect(workers: list[_PoolWorker]) -> Iterator[TaskResult]:
             status = _stop(worker, kill=bool(piece))
             ended = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
             limit = task_allowance.LIMITS.get(ended, "")
-            why = TOO_COSTLY.format(limit) if limit else _why_lost(status)
+            why = too_costly(limit, shared=bool(worker.shares)) if limit else _why_lost(status)
+            worker.give_back(None)
             yield TaskResult(index, None, why, limit, kept=worker.kept)
             continue
-        while message := _message(worker):
+        while message := first_message(worker.buffer):
             if "kept" in message:
                 worker.kept = message["kept"]
                 continue
             worker.task = None
+            took = message.get("seconds")
+            worker.give_back(took if isinstance(took, float) else None)
             value, limit = message.get("value"), str(message.get("limit") or "")
             phase = str(message.get("phase") or "")
             lost = " ".join(filter(None, ("out of memory", phase, f"(limit {limit})")))
@@ -345,6 +334,7 @@ def _collect(workers: list[_PoolWorker]) -> Iterator[TaskResult]:
     now = time.monotonic()
     for worker in [each for each in workers if each.task is not None and each.deadline <= now]:
         workers.remove(worker)
+        worker.give_back(None)
         _stop(worker, kill=True)
         assert worker.task is not None
         yield TaskResult(worker.task, None, TOO_LONG, "read_seconds", kept=worker.kept)
