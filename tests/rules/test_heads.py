@@ -80,7 +80,14 @@ def faults(keras):
         "one normalised": ("MA305", "high", [dense(1), layers.LayerNormalization()], "mse"),
         "one class": ("MA306", "high", [dense(1, "sigmoid")], "categorical_crossentropy"),
         "relu": ("MA306", "medium", [dense(1, "relu")], "binary_crossentropy"),
-        "linear": ("MA306", "medium", [dense(3)], "sparse_categorical_crossentropy"),
+        "linear": ("MA306", "high", [dense(3)], "sparse_categorical_crossentropy"),
+        "linear, of one label each": (
+            "MA306",
+            "high",
+            [dense(3, "relu")],
+            losses.CategoricalCrossentropy(),
+        ),
+        "linear, of shares": ("MA306", "medium", [dense(3)], losses.KLDivergence()),
         "linear one": ("MA306", "medium", [dense(1)], losses.BinaryCrossentropy()),
         "tanh": ("MA306", "medium", [dense(1, "tanh")], "bce"),
         "logits": (
@@ -268,7 +275,7 @@ def test_the_loss_of_a_part_that_was_never_trained_by_itself_is_no_fault(keras, 
     x, y = np.ones((4, 12, 12, 3), "float32"), np.zeros(4)
     train(model, x, y, steps=1, batch=4)
     (whole,) = found(model, tmp_path, suffix, trained=False)
-    assert (whole.code, whole.severity) == ("MA306", Severity.MEDIUM)
+    assert (whole.code, whole.severity) == ("MA306", Severity.HIGH)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -156,7 +156,7 @@ def test_maps_that_are_resized(resize):
 def test_operations_between_scores_and_the_loss(function):
     scores = dense(5, "relu", name="scores")
     after = layer("TFOpLambda", function=function, name="op")
-    assert names(found("MA306", scores, after), 'activation="softmax"') == "medium"
+    assert names(found("MA306", scores, after), 'activation="softmax"') == "high"
     softmax = layer("Softmax", name="out")
     assert found("MA306", dense(5, "linear", name="scores"), after, softmax) == []
     unknown = layer("TFOpLambda", function="math.cumsum", name="op")

@@ -46,7 +46,7 @@ def names(fix_of, *words):
 
 def test_logarithms_of_probabilities_under_a_cross_entropy():
     logs = dense(5, "log_softmax", name="head")
-    assert names(found("MA306", logs), 'activation="softmax"', "from_logits=True") == "medium"
+    assert names(found("MA306", logs), 'activation="softmax"', "from_logits=True") == "high"
     scores = {
         "class_name": "SparseCategoricalCrossentropy",
         "config": {"from_logits": True},

@@ -52,7 +52,7 @@ def test_losses_by_the_keys_of_a_dict_of_outputs(keras, tmp_path, name):
         return said(tmp_path / name, "MA306", "MA319", "MA320")
 
     codes = [each[:2] for each in network("relu")]
-    assert codes == [("MA306", "medium"), ("MA320", "low")]
+    assert codes == [("MA306", "high"), ("MA320", "low")]
     assert [each[:2] for each in network("softmax")] == [("MA320", "low")]
 
 
@@ -79,7 +79,7 @@ def test_outputs_of_inner_models(keras, tmp_path):
         given = keras.Input((5, 6))
         return codes(keras.Model(given, layers.TimeDistributed(each)(given)), ce)
 
-    assert two("relu") == steps("relu") == [("MA306", "medium")]
+    assert two("relu") == steps("relu") == [("MA306", "high")]
     assert two("softmax") == steps("softmax") == []
 
 
