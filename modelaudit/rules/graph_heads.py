@@ -40,7 +40,7 @@ def _read(artifact: Artifact) -> list[NetworkHead]:
         if graph.held_by:
             continue
         walker = GraphWalker(graph, {})
-        for reference, units in _outputs(artifact, graph):
+        for reference, units in output_references(artifact, graph):
             try:
                 head = _head(walker, reference, units)
             except WorkSpent:
@@ -72,7 +72,7 @@ graph_heads = PerObject(_read)
 """
 
 
-def _outputs(artifact: Artifact, graph: Graph) -> Iterator[tuple[str, int | None]]:
+def output_references(artifact: Artifact, graph: Graph) -> Iterator[tuple[str, int | None]]:
     """References of the outputs, and the size of their last axis."""
     for signature in artifact.signatures:
         for endpoint in signature.outputs if signature.tags == graph.tags else ():
