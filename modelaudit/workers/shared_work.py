@@ -53,7 +53,8 @@ class SharedWork:
     Args:
         units: of plain work that all tasks together may take.
         most: of them for one task; it begins with fewer only if others have taken the rest.
-        unit: measures the seconds of a unit; called once, when half of the units are taken.
+        unit: measures the seconds of a unit; called once, when there are several tasks, so that
+            none of these has to, or when half of the units are taken.
     """
 
     def __init__(self, units: float, most: float, unit: Callable[[], float] = unit_seconds) -> None:
@@ -86,6 +87,8 @@ class SharedWork:
         Args:
             at_once: how many tasks there may be at the same time.
         """
+        if self._expected > 1 and not self._unit:
+            self._unit = self._measured()
         free = self.left() - sum(loan.units for loan in self._loans)
         if self._loans and free < self._enough:
             return None

@@ -24,24 +24,25 @@ def test_a_single_task_has_everything() -> None:
 
 
 def test_tasks_at_the_same_time_leave_some_to_each_other() -> None:
-    shares = SharedWork(26.0, 26.0, _never)
+    shares = SharedWork(26.0, 26.0, lambda: UNIT_SECONDS)
     shares.expect(3)
-    assert [shares.lend(2), shares.lend(2)] == [Loan(13.0, 0.0), Loan(6.5, 0.0)]
-    first = Loan(13.0, 0.0)
+    first, second = shares.lend(2), shares.lend(2)
+    assert first == Loan(13.0, UNIT_SECONDS)  # measured for all of them
+    assert second == Loan(6.5, UNIT_SECONDS)
     shares.give_back(first, 0.0)
-    assert shares.lend(2) == Loan(19.5, 0.0)  # the last one
+    assert shares.lend(2) == Loan(19.5, UNIT_SECONDS)  # the last one
 
 
 def test_a_task_waits_until_enough_is_given_back() -> None:
-    shares = SharedWork(26.0, 26.0, _never)
+    shares = SharedWork(26.0, 26.0, lambda: UNIT_SECONDS)
     shares.expect(20)
-    loans = [shares.lend(16) for _ in range(4)]
-    assert loans == [Loan(6.5, 0.0)] * 4
+    quarter = Loan(6.5, UNIT_SECONDS)
+    assert [shares.lend(16) for _ in range(4)] == [quarter] * 4
     assert shares.lend(16) is None
-    shares.give_back(Loan(6.5, 0.0), UNIT_SECONDS)
+    shares.give_back(quarter, UNIT_SECONDS)
     assert shares.lend(16) is None  # 5.5 of 6.5
-    shares.give_back(Loan(6.5, 0.0), UNIT_SECONDS)
-    assert shares.lend(16) == Loan(6.5, 0.0)
+    shares.give_back(quarter, UNIT_SECONDS)
+    assert shares.lend(16) == quarter
 
 
 def test_a_task_begins_with_little_if_no_other_can_give_back() -> None:
