@@ -170,7 +170,7 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
         one = loss.name in BINARY or (loss.name in OVERLAPS and head.units == 1)
         suited = "sigmoid" if one else "softmax"
         words = {"loss": loss.name, "last": head.last, "suited": suited}
-        severity = _unused(found.severity) if unused else found.severity_of(loss)
+        severity = _unused(found.severity) if unused else found.severity_of(loss, head.units)
         own = loss.by_name and loss.name in OVERLAPS  # names that many give to functions of theirs
         if own:
             severity = Severity.LOW

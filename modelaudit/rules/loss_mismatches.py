@@ -33,9 +33,9 @@ class Mismatch(Struct, frozen=True):
     """Losses and last activations that do not go together.
 
     Attributes:
-        of_classes: severity for losses of exclusive classes, where it is another. Four classes that
-            softmaxes learn to 0.97 were learnt to 0.18 to 0.83 (median 0.38) by 24 networks of
-            two layers with linear, relu or tanh outputs; two classes to 0.88 to 0.99.
+        of_classes: severity for losses of more than two exclusive classes, if it is another. Four
+            classes that softmaxes learn to 0.97 were learnt to 0.18 to 0.83 (median 0.38) by 24
+            networks of two layers with linear, relu or tanh outputs; two classes to 0.88 to 0.99.
         detail, fix: with `{loss}`, `{last}` and `{suited}`, the activation for that loss.
         from_logits: the loss's setting; None for both.
         units: the smallest and largest number of units.
@@ -58,9 +58,9 @@ class Mismatch(Struct, frozen=True):
     takes: tuple[float, float] | None = None
     of_classes: Severity | None = None
 
-    def severity_of(self, loss: CompiledLoss) -> Severity:
-        """How severe it is with one of its losses."""
-        exclusive = loss.name in (CATEGORICAL | SPARSE) - {"kl_divergence"}
+    def severity_of(self, loss: CompiledLoss, units: int | None) -> Severity:
+        """How severe it is with one of its losses; two classes are learnt all the same."""
+        exclusive = loss.name in (CATEGORICAL | SPARSE) - {"kl_divergence"} and units != 2
         return self.of_classes if exclusive and self.of_classes else self.severity
 
     def applies(self, head: NetworkHead, loss: CompiledLoss) -> bool:

@@ -87,6 +87,7 @@ def faults(keras):
             [dense(3, "relu")],
             losses.CategoricalCrossentropy(),
         ),
+        "linear, of two classes": ("MA306", "medium", [dense(2)], "categorical_crossentropy"),
         "linear, of shares": ("MA306", "medium", [dense(3)], losses.KLDivergence()),
         "linear one": ("MA306", "medium", [dense(1)], losses.BinaryCrossentropy()),
         "tanh": ("MA306", "medium", [dense(1, "tanh")], "bce"),
