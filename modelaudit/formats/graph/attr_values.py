@@ -54,10 +54,10 @@ def dims(shape: pb.TensorShapeProto) -> Shape | None:
     """A shape with None for undefined axes; None if the rank is unknown."""
     if shape.unknown_rank:
         return None
-    sizes = [dim.size for dim in shape.dim]
-    return (
-        tuple(sizes) if min(sizes, default=0) >= 0 else tuple(n if n >= 0 else None for n in sizes)
-    )
+    if not (axes := shape.dim):  # as of most constants
+        return ()
+    sizes = [axis.size for axis in axes]
+    return tuple(sizes) if min(sizes) >= 0 else tuple(n if n >= 0 else None for n in sizes)
 
 
 def serialized_shape(data: bytes) -> tuple[int, ...] | None:
@@ -178,7 +178,7 @@ def tensor_json(tensor: pb.TensorProto) -> Json:
 
 def _count(shape: Shape | None) -> int:
     """Number of elements according to a shape; 0 if an axis is undefined, 1 if all are."""
-    return math.prod([axis or 0 for axis in shape or ()])
+    return math.prod([axis or 0 for axis in shape]) if shape else 1
 
 
 class ConstArray(StoredArray):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from msgspec import Struct
@@ -11,7 +11,8 @@ from modelaudit.facts import GraphNode
 from modelaudit.formats.graph.dataflow import CALLS, output_index
 from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.formats.keras.builtin_layers import words
-from modelaudit.rules.security.graph.op_extents import MAKING
+from modelaudit.rules.security.graph.extents import WIDEST, Extent
+from modelaudit.rules.security.graph.op_extents import MAKING, made
 from modelaudit.rules.security.graph.products import MULTIPLY
 from modelaudit.work_budget import spend
 
@@ -19,8 +20,9 @@ WHILE = words("While StatelessWhile")
 BRANCHES = words("If StatelessIf Case StatelessCase")
 PASSES_ALL = words("IdentityN Merge RefMerge")
 SPLITS = words("Split SplitV Unpack Unstage")
-_FOLLOWED = 20  # parts of work that following an operation is
+_SORTED = 200  # operations that are sorted in the time of one part of work
 _OTHERS = words("Placeholder For LoopCond DecodeCompressed")
+NOT_PLAIN = CALLS | WHILE | BRANCHES | PASSES_ALL | SPLITS | _OTHERS
 
 
 def is_dataset(op: str) -> bool:
@@ -31,7 +33,7 @@ def is_dataset(op: str) -> bool:
 @cache
 def inert_operations() -> frozenset[str]:
     """Operations that cost nothing here, and of whose outputs nothing is known."""
-    followed = MAKING | MULTIPLY | CALLS | WHILE | BRANCHES | PASSES_ALL | SPLITS | _OTHERS
+    followed = MAKING | MULTIPLY | NOT_PLAIN
     return frozenset(
         name
         for name, known in known_operations().items()
@@ -41,9 +43,12 @@ def inert_operations() -> frozenset[str]:
 
 def source_of(reference: str) -> tuple[str, int]:
     """The operation that a reference names, and which of its outputs."""
-    if ":" not in reference:
-        return reference, 0
-    return reference.partition(":")[0], output_index(reference)
+    name, colon, output = reference.partition(":")
+    return name, 0 if not colon or output.endswith(":0") else output_index(reference)
+
+
+# An operation, and what it takes: each as the name of another and the number of its output.
+Step = tuple[GraphNode, tuple[tuple[str, int], ...]]
 
 
 class SortedOperations(Struct, frozen=True):
@@ -53,20 +58,62 @@ class SortedOperations(Struct, frozen=True):
         nodes: its operations by name.
         followed: names of those that are evaluated.
         inert: names of the others.
+        fixed: of those that are evaluated, the constants that are small, which need no inputs.
     """
 
     nodes: dict[str, GraphNode]
     followed: tuple[str, ...]
     inert: frozenset[str]
-    _taken: dict[str, tuple[tuple[str, int], ...]] = {}
+    fixed: dict[str, tuple[Extent]] = {}
+    _steps: list[Step] = []
 
-    def taken(self, name: str) -> tuple[tuple[str, int], ...]:
-        """What an operation takes, each as the name of another and the number of its output."""
-        spend(_FOLLOWED)
-        if name not in self._taken:
-            inputs = self.nodes[name].inputs
-            self._taken[name] = tuple(source_of(each) for each in inputs if each[:1] != "^")
-        return self._taken[name]
+    def steps(self, args: Iterable[str], most: int) -> list[Step]:
+        """The operations that are evaluated, each behind those that it depends on.
+
+        In a circle, one comes before what it depends on.
+
+        Args:
+            args: those of the function.
+            most: bytes from which on a constant is no small one.
+        """
+        if not self._steps and not self.fixed:
+            self._steps.extend(self._sorted({*args}, most))
+        return self._steps
+
+    def _sorted(self, done: set[str], most: int) -> Iterator[Step]:
+        others: list[str] = []
+        for name in self.followed:
+            node = self.nodes[name]
+            if node.op == "Const" and not node.inputs and name not in done:
+                value = made("Const", (), node.attrs)
+                if value.elements * WIDEST + value.text < most:
+                    self.fixed[name] = (value,)
+                    continue
+            others.append(name)
+        started = {*self.inert, *self.fixed}
+        done |= self.fixed.keys()
+        for count, name in enumerate(others):
+            if count % _SORTED == 0:
+                spend()
+            pending = [name]
+            while pending:
+                current = pending[-1]
+                if current in done:
+                    pending.pop()
+                    continue
+                node = self.nodes[current]
+                taken = tuple([source_of(each) for each in node.inputs if each[:1] != "^"])
+                if current not in started:
+                    started.add(current)
+                    waiting = [
+                        each for each, _ in taken if each not in started and each in self.nodes
+                    ]
+                    if waiting:
+                        pending.extend(waiting)
+                        continue
+                pending.pop()
+                done.add(current)
+                yield node, taken
 
 
 def body_of(
@@ -81,7 +128,7 @@ def body_of(
     for name, node in by_name.items():
         if node.op in inert or (
             node.op in following
-            and all(each[:1] == "^" or source_of(each)[0] in idle for each in node.inputs)
+            and all(each[:1] == "^" or each.partition(":")[0] in idle for each in node.inputs)
         ):
             idle.add(name)
     followed = tuple(name for name in by_name if name not in idle)

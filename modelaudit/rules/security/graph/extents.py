@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from modelaudit.facts import Json
+from modelaudit.structs import replace
 
 MOST = 1 << 128  # larger than any size; keeps numbers from growing with every step
 SAMPLE = 256  # characters of a text by which its growth is told
@@ -95,6 +96,14 @@ def width_of(op: str, attributes: Attributes) -> int:
         return 8
     types = (attributes.get(key) for key in _TYPES)
     return next((_WIDTHS.get(each, 4) for each in types if isinstance(each, str)), 4)
+
+
+def size_of(value: Extent) -> Extent:
+    """The value without its elements, which a loop changes."""
+    sample = value.sample or next(
+        (each for each in value.values or () if isinstance(each, str)), ""
+    )
+    return replace(value, values=None, bounds=None, sample=sample[:SAMPLE])
 
 
 UNKNOWN = Extent()

@@ -42,7 +42,6 @@ class Place:
         self.nodes = nodes
         self.function = function
         self.given = given
-        self.started: set[str] = set()
         self._constants: dict[str, Extent] = {}
         self.unchanged: frozenset[int] = frozenset()
         self.steps = 0  # operations that were looked at

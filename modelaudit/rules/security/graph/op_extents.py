@@ -264,7 +264,7 @@ def made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
     if op in FOLLOWING and all(each is UNKNOWN for each in inputs):
         return UNKNOWN
     found = _made(op, inputs, attributes)
-    if found.elements >= MANY:
+    if found.shape and found.elements >= MANY:
         found = replace(found, bounds=bounds_of(op, inputs, attributes))
     if not inputs or op not in FOLDED or not all(each.exact for each in inputs):
         return found

@@ -18,6 +18,7 @@ from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.work_budget import spend
 
 _NODE = 5  # parts of work that looking at a node is
+_TOGETHER = 40  # nodes that count as work together
 
 _CHECKPOINTS = frozenset(
     {
@@ -115,12 +116,12 @@ class CallGraph:
 
 def every_node(graph: Graph) -> Iterator[tuple[GraphFunction | None, GraphNode]]:
     """Nodes of the main graph (without a function), then of every function."""
-    for node in graph.nodes:
-        spend(_NODE)
-        yield None, node
-    for function in graph.functions.values():
-        for node in function.nodes:
-            spend(_NODE)
+    seen = 0
+    for function in (None, *graph.functions.values()):
+        for node in graph.nodes if function is None else function.nodes:
+            seen += 1
+            if seen % _TOGETHER == 0:
+                spend(_NODE * _TOGETHER)
             yield function, node
 
 
@@ -131,11 +132,13 @@ def node_name(reference: str) -> str:
 
 def functions_of(node: GraphNode) -> Iterable[str]:
     """Names of functions that a node calls; in TF1 a function's name can be the operation."""
-    spend(_NODE)
     known = known_operations().get(node.op)
+    if known is not None and not known.functions:
+        return ()
+    spend(_NODE)
     if known is None:
         return (node.op, *_named(node, tuple(node.attrs)))
-    return _named(node, known.functions) if known.functions else ()
+    return _named(node, known.functions)
 
 
 def _named(node: GraphNode, attributes: Iterable[str]) -> Iterator[str]:
@@ -149,6 +152,13 @@ def _named(node: GraphNode, attributes: Iterable[str]) -> Iterator[str]:
             for called in (item.get("function"), *(given if isinstance(given, list) else ())):
                 if isinstance(called, str):
                     yield called
+
+
+def function_at(node: GraphNode, key: str) -> str:
+    """The name of the function in an attribute; "" if it has none."""
+    named = node.attrs.get(key)
+    name = named.get("function") if isinstance(named, Mapping) else None
+    return name if isinstance(name, str) else ""
 
 
 def recursive_functions(graph: Graph) -> frozenset[str]:

@@ -7,15 +7,17 @@ known counts as one element, one round, one element of a dataset.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import reduce
 
 from msgspec import Struct
 
 from modelaudit.facts import Graph, GraphFunction, GraphNode, Json
 from modelaudit.formats.graph.dataflow import CALLS
+from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.rules.security.graph.bodies import (
     BRANCHES,
+    NOT_PLAIN,
     PASSES_ALL,
     SPLITS,
     WHILE,
@@ -28,23 +30,25 @@ from modelaudit.rules.security.graph.bodies import (
 from modelaudit.rules.security.graph.dataset_items import elements
 from modelaudit.rules.security.graph.extents import (
     MOST,
-    SAMPLE,
     UNKNOWN,
     WIDEST,
     Extent,
+    size_of,
     supposed,
     width_of,
 )
 from modelaudit.rules.security.graph.loops import Place, rounds_of
 from modelaudit.rules.security.graph.op_extents import FOLLOWING, made
 from modelaudit.rules.security.graph.products import MULTIPLY, PER_ROUND, products
-from modelaudit.rules.security.graph.reachability import functions_of
+from modelaudit.rules.security.graph.reachability import function_at, functions_of
 from modelaudit.rules.security.graph.shape_ops import either, split
 from modelaudit.structs import replace
+from modelaudit.work_budget import spend
 
 _DEPTH = 64
 _STEPS = 16  # through a loop's body that cost as much as one evaluation
 _OUTPUTS = 64  # of an operation whose outputs are not followed one by one
+_TOGETHER = 10  # operations that count as work of the audit together
 _PER_NODE = 4  # evaluations; a function is evaluated once for all sizes of its arguments
 _FREE = 20_000
 _GROWTH = 64  # rounds of a loop in which sizes are followed
@@ -98,12 +102,14 @@ class GraphCost:
         parts = (graph.nodes, *(each.nodes for each in graph.functions.values()))
         used = {node.op for nodes in parts for node in nodes}
         self.inert = self.following = frozenset[str]()
+        self.inflates = "DecodeCompressed" in used
         # What is known is the same without them, but in a ring, which TensorFlow refuses.
-        if "DecodeCompressed" not in used:  # what takes a decompressed text may pass it on
+        if not self.inflates:  # what takes a decompressed text may pass it on
             self.inert = (inert_operations() & used).difference(graph.functions)
             self.following = FOLLOWING.difference(MULTIPLY, graph.functions)
         size = len(graph.nodes) + sum(len(each.nodes) for each in graph.functions.values())
         self.left = _FREE + _PER_NODE * size
+        self.plain: dict[str, bool] = {}
 
     def work(self) -> tuple[Excess, ...]:
         """Every excess in the graph, also in functions that nothing calls."""
@@ -133,6 +139,14 @@ class GraphCost:
             self.bodies[key] = body_of(function.nodes, self.inert, self.following)
         return self.bodies[key]
 
+    def is_plain(self, op: str) -> bool:
+        """Whether an operation of this kind runs no function and has nothing that is special."""
+        if op not in self.plain:
+            known = known_operations().get(op)
+            runs = op in self.graph.functions or known is None or bool(known.functions)
+            self.plain[op] = not (runs or op in NOT_PLAIN or is_dataset(op))
+        return self.plain[op]
+
     def note(
         self, place: FunctionCost, node: GraphNode, kind: str, measured: int, shape: Json
     ) -> None:
@@ -151,7 +165,6 @@ class FunctionCost(Place):
     ) -> None:
         self.body = costs.body(function)
         super().__init__(self.body.nodes, function)
-        self.started.update(self.body.inert)
         self.costs = costs
         self.depth = depth
         self.rounds = 0
@@ -161,50 +174,44 @@ class FunctionCost(Place):
 
     def whole(self) -> tuple[tuple[Extent, ...], int]:
         """Evaluate every operation; the values that are returned, and the rounds."""
-        self.costs.left -= len(self.body.inert)
-        for name in self.body.followed:
-            self.evaluate(name)
+        costs = self.costs
+        steps = self.body.steps(self.function.args, costs.most_bytes)
+        costs.left -= len(self.body.inert) + len(self.body.fixed)
+        self.outputs.update(self.body.fixed)
+        for count, (node, taken) in enumerate(steps, 1):
+            if costs.left <= 0:
+                break
+            costs.left -= 1
+            if count % _TOGETHER == 0:
+                spend()
+            self.evaluate(node, taken)
         returned = tuple(self.value(each) for each in self.function.returns.values())
         return returned, min(self.rounds, MOST)
 
     def value(self, reference: str) -> Extent:
         """The value at a reference whose operation was evaluated, unknown for others."""
-        return self._output(*source_of(reference))
-
-    def _output(self, name: str, index: int) -> Extent:
+        name, index = source_of(reference)
         outputs = self.outputs.get(name, ())
         return outputs[index] if index < len(outputs) else UNKNOWN
 
-    def evaluate(self, name: str) -> None:
-        """Evaluate an operation after those that it depends on, without recursion."""
-        pending = [name]
-        while pending:
-            current = pending[-1]
-            node = self.nodes.get(current)
-            if node is None or current in self.outputs or self.costs.left <= 0:
-                pending.pop()
-                continue
-            data = self.body.taken(current)
-            if current not in self.started:
-                waiting = [each for each, _ in data if each not in self.started]
-                if waiting:
-                    self.started.add(current)
-                    pending.extend(waiting)
-                    continue
-            self.started.add(current)
-            pending.pop()
-            self.costs.left -= 1
-            inputs = [self._output(*each) for each in data]
-            outputs = self.result(node, inputs)
-            if any(each.inflated for each in inputs) and node.op not in CALLS:
-                # Whatever is made of a decompressed text may be one that inflates again.
-                outputs = tuple(
-                    replace(each, inflated=True) for each in outputs or (UNKNOWN,) * _OUTPUTS
-                )
-            self.outputs[current] = outputs
+    def evaluate(self, node: GraphNode, taken: Sequence[tuple[str, int]]) -> None:
+        """Evaluate an operation behind those that it depends on."""
+        known = self.outputs
+        inputs = [
+            given[index] if index < len(given := known.get(name, ())) else UNKNOWN
+            for name, index in taken
+        ]
+        plain = self.costs.is_plain(node.op)
+        outputs = (self.created(node, inputs),) if plain else self.result(node, inputs)
+        if self.costs.inflates and node.op not in CALLS and any(each.inflated for each in inputs):
+            # Whatever is made of a decompressed text may be one that inflates again.
+            outputs = tuple(
+                replace(each, inflated=True) for each in outputs or (UNKNOWN,) * _OUTPUTS
+            )
+        self.outputs[node.name] = outputs
 
     def result(self, node: GraphNode, inputs: Sequence[Extent]) -> tuple[Extent, ...]:
-        """The outputs of an operation; an excess is noted."""
+        """The outputs of an operation that is not plain; an excess is noted."""
         op = node.op
         if op in CALLS or op in self.costs.graph.functions:
             return self.called(node, inputs)
@@ -234,9 +241,14 @@ class FunctionCost(Place):
             return (Extent(inflated=True),)
         for name in functions_of(node) if self.costs.graph.functions else ():
             self.inner(name, ())
-        value = self.measured(node, made(op, inputs, node.attrs), inputs)
-        self.multiply(node, value, inputs)
-        return (value,)
+        return (self.created(node, inputs),)
+
+    def created(self, node: GraphNode, inputs: Sequence[Extent]) -> Extent:
+        """The first output of an operation that runs no function; an excess is noted."""
+        value = self.measured(node, made(node.op, inputs, node.attrs), inputs)
+        if node.op in MULTIPLY:
+            self.multiply(node, value, inputs)
+        return value
 
     def measured(self, node: GraphNode, value: Extent, inputs: Sequence[Extent]) -> Extent:
         """A value with its width, which only large ones need; noted if it is too large.
@@ -244,7 +256,7 @@ class FunctionCost(Place):
         It is not noted if an input is as large.
         """
         most = self.costs.most_bytes
-        if value.elements * WIDEST + value.text < most:
+        if (value.elements if value.shape else 1) * WIDEST + value.text < most:
             return value
         value = replace(value, width=width_of(node.op, node.attrs))
         if value.bytes >= most and not any(each.bytes >= most for each in inputs):
@@ -289,7 +301,7 @@ class FunctionCost(Place):
         chosen = inputs[0].number if inputs else None
         names = [*functions_of(node)]
         if chosen is not None and "If" in node.op:
-            names = [_named(node, "then_branch" if chosen else "else_branch")]
+            names = [function_at(node, "then_branch" if chosen else "else_branch")]
         results = [self.inner(name, inputs[1:]) for name in names]
         self.rounds = min(self.rounds + min((r for _, r in results), default=0), MOST)
         outputs = [values for values, _ in results]
@@ -298,20 +310,20 @@ class FunctionCost(Place):
     def looped(self, node: GraphNode, inputs: Sequence[Extent]) -> tuple[Extent, ...]:
         """The outputs of a loop, whose rounds are counted if its condition is understood."""
         functions = self.costs.graph.functions
-        condition, body = (functions.get(_named(node, key)) for key in ("cond", "body"))
+        condition, body = (functions.get(function_at(node, key)) for key in ("cond", "body"))
         if condition is None or body is None or self.depth >= _DEPTH:
             return ()
-        unknown = tuple(_size_of(each) for each in inputs)
+        unknown = tuple(size_of(each) for each in inputs)
         rounds = self.trips(condition, body, tuple(inputs))
         values, inside = self.inner(body.name, unknown)
         grown = values
         for _ in range(min(rounds, _GROWTH) - 1):
-            again, inside = self.inner(body.name, tuple(map(_size_of, grown)))
+            again, inside = self.inner(body.name, tuple(map(size_of, grown)))
             if again == grown:
                 break
             grown = again
         self.spend(node, min(rounds * (1 + inside), MOST))
-        return tuple(map(_size_of, grown)) if rounds else ()
+        return tuple(map(size_of, grown)) if rounds else ()
 
     def trips(
         self, condition: GraphFunction, body: GraphFunction, inputs: tuple[Extent, ...]
@@ -334,17 +346,3 @@ class FunctionCost(Place):
         if made.batch:
             self.measured(node, Extent(made.batch), ())
         return Extent(items=made.items)
-
-
-def _size_of(value: Extent) -> Extent:
-    """Without its elements, which a loop changes."""
-    sample = value.sample or next(
-        (each for each in value.values or () if isinstance(each, str)), ""
-    )
-    return replace(value, values=None, bounds=None, sample=sample[:SAMPLE])
-
-
-def _named(node: GraphNode, key: str) -> str:
-    named: Json = node.attrs.get(key)
-    name = named.get("function") if isinstance(named, Mapping) else None
-    return name if isinstance(name, str) else ""
