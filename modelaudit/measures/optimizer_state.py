@@ -16,10 +16,8 @@ from msgspec import Struct
 from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact, Format, Json, Tensor
 from modelaudit.measures.slots_of_tf1 import BETAS, NORMAL, slot_scope, steps_of_powers
+from modelaudit.measures.weights_in_order import natural, owned_weights, weight_orders
 from modelaudit.structs import PerObject
-
-NOT_TRAINED = ("moving_mean", "moving_variance", "mean", "variance", "count", "seed_generator")
-"""Roles of variables that no optimizer changes."""
 
 _WITH_STATE = (Format.KERAS_ARCHIVE, Format.LEGACY_H5_FULL, Format.SAVEDMODEL_TF2)
 # Keras 3 leaves the optimizer out of the config of a model that was saved as .h5 before.
@@ -27,8 +25,6 @@ _RATE = re.compile(r"(^|/)_?(learning_rate|lr)(:0)?$|^optimizer/vars/1$")
 _ITERATIONS = re.compile(r"(^|/)_?iter(ation)?s?(:0)?$|^optimizer/vars/0$")
 _NUMBERED = re.compile(r"(^|/)_?(vars|variables)/\d+$")
 _IN_BLOCKS = re.compile(r"(^|/)Variable(_\d+)?(:0)?$")  # Keras 2.0 to 2.2: of all weights in turn
-_TRAINABLE = re.compile(r"(^|/)_trainable_variables/\d+$")
-_NUMBER = re.compile(r"(\d+)")
 # Names of m or of v, as a part of a path or as the end of a name.
 _FIRST = re.compile(r"(/m(?=/)|/m(?=:0$|$)|_momentum$|/momentum(?=[/:]|$)|/Adam$|/Momentum$)")
 _SECOND = re.compile(
@@ -37,10 +33,6 @@ _SECOND = re.compile(
 # TensorFlow 1 names slots after the optimizer, and the powers of the betas of Adam.
 _TF1_SLOT = re.compile(r"/(Adam|RMSProp|Momentum)(_1)?$")
 _POWER = re.compile(r"(^|/)beta([12])_power(_\d+)?$")
-_WEIGHT_ORDER = (
-    *("kernel", "depthwise_kernel", "pointwise_kernel", "gamma", "embeddings", "recurrent_kernel"),
-    *("bias", "beta"),
-)
 
 
 class WeightMoments(Struct, frozen=True):
@@ -110,7 +102,7 @@ def _find(artifact: Artifact) -> OptimizerState | None:
     for tensor in stored if rate is None and "learning_rate" not in settings else ():
         if not tensor.shape and tensor.stats and _RATE.search(tensor.name):
             rate = tensor.stats.maximum
-    slots = sorted((t for t in stored if t.shape), key=lambda t: _natural(t.name))
+    slots = sorted((t for t in stored if t.shape), key=lambda t: natural(t.name))
     if not name and _accumulates(slots):
         name, slots = "Adadelta", []
     return OptimizerState(
@@ -191,76 +183,23 @@ def _settings(training: Mapping[str, Json] | None) -> tuple[str, Mapping[str, Js
     return name, config if isinstance(config, dict) else {}
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Sort key that puts 10 behind 9."""
-    return [(int(p), "") if p.isdecimal() else (-1, p) for p in _NUMBER.split(name[:500])]
-
-
-def _weights(artifact: Artifact) -> Iterator[tuple[str, str, Tensor]]:
-    """Route, role and tensor of the weights, in the order in which optimizers keep them."""
-    tensors = {tensor.name: tensor for tensor in artifact.tensors}
-    if artifact.architecture is not None:
-        for layer in artifact.architecture.layers:
-            for role, name in layer.variables.items():
-                if role not in NOT_TRAINED and name in tensors:
-                    yield layer.route, role, tensors[name]
-        return
-    weights = [t for t in artifact.tensors if t.role == "weight"]
-    # A graph shows which bias belongs to which kernel.
-    owned = {each.tensor: (each.route, "kernel") for each in artifact.kernels}
-    owned |= {each.bias: (each.route, "bias") for each in artifact.kernels if each.bias}
-    listed = [t for t in weights if _TRAINABLE.search(t.name)]
-    for tensor in sorted(listed or weights, key=_in_layer):
-        route, _, role = tensor.name.rpartition("/")
-        if listed:
-            yield tensor.name, "", tensor
-        elif tensor.name in owned:
-            yield *owned[tensor.name], tensor
-        elif role not in NOT_TRAINED:
-            yield route, role, tensor
-
-
-def _in_layer(tensor: Tensor) -> tuple[list[tuple[int, str]], int]:
-    route, _, role = tensor.name.rpartition("/")
-    return _natural(tensor.name if _TRAINABLE.search(tensor.name) else route), _place(role)
-
-
 def _moments(
     artifact: Artifact, slots: Sequence[Tensor], scope: str = ""
 ) -> Iterator[WeightMoments]:
     for pattern, match in ((_NUMBERED, _by_number), (_IN_BLOCKS, _by_blocks)):
         if slots and all(pattern.search(slot.name) for slot in slots):
-            for weights in _orders(artifact):
+            for weights in weight_orders(artifact):
                 if found := list(match(weights, slots)):
                     yield from found
                     return
             return
     firsts = {_kept_for(s.name.removeprefix(scope), _FIRST): s for s in slots}
     seconds = {_kept_for(s.name.removeprefix(scope), _SECOND): s for s in slots}
-    for route, role, tensor in _weights(artifact):
+    for route, role, tensor in owned_weights(artifact):
         key = _longest_end(_plain(tensor.name), {*firsts, *seconds})
         first, second = firsts.get(key), seconds.get(key)
         if first is not None or second is not None:
             yield _summed(route, role, first, second)
-
-
-def _orders(artifact: Artifact) -> Iterator[list[tuple[str, str, Tensor]]]:
-    """The weights in the orders in which optimizers may have numbered them: all, or the trainable.
-
-    SavedModels list the variables of a layer by name, not in the order in which it made them.
-    """
-    weights = list(_weights(artifact))
-    layers = artifact.architecture.layers if artifact.architecture else ()
-    places = {layer.route: place for place, layer in enumerate(layers)}
-    frozen = {layer.route for layer in layers if not layer.trainable}
-    for chosen in (weights, [each for each in weights if each[0] not in frozen]):
-        yield chosen
-        if places:
-            yield sorted(chosen, key=lambda each: (places[each[0]], _place(each[1])))
-
-
-def _place(role: str) -> int:
-    return _WEIGHT_ORDER.index(role) if role in _WEIGHT_ORDER else len(_WEIGHT_ORDER)
 
 
 def _plain(name: str) -> str:

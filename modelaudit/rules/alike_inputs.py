@@ -12,7 +12,8 @@ from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
-from modelaudit.measures.optimizer_state import NOT_TRAINED, WeightMoments, optimizer_state
+from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
+from modelaudit.measures.weights_in_order import NOT_TRAINED
 from modelaudit.rules import examples
 from modelaudit.rules.constant_layers import constant_reason, unreached
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from modelaudit.facts import Artifact, Format, Graph, Json, ObjectNode
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.measures.optimizer_state import NOT_TRAINED, optimizer_state
+from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.measures.weights_in_order import NOT_TRAINED
 from modelaudit.rules import examples
 from modelaudit.rules.consistency import KERAS_METADATA, a_saved_model, restore_facts
 from modelaudit.rules.grammar import counted

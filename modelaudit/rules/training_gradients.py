@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from modelaudit.facts import Tensor
 from modelaudit.findings import Confidence, Finding, Severity
@@ -262,6 +263,8 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     epsilon = state.settings.get("epsilon", 1e-7)
     small = squared and isinstance(epsilon, float) and least < epsilon < last
     explained = least < SHRINKING.value * last and _explained(facts)
+    # Where each layer gets less than the one behind it, that is no matter of a single layer.
+    steady = len(sizes) >= SIGMOIDS.value and all(a < b for (_, a), (_, b) in pairwise(sizes))
     limit = SHRINKING if explained else VANISHED
     if explained or least < VANISHED.value * last:
         yield rule.finding(
@@ -278,7 +281,7 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "threshold": limit.value,
                 "gradient": least,
             },
-            severity=rule.severity if explained else Severity.LOW,
+            severity=rule.severity if explained or steady else Severity.LOW,
         )
 
 

@@ -15,10 +15,10 @@ from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.measures.kernels.initializers import candidates
 from modelaudit.measures.kernels.other_weights import STARTS, frozen_variables
 from modelaudit.measures.optimizer_state import (
-    NOT_TRAINED,
     OptimizerState,
     optimizer_state,
 )
+from modelaudit.measures.weights_in_order import NOT_TRAINED
 from modelaudit.rules.learning_rates import ADAPTIVE
 from modelaudit.rules.model import NotApplicable, NotRelevant
 from modelaudit.rules.training_traces import numbered, reached
