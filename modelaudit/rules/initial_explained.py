@@ -38,6 +38,10 @@ QUERIES = (
     "single position, queries and keys have no effect, and are not trained."
 )
 FEATURES = "The layer is frozen, and no frozen layer was trained: random features."
+ZEROS = (
+    "A normalization behind them has a trained beta and a gamma of exactly 1: what it normalized was 0 for "
+    "every training input, so that no gradient reached the layers before it."
+)
 NO_STATE = "The optimizer has no state for these values: they were frozen in training."
 BODY = (
     "They were left out of training, as in a body that was frozen without its pretrained weights: "
@@ -164,6 +168,14 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
             "to an output with a loss, without a `stop_gradient` between. Then look for inputs that are all 0, "
             "and for units whose ReLU always gives 0. A normalization over a single value and an attention "
             "to a single position let no gradient pass, either."
+        ),
+    ),
+    ZEROS: (
+        "Layers got or gave nothing but 0 in training",
+        (
+            "Look at the inputs of training: they may all be 0, as where integers were divided by 255 with //, or "
+            "an array was never filled. Otherwise, the units of a layer give 0 for every input: use leaky_relu "
+            "and a smaller learning rate. Then train again."
         ),
     ),
     FADED_MOMENTS: (

@@ -64,6 +64,7 @@ from modelaudit.rules.training_traces import (
 )
 from modelaudit.rules.untrained_bodies import (
     Untouched,
+    behind_zeros,
     body_left_out,
     layer_of,
     only_head_moved,
@@ -151,6 +152,7 @@ def left_initial(
     found = _left_initial(artifact, kernels, norms)
     if all(each.against in {FEATURES, NO_STATE, BODY} for each in found):
         found = only_head_moved(artifact, averages_apart(kernels)[0]) or found
+    found = behind_zeros(artifact, found)
     steps = barely_trained(artifact) if found else 0
     if not steps:
         return tuple(

@@ -10,7 +10,15 @@ from msgspec import Struct
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Artifact
 from modelaudit.findings import Severity
-from modelaudit.rules.initial_explained import BODY, FEATURES, NETWORK, NO_STATE
+from modelaudit.measures.architecture.layer_graph import layer_graph
+from modelaudit.rules.initial_explained import (
+    BODY,
+    FEATURES,
+    NETWORK,
+    NO_GRADIENT,
+    NO_STATE,
+    ZEROS,
+)
 
 
 class Untouched(Struct, frozen=True):
@@ -85,6 +93,31 @@ def body_left_out(artifact: Artifact, found: Sequence[Untouched]) -> tuple[Untou
         return tuple(found)
     frozen = _frozen_models(artifact)
     return tuple(_body(frozen, each.kernel) if each in kept else each for each in found)
+
+
+def behind_zeros(artifact: Artifact, found: Sequence[Untouched]) -> tuple[Untouched, ...]:
+    """The same; layers before a normalization that only got zeros had no gradient.
+
+    A step moves gamma by what was normalized, and beta whatever it is.
+    """
+    if artifact.architecture is None or not found:
+        return tuple(found)
+    stats = {tensor.name: tensor.stats for tensor in artifact.tensors}
+    graph = layer_graph(artifact.architecture)
+    before: set[str] = set()
+    for layer in graph.layers:
+        gamma, beta = (stats.get(layer.variables.get(role, "")) for role in ("gamma", "beta"))
+        fixed = gamma is not None and gamma.constant and gamma.maximum == 1
+        if fixed and layer.trainable and beta is not None and not beta.constant:
+            before |= graph.above([layer.route]) - {layer.route}
+    return tuple(
+        Untouched(each.kernel, each.severity, ZEROS)
+        if layer_of(each.kernel) in before
+        and _companions(each.kernel) is not False
+        and each.against in {"", BODY, NO_GRADIENT}
+        else each
+        for each in found
+    )
 
 
 def _companions(kernel: KernelInitialization) -> bool | None:
