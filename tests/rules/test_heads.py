@@ -142,6 +142,10 @@ def faults(keras):
             *("MA308", "medium", [dense(3, "softmax"), layers.GaussianNoise(0.5)]),
             "categorical_crossentropy",
         ),
+        "two normalized classes": (
+            *("MA308", "medium", [dense(2, "softmax"), layers.BatchNormalization()]),
+            "categorical_crossentropy",
+        ),
         "growing mask": ("MA306", "medium", [dense(1, "relu")], losses.Dice()),
         "open mask": ("MA306", "medium", [dense(3)], losses.Tversky()),
         "bounded": ("MA306", "low", [dense(1, "sigmoid")], "mae"),
@@ -157,7 +161,7 @@ def faults(keras):
             "binary_crossentropy",
         ),
         "normalised": (
-            *("MA308", "medium", [dense(3, "softmax"), layers.BatchNormalization()]),
+            *("MA308", "high", [dense(3, "softmax"), layers.BatchNormalization()]),
             "categorical_crossentropy",
         ),
         "dropped": (
