@@ -223,7 +223,12 @@ DAMAGES = (
     ),
 )
 
-_OF_TENSORS = frozenset({ProblemKind.TENSOR_UNREADABLE, ProblemKind.UNSUPPORTED})
+# What a problem of one place is of, where many places can have it.
+_PLACES = {
+    ProblemKind.TENSOR_UNREADABLE: "tensor",
+    ProblemKind.UNSUPPORTED: "tensor",
+    ProblemKind.MISSING_SHARD: "file",
+}
 _OF_PARTS = ("(setting density)", "(setting layers)", "(setting work)")
 # Readers report the same of a model that is being written.
 _UNWRITTEN_KINDS = frozenset(
@@ -273,7 +278,7 @@ def check_problem(kind: ProblemKind) -> Check:
         unknown = facts.artifact.format is Format.UNKNOWN and facts.artifact.root.suffix == ".pb"
         if unknown:
             told = (replace(each, severity=Severity.LOW) for each in told)
-        yield from by_cause(told, "tensor") if kind in _OF_TENSORS else told
+        yield from by_cause(told, _PLACES[kind]) if kind in _PLACES else told
 
     return check
 

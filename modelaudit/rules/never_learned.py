@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact
-from modelaudit.file_formats import Format
 from modelaudit.findings import Severity
 from modelaudit.formats.keras.compiled_losses import CATEGORICAL, SPARSE
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
@@ -18,7 +17,7 @@ from modelaudit.rules.heads import paired_heads
 from modelaudit.rules.loss_parameters import worthless
 from modelaudit.rules.model import Facts, NotApplicable
 from modelaudit.rules.network_heads import saved_graph
-from modelaudit.rules.training_advice import FREEZE
+from modelaudit.rules.training_advice import as_saved
 from modelaudit.rules.training_extent import fix_without_steps, steps_without_effect
 from modelaudit.rules.training_reach import one_step_of
 from modelaudit.rules.training_traces import steps_of_nothing
@@ -95,9 +94,7 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
 
 def _fix(facts: Facts) -> str:
     """What to do with a graph, or where the optimizer has made no step; empty otherwise."""
-    if facts.artifact.format is Format.FROZEN_GRAPH:
-        return FREEZE
-    return fix_without_steps(facts)
+    return as_saved(fix_without_steps(facts), facts.artifact.format)
 
 
 def _larger_rate(artifact: Artifact, state: OptimizerState | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from modelaudit.file_formats import Format
+
 _SAVE = "\n    model.save(path)"
 FREEZE = (
     "Restore the trained checkpoint in the session in which the graph is frozen, after the initializers "
@@ -16,3 +18,28 @@ WITH_A_RATE = (
     f"Train the model at a learning rate above 0, then save it:\n\n    model.fit(x, y){_SAVE}"
 )
 LONGER = f"Train for more epochs, then save the model:\n\n    model.fit(x, y, epochs=50){_SAVE}"
+
+_SESSIONS = (
+    Format.SAVEDMODEL_TF1,
+    Format.TF1_CHECKPOINT,
+    Format.TF1_CHECKPOINT_V1,
+    Format.SESSION_BUNDLE,
+)
+_WEIGHTS = (Format.WEIGHTS_H5_LEGACY, Format.WEIGHTS_H5_V3, Format.NPZ_WEIGHTS)
+_IN_A_SESSION = (
+    "Train the model in its session, or restore a trained checkpoint there after the initializers have run, "
+    "then save it."
+)
+
+
+def as_saved(fix: str, form: Format) -> str:
+    """Advice with the call that writes this format; "" stays that but for sessions and graphs."""
+    if form is Format.FROZEN_GRAPH:
+        return FREEZE
+    if form in _SESSIONS:
+        return _IN_A_SESSION
+    call = "model.save_weights(path)"
+    if form is Format.TF2_CHECKPOINT:
+        call += "  # or tf.train.Checkpoint(model=model).save(path), as it was written"
+    weights = form in _WEIGHTS or form is Format.TF2_CHECKPOINT
+    return fix.replace("model.save(path)", call) if weights else fix

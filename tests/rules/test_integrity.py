@@ -230,3 +230,21 @@ def test_a_saved_model_without_a_graph_is_one_with_another_name_or_remains(
     both = Facts(replace(made.artifact, problems=(*problems, other)))
     (unread,) = UNREADABLE.check(UNREADABLE, both)
     assert (unread.severity, "Remains" in unread.title) == (UNREADABLE.severity, False)
+
+
+def test_files_of_one_model_that_are_not_there_are_one_finding():
+    """As where a repository takes none above a size; the data of two checkpoints are two."""
+    names = [f"group1-shard{n}of3.bin" for n in range(1, 4)]
+    rule = BY_KIND[ProblemKind.MISSING_SHARD]
+    alike = [
+        Problem(ProblemKind.MISSING_SHARD, "model.json", f"{name} is listed but not there", name)
+        for name in names
+    ]
+    (found,) = findings(rule, *alike)
+    assert all(name in found.detail for name in names)
+    assert "2 other files" in found.detail
+    apart = [
+        Problem(ProblemKind.MISSING_SHARD, f"{name}.data-00000-of-00001", "the shard is missing")
+        for name in "ab"
+    ]
+    assert len(findings(rule, *apart)) == 2

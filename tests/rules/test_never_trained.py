@@ -322,3 +322,23 @@ def test_adadelta_in_the_config_at_the_rate_of_its_paper_is_no_small_rate(rate, 
     facts = Facts(artifact, measurements=Measurements(initialization=kernels))
     (found,) = run_rule(rule("MA404"), facts).findings
     assert ("larger learning rate" in found.fix) is larger
+
+
+@pytest.mark.parametrize(
+    ("form", "said", "unsaid"),
+    [
+        (Format.KERAS_ARCHIVE, "model.save(path)", "save_weights"),
+        (Format.WEIGHTS_H5_V3, "model.save_weights(path)", "model.save(path)"),
+        (Format.TF2_CHECKPOINT, "tf.train.Checkpoint(model=model).save(path)", "model.save(path)"),
+        (Format.SAVEDMODEL_TF1, "in its session", "model.fit"),
+        (Format.FROZEN_GRAPH, "freeze it again", "model.fit"),
+    ],
+)
+def test_the_advice_for_a_model_that_was_never_trained_can_be_followed_in_its_format(
+    form, said, unsaid
+):
+    facts = adam(("hidden", 0.0, 0.0), steps=0)
+    facts = replace(facts, artifact=replace(facts.artifact, format=form))
+    _, _, fix = why_initial(facts, 0.0)
+    assert said in fix
+    assert unsaid not in fix
