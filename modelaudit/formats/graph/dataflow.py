@@ -24,6 +24,7 @@ PASSING = frozenset(
 # Further operations that can occur between a stored weight and the operation that applies it.
 RESHAPING = frozenset({"Reshape", "Squeeze", "ExpandDims"})
 
+_CARRYING = PASSING | RESHAPING
 _SHAPED = frozenset({"Placeholder", "EnsureShape"})  # attribute `shape` is the output shape
 
 _MOST_DIGITS = 6  # of the number of an output
@@ -36,15 +37,21 @@ _TOGETHER = 200  # operations that count as work of the audit together
 
 def output_index(reference: str) -> int:
     """Which output of its operation `name`, `name:2` or `name:output:2` refers to."""
-    last = reference.partition(":")[2].rpartition(":")[2]
+    _, colon, last = reference.rpartition(":")
+    if not colon or last == "0":  # as nearly all
+        return 0
     return int(last[:_MOST_DIGITS]) if last.isascii() and last.isdecimal() else 0
 
 
 def passed_input(node: GraphNode, output: int) -> str | None:
     """The input that an operation that passes values on returns as this output."""
-    given = [each for each in node.inputs if not each.startswith("^")]
     at = output if node.op == "IdentityN" else 0
-    return given[at] if at < len(given) else None
+    for each in node.inputs:
+        if each[:1] != "^":
+            if not at:
+                return each
+            at -= 1
+    return None
 
 
 class Frame(Struct, eq=False):
@@ -163,7 +170,7 @@ class GraphWalker:
             if place.frame is self.main and node.name in self.tensors:
                 return self.tensors[node.name]
             passed = passed_input(node, place.output)
-            if node.op not in PASSING | RESHAPING or passed is None:
+            if node.op not in _CARRYING or passed is None:
                 return None
             frame, reference = place.frame, passed
         return None

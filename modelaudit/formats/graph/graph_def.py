@@ -9,7 +9,7 @@ from typing import TypeVar, overload
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Graph, GraphFunction, GraphNode, Json
 from modelaudit.formats.graph.attr_values import attr_json
-from modelaudit.formats.graph.message_bytes import byte_size
+from modelaudit.formats.graph.message_bytes import canonical
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.wire import BYTES, WireError, varint
@@ -22,7 +22,7 @@ _INITIALISERS = (
     *("saved_model_main_op", "legacy_init_op", "table_initializer", "init_op", "local_init_op"),
     *("ready_op", "ready_for_local_init_op"),
 )
-_LEAST_OF_AN_EDGE = 2  # bytes: of its key and its length
+_EDGES = (3 << 3 | BYTES, 5 << 3 | BYTES)  # begin each input and each attribute of a node
 
 T = TypeVar("T")
 
@@ -96,10 +96,12 @@ def graph_facts(
     spend()
     library = message.library.function
     count = node_count(message) + (len(meta.asset_file_def) if meta else 0)
-    size = byte_size(meta or message)
+    data = canonical(meta or message)
+    size = len(data)
     NODES.check(count, size, limits, file)
-    if size // _LEAST_OF_AN_EDGE > EDGES.most(size, limits)[0]:  # else there is no room for more
+    if sum(map(data.count, _EDGES)) > EDGES.most(size, limits)[0]:
         EDGES.check(_edge_count(message), size, limits, file)
+    del data
     longest = max((len(each.signature.name) for each in library), default=0)
     if longest > LONGEST_NAME:
         raise LimitExceeded(file, "letters of a function's name", longest, LONGEST_NAME)

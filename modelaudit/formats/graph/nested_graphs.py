@@ -23,6 +23,7 @@ _OP = re.compile(r"[A-Za-z_][A-Za-z0-9_>.]*")
 # Maximum nesting of graphs in graphs; deeper nesting raises LimitExceeded.
 _NESTING = 4
 _SHORTEST = 8
+_TOGETHER = 40  # nodes that are looked at in the time of a part of work
 # A graph has a field of nodes or functions somewhere; its key may be written with more bytes.
 _KEYS = re.compile(rb"[\n\x12\x8a\x92]")
 _INFLATED = 64 * MIB  # all strings of a file in total
@@ -60,8 +61,9 @@ class _Reader:
             for function in message.library.function
         ]
         for prefix, nodes in places:
-            for node in nodes:
-                spend(5)
+            for count, node in enumerate(nodes):
+                if count % _TOGETHER == 0:
+                    spend()
                 for value in _texts(node):
                     inner = self.graph(value)
                     if inner is None:

@@ -19,7 +19,7 @@ from modelaudit.work_budget import spend
 
 _JOB = re.compile(r"/job:(?!localhost(?:/|$))[^/]+|/replica:0*[1-9]|/task:0*[1-9]")
 _SHOWN = 8
-_NODE = 20  # parts of work that looking at a node is
+_TOGETHER = 10  # nodes whose look is a unit of work that is counted
 _PASSES = 8  # functions list their operations in nearly the order in which they run
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")  # that TensorFlow takes
 _UNKNOWN_TYPE = re.compile(r"type_(?:\d{3,}|[7-9]\d)(?:_ref)?")  # far beyond those of any version
@@ -140,35 +140,37 @@ def _unfit(graph: Graph, parts: Sequence[_Part], artifact: Artifact) -> _Reasons
     known = known_operations()
     for prefix, nodes, _ in parts:
         by_name = {node.name: node for node in nodes}
-        for node in nodes:
-            spend(_NODE)
+        for count, node in enumerate(nodes):
+            if count % _TOGETHER == 0:
+                spend()
             # Converters write what their own runtime reads: TensorFlow Lite reads no names, and
             # TensorFlow.js not the types of what is fused.
             if not (lite or js or (node.op and (prefix or _NAME.fullmatch(node.name)))):
                 found.setdefault("names", []).append(("", f"{prefix}{node.name}"))
             if (operation := known.get(node.op)) is None:
                 continue
-            attributes, inputs = node.attrs, node.inputs
+            attributes, inputs, needed = node.attrs, node.inputs, operation.needed
             data = [each for each in inputs if each[:1] != "^"]
-            reasons = _misfits(operation, inputs, data)
+            fits = len(inputs) == len(data) == operation.inputs
+            reasons = [] if fits else _misfits(operation, inputs, data)
             if not prefix and any(not _has_output(by_name, each) for each in data):
                 reasons.append("output")
             # Only attributes that the operation must have are read: reading takes most of the time.
-            own = attributes.get("T") if "T" in operation.needed else None
+            own = attributes.get("T") if "T" in needed else None
             if node.op in _BROADCAST and _types_differ(own, data, by_name):
                 reasons.append("types")
-            other = attributes.get("dtype") if "dtype" in operation.needed else None
-            if _unknown_type(own) or _unknown_type(other):
+            other = attributes.get("dtype") if "dtype" in needed else None
+            if (own and _unknown_type(own)) or (other and _unknown_type(other)):
                 reasons.append("dtypes")
             unread = lite or (js and node.op.startswith("_Fused"))
-            if not unread and not all(map(attributes.__contains__, operation.needed)):
+            if needed and not unread and not all(map(attributes.__contains__, needed)):
                 reasons.append("attributes")
             if operation.functions and any(
                 name not in graph.functions and name not in known for name in functions_of(node)
             ):
                 reasons.append("functions")
             changed = [] if prefix or lite or js else operation.references
-            if any(_is_value(by_name, data[index]) for index in changed if index < len(data)):
+            if changed and any(_is_value(by_name, data[at]) for at in changed if at < len(data)):
                 reasons.append("references")
             for reason in reasons:
                 found.setdefault(reason, []).append(("", f"{prefix}{node.name}", f" ({node.op})"))
@@ -232,7 +234,8 @@ def _is_value(nodes: Mapping[str, GraphNode], reference: str) -> bool:
 
 
 def _unknown_type(value: Json) -> bool:
-    return isinstance(value, str) and _UNKNOWN_TYPE.fullmatch(value) is not None
+    unnamed = isinstance(value, str) and value.startswith("type_")
+    return unnamed and _UNKNOWN_TYPE.fullmatch(str(value)) is not None
 
 
 def _types_differ(own: Json, data: Sequence[str], nodes: Mapping[str, GraphNode]) -> bool:
@@ -261,7 +264,8 @@ def in_order(nodes: Sequence[GraphNode], args: Sequence[str] = ()) -> bool:
         waiting = []
         for node in left:
             for reference in node.inputs:
-                if node_name(reference) not in there:
+                plain = reference[:1] != "^" and ":" not in reference
+                if (reference if plain else node_name(reference)) not in there:
                     waiting.append(node)
                     break
             else:
