@@ -32,6 +32,7 @@ from modelaudit.rules.loss_inputs import KEPT_SOFTMAX, SCORES_TAKEN, class_axis,
 from modelaudit.rules.loss_mismatches import MISMATCHES
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import (
+    LAYERS_OF_ACTIVATIONS,
     SOFTMAXES,
     HeadStep,
     NetworkHead,
@@ -253,12 +254,19 @@ def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:
             else Severity.LOW  # as in SqueezeNet
             if found.pooled and first.activation == "relu"
             else Severity.MEDIUM,
-            fix=f"Remove the {first.activation} of `{first.layer.name}`, then train again:\n"
-            + head.code("linear")
-            + ("" if head.joined else f"  # in place of `{head.weights.name}`")
-            if squashed
-            else f"Remove `{second.layer.name}`, then train again.",
+            fix=_without(head, first if squashed else second),
         )
+
+
+def _without(head: NetworkHead, step: HeadStep) -> str:
+    """How to remove an activation: with code where the last layer with weights applies it."""
+    if step.layer.name != head.weights.name and not head.joined:
+        what = step.layer.name
+        by_class = step.layer.class_name in LAYERS_OF_ACTIVATIONS
+        what = f"the layer `{what}`" if by_class else f"the {step.activation} of `{what}`"
+        return f"Remove {what}, then train again."
+    code = head.code("linear") + f"  # in place of `{head.weights.name}`" * (not head.joined)
+    return f"Remove the {step.activation} of `{step.layer.name}`, then train again:\n{code}"
 
 
 def example_head(

@@ -40,6 +40,7 @@ _NAMES = {
 POSITIVE = frozenset(("softmax", "sigmoid", "relu", "softplus", "exponential"))
 _KEEPS_POSITIVE = frozenset(("relu", "leaky_relu", "elu"))
 SOFTMAXES = frozenset(("softmax", "log_softmax"))
+LAYERS_OF_ACTIVATIONS = frozenset((*_ACTIVATION_LAYERS, "Activation"))
 _WEIGHTS = classes(Trait.CONVOLUTION | Trait.AFFINE | Trait.RECURRENT) | {"Highway", "EinsumDense"}
 _RESHAPES = frozenset(("Flatten", "Reshape", "Permute"))
 # Layers behind which the last axis is still that of the units.

@@ -24,6 +24,7 @@ class Kit:
 
     def __init__(self, keras, register, path):
         self.keras, self.register, self.path = keras, register, path
+        keras.utils.set_random_seed(1)
 
     def dense(self, units, activation="relu"):
         return self.keras.layers.Dense(units, activation=activation)

@@ -41,7 +41,16 @@ def test_an_operation_is_the_activation_that_it_computes(op):
     assert names(found("MA306", ONE, op, training=BINARY), 'activation="sigmoid"') == "medium"
     assert found("MA306", ONE, op, training={"loss": "poisson"}) == []
     again = found("MA307", ONE, op, applied("math.sigmoid", "prob"), training=BINARY)
-    assert names(again, "Remove the relu of `op`") == "high"
+    assert names(again, "Remove the layer `op`") == "high"
+
+
+def test_an_activation_that_is_a_layer_is_removed_as_one():
+    softmax, relu = (layer("Softmax", name=x) for x in ("one", "two")), layer("ReLU", name="relu")
+    for behind in ([*softmax], [relu, layer("Softmax", name="two")]):
+        fix = f"Remove the layer `{behind[0].name}`, then train again."
+        assert found("MA307", SCORES, *behind) == [("medium", fix)]
+    ((_, fix),) = found("MA307", dense(5, "relu", name="scores"), layer("Softmax", name="one"))
+    assert fix.endswith("# in place of `scores`")
 
 
 def test_the_axis_of_an_operation():
@@ -62,10 +71,10 @@ def test_a_layer_of_the_users_own_is_no_operation():
 def test_probabilities_that_are_limited_again():
     tanh = layer("Activation", activation="tanh", name="out")
     one = {"loss": "categorical_crossentropy"}
-    assert names(found("MA307", HEAD, tanh, training=one), "Remove `out`") == "medium"
+    assert names(found("MA307", HEAD, tanh, training=one), "Remove the layer `out`") == "medium"
     assert found("MA306", HEAD, tanh, training=one) == []  # said by MA307
     half = layer("ReLU", max_value=0.5, name="half")
-    assert names(found("MA307", HEAD, half, training=one), "Remove `half`") == "medium"
+    assert names(found("MA307", HEAD, half, training=one), "Remove the layer `half`") == "medium"
     assert found("MA307", HEAD, layer("ReLU", max_value=6.0, name="six"), training=one) == []
     assert found("MA307", SCORES, layer("ReLU", name="relu"), tanh, training={"loss": "mse"}) == []
 
