@@ -22,7 +22,7 @@ from modelaudit.formats.hdf5.embedded_programs import (
     executables_in_attributes,
 )
 from modelaudit.formats.hdf5.heap_references import HeapReferences
-from modelaudit.formats.hdf5.heaps import Heaps, damaged_heaps
+from modelaudit.formats.hdf5.heaps import damaged_heaps
 from modelaudit.formats.hdf5.keras_layout import FULL, LEGACY, OTHER, V3, layout_of
 from modelaudit.formats.hdf5.link_walk import DatasetEntry, LinkedObjects, walk
 from modelaudit.formats.hdf5.name_lists import listed_groups, read_or_note, variable_names
@@ -89,15 +89,22 @@ def read_contents(window: FileWindow, limits: Limits) -> Hdf5Contents:
     Raises:
         ReadError: `corrupt` or `truncated` if libhdf5 cannot open the file.
     """
-    superblock = read_superblock(window)
+    with window.kept_open() as kept:
+        return _checked(window, kept, limits)
+
+
+def _checked(window: FileWindow, kept: FileWindow, limits: Limits) -> Hdf5Contents:
+    """The contents, if libhdf5 can be given the file; `kept` is the window, kept open meanwhile."""
+    superblock = read_superblock(kept)
     cut = _cut_off(window, superblock)
-    heaps = damaged_heaps(window, superblock.start if superblock else 0)
+    heaps = damaged_heaps(kept, superblock.start if superblock else 0)
     if heaps.names is not None:
         reason = f"local heap (link names) at byte {heaps.names:,} is damaged: its free list loops"
         raise ReadError(ProblemKind.CORRUPT, window.file, reason)
     try:
         with opened_hdf5(window) as file:
-            return _read(file, window, superblock, heaps, limits)
+            heap = HeapReferences(kept, superblock.start if superblock else 0)
+            return _read(file, window, superblock, heap, heaps.texts, limits)
     except ReadError as error:
         if cut is not None:
             raise ReadError(cut.kind, cut.file, cut.detail) from error
@@ -108,11 +115,10 @@ def _read(
     file: h5py.File,
     window: FileWindow,
     superblock: Superblock | None,
-    heaps: Heaps,
+    heap: HeapReferences,
+    damaged: int | None,
     limits: Limits,
 ) -> Hdf5Contents:
-    damaged = heaps.texts
-    heap = HeapReferences(window, superblock.start if superblock else 0)
     readable = heap if damaged is None else None
     try:
         contents = walk(file, window.file, window.size, limits, readable)

@@ -104,8 +104,22 @@ class FileWindow(PartlyCompared, frozen=True, eq=False):
         Raises:
             ReadError: `unreadable`.
         """
-        with self.opened() as handle:
-            return handle.pread(nbytes, offset)
+        if self.held is not None:
+            return _read_at(self.held.fileno(), self.start, self.size, nbytes, offset)
+        with open_regular(self.path, self.file) as handle:
+            return _read_at(handle.fileno(), self.start, self.size, nbytes, offset)
+
+
+def _read_at(descriptor: int, start: int, size: int, nbytes: int, offset: int) -> bytes:
+    """Read at `offset` of the `size` bytes at `start`; fewer than `nbytes` at their end."""
+    wanted = min(nbytes, size - offset)
+    if wanted <= 0 or offset < 0:
+        return b""
+    try:
+        return os.pread(descriptor, wanted, start + offset)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ReadError(ProblemKind.UNREADABLE, "", reason) from error
 
 
 class WindowFile(io.RawIOBase):
@@ -127,14 +141,7 @@ class WindowFile(io.RawIOBase):
         Raises:
             ReadError: `unreadable`.
         """
-        wanted = min(nbytes, self._size - offset)
-        if wanted <= 0 or offset < 0:
-            return b""
-        try:
-            return os.pread(self._descriptor, wanted, self._start + offset)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise ReadError(ProblemKind.UNREADABLE, "", reason) from error
+        return _read_at(self._descriptor, self._start, self._size, nbytes, offset)
 
     def readable(self) -> bool:
         """True."""
