@@ -97,3 +97,17 @@ def test_objects_in_a_metric_and_metrics_without_a_list(
         told = [each for each in found if each.runtime == target and "compile" in each.call]
         assert bool(told) is bool(real), real
         assert all(says(each.because[0].error, real) for each in told), real
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+@pytest.mark.parametrize("kind", ["huber", "object"])
+def test_losses_of_keras_2_as_metrics(tmp_path: Path, kind: str, suffix: str) -> None:
+    """A function that is no metric there, and a class that has the name of a metric."""
+    keras = old()
+    loss = keras.losses.huber if kind == "huber" else keras.losses.MeanSquaredError()
+    path = _saved(keras, tmp_path / f"m{suffix}", loss, wrapped=False, apart=False)
+    real = _refused(keras, path)
+    found = predict(read_artifact(path, Limits()), TARGETS)
+    told = [x for x in found if x.runtime == "tf-keras==2.21.0" and "compile" in x.call]
+    assert bool(told) is bool(real) is (suffix == ".h5")
+    assert all(says(each.because[0].error, real) for each in told), real

@@ -39,9 +39,11 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
     yield from _losses(training, context, archive)
     yield from _metrics(training, context, archive)
     for kind, word in (("losses", "loss"), ("metrics", "metrics")):
-        for name, form, config in _objects(training.get(word)):
+        for name, form, config, module in _objects(training.get(word)):
             if form == "class" and name not in context.request.custom:
-                yield from _arguments(kind, word, name, config, context)
+                # A loss can be a metric; several classes have the name of one.
+                held = "losses" if module.rpartition(".")[2] == "losses" else kind
+                yield from _arguments(held, word, name, config, context)
     for word in ("metrics", "weighted_metrics") if context.profile.keras3 else ():
         yield from _alone(word, training.get(word), context, archive)
 
@@ -72,7 +74,7 @@ def _metrics(
 ) -> Iterator[Reason]:
     """Metrics that the runtime does not find."""
     for word in ("metrics", "weighted_metrics"):
-        for name, form, config in _objects(training.get(word)):
+        for name, form, config, _ in _objects(training.get(word)):
             if form == "class" and name in _WRAPPERS:
                 yield from _wrapped(name, config.get("fn"), context, archive)
             # In Keras 3, a text that is not found is looked up when the model is trained.
@@ -95,7 +97,7 @@ def _alone(word: str, value: Json, context: CheckContext, archive: bool) -> Iter
     found = [*_objects(value)]
     if len(found) != 1 or not (isinstance(value, str) or "class_name" in mapping(value)):
         return
-    ((name, form, _),) = found
+    ((name, form, *_),) = found
     if not name:
         return
     error = f"ValueError: Expected `{word}` argument to be a list, tuple, or dict."
@@ -138,7 +140,11 @@ def _wrapped(
     if keras3:
         name = text(config.get("config")) if config.get("class_name") == FUNCTION else ""
         error = f"TypeError: …{wrapper}'> could not be deserialized properly"
-    if name and not _known(name, context):
+    # Keras 2 reads a name in HDF5 as one of its metrics, which not all of its losses are.
+    known = _known(name, context)
+    if not (keras3 or archive):
+        known = name in context.request.custom or context.profile.knows("metrics", name)
+    if name and not known:
         what = f"the metric {name} is not one of {context.profile.name}"
         yield _reason("unknown-metric", what, error)
 
@@ -155,21 +161,21 @@ def _reason(code: str, what: str, error: str) -> Reason:
     return Reason(code, LoadOutcome.FAILS, what, error, RECOMPILE, repairs=True)
 
 
-def _objects(value: Json) -> Iterator[tuple[str, str, Mapping[str, Json]]]:
-    """(name, form, config) of every loss or metric: form is text, function or class."""
+def _objects(value: Json) -> Iterator[tuple[str, str, Mapping[str, Json], str]]:
+    """(name, form, config, module) of every loss or metric: form is text, function or class."""
     if isinstance(value, str):
-        yield value, "text", {}
+        yield value, "text", {}, ""
     elif isinstance(value, list):
         for item in value:
             yield from _objects(item)
     elif isinstance(value, dict):
         if value.get("class_name") == FUNCTION:
-            yield text(value.get("config")), "function", {}
+            yield text(value.get("config")), "function", {}, ""
         elif "class_name" in value:
             # A class that a program registered is found by that name only.
             registered = "" if value.get("module") else text(value.get("registered_name"))
             name = registered if ">" in registered else text(value["class_name"])
-            yield name, "class", mapping(value.get("config"))
+            yield name, "class", mapping(value.get("config")), text(value.get("module"))
         else:
             for item in value.values():
                 yield from _objects(item)
@@ -201,7 +207,7 @@ def _losses(training: Mapping[str, Json], context: CheckContext, archive: bool) 
     """Losses that the runtime does not find by their names."""
     loss, profile = training.get("loss"), context.profile
     alone = isinstance(loss, str) or "class_name" in mapping(loss)
-    for name, form, _ in _objects(loss):
+    for name, form, *_ in _objects(loss):
         if not name or name in context.request.custom:
             continue
         error = f"TypeError: Could not locate {form} '{name}'"
