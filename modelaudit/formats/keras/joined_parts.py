@@ -12,11 +12,12 @@ from itertools import pairwise, permutations
 from modelaudit.facts import Architecture, Layer, Shape
 from modelaudit.formats.keras import json_config as kj
 from modelaudit.formats.keras.builtin_layers import words
-from modelaudit.formats.keras.dialects import to_keras2
+from modelaudit.formats.keras.dialects import activation, to_keras2
 from modelaudit.formats.keras.execution_order import ExecutionStep
 from modelaudit.formats.keras.layer_tree import LayerEntry, ModelEntry, chain
 from modelaudit.formats.keras.shapes.inference import ShapeInference, declared_inputs
 from modelaudit.formats.keras.variables.specs import expected_variables
+from modelaudit.layer_classes import Trait, has
 from modelaudit.structs import replace
 from modelaudit.work_budget import spend
 
@@ -51,11 +52,42 @@ def joined_parts(root: LayerEntry) -> LayerEntry:
     order = assumed_order(
         names, inputs, [each.outputs if each else (None,) for each in seen], root.built
     )
+    squashes = [i for i, part in enumerate(parts) if _squashes(part)] if not order else []
+    if len(squashes) == 1:
+        # Whatever takes any shape has no place by shapes: probabilities are those of the output.
+        placed = [i for i, part in enumerate(parts) if not _takes_any(part)]
+        given = [seen[i] for i in placed]
+        own = assumed_order(
+            [names[i] for i in placed],
+            [inputs[i] for i in placed],
+            [each.outputs if each else (None,) for each in given],
+            root.built,
+        )
+        order = (*(placed[i] for i in own), *squashes) if own else ()
     if order:
-        model = replace(_model([[x for i in order for x in parts[i]]], 0), inputs=((0, 0, 0),))
+        rest = [part for i, part in enumerate(parts) if i not in order]
+        chained = [x for i in order for x in parts[i]]
+        model = replace(_model([chained, *rest], 0), inputs=((0, 0, 0),))
     else:
         model = _model(parts, named_head(names))
     return replace(root, model=model, wrapped=())
+
+
+def _takes_any(part: Sequence[LayerEntry]) -> bool:
+    """Whether it gives what it gets in training or at inference, or probabilities of it."""
+    (first, *more) = part
+    keeps = has(first.class_name, Trait.POINTWISE) and has(first.class_name, Trait.KEEPS_RANGE)
+    return not more and (keeps or _squashes(part))
+
+
+def _squashes(part: Sequence[LayerEntry]) -> bool:
+    """Whether it is an activation alone that gives probabilities."""
+    (first, *more) = part
+    name = (
+        "softmax" if first.class_name == "Softmax" else activation(first.config.get("activation"))
+    )
+    known = first.class_name in {"Softmax", "Activation"} and name in {"softmax", "sigmoid"}
+    return known and not more
 
 
 def _any_batch(part: LayerEntry) -> LayerEntry:

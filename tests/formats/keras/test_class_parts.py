@@ -148,6 +148,23 @@ def test_lists_of_layers_that_can_only_follow_each_other(parts, order):
         assert model.layer(behind).inbound == ((before,),)
 
 
+@pytest.mark.parametrize(
+    ("parts", "order"),
+    [
+        ({"body": [dense("a", [2, 8], 5)], "fc": dense("b", [2, 5], 3), "probs": SOFTMAX}, "abc"),
+        # Dropout has no place, but no effect on the output; a ReLU has one.
+        ({"x": dense("a", [2, 8], 5), "drop": in_list("Dropout", "d"), "probs": SOFTMAX}, "ac"),
+        ({"x": dense("a", [2, 8], 5), "relu": in_list("ReLU", "d"), "probs": SOFTMAX}, ""),
+        ({"x": dense("a", [2, 8], 5), "own": SOFTMAX, "other": in_list("Softmax", "d")}, ""),
+    ],
+)
+def test_probabilities_that_are_a_part_are_those_of_the_output(parts, order):
+    model = parse(own([2, 8], **parts))
+    assert ends(model) == (tuple(order[:1]), tuple(order[-1:]))
+    for before, behind in pairwise(order):
+        assert model.layer(behind).inbound == ((before,),)
+
+
 def test_a_list_that_is_a_head_where_the_rest_is_not_known():
     head = [dense("b", [2, 5], 3), SOFTMAX]
     model = parse(own([2, 8], a=dense("a", [2, 7], 4), classifier=head))
