@@ -262,3 +262,9 @@ UNSCALED = Threshold(
     "mean or standard deviation above which inputs and targets are not scaled",
     "networks are initialized for a standard deviation of 1",
 )
+LOST_SQUARES = Threshold(
+    0.5,
+    "of the averages of squared gradients",
+    "share that float16 rounds to 0, above which training divides by next to nothing",
+    "chosen; a public model with the policy float16: 0.99, and with mixed_float16 none",
+)

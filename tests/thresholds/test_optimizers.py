@@ -11,6 +11,9 @@ from modelaudit.measures.slots_of_tf1 import steps_of_powers
 from modelaudit.probe.study.feeding import _as_in_training
 from modelaudit.probe.study.inputs import ProbeData
 from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.half_averages import half
 from tests.thresholds.edges import Edges, check
 
 EDGES = Edges()
@@ -28,6 +31,11 @@ def a_column_beside_a_large_one(size):
     with patch("modelaudit.probe.study.feeding.table_scales", return_value=np.array([200, size])):
         fed = _as_in_training(ProbeData(rows, value_range=(0.0, 1.0)), examples.model())
     return not np.array_equal(fed.x[:, 1], rows[:, 1])
+
+
+@at("training.LOST_SQUARES", {0.495: "pass", 0.5: "pass", 0.505: "fail"})
+def averages_in_float16(share):
+    return run_rule(rule("MA442"), half(round(1000 * share))).outcome.value
 
 
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())
