@@ -24,6 +24,7 @@ from modelaudit.work_budget import spend
 MOST_JOINED = 5
 """Parts of which all orders are tried; a class that holds more is not a chain of them."""
 
+_PROBABILITIES = words("softmax sigmoid log_softmax log_sigmoid")
 _SEED = "seed_generator"  # state of a random layer, which gives its input at inference
 FIRST = words(
     """encoder backbone base base_model body features feature_extractor extractor stem embedder
@@ -81,12 +82,12 @@ def _takes_any(part: Sequence[LayerEntry]) -> bool:
 
 
 def _squashes(part: Sequence[LayerEntry]) -> bool:
-    """Whether it is an activation alone that gives probabilities."""
+    """Whether it is an activation alone that gives probabilities, or their logarithms."""
     (first, *more) = part
     name = (
         "softmax" if first.class_name == "Softmax" else activation(first.config.get("activation"))
     )
-    known = first.class_name in {"Softmax", "Activation"} and name in {"softmax", "sigmoid"}
+    known = first.class_name in {"Softmax", "Activation"} and name in _PROBABILITIES
     return known and not more
 
 

@@ -15,6 +15,7 @@ from modelaudit.rules.plain_graphs.vocabularies import indices
 from modelaudit.rules.plain_graphs.weighted import attention, recurrent, table, weighted
 from modelaudit.rules.plain_graphs.weightless import (
     activation,
+    gated,
     merged,
     moved,
     pooling,
@@ -24,7 +25,7 @@ from modelaudit.structs import PerObject
 
 _MATCHES = (
     *(weighted, normalization, softmax_over, pooling, recurrent, attention),
-    *(adapted, activation, table, indices, moved, merged),
+    *(adapted, activation, gated, table, indices, moved, merged),
 )
 _MOST = 3_000  # layers
 _Key = tuple[int, str]

@@ -16,6 +16,11 @@ _FUNCTIONS = frozenset(("Softmax", "LeakyRelu", "Exp", "Maximum"))
 _POOLED = frozenset((*_POOLINGS, "MaxPool3D", "AvgPool3D"))
 _MOVES = frozenset(("Reshape", "Squeeze", "ExpandDims", "Transpose", "Pad", "PadV2"))
 _JOINS = frozenset(("ConcatV2", "RealDiv"))
+# What a value is multiplied with, of itself.
+_GATES = {"Erf": "gelu", "Erfc": "gelu", "Sigmoid": "silu", "Softplus": "mish"}
+_EACH_VALUE = frozenset((*_GATES, "Neg", "Tanh"))
+_WITH_CONSTANT = frozenset(("Mul", "Add", "AddV2", "Sub", "RealDiv"))
+_MOST_IN_GATE = 8
 _MERGES = {"Sub": "Subtract", "Mul": "Multiply", "Maximum": "Maximum", "Minimum": "Minimum"}
 
 
@@ -47,6 +52,41 @@ def activation(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
     if place.node.op == "Maximum" and reader.numbers(place, 1) == (0.0,):
         name = "relu"
     return OperationGroup("Activation", (data,), {"activation": name}) if name else None
+
+
+def gated(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
+    """A value times a function of itself, as in GELU and SiLU."""
+    if place.node.op != "Mul":
+        return None
+    rows = [_of_one_value(reader, each) for each in reader.sources(place)[:2]]
+    keys = [[(id(x.frame), x.node.name, x.output) for x in row] for row in rows]
+    met = [each for each in keys[0] if each in keys[-1]] if len(rows) == 2 else []
+    if not met:
+        return None
+    ends = [row.index(met[0]) for row in keys]
+    applied = {x.node.op for row, end in zip(rows, ends, strict=True) for x in row[:end]}
+    names = {_GATES[op] for op in applied if op in _GATES}
+    if len(names) != 1:
+        return None
+    return OperationGroup("Activation", (rows[0][ends[0]],), {"activation": names.pop()})
+
+
+def _of_one_value(reader: GraphReader, place: NodeOutput) -> list[NodeOutput]:
+    """A value, and those before it that it alone is computed from, value by value."""
+    found: list[NodeOutput] = []
+    at: NodeOutput | None = place
+    while at is not None and len(found) < _MOST_IN_GATE:
+        found.append(at)
+        op, index = at.node.op, 0
+        if op in _WITH_CONSTANT:
+            constants = [len(reader.numbers(at, i) or ()) == 1 for i in (0, 1)]
+            index = 1 if constants[0] else 0
+            if not any(constants):
+                break
+        elif op not in _EACH_VALUE:
+            break
+        at = reader.source(at, index)
+    return found
 
 
 def pooling(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:

@@ -113,3 +113,35 @@ def test_attention_is_one_layer_and_its_sequence_is_known(keras, tmp_path) -> No
     (layer,) = [x for x in shown.layers if x.class_name == "MultiHeadAttention"]
     assert [shape[1:] for shape in layer.input_shapes] == [(7, 12)] * 3
     assert found(facts) == {}
+
+
+@pytest.mark.parametrize("name", ["gelu", "silu", "mish"])
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_values_times_a_function_of_themselves(library, name, tmp_path) -> None:
+    keras = pytest.importorskip(library)
+    for layers, expected in (
+        ([keras.layers.Dense(4, activation=name)], ["Dense", "Activation"]),
+        ([keras.layers.Dense(4), gate(keras)], ["Dense", "Dense", "Activation", "Multiply"]),
+    ):
+        model = keras.Sequential([keras.layers.Input((5,)), *layers])
+        more = {"verbose": False} if library == "keras" else {}
+        model.export(str(tmp_path / "of"), **more)
+        shown = graph_architecture(static_facts(tmp_path / "of", Settings()).artifact)
+        assert shown is not None
+        assert sorted(x.class_name for x in shown.layers[1:]) == sorted(expected)
+        applied = [x.config["activation"] for x in shown.layers if x.class_name == "Activation"]
+        assert applied == ([name] if len(expected) == 2 else ["sigmoid"])
+
+
+def gate(keras):
+    """A value times a function of another one, as in squeeze and excitation."""
+
+    class Gated(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.gate = keras.layers.Dense(4, activation="sigmoid")
+
+        def call(self, x):
+            return x * self.gate(x)
+
+    return Gated()

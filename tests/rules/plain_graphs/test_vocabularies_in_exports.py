@@ -78,7 +78,7 @@ def test_as_much_room_as_the_source_has_indices(keras, kind, encoded, tmp_path) 
         assert _found(exported(model, tmp_path / str(room))) == expected
 
 
-@pytest.mark.parametrize(("room", "expected"), [(12, [("medium", 21)]), (21, [])])
+@pytest.mark.parametrize(("room", "expected"), [(12, [("high", 21)]), (21, [])])
 def test_a_table_for_the_words_of_two_columns(keras, room, expected, tmp_path) -> None:
     """The larger of two vocabularies has to fit, of one call for each and of one for both."""
     of = keras.layers
@@ -95,7 +95,7 @@ def test_a_table_for_the_words_of_two_columns(keras, room, expected, tmp_path) -
         assert _found(exported(model, tmp_path)) == expected
 
 
-@pytest.mark.parametrize(("most", "expected"), [(None, [("medium", 21)]), (9, [])])
+@pytest.mark.parametrize(("most", "expected"), [(None, [("high", 21)]), (9, [])])
 def test_indices_that_are_replaced_where_they_are_too_large(
     keras, most, expected, tmp_path
 ) -> None:
