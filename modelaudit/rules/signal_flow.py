@@ -26,7 +26,7 @@ from modelaudit.rules.network_heads import (
     window_code,
 )
 from modelaudit.rules.plain_graphs.architecture import joined_architecture
-from modelaudit.thresholds.design import PLAIN_SIGMOIDS, SIGMOIDS
+from modelaudit.thresholds.design import MANY_SIGMOIDS, PLAIN_SIGMOIDS, SIGMOIDS
 
 # Without an upper limit: a state that is fed back can grow at each step.
 _UNBOUNDED = frozenset(
@@ -95,6 +95,7 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             + (", and plain SGD does not scale its steps up." if deepest < SIGMOIDS.value else "."),
             route=ends[0],
             evidence={"measured": deepest, "unit": "layers", "threshold": limit},
+            severity=Severity.MEDIUM if deepest >= MANY_SIGMOIDS.value else None,
             fix=_relus(hidden) if hidden else "",  # each gives an output, too
         )
 

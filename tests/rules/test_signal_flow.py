@@ -48,6 +48,7 @@ def test_sigmoids_in_a_row(k, tmp_path):
         return codes(RULES, sequential(k, (8,), *hidden, layers.Dense(1)), tmp_path)
 
     assert stack(6) == stack(7) == [("MA315", "low")]
+    assert stack(8) == [("MA315", "medium")]
     assert stack(5) == []
     given = layers.Input((8,))
     x = given

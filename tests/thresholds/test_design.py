@@ -136,6 +136,12 @@ def sigmoids(count):
     return outcome("MA315", examples.chain(*hidden, dense("head", "linear")))
 
 
+@at("design.MANY_SIGMOIDS", {7: "low", 8: "medium", 9: "medium"})
+def many_sigmoids(count):
+    hidden = [dense(f"hidden_{n}", "sigmoid") for n in range(count)]
+    return severities("MA315", examples.chain(*hidden, dense("head", "linear")))
+
+
 @at("design.PLAIN_SIGMOIDS", {2: "pass", 3: "fail", 4: "fail"})
 def sigmoids_and_plain_descent(count):
     hidden = [dense(f"hidden_{n}", "sigmoid") for n in range(count)]
