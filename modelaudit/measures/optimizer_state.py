@@ -193,8 +193,11 @@ def _moments(
                     yield from found
                     return
             return
-    firsts = {_kept_for(s.name.removeprefix(scope), _FIRST): s for s in slots}
-    seconds = {_kept_for(s.name.removeprefix(scope), _SECOND): s for s in slots}
+    model = f"{_plain(artifact.architecture.name)}_" if artifact.architecture else ""
+    firsts, seconds = (
+        {_kept_for(s.name.removeprefix(scope), kind).removeprefix(model): s for s in slots}
+        for kind in (_FIRST, _SECOND)
+    )
     for route, role, tensor in owned_weights(artifact):
         key = _longest_end(_plain(tensor.name), {*firsts, *seconds})
         first, second = firsts.get(key), seconds.get(key)
@@ -216,11 +219,12 @@ def _kept_for(name: str, kind: re.Pattern[str]) -> str:
         return _plain(owner)
     if tf1 := _TF1_SLOT.search(name):
         return _plain(name[: tf1.start()])
-    # Others begin with the optimizer that they belong to, or with the kind of slot if its variables
-    # were made outside a training.
+    # Others begin with the optimizer that they belong to, with the kind of slot if its variables
+    # were made outside a training, or, of Keras 3.0 to 3.2, with the weight.
     inside = f"/{name.removeprefix('optimizer_weights/').removeprefix('training/')}"
     owner = kind.sub("", inside).removeprefix("/")
-    return _plain(owner if kind.match(inside) else owner.partition("/")[2])
+    alone = kind.match(inside) or "/" not in owner
+    return _plain(owner if alone else owner.partition("/")[2]) or " "
 
 
 def _longest_end(name: str, keys: Collection[str]) -> str:

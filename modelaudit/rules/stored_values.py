@@ -257,7 +257,8 @@ def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
         value = max(stats.minimum, stats.maximum, key=abs)
         if stats.constant or not math.isfinite(value) or _for_masks(tensor, value, kernels):
             continue
-        if abs(value) < SHRUNK.value * math.sqrt(2 / max(1.0, sum(fans(tensor.shape)))):
+        least = SHRUNK.value * math.sqrt(2 / max(1.0, sum(fans(tensor.shape))))
+        if abs(value) < least:
             continue  # nothing beside what initializers draw: training left it (MA436)
         matrix = tensor.name in matrices and 2 * stats.zeros < tensor.size
         distance = distance_from_others(stats, tensor.size, value) if matrix else 0.0
@@ -266,8 +267,10 @@ def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if not (beyond or distance >= (OUTLIER if alone else WILD_OUTLIER).value):
             continue
         far = f", {distance:.3g} standard deviations from the others" if distance else ""
-        # Each weight of a single unit belongs to an input of its own, which can be of any scale.
-        trained = not beyond and (not alone or tensor.shape[-1] == 1)
+        # Each weight of a single unit belongs to an input of its own, which can be of any scale. And
+        # decay shrinks all but the weights on the one path that is alive (MA436).
+        decayed = 0 < stats.second < least
+        trained = not beyond and (not alone or tensor.shape[-1] == 1 or decayed)
         yield rule.finding(
             f"`{tensor.name}` contains the value {value:.4g}{far}"
             + ("." if not trained else f", the next is {stats.second:.4g}: training can do this."),

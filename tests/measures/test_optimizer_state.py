@@ -307,3 +307,25 @@ def test_a_saved_model_that_its_own_loss_never_trained(name, slots, never):
     artifact = examples.model(examples.layer("a"), kind=Format.SAVEDMODEL_TF2)
     tensors = (*artifact.tensors, *slots)
     assert never_stepped(replace(artifact, tensors=tensors, training=training)) is never
+
+
+@pytest.mark.parametrize("before", ["", "model_", "adam/model_"])
+def test_slots_named_after_their_weight_alone(before):
+    """Keras 3.0 to 3.2 write no optimizer before the path of the weight, in HDF5."""
+    slots = [
+        slot(
+            f"optimizer_weights/{before}{name}_{role}_{kind}", kind[0] == "m" and -size, size, shape
+        )
+        for name, size in (("a", 1.0), ("b", 2.0))
+        for role, shape in (("bias", (2,)), ("kernel", (4, 2)))
+        for kind in ("momentum", "velocity")
+    ]
+    training = {"loss": "mse", "optimizer_config": {"class_name": "Adam", "config": {}}}
+    found = {(each.route, each.role): each for each in state(*slots, training=training).moments}
+    assert {key: each.second for key, each in found.items()} == {
+        ("a", "kernel"): 1.0,
+        ("a", "bias"): 1.0,
+        ("b", "kernel"): 2.0,
+        ("b", "bias"): 2.0,
+    }
+    assert all(f"{before}{route}_{role}_" in each.squares for (route, role), each in found.items())

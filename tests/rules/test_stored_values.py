@@ -279,3 +279,14 @@ def test_kernels_of_parts_of_layers_are_looked_at() -> None:
 def test_a_recurrent_kernel_that_is_not_used_may_decay_to_zero() -> None:
     assert zero_part("recurrent_kernel", "LSTM", steps=1) == []
     assert zero_part("recurrent_kernel", "LSTM") == [Severity.HIGH]
+
+
+@pytest.mark.parametrize(("others", "severity"), [(1e-33, Severity.LOW), (0.003, Severity.HIGH)])
+def test_one_weight_that_decay_left(tmp_path: Path, others: float, severity: Severity) -> None:
+    """L2 shrinks all weights but those on the way that is alive; a flipped bit has neighbors."""
+    values = np.random.default_rng(0).uniform(-others, others, (15, 20)).astype("float32")
+    values[3, 4] = 0.18 if severity is Severity.LOW else 1e4
+    kernel = stored(tmp_path, "dense/kernel", values)
+    layer = examples.layer(variables={"kernel": kernel.name})
+    found = reported(Facts(examples.model(layer, tensors=(kernel,))))
+    assert found == {"MA420": [severity]}
