@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from typing import Any
 
 import numpy as np
 from msgspec import UNSET, Struct
@@ -28,35 +29,54 @@ def jsonable(value: object) -> Json:
     """
     if value is None or type(value) is str or type(value) is bool:  # the most frequent ones first
         return value
+    form = _FORMS.get(type(value))
+    if form is None:
+        form = _FORMS[type(value)] = _form_of(value)
+    return form(value)
+
+
+_Form = Callable[[Any], Json]
+_FORMS: dict[type, _Form] = {}  # the form of the values of a type, of which there are few
+
+
+def _form_of(value: object) -> _Form:
+    """How values of the type of this one are written."""
     if type(value) is int:
-        return value if -_ABOVE < value < _ABOVE else str(value)
-    if isinstance(value, float):
-        return float(format(value, _FORM)) if math.isfinite(value) else str(value)
-    if isinstance(value, list | tuple):
-        return [jsonable(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    return _other(value)
+        return _whole
+    forms: tuple[tuple[type | tuple[type, ...], _Form], ...] = (
+        (float, _real),
+        ((list, tuple), _listed),
+        (dict, _mapped),
+        (Enum, lambda each: jsonable(each.value)),
+        (str, lambda each: each),
+        (AuditSection, section_json),
+        (PartlyCompared, lambda each: jsonable(each.compared())),
+        (Struct, _fields),
+        (Mapping, _mapped),
+        ((set, frozenset), lambda each: [jsonable(item) for item in sorted(each, key=str)]),
+        (np.generic, lambda each: jsonable(each.item())),
+    )
+    return next((form for kinds, form in forms if isinstance(value, kinds)), str)
 
 
-def _other(value: object) -> Json:
-    if isinstance(value, Enum):
-        return jsonable(value.value)
-    if isinstance(value, str):
-        return value
-    if isinstance(value, AuditSection):
-        return section_json(value)
-    if isinstance(value, PartlyCompared):
-        return jsonable(value.compared())
-    if isinstance(value, Struct):
-        return {name: jsonable(getattr(value, name)) for name in value.__struct_fields__}
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, set | frozenset):
-        return [jsonable(item) for item in sorted(value, key=str)]
-    if isinstance(value, np.generic):
-        return jsonable(value.item())
-    return str(value)
+def _whole(value: int) -> Json:
+    return value if -_ABOVE < value < _ABOVE else str(value)
+
+
+def _real(value: float) -> Json:
+    return float(format(value, _FORM)) if math.isfinite(value) else str(value)
+
+
+def _listed(value: Sequence[object]) -> Json:
+    return [item if type(item) is str else jsonable(item) for item in value]
+
+
+def _mapped(value: Mapping[object, object]) -> Json:
+    return {str(key): jsonable(item) for key, item in value.items()}
+
+
+def _fields(value: Struct) -> Json:
+    return {name: jsonable(getattr(value, name)) for name in value.__struct_fields__}
 
 
 def section_json(section: AuditSection) -> dict[str, Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.errors import WorkSpent
@@ -36,32 +36,54 @@ _URGENT = (Family.SECURITY, Family.INTEGRITY)
 _LONG_NAME = re.compile(r"\S{73,}")  # longer than any digest
 
 
+_NO_LAYERS = "the file contains no Keras architecture, and no graph of which the layers can be told"
+# Whether each need is met, and else why not.
+_NEEDS: Mapping[Need, tuple[Callable[[Facts], object], Callable[[Facts], str]]] = {
+    Need.ARTIFACT: (lambda _: True, lambda _: ""),
+    Need.CONFIG: (
+        lambda facts: facts.artifact.documents,
+        lambda _: "the model contains no readable config",
+    ),
+    Need.ARCHITECTURE: (
+        lambda facts: facts.artifact.architecture is not None,
+        lambda _: "the file contains no Keras architecture",
+    ),
+    Need.LAYERS: (
+        lambda facts: shown_architecture(facts.artifact) is not None,
+        lambda _: _NO_LAYERS,
+    ),
+    Need.TENSORS: (lambda facts: facts.artifact.tensors, lambda _: "no tensor could be read"),
+    Need.GRAPH: (
+        lambda facts: facts.artifact.graphs,
+        lambda _: "the model contains no TensorFlow graph",
+    ),
+    Need.MEASUREMENTS: (
+        lambda facts: facts.measurements is not None,
+        lambda _: "the weights were not measured",
+    ),
+    Need.OBSERVATION: (
+        lambda facts: facts.observations,
+        lambda facts: facts.probe_skipped or "the model was not run",
+    ),
+    Need.BEHAVIOUR: (
+        lambda facts: facts.behaviour is not None,
+        lambda facts: facts.probe_skipped or "the model produced no output",
+    ),
+    Need.DIAGNOSIS: (
+        lambda facts: facts.diagnosis is not None,
+        lambda _: "the behaviour was not diagnosed",
+    ),
+    Need.SIDES: (
+        lambda facts: facts.words.oriented,
+        lambda facts: f"the model takes {facts.words.many}, which have no left and right",
+    ),
+}
+
+
 def missing_need(need: Need, facts: Facts) -> str:
     """Why `need` is not met, or "" when it is."""
-    artifact = facts.artifact
-    if need is Need.CONFIG and not artifact.documents:
-        return "the model contains no readable config"
-    if need is Need.ARCHITECTURE and artifact.architecture is None:
-        return "the file contains no Keras architecture"
-    if need is Need.LAYERS and shown_architecture(artifact) is None:
-        return (
-            "the file contains no Keras architecture, and no graph of which the layers can be told"
-        )
-    if need is Need.TENSORS and not artifact.tensors:
-        return "no tensor could be read"
-    if need is Need.GRAPH and not artifact.graphs:
-        return "the model contains no TensorFlow graph"
-    if need is Need.MEASUREMENTS and facts.measurements is None:
-        return "the weights were not measured"
-    if need is Need.OBSERVATION and not facts.observations:
-        return facts.probe_skipped or "the model was not run"
-    if need is Need.BEHAVIOUR and facts.behaviour is None:
-        return facts.probe_skipped or "the model produced no output"
-    if need is Need.DIAGNOSIS and facts.diagnosis is None:
-        return "the behaviour was not diagnosed"
-    if need is Need.SIDES and not facts.words.oriented:
-        return f"the model takes {facts.words.many}, which have no left and right"
-    return ""
+    met, why = _NEEDS[need]
+    return "" if met(facts) else why(facts)
 
 
 def run_rule(rule: Rule, facts: Facts) -> RuleResult:

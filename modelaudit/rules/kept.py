@@ -81,7 +81,7 @@ def changed_while_run_result(facts: Facts) -> tuple[RuleResult, ...]:
 
 def with_kept(results: Sequence[RuleResult], kept: Sequence[RuleResult]) -> tuple[RuleResult, ...]:
     """The results, with the earlier findings that they lack."""
-    return tuple(_merged(result, kept) for result in results)
+    return tuple(_merged(result, kept) for result in results) if kept else tuple(results)
 
 
 def _merged(result: RuleResult, kept: Sequence[RuleResult]) -> RuleResult:

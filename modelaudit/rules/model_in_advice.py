@@ -57,7 +57,9 @@ def name_model(
     """Results whose fixes are about the model at `path`, and the runtime that is to load it."""
     runtime = f"--for {serving or 'RUNTIME'} "
     return tuple(
-        replace(
+        result
+        if not result.findings
+        else replace(
             result,
             findings=tuple(
                 replace(

@@ -27,7 +27,7 @@ def apply_severities(
     Args:
         severities: (rule's code or name, severity); the first entry for a rule wins.
     """
-    return tuple(_result(result, severities) for result in results)
+    return tuple(_result(each, severities) for each in results) if severities else tuple(results)
 
 
 def _result(result: RuleResult, chosen: Sequence[tuple[str, Severity]]) -> RuleResult:
@@ -43,6 +43,8 @@ def apply_selection(
     results: Sequence[RuleResult], rules: Sequence[Rule], selection: Selection
 ) -> tuple[RuleResult, ...]:
     """Results without those of rules that the user does not want to see; they say so."""
+    if not (selection.select or selection.ignore):
+        return tuple(results)
     families = {rule.code: rule.family.value for rule in rules}
     return tuple(
         result

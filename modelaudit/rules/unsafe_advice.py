@@ -32,15 +32,14 @@ def withhold_unsafe_fixes(
 
 def loading_danger(results: Sequence[RuleResult], rules: Sequence[Rule]) -> Finding | None:
     """The first open finding because of which the file must not be loaded, if there is one."""
-    security = {rule.code for rule in rules if rule.family is Family.SECURITY}
-    found = (
-        finding
+    found = [
+        (result.code, finding)
         for result in results
-        if result.code in security
         for finding in result.findings
         if finding.severity is Severity.CRITICAL and not finding.waived_by
-    )
-    return next(found, None)
+    ]
+    security = {rule.code for rule in rules if rule.family is Family.SECURITY} if found else ()
+    return next((finding for code, finding in found if code in security), None)
 
 
 def _held(result: RuleResult, family: Family | None) -> RuleResult:
