@@ -13,6 +13,11 @@ UPDATE_AND_FREEZE = (
     "Freeze the graph again from a checkpoint that holds the moving statistics. If training did not keep them, "
     "run the operations of `tf.compat.v1.GraphKeys.UPDATE_OPS` with each of its steps."
 )
+EXPORT_AGAIN = (
+    "Look at the model that was exported: if it has other statistics, export it again. If its layers have "
+    "momentum=1, use keras.layers.BatchNormalization(momentum=0.99); if the training loop calls it "
+    "without `training=True`, pass that. Then train and export again."
+)
 TRAIN = f"Train the model, then save it:\n\n    model.fit(x, y){_SAVE}"
 WITH_A_RATE = (
     f"Train the model at a learning rate above 0, then save it:\n\n    model.fit(x, y){_SAVE}"

@@ -22,7 +22,7 @@ from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotReleva
 from modelaudit.rules.moving_averages import stale_averages
 from modelaudit.rules.never_learned import why_initial
 from modelaudit.rules.trainability import frozen_heads
-from modelaudit.rules.training_advice import UPDATE_AND_FREEZE
+from modelaudit.rules.training_advice import EXPORT_AGAIN, UPDATE_AND_FREEZE
 from modelaudit.rules.training_reach import hardly_moved
 from modelaudit.rules.training_traces import frozen_norms, tells_frozen
 from modelaudit.rules.untrained_bodies import Untouched, layer_of
@@ -36,6 +36,10 @@ _AT_INFERENCE = (
 _UNTOLD = (
     "either they were lost, or the program trained without `training=True`, which uses and keeps "
     "these values; the file does not tell"
+)
+_UNTOLD_BY_EXPORT = (
+    "either they were lost, or training kept them, with momentum=1 or without `training=True`; an "
+    "export does not tell"
 )
 _BY_BATCH = "this graph normalises by the batch; a graph for inference would need them"
 _NOT_LOST: Mapping[InitialStatistics | None, tuple[Severity | None, str]] = {
@@ -64,9 +68,12 @@ def _statistics_lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
     said += " moving mean 0 and moving variance 1 exactly, although gamma or beta were trained"
     why = initial_statistics(facts.artifact, states)
     severity, explained = _NOT_LOST.get(why, (None, ""))
+    form = facts.artifact.format  # no Keras can load and recalibrate a graph
+    exported = form is Format.SAVEDMODEL_TF2 and facts.artifact.architecture is None
+    if exported and why is InitialStatistics.UNKNOWN:
+        explained = _UNTOLD_BY_EXPORT
     said += f"; {explained}" * bool(explained)
-    frozen = facts.artifact.format is Format.FROZEN_GRAPH  # no Keras can load and recalibrate it
-    fix = UPDATE_AND_FREEZE if frozen else ""
+    fix = UPDATE_AND_FREEZE if form is Format.FROZEN_GRAPH else EXPORT_AGAIN if exported else ""
     yield from _layers_told(rule, said, lost, len(states), severity, fix)
 
 

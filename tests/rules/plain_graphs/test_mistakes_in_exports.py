@@ -253,3 +253,19 @@ def test_frozen_features_are_told_how_to_learn(keras, tmp_path) -> None:
     findings = run_rule(rule("MA405"), static_facts(tmp_path / "model.keras", Settings())).findings
     assert [each.severity.value for each in findings] == ["info"]
     assert "model.trainable = True" in findings[0].fix
+
+
+@pytest.mark.parametrize(("momentum", "kept"), [(1.0, True), (0.9, False)])
+def test_statistics_that_a_momentum_of_one_keeps(keras, momentum, kept, tmp_path) -> None:
+    """An export has no momentum, and no layers that could be recalibrated."""
+    of = keras.layers
+    norm = of.BatchNormalization(momentum=momentum)
+    model = network(keras, (12,), of.Dense(24, "relu"), norm, head(of))
+    norm.gamma.assign(np.linspace(0.5, 1.5, 24))
+    model(np.random.default_rng(3).normal(size=(40, 12)).astype("float32"), training=True)
+    findings = run_rule(rule("MA401"), exported(model, tmp_path)).findings
+    assert [each.severity.value for each in findings] == ["low"] * kept
+    for each in findings:
+        assert "momentum=1" in each.detail
+        assert "BatchNormalization(momentum=0.99)" in each.fix
+        assert "_flatten_layers" not in each.fix
