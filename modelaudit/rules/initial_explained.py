@@ -63,6 +63,10 @@ ROTATION = (
     "A matrix that was computed, such as principal components, a cosine transform or a rotation, and one "
     "that a constraint keeps orthogonal look the same."
 )
+DEAD_BEFORE = (
+    "Its bias was trained, and so were some of its weights. Many others never received a gradient, as behind "
+    "ReLUs that give 0 for every input."
+)
 SIBLINGS = (
     "The same layers have other kernels of the same shape, which are trained. The file does not "
     "tell whether these were skipped by a restore or never used in training."
@@ -155,6 +159,13 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
         (
             "If each kernel is for one kind of input, such as a number of neighbors, and the training data "
             "had none of these kinds, nothing is wrong. Otherwise, load the weights again."
+        ),
+    ),
+    DEAD_BEFORE: (
+        "A layer behind dead units is near its initial values",
+        (
+            "Scale the inputs, use a smaller learning rate or leaky_relu in the layers before it, and train "
+            "again."
         ),
     ),
     ROTATION: (

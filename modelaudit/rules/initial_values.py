@@ -38,12 +38,10 @@ from modelaudit.rules.initial_explained import (
     NO_STATE,
     ONE_STEP,
     OPEN,
-    QUERIES,
-    ROTATION,
-    SIBLINGS,
     SLIGHTLY,
 )
 from modelaudit.rules.moving_averages import averages_apart
+from modelaudit.rules.other_causes import other_cause
 from modelaudit.rules.sequence_steps import one_step, open_forward
 from modelaudit.rules.training_reach import (
     barely_trained,
@@ -53,11 +51,9 @@ from modelaudit.rules.training_reach import (
     trained_slightly,
 )
 from modelaudit.rules.training_traces import (
-    among_siblings,
     faded_moments,
     left_out,
     left_over,
-    may_be_rotation,
     optimizer_moved,
     tells_frozen,
     without_gradient,
@@ -249,7 +245,7 @@ def _left_initial(
             against, severity = first, Severity.MEDIUM if first is OPEN else Severity.LOW
         elif dead is None:
             against, severity = FADED_MOMENTS, Severity.LOW
-        elif other := _other_cause(artifact, kernel, kernels):
+        elif other := other_cause(artifact, kernel, kernels):
             against, severity = other, Severity.LOW
         elif designed and severity is Severity.HIGH:
             against = "The file does not tell whether its layers are frozen."
@@ -258,29 +254,6 @@ def _left_initial(
             against = ""
         found.append(Untouched(kernel, severity, against))
     return whole_networks(artifact, body_left_out(artifact, found), kernels)
-
-
-def _other_cause(
-    artifact: Artifact, kernel: KernelInitialization, kernels: Sequence[KernelInitialization]
-) -> str:
-    """What else explains a kernel that looks as drawn; empty if nothing does."""
-    if among_siblings(artifact, kernel, kernels):
-        return SIBLINGS
-    if _queries_alone(kernel, kernels):
-        return QUERIES
-    return ROTATION if may_be_rotation(artifact, kernel) else ""
-
-
-def _queries_alone(kernel: KernelInitialization, kernels: Sequence[KernelInitialization]) -> bool:
-    """Whether queries and keys of an attention are as drawn, but its values are not."""
-    layer, _, part = kernel.route.removesuffix("/kernel").rpartition("/")
-    fits = {
-        each.route.removesuffix("/kernel").removeprefix(f"{layer}/"): each.tests.get("fits")
-        for each in kernels
-        if layer and each.route.startswith(f"{layer}/")
-    }
-    drawn = fits.get("query") is True and fits.get("key") is True
-    return part in {"query", "key"} and drawn and fits.get("value") is False
 
 
 def _slightly(

@@ -7,7 +7,8 @@ import pytest
 from modelaudit.facts import Graph, Kernel, ObjectNode, TensorStats
 from modelaudit.findings import Severity
 from modelaudit.rules import examples
-from modelaudit.rules.initial_values import SIBLINGS, left_initial, never_trained
+from modelaudit.rules.initial_explained import SIBLINGS
+from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.rules.training_steps import adam
 from modelaudit.structs import replace
 from tests.rules.initial_kernels import (
