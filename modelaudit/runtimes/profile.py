@@ -19,6 +19,7 @@ from modelaudit.structs import replace
 Fact = Any  # a value of the collector's document: JSON whose structure depends on its name
 
 SCHEMA = 1
+_VERSION = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}")
 _GZIP = 16 + zlib.MAX_WBITS  # as zlib.decompress takes it: with the header of gzip
 KINDS = ("tf", "tf-keras", "keras")
 KERAS_PARTS = ("root", "tables", "classes", "public", "internal", "behaviours")
@@ -31,7 +32,7 @@ def numbers(version: str) -> tuple[int, ...]:
     Versions also come from files, and a file can contain anything: Python refuses to convert
     thousands of digits to an integer.
     """
-    found = re.match(r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}", version)
+    found = _VERSION.match(version)
     return tuple(int(part) for part in found[0].split(".")) if found else ()
 
 

@@ -186,10 +186,14 @@ def _sample(
     chosen = starts + (rng.random(kept) * (ends - starts)).astype(np.int64)
     matrix = np.zeros((n, kept), dtype=np.float32)
     low, high, start = np.inf, -np.inf, 0
+    known = tensor.stats is not None and not tensor.stats.nonfinite  # when the tensor was read
+    if tensor.stats is not None and known:
+        low, high = tensor.stats.minimum, tensor.stats.maximum
     for raw in source.chunks():
         chunk = _real(raw, tensor.file)
         end = start + chunk.size
-        low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
+        if not known:
+            low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
         for row in range(start // slices, min(n, (end - 1) // slices + 1)):
             base = row * slices
             first, last = np.searchsorted(chosen, (start - base, end - base))

@@ -28,6 +28,7 @@ KIND_OF_SUFFIX = {
     "_constraint": "constraints",
     "activation": "activations",
 }
+_SUFFIXES = (*KIND_OF_SUFFIX,)
 
 
 def takes_layers(profile: RuntimeProfile) -> bool:
@@ -49,7 +50,9 @@ def check(config: Config, context: CheckContext, route: str, archive: bool) -> I
 
 def kind_of(key: str) -> str:
     """The kind of object under a key of a layer's config (`initializers` …), or ""."""
-    return next((kind for suffix, kind in KIND_OF_SUFFIX.items() if key.endswith(suffix)), "")
+    if not key.endswith(_SUFFIXES):  # as most
+        return ""
+    return next(kind for suffix, kind in KIND_OF_SUFFIX.items() if key.endswith(suffix))
 
 
 def _place_in_constructor(key: str) -> tuple[int, int]:

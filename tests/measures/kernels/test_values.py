@@ -107,3 +107,11 @@ def test_tensors_that_are_not_kernels_are_rejected(values: np.ndarray, facts: di
 def test_short_floats_are_converted() -> None:
     assert load(np.ones((3, 3, 1, 1), np.float16)).matrix.dtype == np.float32
     assert load(np.ones((3, 3, 1, 1), np.float64)).matrix.dtype == np.float64
+
+
+@pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan])
+def test_a_sample_knows_of_values_that_are_not_finite_outside_it(odd: float) -> None:
+    values = np.ones((100, 100), np.float32)
+    values[-1, -1] = odd
+    with pytest.raises(ReadError, match="non-finite"):
+        load(values, 50)
