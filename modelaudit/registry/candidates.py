@@ -19,7 +19,7 @@ from modelaudit.work_budget import COUNTED_BYTES
 from modelaudit.workers.shared_work import SharedWork
 
 _FOREIGN = formats(Content.OTHER)
-_OF_WORK = 0.8  # of what an archive's size allows; the rest is for the rows of its models
+_OF_WORK = 0.7  # of what an archive's size allows; the rest is for the rows of its models
 # Each model takes as long as it takes alone, however small it is: up to 0.3 units of work. So many
 # may be in each `COUNTED_BYTES` of an archive, and in a smaller one.
 _MODELS = Density("models in an archive", "files", 75, COUNTED_BYTES // 75)

@@ -49,6 +49,7 @@ _BROKEN = formats(Content.DAMAGED) - {Format.CORRUPT_SAVEDMODEL}
 _SERVED = (Container.SAVED_MODEL, Container.SESSION_BUNDLE)
 _EXCLUDED = "left out by --exclude"
 MOST_NESTED = 2  # archives in archives
+_TOO_DEEP = "archive in an archive in an archive, not unpacked"
 
 
 class TreeWalk:
@@ -119,8 +120,8 @@ class TreeWalk:
         """What an archive contains: its models, under paths that continue the archive's own."""
         shown = self._show(archive)
         if self._depth == MOST_NESTED:
-            reason = "archive in an archive in an archive, not unpacked"
-            return Discovery(self._root, named=(SkippedPath(shown, reason),))
+            problem = Problem(ProblemKind.LIMIT_EXCEEDED, shown, _TOO_DEEP)
+            return Discovery(self._root, problems=(problem,))
         if self._room is not None and not self._room.take(1):
             return Discovery(self._root)
         try:
@@ -138,7 +139,6 @@ class TreeWalk:
         )
         rest = not_unpacked(self._root, shown, found.left_out, found.unsafe)
         inside = walk.run(all_versions=all_versions)
-        room.take(found.too_many)
         return merged(rest, (inside if self._archive else room.told(inside, archive, shown),))
 
     def _visit(self, directory: Path, inside: bool) -> list[tuple[Path, bool]]:

@@ -92,7 +92,8 @@ class SharedWork:
         free = self.left() - sum(loan.units for loan in self._loans)
         if self._loans and free < self._enough:
             return None
-        others = max(min(at_once, self._expected), 1)
+        # Two at least, so that the first one does not take all where others follow.
+        others = max(min(max(at_once, 2), self._expected), 1)
         self._expected = max(self._expected - 1, 0)
         if free < _LEAST:
             return Loan(0.0, self._unit)

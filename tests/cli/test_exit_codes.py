@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import zipfile
 
 import pytest
 
@@ -157,3 +158,17 @@ def test_an_unreadable_directory_makes_a_run_incomplete(tmp_path):
     code, reasons = exit_code([row("a.h5")], found)
     assert code == 3
     assert "not searched" in reasons[0]
+
+
+def test_rows_as_json_leave_nothing_unsaid(modelaudit, tmp_path):
+    """What could not be audited has no row, so it is on standard error; the array is whole."""
+    (tmp_path / "models").mkdir()
+    with zipfile.ZipFile(tmp_path / "models" / "broken.zip", "w") as archive:
+        archive.writestr("m.h5", b"x" * 100)
+    data = (tmp_path / "models" / "broken.zip").read_bytes()
+    (tmp_path / "models" / "broken.zip").write_bytes(data[:-10])
+    done = modelaudit("scan", tmp_path / "models", "--json")
+    assert json.loads(done.stdout) == []
+    assert "not audited: broken.zip" in done.stderr
+    assert done.returncode == 3
+    assert modelaudit("scan", tmp_path / "models", "--json", "--quiet").stderr == ""

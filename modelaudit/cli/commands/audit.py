@@ -153,6 +153,7 @@ def scan(
     from modelaudit import api
     from modelaudit.cli.terminal import ProgressBar, say
     from modelaudit.result_row import row_to_json
+    from modelaudit.runs.scan import empty_version_notes, unreadable_notes
 
     ran = api.scan(
         paths,
@@ -163,6 +164,8 @@ def scan(
     )
     if as_json:
         say(json.dumps([row_to_json(row) for row in ran.rows], indent=2))
+        if not quiet:  # what has no row
+            _warn((*empty_version_notes(ran.found), *unreadable_notes(ran.found), *ran.notes))
     elif not quiet:
         show(ran.rows, ran.found)
         _warn(ran.notes)

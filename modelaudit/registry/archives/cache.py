@@ -24,7 +24,7 @@ from modelaudit.settings import CacheSettings, Limits
 from modelaudit.workers import worker_pool
 from modelaudit.workers.shared_work import SharedWork
 
-_LAYOUT = 3  # of the entries: another number makes them anew
+_LAYOUT = 4  # of the entries: another number makes them anew
 _STATE = "unpacked.json"
 
 
@@ -35,13 +35,11 @@ class UnpackedArchive(Struct, frozen=True):
         tree: the directory that holds them; None if no name in the archive is that of a model.
         left_out: members that were not unpacked, each with the reason.
         unsafe: the same for members that may be an attack.
-        too_many: how many files named like models were not unpacked, as more than its size allows.
     """
 
     tree: Path | None
     left_out: tuple[tuple[str, str], ...] = ()
     unsafe: tuple[tuple[str, str], ...] = ()
-    too_many: int = 0
 
 
 class _Contents(Struct, frozen=True):
@@ -51,7 +49,6 @@ class _Contents(Struct, frozen=True):
     bytes: int
     left_out: tuple[tuple[str, str], ...]
     unsafe: tuple[tuple[str, str], ...]
-    too_many: int
 
 
 class ArchiveCache:
@@ -86,7 +83,7 @@ class ArchiveCache:
             reason = f"cannot be unpacked into the cache {where}: {error.strerror or error}"
             raise ReadError(ProblemKind.UNREADABLE, archive.name, reason) from error
         tree = entry / stem(archive.name) if state.models else None
-        return UnpackedArchive(tree, state.left_out, state.unsafe, state.too_many)
+        return UnpackedArchive(tree, state.left_out, state.unsafe)
 
     def _key(self, archive: Path) -> str:
         status = archive.stat()

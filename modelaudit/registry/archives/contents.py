@@ -22,7 +22,9 @@ from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
 _SUFFIXES = (".tar", ".tgz", ".tbz2", ".txz", ".tzst", ".gz", ".bz2", ".xz", ".zst", ".zip")
-_MODEL_NAMES = (*MODEL_SUFFIXES, ".pb", ".pbtxt", ".index", ".meta")
+# Of files that are data as often, only those with the names that savers give.
+_WHOLE_NAMES = ("weights.npz", "model.npz", "model.json")
+_MODEL_NAMES = (*MODEL_SUFFIXES, ".pb", ".pbtxt", ".index", ".meta", *_WHOLE_NAMES)
 _LINK = 0o120000
 _TYPE = 0o170000
 

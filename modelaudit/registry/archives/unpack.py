@@ -34,13 +34,12 @@ def unpack(path: Path, tree: Path, limits: Limits) -> dict[str, Json]:
 
     Args:
         tree: a directory that does not exist yet.
-        limits: `archive_members`, `archive_bytes` and `archive_ratio` apply.
+        limits: `archive_members`, `archive_bytes`, `archive_ratio` and `density` apply.
 
     Returns:
         `models`: whether there were such names; `bytes`: the number of bytes written; `left_out`:
         pairs of a name and the reason, at most 100; `unsafe`: the same for members that may be an
-        attack; `too_many`: how many members named like models were not written, since the archive
-        has more than its size allows.
+        attack.
 
     Raises:
         ReadError: the archive cannot be read.
@@ -49,25 +48,26 @@ def unpack(path: Path, tree: Path, limits: Limits) -> dict[str, Json]:
     """
     # Of a zip archive, the caller has read the names.
     if not is_zip(path) and not holds_models(path, limits):
-        return {"models": False, "bytes": 0, "left_out": [], "unsafe": [], "too_many": 0}
+        return {"models": False, "bytes": 0, "left_out": [], "unsafe": []}
     tree.mkdir(mode=0o700)
-    most, _ = _NAMED.most(path.stat().st_size, limits)
-    writer = _TreeWriter(tree, most)
+    writer = _TreeWriter(tree)
+    size = path.stat().st_size
     with open_archive(path, limits) as archive:
         for member in archive.members():
             writer.add(member, archive)
+            # Some of them would be parts of models, which then look damaged.
+            _NAMED.check(writer.named, size, limits, path.name)
     return {
         "models": True,
         "bytes": writer.written,
         "left_out": [list(each) for each in writer.left_out[:_MOST_TOLD]],
         "unsafe": [list(each) for each in writer.unsafe[:_MOST_TOLD]],
-        "too_many": max(writer.named - most, 0),
     }
 
 
 class _TreeWriter:
-    def __init__(self, tree: Path, most: int) -> None:
-        self._tree, self._most = tree, most
+    def __init__(self, tree: Path) -> None:
+        self._tree = tree
         self.named = 0
         self._written: set[Path] = set()
         self.written = 0
@@ -90,8 +90,6 @@ class _TreeWriter:
             return
         if member.kind == FILE and leads_to_a_model(member.name):
             self.named += 1
-            if self.named > self._most:
-                return
         place = self._tree.joinpath(*parts)
         try:
             if member.kind == DIRECTORY:

@@ -11,9 +11,9 @@ import pytest
 import zstandard
 
 from modelaudit.errors import UsageError
-from modelaudit.facts import Format
+from modelaudit.facts import Format, ProblemKind
 from modelaudit.file_formats import HDF5_SIGNATURE
-from modelaudit.registry.archives.contents import holds_models, is_archive, stem
+from modelaudit.registry.archives.contents import holds_models, is_archive, leads_to_a_model, stem
 from modelaudit.settings import Limits
 from tests.made import files, lite_files
 from tests.registry.archives.packed import relatives, tar
@@ -96,8 +96,9 @@ def test_archives_in_archives_are_opened_twice(look, registry, tmp_path):
     tar(registry / "a.tar", ("b.tar", middle))
     found = look(registry)
     assert relatives(found) == ["a.tar/b.tar/n.h5"]
-    (named,) = found.named
-    assert (named.path, named.reason) == (
+    (problem,) = found.problems  # it may hold a model
+    assert (problem.kind, problem.file, problem.detail) == (
+        ProblemKind.LIMIT_EXCEEDED,
         "a.tar/b.tar/c.tar",
         "archive in an archive in an archive, not unpacked",
     )
@@ -175,3 +176,25 @@ def test_an_hdf5_file_whose_user_block_is_a_tar_archive_is_a_model(look, registr
     path = tar(registry / "m.h5", ("m.h5", files.minimal_h5(tmp_path / "m.h5").read_bytes()))
     (model,) = look(path).candidates
     assert (model.relative, model.format) == ("m.h5", Format.LEGACY_H5_FULL)
+
+
+def test_models_of_formats_whose_suffix_is_that_of_data_are_found_by_their_names(look, registry):
+    layers = b'{"format": "layers-model", "modelTopology": {}, "weightsManifest": []}'
+    tar(registry / "web.tgz", ("site/model.json", layers), mode="w:gz")
+    with zipfile.ZipFile(registry / "data.zip", "w") as archive:
+        archive.writestr("table.npz", b"x")
+        archive.writestr("settings.json", b"{}")
+    found = look(registry)
+    assert relatives(found) == ["web.tgz/site/model.json"]
+    assert not found.problems
+    assert found.others == {".zip": 1}
+
+
+@pytest.mark.parametrize("name", ["model.json", "tfjs/model.json", "m.weights.npz", "model.npz"])
+def test_a_name_that_savers_give_leads_to_a_model(name):
+    assert leads_to_a_model(name)
+
+
+@pytest.mark.parametrize("name", ["data.npz", "package.json", "model.json.txt"])
+def test_a_name_of_data_does_not(name):
+    assert not leads_to_a_model(name)
