@@ -336,3 +336,15 @@ def test_channels_first_in_a_list(kit):
         model = kit.model(in_turn, stem=stem, tops=[kit.dense(3, "softmax")])
         where = kit.saved(model, CLASSES, images)
         assert kit.codes(where) == ({"MA311": ("low", "low")} if wrong else {})
+
+
+def test_a_list_of_the_head_alone_says_no_shapes(kit):
+    layers = kit.keras.layers
+    body = kit.keras.Sequential([layers.Conv2D(6, 3), layers.GlobalAveragePooling2D()])
+    tops, images = [layers.Dropout(0.3), kit.dense(1, "sigmoid")], np.ones((4, 9, 9, 3), "float32")
+
+    def call(self, x):
+        return tops[1](tops[0](body(x)))
+
+    model = kit.model(call, head=tops, extra=body)
+    assert kit.codes(kit.saved(model, BINARY, images)) == {}
