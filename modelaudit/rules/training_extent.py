@@ -272,7 +272,7 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     sizes = [
         (size, route)
         for route, size in facts.measurements.input_scales.items()
-        if route not in cancelled and _tells_scale(graph, route)
+        if route not in cancelled and math.isfinite(size) and _tells_scale(graph, route)
     ]
     if not sizes:
         raise NotApplicable("no layer that gets the inputs has averages of its gradients")

@@ -129,6 +129,13 @@ def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
         )
         shrinks = decay * rate >= DECAY_OF_A_STEP.value if rate is not None else False
         yield detail, decay, Severity.MEDIUM if shrinks else Severity.LOW, "weight_decay=0.004"
+    kept = number(config.get("ema_momentum"))
+    if config.get("use_ema") is True and kept is not None and kept >= 1:
+        detail = (
+            f"ema_momentum of {name} is {kept:g}: the averages keep the weights from the "
+            "start of training, and replace those that were trained"
+        )
+        yield detail, kept, Severity.HIGH, "ema_momentum=0.99"
     yield from _accumulated(name, config, state.steps if state else None)
 
 
@@ -186,7 +193,10 @@ def _scheduled(config: Mapping[str, Json], made: float) -> Iterator[Fault]:
             f"The schedule {name} takes the learning rate below {LOW_RATE.value:g} within "
             f"{math.ceil(after)} steps, so training stops there"
         )
-        yield detail, after, Severity.MEDIUM, "a larger decay_steps, as many as training has steps,"
+        longer = "later boundaries, so that the last one comes near the end of training,"
+        if name != "PiecewiseConstantDecay":
+            longer = "a larger decay_steps, as many as training has steps,"
+        yield detail, after, Severity.MEDIUM, longer
 
 
 def _rate(config: Mapping[str, Json]) -> float | None:

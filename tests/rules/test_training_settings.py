@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from modelaudit.rules import metric_mismatches, training_settings
 from modelaudit.rules.catalogue import rule
 from tests.made.training import train
-from tests.rules.saved import codes, sequential
+from tests.rules.saved import codes, found, sequential
 
 RULES = (*training_settings.RULES, *metric_mismatches.RULES)
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -57,6 +58,11 @@ def faults(k):
         "no steps": ([("MA319", "low")], score, {"optimizer": sgd(0.0)}),
         "endless momentum": ([("MA319", "high")], score, {"optimizer": sgd(0.1, momentum=1.0)}),
         "no mean": ([("MA319", "high")], score, {"optimizer": adam(0.001, beta_1=1.0)}),
+        "first weights": (
+            [("MA319", "high")],
+            score,
+            {"optimizer": adam(0.001, use_ema=True, ema_momentum=1.0)},
+        ),
         "clipped": ([("MA319", "high")], score, {"optimizer": adam(0.001, clipvalue=0.0)}),
         "no loss": ([("MA319", "high")], score, {"loss_weights": [0.0]}),
         "gain": ([("MA319", "medium")], score, {"loss_weights": [-1.0]}),
@@ -107,6 +113,8 @@ def sound(k):
     above = k.metrics.BinaryAccuracy(threshold=0.0)
     return [
         (classes, {"loss": sparse, "metrics": ["accuracy"]}),
+        (classes, {"loss": sparse, "optimizer": k.optimizers.Adam(use_ema=True)}),
+        (classes, {"loss": sparse, "optimizer": k.optimizers.Adam(ema_momentum=1.0)}),
         (classes, {"loss": sparse, "metrics": ["acc", k.metrics.SparseCategoricalAccuracy()]}),
         (classes, {"loss": "categorical_crossentropy", "metrics": ["accuracy", k.metrics.AUC()]}),
         (chance, {"loss": "binary_crossentropy", "metrics": ["accuracy"]}),
@@ -148,6 +156,29 @@ def test_settings_that_cannot_train_or_judge(library, tmp_path):
         if seen := codes(RULES, model, tmp_path):
             wrong[number] = seen
     assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("schedule", "argument"),
+    [("PiecewiseConstantDecay", "boundaries"), ("PolynomialDecay", "decay_steps")],
+)
+def test_the_fix_of_a_schedule_names_an_argument_that_it_has(schedule, argument, tmp_path):
+    import keras as k
+
+    made = {
+        "PiecewiseConstantDecay": lambda: k.optimizers.schedules.PiecewiseConstantDecay(
+            [3], [0.1, 0.0]
+        ),
+        "PolynomialDecay": lambda: k.optimizers.schedules.PolynomialDecay(0.001, 9, 0.0),
+    }
+    optimizer = k.optimizers.Adam(made[schedule]())
+    model = sequential(k, (6,), k.layers.Dense(1), optimizer=optimizer)
+    path = tmp_path / "m.keras"
+    model.save(path)
+    fixes = [each.fix for each in found(training_settings.RULES, path) if each.code == "MA319"]
+    assert argument in inspect.signature(type(optimizer._learning_rate)).parameters
+    assert all(argument in fix for fix in fixes)
+    assert fixes
 
 
 def test_both_formats_judge_learning_rates_alike(tmp_path):
