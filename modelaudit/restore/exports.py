@@ -135,7 +135,7 @@ class _Search:
         if mine is None or not candidates:
             return False
         forms = foldings(kernel, mine, norms)
-        best: tuple[float, tuple[Folding, ...], Kernel, Array, Array] | None = None
+        best: tuple[float, tuple[Folding, ...], Kernel, Array, Array, Array] | None = None
         for each in candidates:
             theirs = self._values(self.export, each.tensor, each)
             if theirs is None:
@@ -145,18 +145,17 @@ class _Search:
             for used, wanted in forms:
                 beyond = beyond_steps(theirs, wanted, step)
                 if best is None or beyond < best[0]:
-                    best = (beyond, used, each, wanted, theirs)
+                    best = (beyond, used, each, wanted, theirs, step)
             if best is not None and best[0] <= 0:
                 break
         if best is None or (best[0] > 0 and not nearest):
             return False
-        beyond, used, other, wanted, theirs = best
+        beyond, used, other, wanted, theirs, step = best
         self.used.add(other.tensor)
         if beyond <= 0:
             exact = bool((np.abs(theirs - wanted) <= rounding(wanted)).all())
             self._keep(kernel.tensor, FOLDED if used else EQUAL if exact else QUANTISED)
         else:
-            step = self._step(other.tensor, theirs, other).reshape(mine.shape)
             self._differ(kernel.tensor, other.tensor, wanted, theirs, step)
             behind = any(norm.names and not norm.before for norm in norms)
             told = kernel.tensor not in self.coarse

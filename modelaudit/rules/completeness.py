@@ -16,6 +16,7 @@ from modelaudit.rules.absent_values import only_counters, without_values
 from modelaudit.rules.grammar import counted, quoted
 from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.other_names import lacking_weights, unclaimed_tensors, under_other_names
 from modelaudit.rules.quantized_layers import packed, quantized_owners
 from modelaudit.rules.shared_objects import stored_elsewhere
 from modelaudit.rules.unread import unlisted_weights
@@ -178,8 +179,9 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
         return
     layers, beside = weighted_layers(facts), _compared_with(facts)
-    lacking = [(x, sorted(x.expected.keys() - x.variables.keys())) for x in layers]
-    lacking = [(layer, absent) for layer, absent in lacking if absent]
+    lacking = lacking_weights(layers)
+    if lacking and under_other_names(facts.artifact, layers):
+        raise NotApplicable("tensors that fit are in the file, under names that tell no layer")
     if lacking:
         (layer, absent), *others = lacking
         more = f" {counted(len(others), 'other layer lacks', 'other layers lack')} weights too: "
@@ -213,11 +215,10 @@ def _is_alike(one: Layer, other: Layer) -> bool:
 
 def _unexpected(rule: Rule, facts: Facts) -> Iterator[Finding]:
     unused = _without_weights(facts) and _keys_are_told(facts)
-    if not unused:
-        weighted_layers(facts)
+    layers = () if unused else weighted_layers(facts)
     beside = _compared_with(facts)
-    unclaimed = facts.artifact.extra.get("unclaimed")
-    listed = map(str, unclaimed) if isinstance(unclaimed, list) else ()
+    others = under_other_names(facts.artifact, layers)
+    listed = [name for name in unclaimed_tensors(facts.artifact) if name not in others]
     owners = quantized_owners(facts.artifact)
     if names := [name for name in listed if name.rpartition("/")[0] not in owners]:
         found = rule.finding(

@@ -145,3 +145,27 @@ def test_a_constant_without_axes_is_compared_with_a_part_of_one_value(tmp_path):
     ]
     found = compare_export(*sides)
     assert (found.compared, found.identical, found.missing) == (1, 1, ())
+
+
+def test_a_convolution_along_one_axis_with_other_weights(tmp_path):
+    """The converter adds an axis to its kernel, whose numbers have a scale per channel."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(1)
+    layers = keras.layers
+    model = keras.Sequential(
+        [keras.Input((20, 3)), layers.Conv1D(6, 3), layers.Flatten(), layers.Dense(2)]
+    )
+    model.save(tmp_path / "source.keras")
+    for weights in model.weights:
+        weights.assign(np.random.default_rng(2).normal(size=weights.shape))
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    inputs = np.random.default_rng(3).normal(size=(8, 1, 20, 3)).astype("float32")
+    converter.representative_dataset = lambda: ([each] for each in inputs)
+    (tmp_path / "export.tflite").write_bytes(converter.convert())
+    source, export = (read(tmp_path / n, Limits()) for n in ("source.keras", "export.tflite"))
+    found = compare_export(source, export)
+    assert found.identical == 0
+    assert found.compared == 4

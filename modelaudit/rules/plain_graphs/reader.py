@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
-from modelaudit.facts import Artifact, Graph, Json, Shape, Tensor
+from modelaudit.facts import Artifact, Format, Graph, GraphNode, Json, Shape, Tensor
 from modelaudit.formats.graph.dataflow import GraphWalker, NodeOutput
 from modelaudit.rules.plain_graphs.constants import axes, constant, stored_weights
+from modelaudit.structs import replace
 
 
 class OperationGroup(Struct, frozen=True):
@@ -32,7 +33,10 @@ class GraphReader:
     """Looks backwards from the operations of one graph."""
 
     def __init__(self, artifact: Artifact, graph: Graph) -> None:
-        self.walker = GraphWalker(graph, stored_weights(artifact, graph))
+        weights = stored_weights(artifact, graph)
+        if artifact.format is Format.TFJS_GRAPH:
+            graph = _without_values(graph, weights)
+        self.walker = GraphWalker(graph, weights)
         self.kernels = {kernel.tensor: kernel for kernel in artifact.kernels}
         self.tensors = {tensor.name: tensor for tensor in artifact.tensors}
 
@@ -70,6 +74,18 @@ class GraphReader:
         """Whether a value is computed, not stored."""
         stored = place.frame is self.walker.main and place.node.name in self.walker.tensors
         return not stored and place.node.op not in {"Const", "VarHandleOp"}
+
+
+def _without_values(graph: Graph, stored: Mapping[str, str]) -> Graph:
+    """The graph of TensorFlow.js, whose constants are in other files and look like zeros here."""
+
+    def unknown(node: GraphNode) -> GraphNode:
+        value = node.attrs.get("value")
+        if node.name not in stored or not isinstance(value, Mapping):
+            return node
+        return replace(node, attrs={**node.attrs, "value": {**value, "value": None}})
+
+    return replace(graph, nodes=tuple(map(unknown, graph.nodes)))
 
 
 def _given(place: NodeOutput, index: int) -> str:
