@@ -24,7 +24,7 @@ from modelaudit.formats.tfjs.sniff import starts_tfjs
 from modelaudit.model_versions import is_version
 from modelaudit.registry import file_groups, isolated_sniff, mlflow, provenance
 from modelaudit.registry.archives.cache import ArchiveCache
-from modelaudit.registry.archives.contents import is_archive
+from modelaudit.registry.archives.contents import is_archive, leads_to_a_model
 from modelaudit.registry.candidates import (
     ArchiveRoom,
     Discovery,
@@ -121,7 +121,7 @@ class TreeWalk:
         shown = self._show(archive)
         if self._depth == MOST_NESTED:
             problem = Problem(ProblemKind.LIMIT_EXCEEDED, shown, _TOO_DEEP)
-            return Discovery(self._root, problems=(problem,))
+            return Discovery(self._root, problems=(problem,) * leads_to_a_model(archive.name))
         if self._room is not None and not self._room.take(1):
             return Discovery(self._root)
         try:

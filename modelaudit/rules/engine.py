@@ -17,6 +17,7 @@ from modelaudit.rules.absent_values import variables_without_values
 from modelaudit.rules.assumed_parts import qualified
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
+from modelaudit.rules.plain_names import with_plain_names
 from modelaudit.rules.unread import UNREAD_KINDS, unread_input
 from modelaudit.terminal_text import plain
 from modelaudit.work_budget import Phase, is_cut, is_spent, spend, within
@@ -126,7 +127,8 @@ def _judged(rule: Rule, facts: Facts) -> RuleResult:
         detail = f"the rule raised {type(error).__name__}: {error}"
         return RuleResult(rule.code, rule.name, Outcome.ERROR, plain(detail)[:500])
     if findings:
-        findings = tuple(qualified(rule, findings, facts.artifact))
+        told = qualified(rule, findings, facts.artifact)
+        findings = tuple(with_plain_names(each, facts.artifact) for each in told)
         return RuleResult(rule.code, rule.name, Outcome.FAIL, findings=findings)
     if unread := unread_input(rule, facts):
         return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, plain(unread))

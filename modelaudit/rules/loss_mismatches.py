@@ -60,7 +60,7 @@ class Mismatch(Struct, frozen=True):
 
     def severity_of(self, loss: CompiledLoss, units: int | None) -> Severity:
         """How severe it is with one of its losses; two classes are learnt all the same."""
-        exclusive = loss.name in (CATEGORICAL | SPARSE) - {"kl_divergence"} and units != 2
+        exclusive = loss.name in (CATEGORICAL | SPARSE) - {"kl_divergence"} and (units or 0) > 2
         return self.of_classes if exclusive and self.of_classes else self.severity
 
     def applies(self, head: NetworkHead, loss: CompiledLoss) -> bool:

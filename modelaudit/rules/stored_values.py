@@ -100,11 +100,14 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
             by_hand = bool(stats.minimum) and not drawn
             bias = biases.get(route)
             silent = not stats.minimum and bias is not None and bias.constant and not bias.minimum
-            alone = silent and (route in decisive or carries_alone(facts, route))
+            earlier = role == "recurrent_kernel"  # the inputs go through another kernel
+            alone = silent and (route in decisive or carries_alone(facts, route)) and not earlier
             silent = silent and not alone
             severity = Severity.MEDIUM if penalized or silent else rule.severity
             effect = (
-                "its result does not depend on its input"
+                "its result does not depend on earlier steps"
+                if earlier and not stats.minimum
+                else "its result does not depend on its input"
                 if not stats.minimum
                 else "all tokens have the same vector"
                 if role == "embeddings"

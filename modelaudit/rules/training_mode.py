@@ -40,6 +40,7 @@ _MOST = 20_000  # operations that are looked at
 _NEAR = 500  # between a random number and how an image is moved
 _DEEPEST = 6  # operations on random numbers before they are compared
 _TRAINING = "train"
+_OF_TRAINING = (_TRAINING, "learn", "fit", "update", "loss", "grad")  # in names of signatures
 
 
 class _RandomBefore(Struct):
@@ -56,12 +57,16 @@ class _RandomTrace:
 
     def __init__(self, artifact: Artifact, graph: Graph) -> None:
         self.reader = GraphReader(artifact, graph)
+        self._left = _MOST
 
     def before(self, reference: str) -> _RandomBefore:
         """What the value of a reference depends on."""
         found = _RandomBefore()
         start = self.reader.walker.value(self.reader.walker.main, reference)
         for place in self._above([start] if start else [], _MOST):
+            self._left -= 1  # of all outputs together
+            if not self._left:
+                raise LimitExceeded(place.node.name, "operations", _MOST + 1, _MOST)
             op, name = place.node.op, place.node.name
             found.weighted |= op in _WEIGHTED
             found.upsamples |= op in _UPSAMPLES
@@ -162,12 +167,16 @@ class _RandomTrace:
         return False
 
 
+def _for_training(name: str) -> bool:
+    return any(each in name.lower() for each in _OF_TRAINING)
+
+
 def _served(artifact: Artifact, graph: Graph) -> list[list[str]]:
     """The outputs of each signature for inference, or of a frozen graph."""
     signatures = [
         [each.tensor for each in signature.outputs]
         for signature in artifact.signatures
-        if signature.tags == graph.tags and _TRAINING not in signature.name.lower()
+        if signature.tags == graph.tags and not _for_training(signature.name)
     ]
     if artifact.format is Format.FROZEN_GRAPH:
         return [[reference for reference, _ in output_references(artifact, graph)]]
@@ -233,7 +242,7 @@ def _told(rule: Rule, facts: Facts, outputs: Sequence[_RandomBefore]) -> Finding
 
 def _of_lite(rule: Rule, facts: Facts) -> Iterator[Finding]:
     assert facts.artifact.lite is not None
-    if any(_TRAINING in each.name.lower() for each in facts.artifact.signatures):
+    if any(_for_training(each.name) for each in facts.artifact.signatures):
         raise NotRelevant("the model is made to be trained further on a device")
     found = lite_training_mode(facts.artifact.lite)
     said = []

@@ -70,10 +70,12 @@ class _PoolWorker(Struct):
     kept: Json = None
     shares: SharedWork | None = None
     loan: Loan = UNBOUNDED
+    reported: float = 0.0  # seconds of processor time that its tasks took
     buffer: bytearray = field(default_factory=bytearray)
 
     def give_back(self, seconds: float | None) -> None:
         """Return what the task may take, of which it took so many seconds; None: all of it."""
+        self.reported += seconds or 0.0
         if self.shares:
             self.shares.give_back(self.loan, seconds)
         self.shares, self.loan = None, UNBOUNDED
@@ -147,8 +149,9 @@ def _serve(
             except MemoryError as error:
                 phase = str(error) if isinstance(error, PhaseMemoryError) else ""
                 limit = "memory_bytes" if task_allowance.memory_is_bounded() else "read_memory"
+                took = task_allowance.taken()
                 task_allowance.end()
-                message = packed({"value": None, "limit": limit, "phase": phase})
+                message = packed({"value": None, "seconds": took, "limit": limit, "phase": phase})
             task_allowance.end()
             with suppress(BrokenPipeError):  # the parent was killed, which closed its pipe
                 send(answer, message)
@@ -191,12 +194,16 @@ def _start(
 
 
 def _stop(worker: _PoolWorker, *, kill: bool) -> int:
-    """Stop a worker and return its wait status."""
+    """Stop a worker and return its wait status; its task took what it did not report."""
     os.close(worker.to_child)
     if kill:
         os.kill(worker.pid, signal.SIGKILL)
     os.close(worker.from_child)
-    return os.waitpid(worker.pid, 0)[1]
+    _, status, used = os.wait4(worker.pid, 0)
+    ended = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    took = max(used.ru_utime + used.ru_stime - worker.reported, 0.0)
+    worker.give_back(None if ended in task_allowance.LIMITS else took)
+    return status
 
 
 def _stop_all(workers: Sequence[_PoolWorker]) -> None:
@@ -312,11 +319,11 @@ def _collect(workers: list[_PoolWorker]) -> Iterator[TaskResult]:
         assert index is not None
         if not piece or len(worker.buffer) > MESSAGE_BYTES:
             workers.remove(worker)
+            shared = bool(worker.shares)
             status = _stop(worker, kill=bool(piece))
             ended = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
             limit = task_allowance.LIMITS.get(ended, "")
-            why = too_costly(limit, shared=bool(worker.shares)) if limit else _why_lost(status)
-            worker.give_back(None)
+            why = too_costly(limit, shared=shared) if limit else _why_lost(status)
             yield TaskResult(index, None, why, limit, kept=worker.kept)
             continue
         while message := first_message(worker.buffer):
@@ -334,7 +341,6 @@ def _collect(workers: list[_PoolWorker]) -> Iterator[TaskResult]:
     now = time.monotonic()
     for worker in [each for each in workers if each.task is not None and each.deadline <= now]:
         workers.remove(worker)
-        worker.give_back(None)
         _stop(worker, kill=True)
         assert worker.task is not None
         yield TaskResult(worker.task, None, TOO_LONG, "read_seconds", kept=worker.kept)

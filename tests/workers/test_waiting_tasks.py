@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import time
 
 import pytest
@@ -46,10 +47,10 @@ def test_tasks_that_share_work_begin_until_it_is_taken(jobs: int) -> None:
 def test_a_task_is_stopped_at_what_is_left_for_it() -> None:
     shares = SharedWork(3.0, 3.0, lambda: UNIT_SECONDS)
     started = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    done = _shared([100.0, 0.0], _spend, dict.fromkeys([100.0, 0.0], shares), jobs=1)
+    done = _shared([100.0], _spend, {100.0: shares}, jobs=1)
     took = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - started
     assert (done[0].limit, "archive" in done[0].lost) == ("work", True)
-    assert done[1].lost == NOTHING_LEFT
+    assert _shared([0.0], _spend, {0.0: shares}, jobs=1)[0].lost == NOTHING_LEFT
     assert took < 20 * UNIT_SECONDS  # of 100, on any processor
 
 
@@ -75,3 +76,36 @@ def test_an_audit_ends_in_good_time_before_what_is_left_for_it() -> None:
     assert done[0].value == {"units": 26.0}
     assert done[1].value == {"units": pytest.approx(5.0, abs=0.5)}
     assert lent_budget(26.0).units == 26.0  # not in a worker
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
+def test_a_task_that_crashes_takes_what_it_took(number: signal.Signals) -> None:
+    """And not all that it could have taken, which its neighbours need."""
+    shares = SharedWork(20.0, 20.0, lambda: UNIT_SECONDS)
+
+    def work(n: int) -> dict[str, Json]:
+        if n < 3:
+            os.kill(os.getpid(), number)
+        return {"n": n}
+
+    done = _shared(range(8), work, dict.fromkeys(range(8), shares), jobs=2)
+    assert [bool(done[n].value) for n in range(8)] == [False] * 3 + [True] * 5
+    assert shares.left() > 15.0
+
+
+def test_no_loan_is_left_where_the_results_are_not_taken() -> None:
+    shares = SharedWork(20.0, 20.0, lambda: UNIT_SECONDS)
+    may = Allowance(60.0, None, 1e6)
+    running = run_tasks(
+        range(6),
+        lambda n: {"n": time.sleep(n)},
+        jobs=2,
+        seconds=60.0,
+        allowed=lambda _: may,
+        shared=lambda _: shares,
+    )
+    next(running)
+    running.close()
+    loan = shares.lend(1)
+    assert loan is not None
+    assert loan.units > 9.0  # half of everything, as others were expected

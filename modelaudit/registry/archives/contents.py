@@ -21,10 +21,12 @@ from modelaudit.formats.zip.archive_members import ZipParts
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
-_SUFFIXES = (".tar", ".tgz", ".tbz2", ".txz", ".tzst", ".gz", ".bz2", ".xz", ".zst", ".zip")
+_COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
+_ARCHIVES = (".tar", ".tgz", ".tbz2", ".txz", ".tzst", ".zip", *(f".tar{x}" for x in _COMPRESSIONS))
+_SUFFIXES = (*_ARCHIVES, *_COMPRESSIONS)
 # Of files that are data as often, only those with the names that savers give.
 _WHOLE_NAMES = ("weights.npz", "model.npz", "model.json")
-_MODEL_NAMES = (*MODEL_SUFFIXES, ".pb", ".pbtxt", ".index", ".meta", *_WHOLE_NAMES)
+_MODEL_NAMES = (*MODEL_SUFFIXES, ".pb", ".pbtxt", ".index", ".meta", ".weights.npz")
 _LINK = 0o120000
 _TYPE = 0o170000
 
@@ -73,8 +75,17 @@ def stem(name: str) -> str:
 
 
 def leads_to_a_model(name: str) -> bool:
-    """Whether a member's name is that of a model's file, or of another archive."""
-    return name.lower().endswith((*_MODEL_NAMES, *_SUFFIXES))
+    """Whether a member's name is that of a model's file, or of another archive.
+
+    Of a single compressed file, the name within decides: `table.csv.gz` is data.
+    """
+    file = name.rpartition("/")[2].lower()
+    if file in _WHOLE_NAMES or file.endswith((*_MODEL_NAMES, *_ARCHIVES)):
+        return True
+    within, compression = Path(file).stem, Path(file).suffix
+    if compression not in _COMPRESSIONS:
+        return False
+    return "." not in within or leads_to_a_model(within)
 
 
 def holds_models(path: Path, limits: Limits) -> bool:

@@ -92,11 +92,15 @@ def test_versions_in_an_archive_are_versions(look, registry, tmp_path):
 
 def test_archives_in_archives_are_opened_twice(look, registry, tmp_path):
     inner = tar(tmp_path / "c.tar", ("m.h5", files.minimal_h5(tmp_path / "m.h5")))
-    middle = tar(tmp_path / "b.tar", ("c.tar", inner), ("n.h5", tmp_path / "m.h5"))
+    data = tmp_path / "table.csv.gz"
+    data.write_bytes(gzip.compress(b"1,2"))
+    middle = tar(
+        *(tmp_path / "b.tar", ("c.tar", inner), ("n.h5", tmp_path / "m.h5")), (data.name, data)
+    )
     tar(registry / "a.tar", ("b.tar", middle))
     found = look(registry)
     assert relatives(found) == ["a.tar/b.tar/n.h5"]
-    (problem,) = found.problems  # it may hold a model
+    (problem,) = found.problems  # it may hold a model, other than `table.csv.gz`
     assert (problem.kind, problem.file, problem.detail) == (
         ProblemKind.LIMIT_EXCEEDED,
         "a.tar/b.tar/c.tar",
@@ -190,11 +194,16 @@ def test_models_of_formats_whose_suffix_is_that_of_data_are_found_by_their_names
     assert found.others == {".zip": 1}
 
 
-@pytest.mark.parametrize("name", ["model.json", "tfjs/model.json", "m.weights.npz", "model.npz"])
+@pytest.mark.parametrize(
+    "name",
+    ["model.json", "a/model.json", "m.weights.npz", "a/model.npz", "m.h5.gz", "m.gz", "a.tar.gz"],
+)
 def test_a_name_that_savers_give_leads_to_a_model(name):
     assert leads_to_a_model(name)
 
 
-@pytest.mark.parametrize("name", ["data.npz", "package.json", "model.json.txt"])
+@pytest.mark.parametrize(
+    "name", ["data.npz", "package.json", "model.json.txt", "car_model.json", "a/table.csv.gz"]
+)
 def test_a_name_of_data_does_not(name):
     assert not leads_to_a_model(name)

@@ -203,3 +203,11 @@ def test_files_named_like_models_that_are_too_many_are_not_unpacked(look, regist
     (problem,) = found.problems
     assert (problem.kind, problem.file) == (ProblemKind.LIMIT_EXCEEDED, "a.tar")
     assert "members named like models" in problem.detail
+
+
+def test_data_that_is_compressed_does_not_count_as_named_like_models(look, registry, tmp_path):
+    members = [(f"{number:03}.csv.gz", b"") for number in range(20)]
+    tar(registry / "a.tar", ("m.h5", files.minimal_h5(tmp_path / "m.h5")), *members)
+    found = look(registry, limits=Limits(density=12 / 600))
+    assert relatives(found) == ["a.tar/m.h5"]
+    assert not found.problems
