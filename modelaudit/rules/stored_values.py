@@ -93,21 +93,18 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
         single = role == "embeddings" and tensor.shape[:1] == (1,)
         if not (stats and stats.constant and tensor.size > 1) or single:
             continue
-        if not (role == "recurrent_kernel" and one_step(facts.artifact, tensor.name)):
+        earlier = role == "recurrent_kernel"  # the inputs go through another kernel
+        if not (earlier and one_step(facts.artifact, tensor.name)):
             named = route if route.rpartition("/")[2] == role else f"{route}/{role}"
             drawn = initializer_of(facts, route, role) in CONSTANT_INITIALIZERS
             penalized = not stats.minimum and _penalized(facts, route)
             by_hand = bool(stats.minimum) and not drawn
             bias = biases.get(route)
             silent = not stats.minimum and bias is not None and bias.constant and not bias.minimum
-            earlier = role == "recurrent_kernel"  # the inputs go through another kernel
-            alone = silent and (route in decisive or carries_alone(facts, route)) and not earlier
-            silent = silent and not alone
-            severity = Severity.MEDIUM if penalized or silent else rule.severity
+            alone = silent and not earlier and (route in decisive or carries_alone(facts, route))
+            severity = Severity.MEDIUM if penalized or (silent and not alone) else rule.severity
             effect = (
-                "its result does not depend on earlier steps"
-                if earlier and not stats.minimum
-                else "its result does not depend on its input"
+                f"its result does not depend on {'earlier steps' if earlier else 'its input'}"
                 if not stats.minimum
                 else "all tokens have the same vector"
                 if role == "embeddings"
@@ -119,7 +116,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 + " The layer has a regularizer or constraint, which can do this." * penalized
                 + _UNNAMED * (architecture is None and not stats.minimum)
                 + _BY_HAND * by_hand
-                + SILENCED * (silent and not drawn)
+                + SILENCED * (silent and not (drawn or alone))
                 + " No output gets the inputs but through it." * alone,
                 file=tensor.file,
                 route=named,

@@ -146,7 +146,10 @@ class HeapReferences:
                     spend()
                     near = handle.pread(_HEAD_BYTES + 4 * (1 << 16) + size, before)
                     for skipped in range(2):
-                        found += _values_in(near, skipped, name, size)
+                        # A byte off, the sizes are others, and lead somewhere else.
+                        given = int.from_bytes(near[skipped + 2 : skipped + 4], "little")
+                        if given == len(name) + 1:
+                            found += _values_in(near, skipped, name, size)
                 start += max(len(piece) - len(wanted) + 1, 1)
         return found
 

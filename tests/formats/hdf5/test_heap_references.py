@@ -152,3 +152,20 @@ def test_a_file_that_claims_gigabytes_takes_no_memory(tmp_path: Path) -> None:
     told = [each.route for each in artifact.problems if "2,800,000,000" in each.detail]
     assert told == ["model_weights@note", ""]
     assert not artifact.complete and len(artifact.tensors) == len(honest.tensors)
+
+
+def test_an_attribute_in_a_packed_heap_begins_at_one_place(tmp_path: Path) -> None:
+    """A byte later, its sizes are others, and what they lead to is no reference."""
+    path = tmp_path / "m.h5"
+    names = [f"text_{n}" for n in range(11)]
+    with h5py.File(path, "w", libver="latest") as file:
+        for n, name in enumerate(names):
+            file.attrs.create(name, "some text", dtype=TEXT)
+            file.attrs[f"words_{n}"] = np.full(40, b"x" * 14)
+    with h5py.File(path, "a", libver="latest") as file:
+        file["behind"] = np.full(20_000, 0xAA, "u1")
+    with opened_hdf5(FileWindow.of_file(path)) as file:
+        found = HeapReferences(FileWindow.of_file(path))
+        for name in names:
+            stored = h5py.h5a.open(file.id, name.encode())
+            found.check(file, name.encode(), stored, stored.get_type(), LIMITS)
