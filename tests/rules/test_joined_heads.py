@@ -156,7 +156,9 @@ def test_maps_that_are_resized(resize):
 def test_operations_between_scores_and_the_loss(function):
     scores = dense(5, "relu", name="scores")
     after = layer("TFOpLambda", function=function, name="op")
-    assert names(found("MA306", scores, after), 'activation="softmax"') == "high"
+    # Behind the others it is not known how many classes there are: two are learnt all the same.
+    severity = "high" if function == "math.truediv" else "medium"
+    assert names(found("MA306", scores, after), 'activation="softmax"') == severity
     softmax = layer("Softmax", name="out")
     assert found("MA306", dense(5, "linear", name="scores"), after, softmax) == []
     unknown = layer("TFOpLambda", function="math.cumsum", name="op")
