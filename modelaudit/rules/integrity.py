@@ -230,6 +230,8 @@ _PLACES = {
     ProblemKind.MISSING_SHARD: "file",
 }
 _OF_PARTS = ("(setting density)", "(setting layers)", "(setting work)")
+# Fixed limits on what sound models nest, which TensorFlow and Keras load all the same.
+_OF_DEPTH = ("limit nested models exceeded", "limit function calls followed exceeded")
 # Readers report the same of a model that is being written.
 _UNWRITTEN_KINDS = frozenset(
     {
@@ -293,7 +295,9 @@ def _severity(rule: Rule, facts: Facts, problem: Problem) -> Severity:
     alone = isinstance(listed, list) and len(listed) == 1
     if problem.kind is ProblemKind.STATE_FILE_MISMATCH and alone and problem.evidence.get("exists"):
         return Severity.LOW
-    many = problem.kind is ProblemKind.LIMIT_EXCEEDED and problem.detail.endswith(_OF_PARTS)
+    many = problem.kind is ProblemKind.LIMIT_EXCEEDED and (
+        problem.detail.endswith(_OF_PARTS) or problem.detail.startswith(_OF_DEPTH)
+    )
     return Severity.MEDIUM if many else rule.severity
 
 

@@ -159,6 +159,8 @@ def test_an_unknown_message_of_protocol_buffers_need_be_no_model(name, severity)
     ("detail", "severity"),
     [
         ("more than 5,000 links; the rest is skipped (setting density)", Severity.MEDIUM),
+        ("limit nested models exceeded: 41 over 40", Severity.MEDIUM),
+        ("limit function calls followed exceeded: 20,001 over 20,000", Severity.MEDIUM),
         ("32,000 bytes would decode to 33,554,432 (setting hdf5_ratio)", Severity.HIGH),
     ],
 )
