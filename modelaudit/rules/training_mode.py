@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct, field
@@ -40,7 +41,10 @@ _MOST = 20_000  # operations that are looked at
 _NEAR = 500  # between a random number and how an image is moved
 _DEEPEST = 6  # operations on random numbers before they are compared
 _TRAINING = "train"
-_OF_TRAINING = (_TRAINING, "learn", "fit", "update", "loss", "grad")  # in names of signatures
+_OF_TRAINING = frozenset(
+    ("learn", "fit", "update", "loss", "gradient", "gradients")
+)  # of signatures
+_WORD = re.compile("[a-z]+")
 
 
 class _RandomBefore(Struct):
@@ -167,8 +171,10 @@ class _RandomTrace:
         return False
 
 
-def _for_training(name: str) -> bool:
-    return any(each in name.lower() for each in _OF_TRAINING)
+def for_training(name: str) -> bool:
+    """Whether a signature's name says that it trains; `profit` has no such word."""
+    words = _WORD.findall(name.lower())
+    return any(word.startswith(_TRAINING) or word in _OF_TRAINING for word in words)
 
 
 def _served(artifact: Artifact, graph: Graph) -> list[list[str]]:
@@ -176,7 +182,7 @@ def _served(artifact: Artifact, graph: Graph) -> list[list[str]]:
     signatures = [
         [each.tensor for each in signature.outputs]
         for signature in artifact.signatures
-        if signature.tags == graph.tags and not _for_training(signature.name)
+        if signature.tags == graph.tags and not for_training(signature.name)
     ]
     if artifact.format is Format.FROZEN_GRAPH:
         return [[reference for reference, _ in output_references(artifact, graph)]]
@@ -242,7 +248,7 @@ def _told(rule: Rule, facts: Facts, outputs: Sequence[_RandomBefore]) -> Finding
 
 def _of_lite(rule: Rule, facts: Facts) -> Iterator[Finding]:
     assert facts.artifact.lite is not None
-    if any(_for_training(each.name) for each in facts.artifact.signatures):
+    if any(for_training(each.name) for each in facts.artifact.signatures):
         raise NotRelevant("the model is made to be trained further on a device")
     found = lite_training_mode(facts.artifact.lite)
     said = []

@@ -12,7 +12,7 @@ from modelaudit.settings.audit_target import OuterArchive
 from modelaudit.work_budget import UNIT_SECONDS, unit_seconds
 
 _LEAST = 1.0  # units, with which it is worth to begin a task
-_ENOUGH = 4  # tasks begin together with at least this part of everything each
+_ENOUGH = 4  # at most so many tasks begin together with equal parts of everything
 
 
 class Loan(Struct, frozen=True):

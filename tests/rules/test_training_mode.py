@@ -16,6 +16,7 @@ from modelaudit.rules import catalogue
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.examples import ROOT
 from modelaudit.rules.model import Facts
+from modelaudit.rules.training_mode import for_training
 from modelaudit.settings import Limits
 
 pytestmark = pytest.mark.slow
@@ -230,3 +231,17 @@ def test_images_that_chance_mirrors(drawn: bool) -> None:
     facts = Facts(Artifact(ROOT, Format.TFLITE, lite=lite))
     found = run_rule(catalogue.rule("MA331"), facts).findings
     assert ["images are changed at random (`y`)" in each.detail for each in found] == [True] * drawn
+
+
+@pytest.mark.parametrize(
+    ("name", "trains"),
+    [
+        *(
+            (each, True)
+            for each in ("train", "training_step", "trainStep", "fit", "update_weights")
+        ),
+        *((each, False) for each in ("serving_default", "predict_profit", "benefit", "glossary")),
+    ],
+)
+def test_the_words_of_a_signature_say_whether_it_trains(name, trains):
+    assert for_training(name) is trains
