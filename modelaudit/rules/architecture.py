@@ -127,14 +127,14 @@ def _heavy_stride(rule: Rule, facts: Facts) -> Iterator[Finding]:
             # A window of 1 may be a subsampling on purpose, also along one axis.
             apart = [t for t, k in zip(times, grid.kernel, strict=False) if k > 1]
             far = max(apart, default=0) >= SKIPPED.value
-            sizes = list(zip(grid.strides, grid.size, strict=False))
-            single = any(s >= n > 1 for s, n in sizes) and "Transpose" not in grid.class_name
-            usual = [min(2, k) for k in grid.kernel]
+            back, sizes = "Transpose" in grid.class_name, zip(grid.strides, grid.size, strict=False)
+            single = any(s >= n > 1 for s, n in sizes) and not back
+            usual, read = [min(2, k) for k in grid.kernel], "the input never reaches the output"
             yield rule.finding(
                 f"`{grid.route}` has stride {list(grid.strides)} and window {list(grid.kernel)}"
                 + f" on a map of {list(grid.size)}, so that a single window is left along an axis"
                 * single
-                + ": part of the input never reaches the output.",
+                + f": part of {'its output gets no input' if back else read}.",
                 route=grid.route,
                 evidence={"measured": list(grid.strides), "threshold": list(grid.kernel)},
                 severity=Severity.MEDIUM if far else rule.severity,

@@ -1,4 +1,4 @@
-"""MA312: hidden layers that pass on a single number."""
+"""MA312: hidden layers that pass on a single number, or a single pixel."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.architecture.layer_shapes import channels_first, spatial_part
 from modelaudit.rules import examples
 from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.model import Facts, Family, Need, Rule
@@ -38,6 +39,7 @@ class _Narrow(Struct, frozen=True):
 
 def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = joined_graph(facts)
+    yield from _one_pixel(rule, graph)
     found = [*_narrow_layers(graph)]
     through = _through(graph, [each.layer.route for each in found])
     for number, each in enumerate(found):
@@ -58,6 +60,33 @@ def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
             evidence={"measured": 1, "unit": "units"},
             severity=Severity.MEDIUM if each.rectified and each.vector else Severity.LOW,
         )
+
+
+def _one_pixel(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
+    """Layers that cut or resize each image to one pixel."""
+    for layer in graph.layers:
+        shape, before = layer.output_shape, layer.input_shapes[:1]
+        if not has(layer.class_name, Trait.PADDING | Trait.RESIZING) or layer.custom:
+            continue
+        if shape is None or len(shape) < 4 or (before and len(before[0]) != len(shape)):
+            continue
+        first = channels_first(layer)
+        left = spatial_part(shape, first)
+        had = spatial_part(before[0], first) if before else (None,)
+        if set(left) == {1} and set(had) != {1}:
+            does = "resizes each image to" if _resizes(layer) else "leaves of each image"
+            yield rule.finding(
+                f"`{layer.route}` {does} one pixel: what follows sees no shape.",
+                route=layer.route,
+                evidence={"measured": 1, "unit": "pixels", "input": list[Json](had)},
+                fix=f"Use a larger size in `{layer.name}` and train again."
+                if _resizes(layer)
+                else f"Cut off less in `{layer.name}` and train again.",
+            )
+
+
+def _resizes(layer: Layer) -> bool:
+    return layer.class_name == "Resizing"
 
 
 def _narrow_layers(graph: LayerGraph) -> Iterator[_Narrow]:
@@ -123,10 +152,10 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.HIGH,
         needs=(Need.LAYERS,),
-        summary="A hidden layer passes on a single number",
-        pass_title="No hidden layer passes on a single number",
-        why="All that the later layers know of an input is one number. If that number is 0 for "
-        "all inputs, the output is constant.",
+        summary="A hidden layer passes on a single number, or a single pixel",
+        pass_title="No hidden layer passes on a single number or pixel",
+        why="All that the later layers know of an input is one number, or one color. If that number "
+        "is 0 for all inputs, the output is constant.",
         fix="Give the layer more units and train again.",
         check=one_for_alike(_bottleneck, "layer"),
         assumes="output",

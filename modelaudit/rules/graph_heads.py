@@ -96,7 +96,9 @@ def _head(walker: GraphWalker, reference: str, units: int | None) -> NetworkHead
             if op in _WEIGHTS:
                 # Behind a reshape, the last axis is another one: of positions, not of channels.
                 size = (units or width) if kept else None
-                steps = (HeadStep(_layer(place, op)), *reversed(behind))
+                window: dict[str, Json] = {"kernel_size": _shape(walker, place)[:-2]}
+                weights = replace(_layer(place, op), config=window if "Conv" in op else {})
+                steps = (HeadStep(weights), *reversed(behind))
                 last = steps[-1].layer
                 return NetworkHead(last.route, last, size, steps)
         elif op in _ACTIVATIONS or op in _NORMALIZATIONS or _normalizes(walker, place):
@@ -157,12 +159,17 @@ def _layer(place: NodeOutput, class_name: str) -> Layer:
 
 def _width(walker: GraphWalker, place: NodeOutput) -> int | None:
     """Size of the last axis of the bias or kernel that an operation applies."""
+    shape = _shape(walker, place)
+    return shape[-1] if shape and isinstance(shape[-1], int) else None
+
+
+def _shape(walker: GraphWalker, place: NodeOutput) -> list[Json]:
+    """The shape of the bias or kernel that an operation applies; empty where it is not known."""
     if len(place.node.inputs) < 2 or place.node.attrs.get("transpose_b"):
-        return None
+        return []
     held = walker.value(place.frame, place.node.inputs[1])
     if held is None:
-        return None
+        return []
     value: Json = held.node.attrs.get("value", held.node.attrs.get("shape"))
     shape = value.get("shape") if isinstance(value, dict) else value
-    size = shape[-1] if isinstance(shape, list) and shape else None
-    return size if isinstance(size, int) else None
+    return shape if isinstance(shape, list) else []

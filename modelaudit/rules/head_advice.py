@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 
 from modelaudit.facts import Json
 from modelaudit.formats.keras.compiled_losses import (
@@ -13,6 +14,7 @@ from modelaudit.formats.keras.compiled_losses import (
     OVERLAPS,
     CompiledLoss,
 )
+from modelaudit.rules.loss_inputs import PROBABILITIES
 from modelaudit.rules.network_heads import NetworkHead
 from modelaudit.rules.regressions import independent, of_numbers
 
@@ -40,6 +42,23 @@ def advised(
             f'{head.code("sigmoid")}\nmodel.compile(loss="binary_crossentropy")'
         )
     return f"{fix_of(head, said)}\n{code_of(head, loss, scores=scores)}"
+
+
+def exchanged(pairs: Sequence[tuple[NetworkHead, CompiledLoss]]) -> str:
+    """What to do if two outputs seem to have each other's loss, with code; empty if they do not."""
+    of_scores = [(h, x) for h, x in pairs if h.last == "linear" and x.name in CROSS_ENTROPIES]
+    of_shares = [(h, x) for h, x in pairs if h.last in PROBABILITIES and x.name in DISTANCES]
+    if len(of_scores) != 1 or len(of_shares) != 1 or of_scores[0][1].from_logits:
+        return ""
+    (scores, crossed), (shares, distance) = *of_scores, *of_shares
+    fits = (crossed.name in BINARY) == (shares.last == "sigmoid")
+    name = crossed.name if fits else "categorical_crossentropy"
+    name = "binary_crossentropy" if shares.last == "sigmoid" else name
+    losses = {shares.route: name, scores.route: distance.name}
+    return (
+        f"`{scores.route}` and `{shares.route}` seem to have each other's loss. Exchange them, and train "
+        f"again:\nmodel.compile(loss={json.dumps(losses, ensure_ascii=False)})"
+    )
 
 
 def of_one_class(
@@ -78,7 +97,9 @@ def code_of(head: NetworkHead, loss: CompiledLoss, *, scores: bool = False) -> s
         name = "".join(part.capitalize() for part in loss.name.split("_"))
         compiled = f"model.compile(loss=keras.losses.{name}(from_logits=True))"
         return f"{head.code('linear')}\n{compiled}"
-    one = head.units == 1 and loss.name in CROSS_ENTROPIES
+    if loss.name == "ctc":
+        return f"{head.code('linear')}\nmodel.compile(loss=keras.losses.CTC())"
+    one = head.units == 1 and loss.name in CROSS_ENTROPIES - BINARY
     name = "binary_crossentropy" if one else loss.name
     suited = "exponential" if name == "poisson" else "sigmoid" if name in BINARY else "softmax"
     if name == "cosine_similarity":

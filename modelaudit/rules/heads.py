@@ -27,7 +27,7 @@ from modelaudit.rules.constant_layers import (
 )
 from modelaudit.rules.graph_heads import graph_heads
 from modelaudit.rules.grouped import by_cause, one_for_alike
-from modelaudit.rules.head_advice import advised, of_one_class
+from modelaudit.rules.head_advice import advised, exchanged, of_one_class
 from modelaudit.rules.loss_inputs import KEPT_SOFTMAX, SCORES_TAKEN, class_axis, scores_taken
 from modelaudit.rules.loss_mismatches import MISMATCHES
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
@@ -154,7 +154,7 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
     perhaps = (
         " The file holds no step of an optimizer: this loss may never have been used." * unused
     )
-    for head, loss in _compiled(facts):
+    for head, loss in (pairs := _compiled(facts)):
         axis = head.activations[-1].axis if head.last == "softmax" else -1
         compared = class_axis(head, loss)
         known = axis <= 0 and compared is not None  # else the rank of the output is not known
@@ -192,7 +192,8 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
             severity=Severity.LOW if took else severity,
             fix=KEPT_SOFTMAX
             if took
-            else advised(facts.artifact.training, head, loss, said, scores=scores),
+            else exchanged(pairs)
+            or advised(facts.artifact.training, head, loss, said, scores=scores),
         )
 
 
@@ -223,11 +224,11 @@ def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if found is None or any(_over_one_value(head, each) for each in head.steps):
             continue
         first, second, (_, high) = found.before, found.step, found.given
-        words = "all of its results"
-        squashed = second.activation in {"softmax", "sigmoid"}
+        own = loss is not None and loss.name in BINARY  # for which the sigmoid is right
+        ends = {"softmax"} if first.activation == "softmax" and not own else {"softmax", "sigmoid"}
         if second.activation != "softmax" and found.results:
             least, most = found.results
-            limits = f"{words} are between {least:.2g} and {most:.2g}"
+            limits = f"all of its results are between {least:.2g} and {most:.2g}"
         elif math.isinf(high) and found.pooled:
             limits = "scores below 0 become 0 at each position before they are pooled"
         elif math.isinf(high):
@@ -238,7 +239,6 @@ def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:
             limits = f"none of the {head.units} classes gets more than {found.results[1]:.0%}"
         # At the usual limit of 0.5, one unit then has one answer.
         fixed = second.activation == "sigmoid" and head.units == 1 and found.given[0] >= 0
-        binary = loss is None or loss.name in BINARY
         yield rule.finding(
             f"`{second.layer.route}` applies {second.activation} to the {first.activation} of "
             f"`{first.layer.route}`: {limits}" + (", one answer for all inputs." if fixed else "."),
@@ -250,11 +250,11 @@ def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:
             },
             key=head.route,
             severity=Severity.HIGH
-            if fixed and binary
+            if fixed and (own or loss is None)
             else Severity.LOW  # as in SqueezeNet
             if found.pooled and first.activation == "relu"
             else Severity.MEDIUM,
-            fix=_without(head, first if squashed else second),
+            fix=_without(head, first if second.activation in ends else second),
         )
 
 

@@ -13,6 +13,7 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import axis_orders
 from modelaudit.rules import examples
+from modelaudit.rules.augmented_ranges import other_range
 from modelaudit.rules.constant_layers import over_one, unreached
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.grouped import by_cause
@@ -29,6 +30,8 @@ from modelaudit.thresholds.design import (
 )
 
 _TAKE_INDICES = frozenset(("Embedding", "CategoryEncoding", "IntegerLookup"))
+_OVER_FEATURES = frozenset(("LayerNormalization", "GroupNormalization"))
+_FEATURES_LAST = Trait.SEQUENCE | Trait.FEATURE_WEIGHTS | Trait.ATTENTION
 _LIMIT_NORMS = frozenset(("MaxNorm", "MinMaxNorm", "max_norm", "min_max_norm"))
 
 
@@ -41,7 +44,7 @@ def _of_each_layer(rule: Rule, facts: Facts) -> Iterator[Finding]:
     orders = axis_orders(graph)
     for layer in graph.layers:
         first = orders.get(layer.route)
-        own = _own(layer, first, _as_started(facts, layer))
+        own = _own(layer, _as_started(facts, layer))
         for detail, value, severity, fix in (
             *own,
             *_penalties(facts, layer),
@@ -50,6 +53,8 @@ def _of_each_layer(rule: Rule, facts: Facts) -> Iterator[Finding]:
             *_scaled(graph, layer),
             *_scaled_indices(graph, layer),
             *large_factors(layer),
+            *other_range(graph, layer),
+            *_norm_axis(graph, layer, first),
         ):
             yield rule.finding(
                 f"`{layer.route}`: {detail}.",
@@ -67,15 +72,8 @@ def _as_started(facts: Facts, layer: Layer) -> bool:
     return all(norm.statistics_initial for norm in measured if norm.route == layer.route)
 
 
-def _own(
-    layer: Layer, first: bool | None, started: bool
-) -> Iterator[tuple[str, Json, Severity, str]]:
-    """What the config of a layer shows.
-
-    Args:
-        first: whether it gets channels first, if known.
-        started: whether its moving statistics may be those that it started with.
-    """
+def _own(layer: Layer, started: bool) -> Iterator[tuple[str, Json, Severity, str]]:
+    """What the config of a layer shows, whose moving statistics may be those it started with."""
     config = layer.config
     if has(layer.class_name, Trait.BATCH_NORMALISATION):
         momentum, epsilon = number(config.get("momentum")), number(config.get("epsilon"))
@@ -84,18 +82,6 @@ def _own(
             detail = f"momentum {momentum:g} keeps the moving statistics {start}"
             fix = f"Use keras.layers.BatchNormalization(momentum=0.99, name={layer.name!r})"
             yield detail, momentum, Severity.HIGH if started else Severity.LOW, fix
-        axis, shape = config.get("axis"), layer.output_shape
-        axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
-        last = len(shape) - 1 if shape else 0
-        if isinstance(axis, int) and axis < 0:
-            axis += last + 1
-        if isinstance(axis, int) and first is False and 0 < axis < last:
-            places = ("steps",) if last == 2 else ("rows", "columns")
-            places = places if last < 4 else ("slices", *places)
-            name = places[axis - 1] if last <= 4 else f"dimension {axis}"
-            detail = f"axis {axis} is that of {name}, but the channels are last: it scales {name}"
-            fix = f"Use keras.layers.BatchNormalization(axis=-1, name={layer.name!r})"
-            yield detail, axis, Severity.LOW, fix
         if epsilon is not None and epsilon >= 1:
             detail = f"epsilon {epsilon:g} is larger than most variances, so values are not scaled"
             fix = f"Use keras.layers.BatchNormalization(epsilon=0.001, name={layer.name!r})"
@@ -119,6 +105,38 @@ def _own(
             elif most is not None and most < TINY_NORM.value:
                 detail = f"{key} limits the norm of the weights of each unit to {most:g}"
                 yield detail, most, Severity.MEDIUM, f"Use {key}=keras.constraints.MaxNorm(2)"
+
+
+def _norm_axis(
+    graph: LayerGraph, layer: Layer, first: bool | None
+) -> Iterator[tuple[str, Json, Severity, str]]:
+    """A normalization over one axis that is not that of the features.
+
+    Args:
+        first: whether the layer gets channels first, if known.
+    """
+    by_statistics = has(layer.class_name, Trait.BATCH_NORMALISATION)
+    if not by_statistics and (layer.class_name not in _OVER_FEATURES or layer.custom):
+        return
+    axis, shape = layer.config.get("axis"), layer.output_shape
+    axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
+    last = len(shape) - 1 if shape else 0
+    if isinstance(axis, int) and axis < 0:
+        axis += last + 1
+    if first is None and not by_statistics:
+        before = [*graph.only_sources(layer.route, lambda x: has(x.class_name, Trait.SAME_SHAPE))]
+        first = False if before and has(before[-1].class_name, _FEATURES_LAST) else None
+    if isinstance(axis, int) and first is False and 0 < axis < last:
+        places = ("steps",) if last == 2 else ("rows", "columns")
+        places = places if last < 4 else ("slices", *places)
+        name = places[axis - 1] if last <= 4 else f"dimension {axis}"
+        does = f"it scales {name}" if by_statistics else f"its means are over {name}"
+        kind = "channels" if last > 2 else "features"
+        detail = f"axis {axis} is that of {name}, but the {kind} are last: {does}"
+        groups = layer.config.get("groups")
+        groups = f"{groups!r}, " if groups is not None else ""
+        fix = f"Use keras.layers.{layer.class_name}({groups}axis=-1, name={layer.name!r})"
+        yield detail, axis, Severity.LOW, fix
 
 
 def _penalties(facts: Facts, layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:

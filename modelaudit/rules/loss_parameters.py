@@ -20,6 +20,14 @@ def worthless(training: Mapping[str, Json]) -> Iterator[tuple[str, Json, str]]:
             yield f"{detail}, so the best answer is always class {kept}", kept, "alpha=0.25"
         elif name == "CategoricalFocalCrossentropy" and alpha == 0:
             yield f"alpha of {name} is 0: the loss is always 0", alpha, "alpha=0.25"
+        elif name == "Tversky" and number(config.get("beta")) == 0:
+            # Keras weighs with beta what is predicted and not labelled, whatever its page says.
+            detail = (
+                "alpha and beta of Tversky are 0: the loss is 0 for every answer"
+                if alpha == 0
+                else "beta of Tversky is 0: the loss is 0 for the answer 1 everywhere"
+            )
+            yield detail, 0, "alpha=0.5, beta=0.5"
         elif name == "Huber" and delta is not None and delta <= 0:
             yield f"delta of {name} is {delta:g}: the loss has no gradient", delta, "delta=1.0"
 

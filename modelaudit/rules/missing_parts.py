@@ -118,6 +118,7 @@ def _optimizer(rule: Rule, facts: Facts) -> Iterator[Finding]:
         and role not in NOT_TRAINED
         and name in tensors
         and tensors[name].size > 1
+        and "float" in tensors[name].dtype  # not the states of generators of random numbers
     )
     # Of single numbers, some are counts of steps and rates, which Keras 1 stores as vectors.
     slots = Counter(tensor.shape for tensor in stored if tensor.size > 1)

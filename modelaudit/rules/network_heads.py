@@ -138,8 +138,9 @@ class NetworkHead(Struct, frozen=True):
             )
         config, name = _inner(self.weights)
         shape = [str(units or self.units or "units")]
-        if has(name, Trait.CONVOLUTION) and is_sizes(config.get("kernel_size")):
-            shape.append(str(config["kernel_size"]))
+        if has(name, Trait.CONVOLUTION):
+            window = config.get("kernel_size")
+            shape.append(str(window) if window and is_sizes(window) else "kernel_size")
         name = name if has(name, Trait.CONVOLUTION) else "Dense"
         shape += window_code(config) if has(name, Trait.CONVOLUTION) else []
         own = json.dumps(self.weights.name, ensure_ascii=False)  # it may have quotes

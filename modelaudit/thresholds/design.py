@@ -106,6 +106,12 @@ SCALED_TWICE = Threshold(
     "product of two scalings below which pixels were scaled twice",
     "1/255 twice gives 1.5e-5, and 1/255 with the scalings by 1/std of EfficientNet 0.017",
 )
+OTHER_RANGE = Threshold(
+    10,
+    "times",
+    "how much wider one range of values is than another, so that it is of another scale",
+    "of the usual ranges, 0 to 255 is 127 times as wide as -1 to 1, which is twice 0 to 1",
+)
 SIGMOIDS = Threshold(
     6,
     "layers",

@@ -36,6 +36,22 @@ def test_a_huber_loss_of_no_width():
     assert len(said("", training={"loss": dict(enumerate(losses))})) == 1
 
 
+def test_a_tversky_loss_that_forgives_one_kind_of_error():
+    both = said("Tversky", alpha=0.0, beta=0.0)
+    assert names(both, "alpha=0.5, beta=0.5") == "high"
+    assert names(said("Tversky", alpha=0.3, beta=0.0), "beta=0.5") == "high"
+    assert said("Tversky", alpha=0.3, beta=0.7) == said("Tversky") == []
+
+
+@pytest.mark.parametrize(("alpha", "beta", "answer"), [(0, 0, 0.2), (0.3, 0, 1)])
+def test_what_keras_computes_with_tversky(alpha, beta, answer):
+    keras = pytest.importorskip("keras")
+    loss = keras.losses.Tversky(alpha=alpha, beta=beta)
+    labels = np.array([[[0.0], [1.0], [1.0], [0.0]]])
+    assert float(loss(labels, np.full_like(labels, answer))) == pytest.approx(0, abs=1e-6)
+    assert float(keras.losses.Tversky()(labels, np.full_like(labels, 0.2))) > 0.1
+
+
 def test_what_keras_computes_with_them():
     keras = pytest.importorskip("keras")
     alone = {"apply_class_balancing": True, "alpha": 1.0}

@@ -93,6 +93,19 @@ def test_the_optimizer_keeps_as_much_for_every_trained_weight(shapes, trainable,
     assert all(finding.severity is Severity.LOW for finding in result.findings)
 
 
+def test_the_state_of_a_random_generator_is_no_trained_weight():
+    facts = compiled(*STEP, (4, 2), (2,), (2,))
+    architecture = facts.artifact.architecture
+    noise = replace(examples.layer("noise"), variables={"state": "noise/state"})
+    state = replace(examples.tensor("noise/state", (3,)), dtype="int64")
+    artifact = replace(
+        facts.artifact,
+        architecture=replace(architecture, layers=(*architecture.layers, noise)),
+        tensors=(*facts.artifact.tensors, state),
+    )
+    assert result_of("MA424", replace(facts, artifact=artifact)).outcome is Outcome.PASS
+
+
 def test_tensorflow_js_keeps_no_optimizer():
     facts = compiled()
     artifact = replace(facts.artifact, format=Format.TFJS_LAYERS)

@@ -130,6 +130,13 @@ def scaled(product):
     return outcome("MA322", examples.chain(*scales, dense("head")))
 
 
+@at("design.OTHER_RANGE", {9.9: "pass", 10.0: "pass", 10.1: "fail"})
+def range_of_a_change(most):
+    scaling = examples.layer("scaling", "Rescaling", {}, {"scale": 1 / 255})
+    change = examples.layer("change", "RandomBrightness", {}, {"value_range": [0, most]})
+    return outcome("MA322", examples.chain(scaling, change, dense("head")))
+
+
 @at("design.SIGMOIDS", {5: "pass", 6: "fail", 7: "fail"})
 def sigmoids(count):
     hidden = [dense(f"hidden_{n}", "sigmoid") for n in range(count)]

@@ -1,0 +1,75 @@
+"""Random image changes that are told another range of values than they get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.audit_types.values import number
+from modelaudit.facts import Json, Layer
+from modelaudit.findings import Severity
+from modelaudit.graphs import WHITE
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.thresholds.design import OTHER_RANGE
+
+# Layers whose change is a share of their range, so that one that is too wide drowns the image.
+_SCALE_BY_RANGE = frozenset(
+    (
+        "RandomBrightness",
+        "RandomColorJitter",
+        "RandomInvert",
+        "RandAugment",
+        "AugMix",
+        "Solarization",
+    )
+)
+
+
+def other_range(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
+    """A `value_range` for pixels behind a scaling of pixels, or the reverse.
+
+    Keras scales changes by the range, and clips results to it (`value_range`, by default 0 to 255).
+    """
+    told = layer.config.get("value_range")
+    if layer.custom or not isinstance(told, list) or len(told) != 2:
+        return
+    low, high = number(told[0]), number(told[1])
+    if low is None or high is None or high <= low:
+        return
+    before = _scaling(graph.only_sources(layer.route, _keeps_or_scales))
+    behind = _scaling(graph.only_takers(layer.route, _keeps_or_scales))
+    if before is not None and (high - low) > OTHER_RANGE.value * WHITE * abs(before[0]):
+        start, end = sorted((before[1], before[1] + WHITE * before[0]))
+        if layer.class_name in _SCALE_BY_RANGE:
+            detail = (
+                f"value_range [{low:g}, {high:g}] is for pixels, but a scaling before it leaves {start:.3g} "
+                f"to {end:.3g}: the change is many times as large as the image"
+            )
+            fix = f"Use value_range=({start:.3g}, {end:.3g}) in `{layer.name}`"
+            yield detail, [low, high], Severity.MEDIUM, fix
+    elif before is None and behind is not None and OTHER_RANGE.value * (high - low) < WHITE:
+        detail = (
+            f"value_range [{low:g}, {high:g}] clips what comes before the scaling of pixels behind it: "
+            "nearly all values become the same"
+        )
+        fix = f"Use value_range=(0, {WHITE:g}) in `{layer.name}`, or move it behind the scaling"
+        yield detail, [low, high], Severity.MEDIUM, fix
+
+
+def _scaling(layers: Iterator[Layer]) -> tuple[float, float] | None:
+    """Scale and offset of all scalings in a row together, if they leave pixels in a small range."""
+    scale, offset, seen = 1.0, 0.0, False
+    for at in layers:
+        if at.class_name == "Rescaling":
+            by, plus = number(at.config.get("scale")), number(at.config.get("offset", 0.0))
+            if by is None or plus is None:
+                return None
+            scale, offset, seen = scale * by, scale * plus + offset, True  # the nearest is the last
+        elif not has(at.class_name, Trait.KEEPS_RANGE):
+            break
+    return (scale, offset) if seen and 0 < abs(scale) * OTHER_RANGE.value < 1 else None
+
+
+def _keeps_or_scales(layer: Layer) -> bool:
+    keeps = has(layer.class_name, Trait.KEEPS_RANGE) or layer.class_name == "Rescaling"
+    return keeps and not layer.custom

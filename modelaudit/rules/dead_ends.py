@@ -1,0 +1,249 @@
+"""MA332 to MA334: operations that stop gradients or mix the inputs of a batch, and unused inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from modelaudit.facts import Json, Layer
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.architecture.activation_operations import operation_name
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.rules import examples
+from modelaudit.rules.grammar import counted
+from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
+from modelaudit.rules.network_heads import saved_graph
+from modelaudit.structs import replace
+
+# Operations whose derivative is 0 or not defined, in the spellings of Keras 3 and TensorFlow.
+_FLAT = frozenset(
+    {
+        *("round", "rint", "sign", "floor", "ceil", "trunc", "floordiv", "floordivide"),
+        *("argmax", "argmin", "argsort", "onehot"),
+        *("greater", "greaterequal", "less", "lessequal", "equal", "notequal"),
+    }
+)
+_STOP = "stopgradient"
+_FURTHER, _FURTHERS = "further layer with weights", "further layers with weights"
+_REDUCTIONS = {
+    **dict.fromkeys(("mean", "reducemean"), "a mean"),
+    **dict.fromkeys(("sum", "reducesum"), "a sum"),
+    **dict.fromkeys(("max", "amax", "reducemax"), "a maximum"),
+    **dict.fromkeys(("min", "amin", "reducemin"), "a minimum"),
+}
+
+
+def _operation(layer: Layer) -> str:
+    """The name of an operation in lower case; empty for a layer."""
+    by_tensorflow = layer.class_name in {"TFOpLambda", "TensorFlowOpLayer"}
+    ours = (layer.module or "").startswith(("keras.src.ops", "keras.ops"))
+    return operation_name(layer).lower() if (by_tensorflow or ours) and not layer.custom else ""
+
+
+def _given(layer: Layer, *names: str) -> Json:
+    """The first of these arguments that the call, or the config of the operation, gives."""
+    places: list[Mapping[str, Json]] = [*layer.call_kwargs, layer.config]
+    return next((place[name] for place in places for name in names if name in place), None)
+
+
+def _is_flat(layer: Layer) -> bool:
+    name = _operation(layer)
+    whole = str(_given(layer, "dtype", "DstT")).startswith(("int", "uint", "bool"))
+    return name in _FLAT or name == _STOP or (name == "cast" and whole)
+
+
+def _learns(layer: Layer) -> bool:
+    return layer.trainable and bool(layer.variables)
+
+
+def _without_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = saved_graph(facts)
+    flat = {layer.route for layer in graph.layers if _is_flat(layer)}
+    if not flat:
+        raise NotRelevant("the model has no rounding, and no other operation without a gradient")
+    live = graph.above((end for end in graph.outputs if end not in flat), around=flat)
+    if not any(graph.layer(route).variables for route in live if graph.get(route)):
+        return  # nothing with weights is behind it: the operation only forms the answer
+    cut = graph.above(graph.outputs) - live - flat
+    for layer in graph.layers:
+        if layer.route not in flat:
+            continue
+        before = graph.above([layer.route]) & cut
+        stopped = [x for x in graph.layers if x.route in before and _learns(x)]
+        if not stopped:
+            continue
+        name = operation_name(layer)
+        last = stopped[-1].route
+        several = len(stopped) > 1
+        meant = _operation(layer) == _STOP
+        yield rule.finding(
+            f"`{layer.route}` ({name}) passes no gradient on, and `{last}` reaches the output through "
+            "it alone"
+            + (f", as {counted(len(stopped) - 1, _FURTHER + ' does', _FURTHERS + ' do')}" * several)
+            + ": training never changes "
+            + ("them." if several else "it."),
+            route=layer.route,
+            evidence={"measured": len(stopped), "unit": "layers", "operation": name},
+            severity=Severity.LOW if meant else None,
+            fix=f"If these layers are meant to stay as they are, set `trainable=False` in them. If "
+            f"not, remove `{layer.name}` and train again."
+            if meant
+            else f"Remove `{layer.name}` and train again. To {_purpose(layer)}, apply it to what "
+            "`predict` returns.",
+        )
+        cut -= before
+
+
+def _purpose(layer: Layer) -> str:
+    name = _operation(layer)
+    return "choose a class" if name.startswith("arg") else "get whole numbers or a decision"
+
+
+def _mixes(graph: LayerGraph, layer: Layer) -> str:
+    """What an operation does with the inputs of a batch; empty if it keeps them apart."""
+    name, shape = _operation(layer), layer.input_shapes[0] if layer.input_shapes else None
+    if name in _REDUCTIONS:
+        axis = _given(layer, "axis")
+        axes = axis if isinstance(axis, list) else [axis]
+        first = {0, -len(shape)} if shape else {0}
+        over = axis is None or any(isinstance(each, int) and each in first for each in axes)
+        return f"computes {_REDUCTIONS[name]} over the inputs of a batch" if over else ""
+    if name != "reshape":
+        return ""
+    for before in graph.only_sources(layer.route, lambda _: False):
+        if _operation(before) == "transpose":
+            order = _given(before, "axes", "perm")
+            moved = order is None or (isinstance(order, list) and order[:1] != [0])
+            if moved:
+                return (
+                    f"cuts what `{before.route}` gives, whose first axis is not the batch, so that "
+                    "values of several inputs come together"
+                )
+    return ""
+
+
+def _mixed(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = saved_graph(facts)
+    how = {layer.route: found for layer in graph.layers if (found := _mixes(graph, layer))}
+    if not how:
+        raise NotRelevant("the model has no operation over the inputs of a batch")
+    starts = {layer.route for layer in graph.layers if not graph.calls[layer.route]}
+    for end in graph.outputs:
+        apart = () if end in how else graph.above([end], around=how)
+        first = next((route for route in graph.above([end]) if route in how), "")
+        if not first or starts.intersection(apart):
+            continue  # there is a way that keeps the inputs apart
+        layer = graph.layer(first)
+        detail = how.pop(first)
+        yield rule.finding(
+            f"`{first}` {detail}: what `{end}` answers for one input depends on the others in its "
+            "batch" + (", and is the same for all of them." if "over" in detail else "."),
+            route=first,
+            evidence={"measured": operation_name(layer)},
+            fix=f"Use another axis than 0 in `{layer.name}`, and train again."
+            if "over" in detail
+            else "Use keras.layers.Permute and keras.layers.Reshape, which keep the batch, and train "
+            "again.",
+        )
+
+
+def _unused(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = saved_graph(facts)
+    given = facts.artifact.architecture
+    inputs = given.inputs if given is not None and not given.assumed else ()
+    if len(inputs) < 2:
+        raise NotRelevant("the model has a single input, or its inputs are not in the file")
+    takers, used = graph.consumers(), graph.above(graph.outputs)
+    for route in inputs:
+        if graph.get(route) is not None and not takers.get(route) and route not in used:
+            name = graph.layer(route).name
+            yield rule.finding(
+                f"No layer takes the input `{name}`: the answers do not depend on it.",
+                route=route,
+                evidence={"measured": name, "n": len(inputs)},
+                fix=f"Connect `{name}` and train again, or build the model without it.",
+            )
+
+
+def _between(operation: str, *, beside: bool = False, axis: Json = None) -> Facts:
+    """An operation between two layers, which `beside` joins by another way."""
+    config: dict[str, Json] = {} if axis is None else {"axis": axis}
+    between = examples.layer("between", operation, {}, config)
+    between = replace(between, module="keras.src.ops.numpy", expected={})
+    facts = examples.chain(examples.dense("hidden"), between, examples.dense("head"))
+    found = facts.artifact.architecture
+    assert found is not None
+    *before, head = found.layers
+    joined = replace(head, inbound=(("hidden", "between"),)) if beside else head
+    architecture = replace(found, layers=(*before, joined))
+    return replace(facts, artifact=replace(facts.artifact, architecture=architecture))
+
+
+def _inputs(*joined: str) -> Facts:
+    rows = [examples.layer(name, "InputLayer", {}) for name in ("first", "second")]
+    head = examples.dense("head")
+    facts = examples.chain(*rows, head)
+    found = facts.artifact.architecture
+    assert found is not None
+    calls = {"head": (joined,)}
+    layers = tuple(replace(x, inbound=calls.get(x.name, ())) for x in found.layers)
+    architecture = replace(found, layers=layers, inputs=("first", "second"))
+    return replace(facts, artifact=replace(facts.artifact, architecture=architecture))
+
+
+_NEEDS = (Need.LAYERS,)
+
+RULES = (
+    Rule(
+        code="MA332",
+        name="operation-without-gradient",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=_NEEDS,
+        summary="Layers reach the output only through an operation that passes no gradient on",
+        pass_title="No operation keeps gradients from layers with weights",
+        why="Rounding, signs, comparisons and the position of a maximum have the derivative 0 or "
+        "none. All that was learned is what the layers behind them made of random features.",
+        fix="Remove the operation and train again.",
+        check=_without_gradient,
+        assumes="order",
+        bad=lambda: _between("Round"),
+        good=lambda: _between("Round", beside=True),
+    ),
+    Rule(
+        code="MA333",
+        name="inputs-of-a-batch-mixed",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=_NEEDS,
+        summary="Answers depend on the other inputs of the batch",
+        pass_title="No answer depends on the other inputs of a batch",
+        why="The first axis of a tensor counts the inputs. A mean over it, or a reshape behind a "
+        "transpose that moves it, gives one input values of others: `predict` answers in batches, so the "
+        "answers change with the order and the number of inputs. It is right only if a batch is one bag "
+        "of instances.",
+        fix="Keep the first axis apart, and train again.",
+        check=_mixed,
+        assumes="order",
+        bad=lambda: _between("Mean", axis=0),
+        good=lambda: _between("Mean", beside=True, axis=0),
+    ),
+    Rule(
+        code="MA334",
+        name="unused-input",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=_NEEDS,
+        summary="The model has an input that no layer takes",
+        pass_title="Every input is taken by a layer",
+        why="The model asks for values that it does not use. Mostly a layer was connected to another "
+        "input than was meant.",
+        fix="Connect the input and train again, or build the model without it.",
+        check=_unused,
+        assumes="order",
+        bad=lambda: _inputs("first"),
+        good=lambda: _inputs("first", "second"),
+    ),
+)

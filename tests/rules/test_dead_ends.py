@@ -1,0 +1,125 @@
+"""Operations that stop gradients or mix the inputs of a batch, and unused inputs, as saved."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.rules import dead_ends
+from tests.rules.saved import codes
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+RULES = dead_ends.RULES
+
+
+def graphs(k, operations):
+    """Expected findings and a network, for the operations of Keras 3 or of TensorFlow."""
+    layers = k.layers
+
+    def between(operation):
+        given = layers.Input((6,))
+        x = layers.Dense(8, activation="relu")(given)
+        x = operation(layers.Dense(8)(x))
+        return k.Model(given, layers.Dense(3, activation="softmax")(x))
+
+    def beside(operation):
+        """What the operation gives weights the values, which have a way of their own."""
+        given = layers.Input((6,))
+        x = layers.Dense(8)(given)
+        return k.Model(given, layers.Dense(3)(layers.Multiply()([x, operation(x)])))
+
+    def frozen():
+        given = layers.Input((6,))
+        x = layers.Dense(8, trainable=False)(given)
+        return k.Model(given, layers.Dense(3)(operations["sign"](x)))
+
+    def behind():
+        given = layers.Input((6,))
+        scores = layers.Dense(3, activation="softmax")(given)
+        return k.Model(given, operations["argmax"](scores))
+
+    def inputs(*used):
+        given = [layers.Input((4,), name="first"), layers.Input((5,), name="second")]
+        x = layers.Concatenate()([given[i] for i in used]) if len(used) > 1 else given[used[0]]
+        return k.Model(given, layers.Dense(2)(x))
+
+    stops = [("MA332", "medium")]
+    mixes = [("MA333", "medium")]
+    return [
+        *((stops, between(operations[name])) for name in ("round", "sign", "greater")),
+        ([("MA332", "low")], between(operations["stop"])),
+        ([], between(operations["relu"])),
+        ([], beside(operations["greater"])),
+        ([], frozen()),
+        ([], behind()),
+        (mixes, between(operations["mean"])),
+        (mixes, between(operations["scrambled"])),
+        ([], between(operations["reshaped"])),
+        ([], beside(operations["mean"])),
+        ([("MA334", "medium")], inputs(0)),
+        ([], inputs(0, 1)),
+    ]
+
+
+def of_keras_3(keras):
+    ops = keras.ops
+    return {
+        "round": ops.round,
+        "sign": ops.sign,
+        "greater": lambda x: ops.cast(ops.greater(x, 0.0), "float32"),
+        "stop": ops.stop_gradient,
+        "relu": ops.relu,
+        "argmax": lambda x: ops.argmax(x, axis=-1),
+        "mean": lambda x: ops.mean(x, axis=0, keepdims=True),
+        "scrambled": lambda x: ops.reshape(ops.transpose(x), (-1, 8)),
+        "reshaped": lambda x: ops.reshape(x, (-1, 8)),
+    }
+
+
+def of_tensorflow(tf):
+    return {
+        "round": tf.round,
+        "sign": tf.sign,
+        "greater": lambda x: tf.cast(tf.greater(x, 0.0), tf.float32),
+        "stop": tf.stop_gradient,
+        "relu": tf.nn.relu,
+        "argmax": lambda x: tf.argmax(x, axis=-1),
+        "mean": lambda x: tf.reduce_mean(x, axis=0, keepdims=True),
+        "scrambled": lambda x: tf.reshape(tf.transpose(x), (-1, 8)),
+        "reshaped": lambda x: tf.reshape(x, (-1, 8)),
+    }
+
+
+def test_of_keras_3(tmp_path):
+    import keras
+
+    for wanted, model in graphs(keras, of_keras_3(keras)):
+        assert codes(RULES, model, tmp_path, ("keras",)) == wanted
+
+
+def test_of_tf_keras(tmp_path):
+    import tensorflow as tf
+    import tf_keras
+
+    for wanted, model in graphs(tf_keras, of_tensorflow(tf)):
+        assert codes(RULES, model, tmp_path, ("h5",)) == wanted
+
+
+def test_what_the_rules_say_is_so():
+    """Keras itself: no gradient passes, and a mean over the batch gives all inputs one answer."""
+    import keras
+    import tensorflow as tf
+
+    cases = graphs(keras, of_keras_3(keras))
+    rows = np.random.default_rng(0).normal(size=(5, 6)).astype("float32")
+    for wanted, model in cases[:5]:
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(model(rows)[:, 0])
+        first = tape.gradient(total, model.trainable_variables[0])
+        stopped = first is None or not np.abs(first).max()
+        assert stopped == bool(wanted)
+    mean = cases[8][1]
+    assert mean(rows).shape[0] == 1
+    scrambled = cases[9][1]
+    alone = np.concatenate([scrambled(rows[i : i + 1]) for i in range(5)])
+    assert np.abs(alone - scrambled(rows)).max() > 0.01
