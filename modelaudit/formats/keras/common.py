@@ -213,15 +213,25 @@ def lost_layers(architecture: Architecture, h5: Mapping[str, Json] | None) -> It
     if h5 is None or not names or architecture.assumed:  # a class may hold others
         return
     listed, grouped = h5.get("layer_names"), h5.get("vars_names")
-    yield from (
-        (str(each) for each in listed if each not in names) if isinstance(listed, list) else ()
-    )
+    if isinstance(listed, list) and not _numbered_anew(architecture, [*map(str, listed)]):
+        yield from (str(each) for each in listed if each not in names)
     for route, name in grouped.items() if isinstance(grouped, dict) else ():
         if _OWN_GROUP.fullmatch(route) and name not in names:
             yield str(name)
     groups = h5.get("layer_groups")
     if isinstance(groups, list) and not grouped:
         yield from _more_of_a_class(architecture, map(str, groups))
+
+
+def _numbered_anew(architecture: Architecture, listed: list[str]) -> bool:
+    """Whether the layers are those of the config in this order, but for the numbers of names.
+
+    Keras numbers layers without a name anew in each program, and reads such a file by order.
+    """
+    layers = [layer for layer in architecture.layers if "/" not in layer.route]
+    inputs = {_COUNTER.sub("", each.name) for each in layers if each.class_name == "InputLayer"}
+    here, there = ([_COUNTER.sub("", x) for x in xs] for xs in ((e.name for e in layers), listed))
+    return [x for x in here if x not in inputs] == [x for x in there if x not in inputs]
 
 
 def _more_of_a_class(architecture: Architecture, groups: Iterable[str]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from modelaudit.facts import Artifact, Document, Format, Json, fits
 from modelaudit.file_formats import Content, formats
 from modelaudit.formats.checkpoint.variable_names import saved_variable_names
 from modelaudit.formats.io.bounded import json_loads, read_bytes
-from modelaudit.formats.keras.architecture_files import likely_names, own_names
+from modelaudit.formats.keras.architecture_files import common_names, likely_names, own_name
 from modelaudit.formats.keras.checkpoint_models import bind_one_model
 from modelaudit.formats.keras.common import claim, with_binding
 from modelaudit.formats.keras.config import parse_architecture
@@ -30,15 +30,19 @@ WEIGHTS = formats(Content.WEIGHTS) - {Format.NPZ_WEIGHTS}
 def find_architecture(artifact: Artifact, limits: Limits) -> Document | None:
     """The architecture in the directory of a weights file, as written by `model.to_json()`.
 
-    Of a file whose name is only likely, each weight has to have its place and shape there.
+    Of a file whose name is only likely, each weight has to have its place and shape there. One
+    of a common name, such as `model.json`, is refused if the weights name none of its layers.
     """
     root = artifact.root
-    for name in own_names(root):
-        if found := _tried(root.with_name(name), limits):
-            return found
+    if found := _tried(root.with_name(own_name(root)), limits):
+        return found
     for name in likely_names(root):
         found = _tried(root.with_name(name), limits)
         if found and _has_places(with_architecture(artifact, found, limits)):
+            return found
+    for name in common_names(root):
+        found = _tried(root.with_name(name), limits)
+        if found and not _lost_all(with_architecture(artifact, found, limits)):
             return found
     return None
 
@@ -64,6 +68,13 @@ def _has_places(bound: Artifact) -> bool:
         for role, expected in layer.expected.items()
         if not layer.is_model
     )
+
+
+def _lost_all(bound: Artifact) -> bool:
+    """Whether the config has none of the layers that the weights name."""
+    lost, h5 = bound.extra.get("lost_layers"), mapping(bound.extra.get("h5"))
+    listed = h5.get("layer_names") or [*mapping(h5.get("vars_names")).values()]
+    return isinstance(listed, list) and isinstance(lost, list) and 0 < len(listed) == len(lost)
 
 
 def read_architecture(path: Path, limits: Limits) -> Document:

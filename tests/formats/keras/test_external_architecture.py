@@ -169,3 +169,55 @@ def test_a_saved_model_beside_weights_is_not_their_architecture(
     weights = weights.rename(weights.with_name(name))
     whole.rename(weights.with_name(beside))
     assert find_architecture(read(weights, LIMITS), LIMITS) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        ("model_weights_delta.h5", "model_delta.json"),
+        ("model-weights-delta.h5", "model-delta.json"),
+        ("weights_delta.h5", "delta.json"),
+    ],
+)
+def test_a_file_named_like_the_weights_goes_before_a_common_name(
+    weights: Path, whole: Path, name: str, beside: str
+) -> None:
+    """Several models can be in one directory, and `model.json` is of one of them."""
+    weights, other = weights.rename(weights.with_name(name)), config(whole)
+    other["config"]["layers"][1]["config"]["name"] = "of_another_model"
+    weights.with_name("model.json").write_text(json.dumps(other))
+    weights.with_name(beside).write_text(json.dumps(config(whole)))
+    found = find_architecture(read(weights, LIMITS), LIMITS)
+    assert found is not None
+    assert found.file == beside
+
+
+@pytest.mark.parametrize(("kept", "paired"), [(False, False), (True, True)])
+def test_a_common_name_is_refused_if_the_weights_name_none_of_its_layers(
+    weights: Path, whole: Path, kept: bool, paired: bool
+) -> None:
+    with h5py.File(weights, "r+") as file:
+        file.attrs["layer_names"] = [b"dense", b"relu"]
+        file.create_group("relu").attrs["weight_names"] = []
+    other = config(whole)
+    for layer in other["config"]["layers"] if not kept else []:
+        layer["config"]["name"] = layer["name"] = f"other_{layer['config']['name']}"
+    weights.with_name("model.json").write_text(json.dumps(other))
+    assert (find_architecture(read(weights, LIMITS), LIMITS) is not None) is paired
+    codes = {
+        finding.code
+        for each in run_rules(CATALOGUE, static_facts(weights, Settings()))
+        for finding in each.findings
+    }
+    assert ("MA124" in codes) is paired
+
+
+def test_layers_that_were_only_numbered_anew_are_not_lost(weights: Path, whole: Path) -> None:
+    """Keras counts layers on in one program, and reads the weights by order."""
+    written = config(whole)
+    for layer in written["config"]["layers"]:
+        layer["config"]["name"] = layer["name"] = f"{layer['config']['name']}_106"
+    weights.with_name("model.json").write_text(json.dumps(written))
+    facts = static_facts(weights, Settings())
+    assert facts.artifact.extra["architecture_from"] == "model.json"
+    assert facts.artifact.extra["lost_layers"] == []
