@@ -14,6 +14,7 @@ from modelaudit.rules.head_advice import code_of
 from modelaudit.rules.heads import paired_heads
 from modelaudit.rules.model import Facts, NotApplicable, Rule
 from modelaudit.rules.network_heads import activation_of
+from modelaudit.rules.training_reach import forgets_squares
 from modelaudit.thresholds.training import SILENT_UNITS, SLOW_FADING
 from modelaudit.thresholds.weights import FADED
 
@@ -36,7 +37,8 @@ def dead_output(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fin
     if any(each.first is None or each.second is None for each in state.moments):
         return
     ended = all((each.first or 0.0) * (1 - beta) <= SMALLEST for each in state.moments)
-    if not ended or not any(each.second for each in state.moments):
+    never = never_reached(state)
+    if not ended or not (never or any(each.second for each in state.moments)):
         return
     try:
         heads = paired_heads(facts)
@@ -51,19 +53,28 @@ def dead_output(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fin
         return
     steps = math.floor(math.log(SMALLEST) / math.log(beta))
     clips = not names <= _ALWAYS_PULL
+    when = f"any of its {state.steps:,} steps" if never else f"the last {steps:,} steps or so"
     yield rule.finding(
-        f"No weight received a gradient in the last {steps:,} steps or so, not even the bias of "
+        f"No weight received a gradient in {when}, not even the bias of "
         f"`{head.weights.route}`, the last layer: its ReLU gives 0"
         + f", or what {loss.name} clips," * clips
         + " for every training input.",
         route=head.weights.route,
-        title="The output is always 0, and no gradient reaches any weight" * (not clips),
+        title="No gradient ever reached a weight"
+        if never
+        else "The output is always 0, and no gradient reaches any weight" * (not clips),
         evidence={"measured": len(state.moments), "unit": "weights without gradient"},
         key="output",
         severity=Severity.MEDIUM if clips else Severity.HIGH,
         fix="Use another activation in the last layer, and train again from new weights, with a "
         f"smaller learning rate if the output falls to one value again:\n{code_of(head, loss)}",
     )
+
+
+def never_reached(state: OptimizerState) -> bool:
+    """Whether no gradient was ever other than 0: of squares of gradients, nothing is left so soon."""
+    squares = [each.second for each in state.moments if each.second is not None]
+    return bool(state.steps and squares) and not any(squares) and not forgets_squares(state)
 
 
 def silent_units(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:

@@ -93,3 +93,35 @@ def test_a_relu_of_which_the_loss_asks_nothing_more(keras, tmp_path, loss):
     assert high == []
     clipped = [detail for _, detail in said(model, tmp_path) if "crossentropy clips" in detail]
     assert len(clipped) == (loss == "binary_crossentropy")
+
+
+@pytest.mark.parametrize("last", ["relu", "sigmoid"])
+def test_a_training_in_which_no_gradient_came_at_all(keras, tmp_path, last):
+    """Weights that were trained before, and 60 further steps without any gradient."""
+    layers = keras.layers
+    keras.utils.set_random_seed(7)
+    draw = np.random.default_rng(4)
+    x = draw.random((64, 6)).astype("float32")
+    y = (x.sum(1, keepdims=True) > 3).astype("float32")
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(32, activation="relu"),
+            layers.Dense(1, activation=last, name="out"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    train(model, x, y, steps=60)
+    head = model.get_layer("out")
+    kept = np.array(head.bias)
+    for stopped in (False, True):
+        if stopped:
+            head.bias.assign([-1e3])  # a sigmoid of it is exactly 0
+        model.compile(keras.optimizers.Adam(), "mse")
+        train(model, x, y, steps=60)
+        found = said(model, tmp_path)
+        assert bool(found) is stopped, found
+    assert np.ptp(np.asarray(model(x))) == 0
+    assert all("60 steps" in detail for _, detail in found)
+    head.bias.assign(kept)
+    assert np.ptp(np.asarray(model(x))) > 0.1
