@@ -292,8 +292,8 @@ def layer_missing_from_config(path: Path, model: Any, stock: Stock) -> list[str]
     alike = [
         x
         for x in model.layers
-        if x.weights and not hasattr(x, "layers") and not isinstance(x.input, list)
-        and tuple(x.input.shape) == tuple(x.output.shape)
+        if x.weights and not hasattr(x, "layers") and len(x._inbound_nodes) == 1
+        and not isinstance(x.input, list) and tuple(x.input.shape) == tuple(x.output.shape)
     ]  # fmt: skip
     gone = str(stock.one(alike).name)
     with forms.config(path) as value:

@@ -1,6 +1,6 @@
 """Train small networks, save them in eleven formats, and make restore faults and honest twins.
 
-    python -m benchmarks.restore.make DIRECTORY [--set 1..6|8] [--seed N] [--share S]
+    python -m benchmarks.restore.make DIRECTORY [--set 1..6|8|9] [--seed N] [--share S]
         [--only NET,NET]
 
 DIRECTORY/faults and DIRECTORY/twins hold one directory per model. faults.tsv and twins.tsv list
@@ -31,19 +31,19 @@ import tf_keras
 
 import modelaudit
 from benchmarks.restore.answers import asked, called, difference, probes
-from benchmarks.restore.builders import fifth, fourth, more, seventh, sixth
+from benchmarks.restore.builders import fifth, fourth, more, ninth, seventh, sixth
 from benchmarks.restore.builders import first as builders
 from benchmarks.restore.faults import FAULTS, Fault
 from benchmarks.restore.formats import FORMATS, Format
 from benchmarks.restore.nets import Net, aliases, as_legacy, compiled, fit, train, works
 from benchmarks.restore.twins import OF_FILES, of_layers, of_training, of_weights
-from benchmarks.restore.twins_more import of_ways
+from benchmarks.restore.twins_more import of_transfers, of_ways
 from benchmarks.restore.values import Stock, Unsuited, kernel_zero, penalized
 
 Pairs = list[tuple[str, str]]  # network, format
 SETS = {  # set 7 is made from files of others
     1: builders.FIRST, 2: builders.SECOND, 3: more.THIRD, 4: fourth.FOURTH, 5: fifth.FIFTH,
-    6: sixth.SIXTH, 8: seventh.EIGHTH,
+    6: sixth.SIXTH, 8: seventh.EIGHTH, 9: ninth.NINTH,
 }  # fmt: skip
 COLUMNS = ("path", "fault", "network", "format", "severity", "codes", "words", "where", "run")
 COLUMNS += ("effect",)
@@ -58,6 +58,7 @@ class Shop:
     seed: int
     strict: bool = False  # as from set 3 on
     ways: int = 3  # of training twins
+    transfers: bool = False  # as from set 9 on
     rows: list[dict[str, str]] = field(default_factory=list)
     twins: list[dict[str, str]] = field(default_factory=list)
 
@@ -171,7 +172,9 @@ class Shop:
         places = dict.fromkeys((False, True), turn)
 
         def keep(kind: str, model: Any, legacy: bool) -> None:
-            enough = 0.5 if kind == "random_features" else self.scores[legacy] - 0.15
+            enough = self.scores[legacy] - 0.15
+            if kind.startswith("random_"):
+                enough = min(0.5, enough)
             if works(model, self.net, self.held) < enough:
                 print(f"{self.net.name}: {kind} does not answer right", flush=True)
                 return
@@ -186,6 +189,8 @@ class Shop:
                     keep(kind, model, legacy)
         trained = keras, self.net, self.models[False], self.seed + 7, turn
         for kind, model in of_ways(*trained, self.ways):
+            keep(kind, model, False)
+        for kind, model in of_transfers(*trained) if self.transfers else ():
             keep(kind, model, False)
         self._edited_twins(sound, turn)
 
@@ -252,8 +257,8 @@ def main() -> None:
     for turn, net in enumerate(nets):
         if options.only and net.name not in options.only.split(","):
             continue
-        strict = options.set > 2
-        shops[net.name] = shop = Shop(out, net, options.seed, strict=strict, ways=ways)
+        how = {"strict": options.set > 2, "ways": ways, "transfers": options.set > 8}
+        shops[net.name] = shop = Shop(out, net, options.seed, **how)
         done = out / "nets" / f"{net.name}.tsv"
         if done.exists():
             with done.open(newline="") as file:

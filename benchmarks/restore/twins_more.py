@@ -1,4 +1,4 @@
-"""Honest twins of the third set: each is trained in another way, and has to answer right."""
+"""Honest twins from set 3 on: each is trained in another way, and has to answer right."""
 
 from __future__ import annotations
 
@@ -108,10 +108,61 @@ def mixed_precision(k: Any, net: Net, model: Any, data: Arrays) -> Any:
     return new
 
 
+def _other_task(net: Net, data: Arrays) -> Arrays:
+    """The same inputs with other targets: classes put together, numbers upside down."""
+    x, truths = data
+    pairs = zip(net.losses, truths, strict=True)
+    return x, [y // 2 if loss.startswith("sparse") else y.max() - y for loss, y in pairs]
+
+
+def _transferred(k: Any, net: Net, data: Arrays, frozen: int) -> Any:
+    """Trained for another task, then for this one with new last layers, the first ones frozen."""
+    base, new = compiled(k, net), compiled(k, net)
+    fit(base, _other_task(net, data), net.epochs)
+    pairs = list(zip(leaves(base), leaves(new), strict=True))
+    for old, layer in pairs[:-1]:
+        layer.set_weights(old.get_weights())
+    for _, layer in pairs[:frozen]:
+        layer.trainable = False
+    new.compile(compiled(k, net).optimizer, *_losses(net), jit_compile=False)
+    fit(new, data, 2 * net.epochs)
+    return new
+
+
+def transferred_frozen(k: Any, net: Net, model: Any, data: Arrays) -> Any:
+    """Every layer but the last two is that of another task."""
+    return _transferred(k, net, data, len(leaves(model)) - 2)
+
+
+def transferred_tuned(k: Any, net: Net, _model: Any, data: Arrays) -> Any:
+    """All layers were trained for another task first; the first one is frozen since."""
+    return _transferred(k, net, data, 1)
+
+
+def random_stem(k: Any, net: Net, model: Any, data: Arrays) -> Any:
+    """The first third of the layers is frozen at initial values, the others are trained."""
+    new = compiled(k, net)
+    for layer in leaves(new)[: max(len(leaves(model)) // 3, 1)]:
+        layer.trainable = False
+    new.compile(compiled(k, net).optimizer, *_losses(net), jit_compile=False)
+    fit(new, data, 2 * net.epochs)
+    return new
+
+
 WAYS: tuple[Callable[[Any, Net, Any, Arrays], Any], ...] = (
     *(random_features, fine_tuned_at_small_rate, epochs_averaged, exponential_average),
     *(head_learnt_anew, pruned_and_tuned, adapter_merged_by_keras, mixed_precision),
 )
+TRANSFERS = (transferred_frozen, transferred_tuned, random_stem)  # from set 9 on
+
+
+def of_transfers(k: Any, net: Net, model: Any, seed: int, turn: int) -> Made:
+    """Two of the three, others for each network."""
+    k.utils.set_random_seed(seed)
+    data = net.data(np.random.default_rng(seed), 1024)
+    for place in range(2):
+        way = TRANSFERS[(2 * turn + place) % len(TRANSFERS)]
+        yield way.__name__, way(k, net, model, data)
 
 
 def of_ways(k: Any, net: Net, model: Any, seed: int, turn: int, each: int) -> Made:
