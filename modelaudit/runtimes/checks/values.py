@@ -23,6 +23,8 @@ def check(
     yield from _refused(name, config, context, route)
     yield from _integer_dtype(name, config, context, route)
     yield from _arrays(config, context, route)
+    yield from _unstated_reset(name, config, context, route)
+    yield from _unknown_axis(name, config, context, route)
     if (
         by_module
         and isinstance(config.get("axis"), list)
@@ -160,6 +162,46 @@ def _integer_dtype(
             'Set its dtype to "int64" in the config.',
             route,
             repairs=True,
+        )
+
+
+def _unstated_reset(
+    name: str, config: Config, context: CheckContext, route: str
+) -> Iterator[Reason]:
+    """A GRU of a Keras without reset_after, which later ones build with one bias more."""
+    built = context.behaviour("kwargs_of_rnn", {}).get("GRU.reset_after")
+    if name == "GRU" and "units" in config and "reset_after" not in config and built:
+        yield Reason(
+            "reset-after-not-stated",
+            LoadOutcome.FAILS,
+            f"`{route}` (GRU) does not state reset_after, which the Keras that saved it did not "
+            f"have, and {context.profile.name} builds it with reset_after=True and other biases",
+            "ValueError: Shape mismatch in layer"
+            if context.profile.keras3
+            else "ValueError: GRU(reset_after=False) is not compatible with GRU(reset_after=True)",
+            "Write reset_after=false into the config.",
+            route,
+            repairs=context.profile.keras3,
+        )
+
+
+def _unknown_axis(name: str, config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
+    """A Normalization adapted before it was the first layer, which keeps no size of the input."""
+    shape, axis = config.get("batch_input_shape"), config.get("axis")
+    axes = [each for each in (axis if isinstance(axis, list) else [axis]) if type(each) is int]
+    if name != "Normalization" or not isinstance(shape, list):
+        return
+    if any(-len(shape) <= each < len(shape) and shape[each] is None for each in axes):
+        yield Reason(
+            "unknown-axis",
+            LoadOutcome.FAILS,
+            f"the input of `{route}` (Normalization) has no size along the axis that it "
+            "normalizes, as Keras 2 writes it where `adapt` was called before the model was built",
+            "ValueError: All `axis` values to be kept must have "
+            f"{'a ' * context.profile.keras3}known shape",
+            "Write the size of its mean for the null in each batch_input_shape of the config, of "
+            "the layer and of the input before it.",
+            route,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from tests.runtimes.checks.cases.case import K2, K3, Case
@@ -103,7 +104,50 @@ def causal(k: Keras) -> Any:
     return stack(k, (8, 2), convolution, layers.GlobalAveragePooling1D())
 
 
+def gated(k: Keras) -> Any:
+    return stack(k, (5, 3), k.layers.GRU(4, reset_after=False), k.layers.Dense(2))
+
+
+def normalized(k: Keras) -> Any:
+    return stack(k, (3,), k.layers.Normalization(), k.layers.Dense(2))
+
+
+def sized(size: int | None) -> Callable[[Config], None]:
+    """The size of the input, as the first layers state it."""
+
+    def change(config: Config) -> None:
+        given, first, *_ = config["config"]["layers"]
+        given["config"]["batch_input_shape"] = [None, size]
+        first["config"]["batch_input_shape"] = [None, size]
+
+    return change
+
+
 CASES = (
+    Case(
+        "reset-after-not-stated",
+        K2,
+        h5(gated, deleting("GRU", "reset_after")),
+        {"reset_after=false": after(setting("GRU", reset_after=False), in_keras2)},
+    ),
+    Case(
+        "reset-after-not-stated",
+        K3,
+        h5(gated, deleting("GRU", "reset_after", "time_major")),
+        {"reset_after=false": after(setting("GRU", reset_after=False), in_keras3)},
+    ),
+    Case(
+        "unknown-axis",
+        K2,
+        h5(normalized, sized(None)),
+        {"size of its mean": after(sized(3), in_keras2)},
+    ),
+    Case(
+        "unknown-axis",
+        K3,
+        h5(normalized, sized(None)),
+        {"size of its mean": after(sized(3), in_keras3)},
+    ),
     Case("argument-refused", K3, h5(noisy)),
     Case("argument-refused", K3, h5(causal), note="a word"),
     Case("argument-refused", K3, archive(noisy), note="archive"),
