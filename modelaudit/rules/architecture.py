@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modelaudit.audit_types.architecture import ArchitectureProfile
-from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
@@ -66,8 +65,7 @@ def _uneven_grid(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _slides(layer: Layer) -> bool:
-    return has(layer.class_name, Trait.CONVOLUTION | Trait.LOCAL_POOLING)
+_SLIDES = Trait.CONVOLUTION | Trait.LOCAL_POOLING
 
 
 def _small_field(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -78,7 +76,10 @@ def _small_field(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotApplicable("no convolution could be traced back to an input of known size")
     if profile.head != "gap":
         raise NotRelevant("the head uses every position of the last feature map")
-    windows = [x.config.get("kernel_size") for x in saved_graph(facts).layers if _slides(x)]
+    layers = saved_graph(facts).layers
+    if any(has(x.class_name, Trait.ATTENTION | Trait.RECURRENT) for x in layers):
+        raise NotRelevant("attention or recurrence looks at positions that are far apart")
+    windows = [x.config.get("kernel_size") for x in layers if has(x.class_name, _SLIDES)]
     if windows and all(isinstance(w, list) and {*w} == {1} and len(w) == 2 for w in windows):
         yield rule.finding(
             "All convolutions before global pooling have windows of one pixel: the model sees which "
@@ -87,10 +88,8 @@ def _small_field(rule: Rule, facts: Facts) -> Iterator[Finding]:
             severity=Severity.LOW,
         )
         return
-    last = profile.fields[-1]
-    size = [n for n in profile.input_size if n is not None]
-    short = [f < n for f, n in zip(last.maximum, size, strict=False)]
-    if all(short):
+    last, size = profile.fields[-1], [n for n in profile.input_size if n is not None]
+    if all(f < n for f, n in zip(last.maximum, size, strict=False)):
         yield rule.finding(
             f"Before global pooling, the largest receptive field is {list(last.maximum)} for an "
             f"input of size {size}: the model can only aggregate local texture.",

@@ -48,6 +48,11 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
             Severity.LOW,
             "Mend the output, see MA305 or MA306, then train again.",
         )
+    if without := steps_without_effect(facts):
+        assert state is not None
+        steps = counted(without, "training step", "training steps")
+        why = f"the {steps} had no effect, since the learning rate is {state.rate:g}"
+        return why, Severity.LOW, "Compile with the default learning rate, then train again."
     if state and state.steps and not moved and (head := _relu_output(facts)):
         steps = counted(state.steps, "training step", "training steps")
         return (
@@ -63,11 +68,6 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
         )
         fix = "Mend what stops the gradient, such as the output (see MA306), then train again."
         return why, None, fix
-    if without := steps_without_effect(facts):
-        assert state is not None
-        steps = counted(without, "training step", "training steps")
-        why = f"the {steps} had no effect, since the learning rate is {state.rate:g}"
-        return why, Severity.LOW, "Compile with the default learning rate, then train again."
     if moved and state and state.steps == 1:
         why = f"the one training step moved no bias further than {moved:.1g}"
         return why, Severity.MEDIUM, _fix(facts)

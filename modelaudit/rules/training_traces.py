@@ -202,6 +202,11 @@ def without_gradient(
     return None if faded - {own} else True
 
 
+def got_gradients(artifact: Artifact, kernel: KernelInitialization) -> bool:
+    """Whether the optimizer keeps an average of the kernel's gradients that is not 0."""
+    return any(first or second for first, second in _owned(artifact, kernel))
+
+
 def _moments(artifact: Artifact, kernel: KernelInitialization) -> Moments:
     """Largest moments of a kernel, of gradients and of squares; of its shape, if no owner is known."""
     return _owned(artifact, kernel) or _by_shape(artifact).get(kernel.tensor, ())

@@ -24,7 +24,7 @@ from modelaudit.rules.never_learned import why_initial
 from modelaudit.rules.trainability import frozen_heads
 from modelaudit.rules.training_advice import EXPORT_AGAIN, UPDATE_AND_FREEZE
 from modelaudit.rules.training_reach import hardly_moved
-from modelaudit.rules.training_traces import frozen_norms, tells_frozen
+from modelaudit.rules.training_traces import frozen_norms, got_gradients, tells_frozen
 from modelaudit.rules.untrained_bodies import Untouched, layer_of
 from modelaudit.terminal_text import first_of
 
@@ -181,7 +181,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
         and not constant(each.kernel.route)
         and layer_of(each.kernel) not in frozen
     ]
-    yield from by_cause(_left_out(rule, found, while_others, len(decided)), "layer")
+    yield from by_cause(_left_out(rule, facts, found, while_others, len(decided)), "layer")
     for why, severity in dict.fromkeys((e.against, e.severity) for e in found if e.against):
         routes = [e.kernel.route for e in found if (e.against, e.severity) == (why, severity)]
         title, fix = EXPLAINED.get(why, ("", ""))
@@ -208,7 +208,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _left_out(
-    rule: Rule, found: Sequence[Untouched], while_others: str, decided: int
+    rule: Rule, facts: Facts, found: Sequence[Untouched], while_others: str, decided: int
 ) -> Iterator[Finding]:
     """Layers of which nothing but a restore, or no training, explains the initial values."""
     for each in found:
@@ -223,9 +223,13 @@ def _left_out(
         alike = norm and kernel.tests["norms"] == kernel.tests.get("initial")
         moved = ", or a converter moved them into the layer behind" * alike
         values = f"values as drawn by its initializer{guess}"
+        little = got_gradients(facts.artifact, kernel)
+        untrained = (
+            "training hardly moved it: its gradients were not 0" if little else "not trained"
+        )
         yield rule.finding(
             f"`{kernel.route}` still has {'gamma 1 and beta 0' if norm else values}, {while_others}: "
-            f"it was skipped when the weights were restored, or not trained{moved}.{bias}",
+            f"it was skipped when the weights were restored, or {untrained}{moved}.{bias}",
             route=kernel.route,
             severity=each.severity,
             evidence={"n": kernel.weights, "tests": dict(kernel.tests), "tested": decided},

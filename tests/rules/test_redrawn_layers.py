@@ -113,6 +113,19 @@ def test_a_redrawn_layer_is_named(keras, trained, tmp_path, layer, only, routes,
     assert said == dict.fromkeys(routes, HIGH)
 
 
+def test_a_layer_with_gradients_was_trained_or_is_another(keras, trained, tmp_path):
+    layer = trained.get_layer("mix")
+    kept = layer.get_weights()
+    layer.set_weights(build(keras).get_layer("mix").get_weights())
+    trained.save(tmp_path / "model.keras")
+    copy(keras, trained).save(tmp_path / "without.keras")
+    layer.set_weights(kept)
+    for name, word in (("model", "its gradients were not 0"), ("without", "not trained")):
+        facts = static_facts(tmp_path / f"{name}.keras", Settings())
+        (only,) = run_rule(rule("MA405"), facts).findings
+        assert only.location.route == "mix" and word in only.detail
+
+
 def test_a_redrawn_export_was_never_trained(keras, trained, tmp_path):
     names = [layer.name for layer in trained.layers]
     redrawn = copy(keras, trained, *names)

@@ -255,6 +255,12 @@ def test_a_network_that_sees_single_pixels(window, expected):
     made = examples.chain(layer("InputLayer", shape=(None, 28, 28, 3)), conv, HEAD)
     facts = replace(made, measurements=Measurements(profile=profile))
     assert [str(x.severity) for x in run_rule(rule("MA302"), facts).findings] == expected
+    # Attention over all patches sees more than any window.
+    architecture = made.artifact.architecture
+    attends = layer("MultiHeadAttention", name="attends")
+    architecture = replace(architecture, layers=(*architecture.layers, attends))
+    facts = replace(facts, artifact=replace(made.artifact, architecture=architecture))
+    assert not run_rule(rule("MA302"), facts).findings
 
 
 def test_noise_and_translations_beyond_the_values():
