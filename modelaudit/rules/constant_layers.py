@@ -21,7 +21,7 @@ from modelaudit.rules.network_heads import (
     weighs,
 )
 from modelaudit.rules.plain_graphs.architecture import graph_architecture
-from modelaudit.structs import replace
+from modelaudit.structs import PerObject, replace
 from modelaudit.thresholds.design import CRUSHED
 
 _DIFFERENCE = "a difference of a value and itself"
@@ -199,9 +199,7 @@ def over_one(layer: Layer, axis: int) -> bool:
     return axis == -1 and sizes == [1]
 
 
-def constant_outputs(graph: LayerGraph) -> Mapping[str, Layer]:
-    """Output that is the same for every input -> the layer that makes it so."""
-
+def _constant_outputs(graph: LayerGraph) -> Mapping[str, Layer]:
     def step(layer: Layer, values: Sequence[str | None]) -> str | None:
         if constant_reason(graph, layer):
             return layer.route
@@ -211,6 +209,10 @@ def constant_outputs(graph: LayerGraph) -> Mapping[str, Layer]:
 
     found = graph.propagate(step, lambda one, _: one)
     return {route: graph.layer(found[route]) for route in graph.outputs if route in found}
+
+
+constant_outputs = PerObject(_constant_outputs)
+"""Output that is the same for every input -> the layer that makes it so."""
 
 
 def constant_in_graph(artifact: Artifact) -> Mapping[str, tuple[Layer, str, str]]:
