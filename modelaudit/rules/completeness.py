@@ -115,6 +115,17 @@ def _unbuilt(facts: Facts) -> str:
     return "" if own else architecture.class_name
 
 
+_BUILD = (
+    "Build the model before it is saved: call it on a batch of inputs. If `model.weights` is empty then, "
+    "keep the layers as attributes of a class that derives from `keras.Model`, not from `Sequential`. "
+    "No weight can be restored from this file."
+)
+_CONVERT = (
+    "Convert the model again. If weights of these shapes are in the file under other names, write the "
+    "names of the layers into `weightsManifest` of the JSON file: TensorFlow.js finds weights by name."
+)
+
+
 def _lost_statistics(facts: Facts) -> dict[str, list[str]]:
     """Batch normalizations, by their names, that have gamma or beta but lack moving statistics.
 
@@ -164,6 +175,7 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"The file holds no weights at all: the model, a subclass ({name}), was saved before "
             "it was built, or keeps its layers where Keras does not find them.",
             severity=rule.severity if compiled else Severity.MEDIUM,
+            fix=_BUILD,
             evidence={"measured": 0, "unit": "weights in the file"},
             key="no weights",
         )
@@ -205,6 +217,7 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "missing": [*absent],
                 "layers": [each.route for each, _ in lacking[:LISTED]],
             },
+            fix=_CONVERT if facts.artifact.format is Format.TFJS_LAYERS else rule.fix,
         )
         yield _if_its(found, beside)
 
@@ -240,23 +253,33 @@ def _shapes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if facts.artifact.architecture is not None and facts.artifact.architecture.assumed:
         # Other shapes speak against the assumed order, from which they follow.
         raise NotApplicable("how the model's class joins its layers is not in the file")
-    for layer in layers:
-        for role, name in layer.variables.items():
-            expected, tensor = layer.expected.get(role), tensors.get(name)
-            if expected is not None and tensor is not None and not fits(tensor.shape, expected):
-                found = rule.finding(
-                    f"`{layer.route}/{role}` should have shape {list(expected)}"
-                    f"{f' by `{beside}`' * bool(beside)}, but the stored tensor has shape "
-                    f"{list(tensor.shape)}.",
-                    file=tensor.file,
-                    route=f"{layer.route}/{role}",
-                    evidence={
-                        "measured": list(tensor.shape),
-                        "expected": list(expected),
-                        "tensor": name,
-                    },
-                )
-                yield _if_its(found, beside)
+    unfit = [
+        (f"{layer.route}/{role}", expected, tensor)
+        for layer in layers
+        for role, name in layer.variables.items()
+        if (expected := layer.expected.get(role)) is not None
+        and (tensor := tensors.get(name)) is not None
+        and not fits(tensor.shape, expected)
+    ]
+    if unfit:
+        (route, expected, tensor), *others = unfit
+        more = f" {counted(len(others), 'other weight does', 'other weights do')} not fit either: "
+        more += ", ".join(quoted(each for each, _, _ in others[:LISTED]))
+        more += " …" if len(others) > LISTED else "."
+        found = rule.finding(
+            f"`{route}` should have shape {list(expected)}{f' by `{beside}`' * bool(beside)}, but "
+            f"the stored tensor has shape {list(tensor.shape)}.{more * bool(others)}",
+            file=tensor.file,
+            route=route,
+            evidence={
+                "measured": list(tensor.shape),
+                "expected": list(expected),
+                "tensor": tensor.name,
+                "weights": [each for each, _, _ in unfit[:LISTED]],
+                "n": len(unfit),
+            },
+        )
+        yield _if_its(found, beside)
 
 
 def _lacks_bias() -> Facts:

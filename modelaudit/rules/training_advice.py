@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import wraps
+
 from modelaudit.file_formats import Format
+from modelaudit.findings import Finding
+from modelaudit.rules.model import Facts, Rule
+from modelaudit.structs import replace
 
 _SAVE = "\n    model.save(path)"
 FREEZE = (
@@ -35,6 +41,24 @@ _IN_A_SESSION = (
     "Train the model in its session, or restore a trained checkpoint there after the initializers have run, "
     "then save it."
 )
+_THERE = {
+    WITH_A_RATE: "Train the model at a learning rate above 0 in its session, then save it.",
+    LONGER: "Train the model for more steps in its session, then save it.",
+}
+Check = Callable[[Rule, Facts], Iterator[Finding]]
+
+
+def in_its_format(check: Check) -> Check:
+    """The check, whose findings advise the call that writes the format of the audited file."""
+
+    @wraps(check)
+    def checked(rule: Rule, facts: Facts) -> Iterator[Finding]:
+        for found in check(rule, facts):
+            known = found.fix in (TRAIN, WITH_A_RATE, LONGER)
+            fix = as_saved(found.fix, facts.artifact.format) if known else found.fix
+            yield replace(found, fix=fix)
+
+    return checked
 
 
 def as_saved(fix: str, form: Format) -> str:
@@ -42,7 +66,7 @@ def as_saved(fix: str, form: Format) -> str:
     if form is Format.FROZEN_GRAPH:
         return FREEZE
     if form in _SESSIONS:
-        return _IN_A_SESSION
+        return _THERE.get(fix, _IN_A_SESSION)
     call = "model.save_weights(path)"
     if form is Format.TF2_CHECKPOINT:
         call += "  # or tf.train.Checkpoint(model=model).save(path), as it was written"

@@ -15,7 +15,7 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.learning_rates import ADAPTIVE, rate_fault
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.training_advice import LONGER, WITH_A_RATE
+from modelaudit.rules.training_advice import LONGER, WITH_A_RATE, in_its_format
 from modelaudit.rules.training_extent import (
     hardly_changed,
     hardly_left,
@@ -292,7 +292,7 @@ RULES = (
         pass_title="The optimizer changed the weights, or they were trained before",
         why="The model was compiled and saved, but its weights are those that it started with.",
         fix=WITH_A_RATE,
-        check=_not_trained,
+        check=in_its_format(_not_trained),
         bad=lambda: _initial(0),
         good=lambda: _initial(0, moved=True),
     ),
@@ -326,7 +326,7 @@ RULES = (
         why="After a few steps the outputs are close to those of random weights. A model that was "
         "compiled again after training starts to count from 0.",
         fix=LONGER,
-        check=_few,
+        check=in_its_format(_few),
         bad=lambda: adam(("a", 0.1, 0.1), steps=3),
         good=lambda: adam(("a", 0.1, 0.1)),
     ),

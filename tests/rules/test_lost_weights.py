@@ -53,6 +53,7 @@ def test_a_subclass_that_was_saved_before_it_was_built(
     (finding,) = found(subclass(tmp_path / "m.h5", compiled=compiled))
     assert finding.severity is Severity(severity)
     assert "holds no weights at all: the model, a subclass (Actor)" in finding.detail
+    assert "call it on a batch" in finding.fix  # saved again as it is, it would be empty again
 
 
 def test_a_subclass_with_weights_is_silent(tmp_path: Path) -> None:
