@@ -126,7 +126,8 @@ FAULTS: tuple[Fault, ...] = (
     _file(files.archive_lacks_weights, ("keras", "keras_k2"), LACKS, "weights", count=2),
     _file(files.layer_missing_from_config, forms.WITH_CONFIG, GONE, "belong", count=4),
     _file(files.layer_beside_missing, forms.BESIDE, (*GONE, *SHAPE, *ORDER), "belong", MEDIUM, 4),
-    _file(files.layers_renamed, ("weights_k2",), ("MA112", "MA113", "MA123"), "name", MEDIUM),
+    _file(files.layers_renamed, ("weights_k2",), ("MA112", "MA113", "MA123", "MA124"), "name",
+          MEDIUM),
     _file(bundles.shard_missing, forms.BUNDLES, LACKS, "missing"),
     _file(bundles.index_missing, forms.BUNDLES, LACKS, "missing|index"),
     _file(bundles.data_truncated, forms.BUNDLES, BROKEN, "truncated|short"),
@@ -150,4 +151,5 @@ FAULTS: tuple[Fault, ...] = (
     _file(bundles.meta_missing, ("tf1",), ("MA107", "MA423"), r"\.meta", MEDIUM),
     _file(bundles.variable_unknown_to_graph, ("tf1",), ("MA422",), "graph", MEDIUM),
     _file(bundles.average_stale, ("tf1",), (*INITIAL, "MA415"), "average|initial", MEDIUM),
+    _value(values.mean_or_variance_reset, ("MA401",), "moving"),
 )  # fmt: skip

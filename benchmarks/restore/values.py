@@ -145,6 +145,12 @@ def _statistics(chosen: list[Any], mean: float, variance: float) -> list[Any]:
     return chosen
 
 
+def mean_or_variance_reset(model: Any, stock: Stock) -> list[Any]:
+    norm, place = stock.one(norms(model)), int(stock.rng.integers(1, 3))
+    put(norm, -place, np.full(norm.get_weights()[-1].shape, 2 - place))
+    return [norm]
+
+
 def statistics_swapped(model: Any, stock: Stock) -> list[Any]:
     norm = stock.one([n for n in norms(model) if n.get_weights()[-2].min() < 0])
     mean, variance = norm.get_weights()[-2:]
@@ -169,7 +175,8 @@ def variance_zero(model: Any, stock: Stock) -> list[Any]:
 
 def gamma_zero(model: Any, stock: Stock) -> list[Any]:
     kinds = (BATCH_NORM, "LayerNormalization", "GroupNormalization")
-    norm = stock.one([x for x in leaves(model) if type(x).__name__ in kinds])
+    found = [x for x in leaves(model) if type(x).__name__ in kinds and getattr(x, "scale", True)]
+    norm = stock.one(found)
     put(norm, 0, 0 * norm.get_weights()[0])
     return [norm]
 

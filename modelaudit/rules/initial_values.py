@@ -103,7 +103,13 @@ def never_trained(
     # A step changes every batch normalization and every orthogonal matrix, so no kernel moved where
     # all are as they were made.
     made = [norm.statistics_initial and norm.affine_initial for norm in norms]
-    exact = any(orthogonal(kernel) for kernel in fresh) and not moved
+    # Of a kernel with an unmoved bias, a guess that does not fit says that the initializer is another.
+    beyond = any(
+        kernel.tests.get("fits") is False
+        and not (kernel.guessed and kernel.tests.get("bias_initial") is True)
+        for kernel in kernels
+    )
+    exact = any(orthogonal(kernel) for kernel in fresh) and not beyond
     first = redrawn and (all(made) if made else exact)
     if (
         any(kernel.guessed for kernel in fresh)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterator
 
-from modelaudit.facts import Format, Problem, ProblemKind
+from modelaudit.facts import Format, Json, Problem, ProblemKind
 from modelaudit.findings import Finding, Severity
 from modelaudit.rules.examples import healthy, with_problem
 from modelaudit.rules.file_advice import and_then
@@ -289,16 +290,24 @@ def _severity(rule: Rule, facts: Facts, problem: Problem) -> Severity:
     """That of the rule; less for a limit that sound models of very many small parts reach, too.
 
     And for an earlier save of `tf.train.Checkpoint.save`, whose state file lists the last alone.
+    A later one is what a program that restores the latest does not get.
     """
     state = facts.artifact.extra.get("checkpoint_state")
     listed = state.get("all") if isinstance(state, dict) else None
     alone = isinstance(listed, list) and len(listed) == 1
     if problem.kind is ProblemKind.STATE_FILE_MISMATCH and alone and problem.evidence.get("exists"):
-        return Severity.LOW
+        own, latest = (_save_of(problem.evidence.get(key)) for key in ("prefix", "latest"))
+        return rule.severity if own > latest else Severity.LOW
     many = problem.kind is ProblemKind.LIMIT_EXCEEDED and (
         problem.detail.endswith(_OF_PARTS) or problem.detail.startswith(_OF_DEPTH)
     )
     return Severity.MEDIUM if many else rule.severity
+
+
+def _save_of(prefix: Json) -> int:
+    """The number of a save, such as 3 of `ckpt-3`; -1 without any."""
+    numbers = re.findall(r"[-_.](\d{1,18})", str(prefix))
+    return int(numbers[-1]) if numbers else -1
 
 
 def _told_elsewhere(problem: Problem, empty: Container[str]) -> bool:

@@ -16,6 +16,7 @@ from modelaudit.rules.constant_layers import behind_constants
 from modelaudit.rules.drawn_weights import few, starts_constant
 from modelaudit.rules.grammar import counted, every, of_all, quoted
 from modelaudit.rules.grouped import by_cause
+from modelaudit.rules.half_statistics import half_lost
 from modelaudit.rules.initial_explained import BODY, EXPLAINED, FIRST_STEP, NO_GRADIENT
 from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
@@ -75,6 +76,7 @@ def _statistics_lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
     said += f"; {explained}" * bool(explained)
     fix = UPDATE_AND_FREEZE if form is Format.FROZEN_GRAPH else EXPORT_AGAIN if exported else ""
     yield from _layers_told(rule, said, lost, len(states), severity, fix)
+    yield from half_lost(rule, facts.artifact, states)
 
 
 def _statistics_untouched(rule: Rule, facts: Facts) -> Iterator[Finding]:

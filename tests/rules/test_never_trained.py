@@ -122,6 +122,9 @@ def test_an_orthogonal_matrix_shows_that_no_step_was_made(change, expected):
     assert never_trained(bare, kernels)[0] is expected
     assert never_trained(bare, kernels[1:])[0] is False
     assert never_trained(bare, (*kernels, moved("c", bias=None)))[0] is False
+    # Of another initializer than those that are tried: its bias has not moved.
+    odd = replace(moved("c", 9000, bias=True), guessed=True, state="undecidable")
+    assert never_trained(bare, (*kernels, odd))[0] is expected
 
 
 def with_biases(furthest):

@@ -12,6 +12,7 @@ from modelaudit.findings import Finding, Severity
 from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
 from modelaudit.rules.absent_values import variables_without_values
 from modelaudit.rules.grammar import counted, every, of_all
+from modelaudit.rules.half_statistics import half_reset
 from modelaudit.rules.initial_explained import BY_TRAINING, NO_GRADIENT
 from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.rules.network_heads import output_heads, saved_graph
@@ -211,6 +212,13 @@ def statistics_lost(case: Case) -> StepResult:
         return CauseFound(tuple(evidence), where=names)
     if not case.batchnorm:
         return CauseExcluded("the model has no batch normalisation")
+    half = [x.route for x in half_reset(case.facts.artifact, case.batchnorm) if x.trained]
+    if half:
+        names, count = first_of(half, LISTED), len(case.batchnorm)
+        text = of_all(len(half), count, "batch normalisation layer", "has", "have")
+        text += f" lost either the moving mean or the moving variance: {names}."
+        evidence = [Evidence(text, "MA401", len(half), 0, count), *filter(None, [repaired])]
+        return CauseFound(tuple(evidence), where=names)
     new = [s.route for s in case.batchnorm if s.statistics_initial and s.affine_initial]
     trained = len(case.kernels) - len(case.fresh)
     told = [each.severity is Severity.LOW for each in case.findings("MA402")]

@@ -95,8 +95,9 @@ def other_matrices(artifact: Artifact, tested: Collection[str]) -> Iterator[Kern
         context = LayerContext(biases_start(artifact, route), None, trainable)
         values = load_kernel(kernel, tensor)
         found = kernel_initialization(kernel, values, tensor.dtype, context, len(tensors))
-        if artifact.architecture is None and role == "recurrent_kernel" and not _fits(found):
-            # TensorFlow's tutorials draw it like other kernels.
+        drawn_alike = role in ("recurrent_kernel", "embeddings")
+        if artifact.architecture is None and drawn_alike and not _fits(found):
+            # TensorFlow's tutorials draw recurrent kernels like others, and so do some embeddings.
             glorot = replace(kernel, initializer={"class_name": "GlorotUniform"})
             other = kernel_initialization(glorot, values, tensor.dtype, context, len(tensors))
             found = other if _fits(other) else found

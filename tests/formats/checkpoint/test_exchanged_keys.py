@@ -96,6 +96,11 @@ def test_a_save_without_a_manager_lists_itself_alone(tf, tmp_path):
     (finding,) = found(Path(first), "MA116")
     assert finding.severity is Severity.LOW
     assert found(Path(last), "MA116") == ()
+    # `latest_checkpoint` finds the first save, not the one that is audited.
+    tf.compat.v1.train.update_checkpoint_state(os.fspath(tmp_path), first)
+    assert tf.train.latest_checkpoint(tmp_path) == first
+    (finding,) = found(Path(last), "MA116")
+    assert finding.severity is Severity.MEDIUM
 
 
 @pytest.mark.parametrize("share", [0.5, 1.0])

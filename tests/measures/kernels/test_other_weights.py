@@ -89,3 +89,15 @@ def test_a_recurrent_kernel_of_a_checkpoint_may_start_like_other_kernels(law, fi
     }[law]
     (found,) = other_matrices(artifact({"cell/recurrent_kernel": values.astype("float32")}), ())
     assert found.tests["fits"] is fits
+
+
+@pytest.mark.parametrize(("law", "fits"), [("keras", True), ("glorot", True), ("trained", False)])
+def test_an_embedding_of_a_checkpoint_may_start_like_kernels(law, fits):
+    rng = np.random.default_rng(0)
+    values = {
+        "keras": rng.uniform(-0.05, 0.05, (120, 16)),
+        "glorot": rng.uniform(-1, 1, (120, 16)) * np.sqrt(6 / 136),
+        "trained": rng.uniform(-1, 1, (120, 16)) * np.sqrt(6 / 136) + rng.normal(size=16) * 0.05,
+    }[law]
+    (found,) = other_matrices(artifact({"words/embeddings": values.astype("float32")}), ())
+    assert found.tests["fits"] is fits

@@ -1,0 +1,76 @@
+"""Moving means, or moving variances, that alone are as before training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from modelaudit.audit_types.kernels import BatchNormState
+from modelaudit.facts import Artifact, Tensor
+from modelaudit.findings import Finding, Severity
+from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
+from modelaudit.measures.kernels.plain_norms import is_all
+from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.rules.model import Rule
+from modelaudit.rules.training_traces import frozen_norms
+
+_EXACT = ("float32", "float64")  # in half precision a small mean becomes 0
+
+
+class HalfReset(Struct, frozen=True):
+    """A batch normalization of which one of two statistics was lost.
+
+    Attributes:
+        route: the layer.
+        mean: whether it is the mean; else it is the variance.
+        channels: how many there are.
+        trained: whether something shows that training updated the statistics. If not, somebody may
+            have set them, as a scaler without a mean.
+    """
+
+    route: str
+    mean: bool
+    channels: int
+    trained: bool
+
+
+def half_reset(artifact: Artifact, states: Sequence[BatchNormState]) -> Iterator[HalfReset]:
+    """The batch normalizations whose mean is 0, or whose variance is 1, in every channel, bitwise.
+
+    A step of training updates both. The mean stays 0 only where every input was 0, and then the
+    variance is the same in all channels, too.
+    """
+    state = optimizer_state(artifact)
+    steps = state is not None and bool(state.steps)
+    frozen = frozen_norms(artifact) if steps else set[str]()
+    learnt = {state.route for state in states if not state.affine_initial}
+    for each in batchnorm_tensors(artifact):
+        mean, variance = each.mean, each.variance
+        lost = is_all(mean, 0.0) and _differs(variance)
+        if lost or (is_all(variance, 1.0) and _differs(mean)):
+            trained = each.route in learnt or (steps and each.route not in frozen)
+            yield HalfReset(each.route, lost, mean.size, trained)
+
+
+def _differs(tensor: Tensor) -> bool:
+    """Whether the channels have different values, none of them lost to rounding."""
+    stats = tensor.stats
+    return tensor.dtype in _EXACT and stats is not None and not stats.constant
+
+
+def half_lost(
+    rule: Rule, artifact: Artifact, states: Sequence[BatchNormState]
+) -> Iterator[Finding]:
+    """A finding about each layer that lost one of its statistics."""
+    for each in half_reset(artifact, states):
+        other = "variance" if each.mean else "mean"
+        own, value = ("mean", 0) if each.mean else ("variance", 1)
+        lost = f"the moving {own} was lost" + ", or a program set both" * (not each.trained)
+        yield rule.finding(
+            f"`{each.route}`: the moving {own} is {value} in all {each.channels} channels, as before "
+            f"training, but the moving {other} has changed. Every training step updates both, so {lost}.",
+            route=each.route,
+            severity=None if each.trained else Severity.LOW,
+            evidence={"measured": value, "unit": "as every value", "n": each.channels},
+        )
