@@ -20,6 +20,7 @@ from modelaudit.rules.security.graph.input_sources import OriginTracer
 from modelaudit.rules.security.graph.op_tables import SHAPED
 from modelaudit.rules.security.graph.operations import GraphOperation, graph_file, operations
 from modelaudit.rules.security.graph.reachability import Reach, every_node, node_name
+from modelaudit.rules.security.graph.runnable import is_refused
 from modelaudit.rules.security.graph.work import Excess, GraphCost
 from modelaudit.rules.security.op_threats import LOOPS, WAITS
 from modelaudit.structs import PerObject
@@ -254,16 +255,19 @@ def _takes_inputs(facts: Facts, operation: GraphOperation) -> bool:
 
 def _input_queue(rule: Rule, facts: Facts, operation: GraphOperation) -> Finding:
     name, op = operation.node.name, operation.node.op
+    again = "reeze the model again from a graph whose inputs are placeholders."
+    fed = f'Give the inputs as the outputs of the queue: feed_dict={{"{name}:0": ...}}. Or f{again}'
+    given = f"the outputs of {name}"
+    refused = is_refused(facts.artifact.graphs[0], facts.artifact)  # MA760 tells why
     return rule.finding(
         f"The graph takes its inputs from a queue ({op}) that nothing in it fills, and has no other "
-        f"input: a program that does not give the outputs of {name} itself waits for ever.",
+        f"input{'.' if refused else f': a program that does not give {given} itself waits for ever.'}",
         file=graph_file(facts.artifact),
         route=operation.route,
         evidence={"op": op, "reached": operation.via or None},
         key=op,
         title="The graph takes its inputs from a queue of the training program",
-        fix=f'Give the inputs as the outputs of the queue: feed_dict={{"{name}:0": ...}}. Or freeze '
-        "the model again from a graph whose inputs are placeholders.",
+        fix=f"F{again}" if refused else fed,
         severity=Severity.MEDIUM,
     )
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from modelaudit.facts import Artifact, Format, Graph, GraphNode, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.graph.op_registry import RegisteredOperation, known_operations
-from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.security.declared_types import type_fault
 from modelaudit.rules.security.graph.examples import graph_with, harmless
 from modelaudit.rules.security.graph.operations import graph_file
 from modelaudit.rules.security.graph.reachability import functions_of, node_name
@@ -23,13 +23,6 @@ _TOGETHER = 10  # nodes whose look is a unit of work that is counted
 _PASSES = 8  # functions list their operations in nearly the order in which they run
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")  # that TensorFlow takes
 _UNKNOWN_TYPE = re.compile(r"type_(?:\d{3,}|[7-9]\d)(?:_ref)?")  # far beyond those of any version
-# Both inputs and the output have one type, or the output is a truth value.
-_COMPARISONS = words("Less LessEqual Greater GreaterEqual Equal NotEqual")
-_BROADCAST = _COMPARISONS | words(
-    "Add AddV2 Sub Mul Div RealDiv FloorDiv FloorMod Maximum Minimum SquaredDifference"
-)
-
-
 # Words and names in turn: words are at even places. Names come from the file.
 _Said = tuple[str, ...]
 _Reasons = Iterator[tuple[str, str, list[_Said]]]
@@ -51,7 +44,7 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     "unit": "names",
                 },
                 key=key,
-                fix=_STRIP if key == "references" else rule.fix,
+                fix=_FIXES.get(key, rule.fix),
             )
 
 
@@ -67,6 +60,11 @@ def _name(name: str) -> str:
 
 def _names(found: Iterable[str]) -> list[_Said]:
     return [("", name) for name in found]
+
+
+def is_refused(graph: Graph, artifact: Artifact) -> bool:
+    """Whether TensorFlow refuses to import or to run it."""
+    return any(True for _ in _reasons(graph, artifact))
 
 
 def _reasons(graph: Graph, artifact: Artifact) -> _Reasons:
@@ -157,8 +155,8 @@ def _unfit(graph: Graph, parts: Sequence[_Part], artifact: Artifact) -> _Reasons
                 reasons.append("output")
             # Only attributes that the operation must have are read: reading takes most of the time.
             own = attributes.get("T") if "T" in needed else None
-            if node.op in _BROADCAST and _types_differ(own, data, by_name):
-                reasons.append("types")
+            if fault := type_fault(node, own, data, by_name, inside=bool(prefix)):
+                reasons.append(fault)
             other = attributes.get("dtype") if "dtype" in needed else None
             if (own and _unknown_type(own)) or (other and _unknown_type(other)):
                 reasons.append("dtypes")
@@ -192,7 +190,14 @@ _STRIP = (
     "The graph was frozen together with operations that train it. Keep only what leads to the "
     "outputs: `tf.compat.v1.graph_util.extract_sub_graph(graph_def, names_of_the_outputs)`."
 )
+_FREEZE = (
+    "Freeze the model again from its checkpoint, with `convert_variables_to_constants` of TensorFlow 1.15 "
+    "or newer: it also replaces what reads the variables in a loop."
+)
+_FIXES = {"references": _STRIP, "frozen": _FREEZE}
 _UNFIT = {
+    "frozen": "Variables were replaced by constants, but operations read them as variables, so that "
+    "no program can import the graph",
     "names": "Operations have no kind, or names that TensorFlow does not take",
     "dtypes": "Operations have types that no version of TensorFlow has",
     "arity": "Operations have more or fewer inputs than they take",
@@ -236,22 +241,6 @@ def _is_value(nodes: Mapping[str, GraphNode], reference: str) -> bool:
 def _unknown_type(value: Json) -> bool:
     unnamed = isinstance(value, str) and value.startswith("type_")
     return unnamed and _UNKNOWN_TYPE.fullmatch(str(value)) is not None
-
-
-def _types_differ(own: Json, data: Sequence[str], nodes: Mapping[str, GraphNode]) -> bool:
-    """Whether an elementwise operation takes a value of another type than its own."""
-    if not isinstance(own, str):
-        return False
-    makers = [nodes.get(node_name(each)) for each in data]
-    return any(_type_of(maker) not in {own, None} for maker in makers if maker)
-
-
-def _type_of(node: GraphNode) -> Json:
-    """The type of an operation's only output; None where that is not known."""
-    if node.op in {"Const", "Placeholder"}:
-        return node.attrs.get("dtype")
-    alike = node.op in _BROADCAST - _COMPARISONS or node.op in {"MatMul", "Identity", "Relu"}
-    return node.attrs.get("T") if alike else None
 
 
 def in_order(nodes: Sequence[GraphNode], args: Sequence[str] = ()) -> bool:
@@ -302,8 +291,7 @@ def in_circles(nodes: Sequence[GraphNode]) -> list[str]:
 
 
 def _lost() -> Facts:
-    facts = graph_with("Identity")
-    (graph,) = facts.artifact.graphs
+    (graph,) = (facts := graph_with("Identity")).artifact.graphs
     node = GraphNode("lost", "Identity", ("nowhere",))
     return facts_with(facts, Graph(graph.tags, (*graph.nodes, node), graph.functions))
 
