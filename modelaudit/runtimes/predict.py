@@ -32,6 +32,7 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks import (
     weights as match_weights,
 )
+from modelaudit.runtimes.checks.checkpoints import nameless_prefix
 from modelaudit.runtimes.checks.inbound_nodes import check_nodes
 from modelaudit.runtimes.checks.sequential import check_sequential, form_of
 from modelaudit.runtimes.found_reasons import all_reasons, bounded
@@ -198,6 +199,8 @@ def _incomplete(artifact: Artifact) -> Reason:
 
 def _reasons(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     call = context.request.call
+    if call is LoadCall.LOAD_CHECKPOINT:
+        yield from nameless_prefix(artifact)
     if call in (LoadCall.LOAD_CHECKPOINT, LoadCall.META_GRAPH):
         return
     yield from _pattern(artifact)

@@ -31,6 +31,20 @@ REBUILD = "Load it into its network with tf-keras, and save the weights there as
 COPY = "copy the variables with `tf.train.load_checkpoint`."
 
 
+def nameless_prefix(artifact: Artifact) -> Iterator[Reason]:
+    """A prefix that ends in a slash, which `load_checkpoint` takes for the directory."""
+    if any(entry.path == ".index" for entry in artifact.files):
+        yield Reason(
+            "prefix-without-name",
+            LoadOutcome.FAILS,
+            f"the prefix is `{artifact.root.name}/` (files `.index`, `.data-…`), which "
+            "`tf.train.load_checkpoint` takes for a directory",
+            fix="Rename the files, for example `.index` to `model.index`, and use that prefix.",
+            unless="the program gives the prefix to `tf.train.Checkpoint.read` or "
+            "`tf.compat.v1.train.Saver.restore`, which take it as it is",
+        )
+
+
 def check_checkpoint(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Reasons for `load_weights` and `Checkpoint.restore` of an object-based checkpoint."""
     if context.request.call is LoadCall.LOAD_WEIGHTS:
