@@ -32,6 +32,7 @@ from modelaudit.thresholds.weights import (
 )
 
 _HALF = ("float16", "bfloat16")
+_ULP = math.ldexp(1, -22)  # a change of this share of a float32 is not lost to rounding
 _FADED_AWAY = math.ldexp(1, -63)  # the root of twice the smallest normal float32
 
 
@@ -219,7 +220,8 @@ def trained_slightly(artifact: Artifact, kernel: KernelInitialization) -> bool:
 
     Its moments are not 0, and either float16 rounded the updates away, or the steps that were made
     cannot move a weight far, or their number is not stored. A bias that is exactly at its start, or
-    further from it than these steps can move it, shows that they did not train the layer as it is.
+    further from it than these steps can move it, shows that they did not train the layer as it is;
+    so do weights that are all draws of the initializer, bit for bit.
     """
     state = optimizer_state(artifact)
     tensor = _tables(artifact).tensors.get(kernel.tensor)
@@ -237,8 +239,13 @@ def trained_slightly(artifact: Artifact, kernel: KernelInitialization) -> bool:
 def steps_passed_by(artifact: Artifact, kernel: KernelInitialization) -> bool:
     """Whether the kernel's bias is exactly at its start, which every step would have moved.
 
-    In half precision, rounding may have lost its updates.
+    Or all weights are, where a step of the optimizer is far larger than their rounding. In half
+    precision, rounding may have lost its updates.
     """
+    bound = kernel.tests.get("bound")
+    least = _ULP * bound if isinstance(bound, float) else math.inf
+    if kernel.tests.get("draws") is True and one_step_of(artifact) > least:
+        return True
     tensor = _tables(artifact).tensors.get(kernel.tensor)
     return (tensor is None or tensor.dtype not in _HALF) and kernel.tests.get(
         "bias_initial"

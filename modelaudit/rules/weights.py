@@ -24,7 +24,7 @@ from modelaudit.rules.moving_averages import stale_averages
 from modelaudit.rules.never_learned import why_initial
 from modelaudit.rules.trainability import frozen_heads
 from modelaudit.rules.training_advice import EXPORT_AGAIN, UPDATE_AND_FREEZE
-from modelaudit.rules.training_reach import hardly_moved
+from modelaudit.rules.training_reach import hardly_moved, steps_passed_by
 from modelaudit.rules.training_traces import frozen_norms, got_gradients, tells_frozen
 from modelaudit.rules.untrained_bodies import Untouched, layer_of
 from modelaudit.terminal_text import first_of
@@ -229,6 +229,8 @@ def _left_out(
         untrained = (
             "training hardly moved it: its gradients were not 0" if little else "not trained"
         )
+        if little and steps_passed_by(facts.artifact, kernel):
+            untrained = "drawn anew after training: its gradients were not 0"
         yield rule.finding(
             f"`{kernel.route}` still has {'gamma 1 and beta 0' if norm else values}, {while_others}: "
             f"it was skipped when the weights were restored, or {untrained}{moved}.{bias}",

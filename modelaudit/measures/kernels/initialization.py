@@ -22,7 +22,14 @@ from modelaudit.measures.kernels.initializers import (
     einsum_candidates,
     standard_candidates,
 )
-from modelaudit.measures.kernels.law_fit import LawFit, fit_json, flat_fit, law_fit, outside
+from modelaudit.measures.kernels.law_fit import (
+    LawFit,
+    fit_json,
+    flat_fit,
+    law_fit,
+    only_draws,
+    outside,
+)
 from modelaudit.measures.kernels.values import KernelValues
 from modelaudit.measures.statistics import spectrum_excess
 from modelaudit.structs import replace
@@ -107,6 +114,8 @@ def kernel_initialization(
         closest = display_name(canonical_name({"class_name": label}))
         verdict = replace(verdict, initializer=closest, guessed=True)
     reason = _against(best, level, values)
+    if not reason and best.law is not None and best.law.kind == "uniform" and dtype == "float32":
+        tests["draws"] = only_draws(best.law, values)
     verdict = replace(verdict, tests=tests | {"fits": not reason} | _structure(values, best))
     if companions.bias_initial is False:
         return replace(verdict, state="trained", reason="the bias has changed")
