@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modelaudit.facts import Format, GraphNode
+from modelaudit.facts import Format, GraphNode, Json
 from modelaudit.facts import Graph as SavedGraph
 from modelaudit.findings import Finding, Severity
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
@@ -291,11 +291,14 @@ def test_a_queue_that_is_the_only_input_is_left_from_training(
     given: tuple[str, ...], format_: Format, severity: Severity
 ) -> None:
     """`freeze_graph` of an Estimator keeps the dequeue, whose outputs a program can feed."""
-    queue = GraphNode("queue", "FIFOQueueV2", ())
-    take = GraphNode("take", "QueueDequeueUpToV2", ("queue",))
-    out = GraphNode("out", "Relu", ("take",))
-    inputs = tuple(GraphNode(name, "Placeholder", ()) for name in given)
-    facts = graph_facts(SavedGraph((), (*inputs, queue, take, out)), outputs=("out",))
+    held: dict[str, Json] = {"component_types": ["float32"]}
+    eight: dict[str, Json] = {"dtype": "int32", "shape": [], "value": [8]}
+    queue = GraphNode("queue", "FIFOQueueV2", (), held)
+    most = GraphNode("n", "Const", (), {"dtype": "int32", "value": eight})
+    take = GraphNode("take", "QueueDequeueUpToV2", ("queue", "n"), held)
+    out = GraphNode("out", "Relu", ("take",), {"T": "float32"})
+    inputs = tuple(GraphNode(name, "Placeholder", (), {"dtype": "float32"}) for name in given)
+    facts = graph_facts(SavedGraph((), (*inputs, queue, most, take, out)), outputs=("out",))
     signatures = facts.artifact.signatures if format_ is Format.SAVEDMODEL_TF2 else ()
     artifact = replace(facts.artifact, signatures=signatures, format=format_)
     results = run_rules(RULES, replace(facts, artifact=artifact))
