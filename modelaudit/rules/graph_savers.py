@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Graph, GraphNode
 from modelaudit.formats.graph.dataflow import PASSING
+from modelaudit.formats.graph.op_registry import known_operations
 
 _STATISTICS = ("/moving_mean", "/moving_variance")
 _OPTIMIZES = ("Apply", "ResourceApply")
@@ -47,13 +48,17 @@ def left_initial_statistics(graph: Graph) -> set[str]:
         return set()  # the graph of the training may have changed them
     nodes = {node.name: node for node in graph.nodes}
     names = {name for name in nodes if name.endswith(_STATISTICS)}
+    if not names:
+        return set()
     return names - {name for node in graph.nodes for name in _changed(node, nodes, graph)}
 
 
 def _changed(node: GraphNode, nodes: Mapping[str, GraphNode], graph: Graph) -> Iterator[str]:
     """Variables that a node may change, but for that to which it gives the initial value."""
-    calls = node.op in graph.functions or any(
-        isinstance(value, dict) and "function" in value for value in node.attrs.values()
+    known = known_operations().get(node.op)
+    calls = node.op in graph.functions or (
+        (known is None or bool(known.functions))  # reading attributes takes most of the time
+        and any(isinstance(value, dict) and "function" in value for value in node.attrs.values())
     )
     if calls or node.op in _CHANGING:
         for reference in node.inputs if calls else node.inputs[:1]:
