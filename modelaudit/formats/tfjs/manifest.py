@@ -14,6 +14,7 @@ from modelaudit.facts import FileEntry, Json, Problem, ProblemKind, Tensor
 from modelaudit.formats.io.bounded import file_entry
 from modelaudit.formats.io.dtypes import stored_dtype
 from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.io.lfs_pointers import pointer_problem
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.formats.keras.json_config import MAX_DIMENSION, MAX_RANK, mapping, sequence, text
@@ -104,6 +105,9 @@ class ManifestWeights:
             self._add(kind, detail, name, renamed)
             return None
         self.files[plain] = file_entry(path, self._model.parent, "weights", self._limits)
+        if pointer := pointer_problem(path, name):
+            self.problems.append(pointer)
+            return None
         return window
 
     def _decoded(self, name: str) -> str:

@@ -62,6 +62,19 @@ def test_behind_a_large_weight_a_missing_file_is_told(tmp_path: Path) -> None:
     assert kinds == [ProblemKind.LIMIT_EXCEEDED, ProblemKind.MISSING_SHARD]
 
 
+@pytest.mark.parametrize("part", ["a.bin", "b.bin"])
+def test_a_file_that_git_lfs_did_not_fetch_holds_no_weights(tmp_path: Path, part: str) -> None:
+    """Its text is no number, and that it is short says nothing of the model."""
+    model = written(tmp_path)
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'5' * 64}\nsize 40000\n"
+    (tmp_path / part).write_text(pointer)
+    found = read(model, Limits())
+    assert [(each.kind, each.file) for each in found.problems] == [(ProblemKind.LFS_POINTER, part)]
+    assert not found.complete
+    read_ones = [each.name for each in found.tensors if each.source is not None]
+    assert read_ones == [*GROUPS["b.bin" if part == "a.bin" else "a.bin"]]
+
+
 def _clock_that_jumps(after: int) -> Callable[[], float]:
     """A clock that stands for `after` readings and a first one, and then is far ahead."""
     readings = itertools.count()
