@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 from modelaudit.facts import Json
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
+    CATEGORICAL,
     CROSS_ENTROPIES,
     DISTANCES,
     HINGES,
     OVERLAPS,
+    SPARSE,
     CompiledLoss,
 )
+from modelaudit.measures.architecture.layer_shapes import channels_first
 from modelaudit.rules.loss_inputs import PROBABILITIES
 from modelaudit.rules.network_heads import NetworkHead
 from modelaudit.rules.regressions import independent, of_numbers
@@ -40,6 +43,17 @@ def advised(
         return (
             f"{first}, as the metrics judge each class by itself, and train again.\n"
             f'{head.code("sigmoid")}\nmodel.compile(loss="binary_crossentropy")'
+        )
+    if (
+        loss.name in CATEGORICAL | SPARSE
+        and head.last == "sigmoid"
+        and channels_first(head.weights)
+    ):
+        return (
+            f'Use loss="binary_crossentropy" and train again: {loss.name} compares the values along the '
+            "last axis, which is no axis of channels where data_format is channels_first. For "
+            'exclusive classes, build the model with data_format="channels_last" and a softmax.\n'
+            'model.compile(loss="binary_crossentropy")'
         )
     return f"{fix_of(head, said)}\n{code_of(head, loss, scores=scores)}"
 

@@ -137,7 +137,8 @@ class NetworkHead(Struct, frozen=True):
                 "which then have none"
             )
         config, name = _inner(self.weights)
-        shape = [str(units or self.units or "units")]
+        filters = config.get("filters")  # where units is not: the last axis is of no channels
+        shape = [str(units or self.units or (filters if type(filters) is int else "units"))]
         if has(name, Trait.CONVOLUTION):
             window = config.get("kernel_size")
             shape.append(str(window) if window and is_sizes(window) else "kernel_size")

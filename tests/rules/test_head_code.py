@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from modelaudit.formats.keras.compiled_losses import CompiledLoss
+from modelaudit.rules.head_advice import advised
 from modelaudit.rules.network_heads import HeadStep, NetworkHead, window_code
 from tests.measures.artifacts import layer
 
+LOSS = CompiledLoss("categorical_crossentropy")
 HOSTILE = 'x", bias_initializer=__import__("os").system("id") or "zeros'
 
 
@@ -58,3 +61,26 @@ def test_a_name_stays_one_text(name: str) -> None:
 def test_other_values_are_left_out(key: str, value: Any) -> None:
     assert code("Conv2D", **{key: value}) == code("Conv2D")
     assert window_code({key: value}) == []
+
+
+@pytest.mark.slow
+def test_a_map_with_its_channels_first_has_as_many_of_them() -> None:
+    """The size of its last axis is that of no channels, and a softmax would run over it."""
+    import keras
+
+    config = {"filters": 3, "kernel_size": [5, 5], "data_format": "channels_first"}
+    weights = layer("last", "Conv2DTranspose", config=config)
+    head = NetworkHead("last", weights, None, (HeadStep(weights, "sigmoid"),))
+    made = eval(head.code("sigmoid"), {"keras": keras})
+    assert tuple(made.compute_output_shape((None, 2, 8, 8))) == (None, 3, 12, 12)
+    fix = advised(None, head, LOSS, "Use a softmax.", scores=False)
+    assert "softmax" not in fix.partition("channels_last")[0]
+    assert 'model.compile(loss="binary_crossentropy")' in fix
+
+
+@pytest.mark.parametrize(("units", "data_format"), [(3, "channels_last")])
+def test_a_map_with_its_channels_last_gets_the_softmax(units: int, data_format: str) -> None:
+    config = {"filters": units, "kernel_size": [5, 5], "data_format": data_format}
+    weights = layer("last", "Conv2D", config=config)
+    head = NetworkHead("last", weights, units, (HeadStep(weights, "sigmoid"),))
+    assert 'activation="softmax"' in advised(None, head, LOSS, "Use a softmax.", scores=False)
