@@ -46,6 +46,7 @@ def advised(
         )
     if (
         loss.name in CATEGORICAL | SPARSE
+        and loss.axis == -1
         and head.last == "sigmoid"
         and channels_first(head.weights)
     ):

@@ -76,6 +76,8 @@ def test_a_map_with_its_channels_first_has_as_many_of_them() -> None:
     fix = advised(None, head, LOSS, "Use a softmax.", scores=False)
     assert "softmax" not in fix.partition("channels_last")[0]
     assert 'model.compile(loss="binary_crossentropy")' in fix
+    of_channels = CompiledLoss("categorical_crossentropy", axis=1)
+    assert 'activation="softmax"' in advised(None, head, of_channels, "Use it.", scores=False)
 
 
 @pytest.mark.parametrize(("units", "data_format"), [(3, "channels_last")])

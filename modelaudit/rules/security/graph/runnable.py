@@ -44,6 +44,7 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     "unit": "names",
                 },
                 key=key,
+                title=_TITLES.get(key, ""),
                 fix=_FIXES.get(key, rule.fix),
             )
 
@@ -103,6 +104,10 @@ def _reasons(graph: Graph, artifact: Artifact) -> _Reasons:
         yield "inputs", "Operations of the graph take values of others that are missing", lost
     if circular:
         yield "circles", "Operations of the graph wait for each other", _names(circular)
+    plain = artifact.format is Format.FROZEN_GRAPH and not graph.functions
+    if plain and graph.nodes and all(node.op in {"Const", "NoOp"} for node in graph.nodes):
+        what = "The graph has nothing but constants, so that it computes nothing from any input"
+        yield "constants", what, _names(node.name for node in graph.nodes)
     yield from _unfit(graph, parts, artifact)
     present = {node.name: node for node in graph.nodes}
     absent: list[_Said] = [
@@ -194,7 +199,12 @@ _FREEZE = (
     "Freeze the model again from its checkpoint, with `convert_variables_to_constants` of TensorFlow 1.15 "
     "or newer: it also replaces what reads the variables in a loop."
 )
-_FIXES = {"references": _STRIP, "frozen": _FREEZE}
+_NAME_OUTPUTS = (
+    "Freeze the model again with the names of the operations that give its outputs: freezing keeps only "
+    "what leads to the names that it is given."
+)
+_FIXES = {"references": _STRIP, "frozen": _FREEZE, "constants": _NAME_OUTPUTS}
+_TITLES = {"constants": "The graph computes nothing"}
 _UNFIT = {
     "frozen": "Variables were replaced by constants, but operations read them as variables, so that "
     "no program can import the graph",

@@ -81,6 +81,24 @@ def test_a_variable_frozen_without_what_reads_it_is_told(tmp_path: Path, whole: 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("computes", [False, True])
+def test_a_graph_of_constants_computes_nothing(tmp_path: Path, computes: bool) -> None:
+    import tensorflow as tf
+
+    with tf.Graph().as_default() as graph:
+        number = tf.constant([1.0, 2.0], name="weights")
+        if computes:
+            tf.identity(number * tf.compat.v1.placeholder(tf.float32, (2,)), name="y")
+    path = tmp_path / "frozen.pb"
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+    found = _findings(path, "MA760")
+    assert bool(found) is not computes
+    for each in found:
+        assert each.title == "The graph computes nothing"
+        assert "`weights`" in each.detail
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [False, True])
 def test_the_queue_of_a_graph_that_nothing_imports_is_not_fed(tmp_path: Path, whole: bool) -> None:
     path = _loop(tmp_path / "frozen.pb", whole=whole, queue=True)
