@@ -91,8 +91,9 @@ THREATS = (
         "The operation names a function of the process that saved the model. In any other process "
         "the function is missing and the model fails. This is an incompatibility rather than an "
         "attack.",
-        "Replace `tf.py_function` and `tf.numpy_function` with TensorFlow operations and export "
-        "the model again.",
+        "Export the prediction function only, without the input pipeline, which calls Python in "
+        "`tf.data.Dataset.from_generator` too. In the model itself, replace `tf.py_function` and "
+        "`tf.numpy_function` with TensorFlow operations, and export it again.",
         does="calls Python",
         operations=dict.fromkeys(("PyFunc", "PyFuncStateless", "EagerPyFunc"), ()),
     ),
