@@ -44,10 +44,16 @@ def without_values(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 _OF_WEIGHTS = {
-    Format.TF2_CHECKPOINT: ("checkpoint", "without the model"),
+    Format.TF2_CHECKPOINT: ("checkpoint", "without the model, or before it was built"),
     Format.WEIGHTS_H5_V3: ("file", "before the model was built, or of a model without weights"),
     Format.WEIGHTS_H5_LEGACY: ("file", "before the model was built, or of a model without weights"),
 }
+
+
+def holds_counters(artifact: Artifact) -> bool:
+    """Whether it is a whole file of weights without one, and without what an optimizer keeps."""
+    weights = any(tensor.role in ("weight", "optimizer") for tensor in artifact.tensors)
+    return artifact.format in _OF_WEIGHTS and artifact.complete and not weights
 
 
 def only_counters(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -57,9 +63,8 @@ def only_counters(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """
     artifact = facts.artifact
     names = [tensor.name for tensor in artifact.tensors if tensor.dtype != "string"]
-    weights = any(tensor.role in ("weight", "optimizer") for tensor in artifact.tensors)
     kind = _OF_WEIGHTS.get(artifact.format)
-    if kind and artifact.complete and not weights:
+    if kind and holds_counters(artifact):
         what, saved = kind
         held = f", only {', '.join(quoted(names[:LISTED]))}" if names else ""
         yield rule.finding(

@@ -13,7 +13,7 @@ from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.formats.export_names import EXPORTS
 from modelaudit.probe.protocol import ENDED, runtime_name
-from modelaudit.rules.absent_values import variables_without_values
+from modelaudit.rules.absent_values import holds_counters, variables_without_values
 from modelaudit.rules.assumed_parts import qualified
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
@@ -225,11 +225,12 @@ def partial_audit_reason(facts: Facts) -> str:
         return plain(f"{artifact.root.name}: {artifact.problems[0].detail}")
     loaded = any(each.status is Status.LOADED for each in facts.observations)
     if not loaded and (lacks := _lacks_layers(artifact)):
-        held = f"has weights but {lacks}" if artifact.tensors else f"has no weights and {lacks}"
+        stored = artifact.tensors and not holds_counters(artifact)
+        held = f"has weights but {lacks}" if stored else f"has no weights and {lacks}"
         asked = "they are complete, in their places, and what they compute"
         return (
             f"{artifact.root.name}: {held}, so it is open whether "
-            f"{asked if artifact.tensors else 'it should'}"
+            f"{asked if stored else 'it should'}"
         )
     for observation in facts.observations:
         where = runtime_name(observation.runtime)

@@ -224,7 +224,10 @@ def test_a_checkpoint_without_the_model(tmp_path: Path) -> None:
     found = run_rule(rule("MA112"), static_facts(tmp_path / "counter-1", Settings())).findings
     assert [each.severity for each in found] == [Severity.LOW]
     assert "only `save_counter`: it was saved without the model" in found[0].detail
+    assert "or before it was built" in found[0].detail
     assert not run_rule(rule("MA112"), static_facts(tmp_path / "sound-1", Settings())).findings
+    for name, said in (("counter-1", "has no weights and"), ("sound-1", "has weights but")):
+        assert said in partial_audit_reason(static_facts(tmp_path / name, Settings()))
 
 
 @pytest.mark.parametrize("code", ["lambda-of-unknown-function", "lambda-of-global"])
