@@ -113,7 +113,7 @@ FAULTS: tuple[Fault, ...] = (
     _file(files.weight_names_reordered, forms.LEGACY_H5, ORDER, "order", count=4),
     _file(files.layer_missing_from_weights, forms.LEGACY_H5, LACKS, "missing", count=4),
     _file(files.layers_hold_nothing, forms.LEGACY_H5, LACKS, "no weights|missing"),
-    _file(files.foreign_layer_added, forms.LEGACY_H5, ("MA113",), "belong", MEDIUM),
+    _file(files.foreign_layer_added, forms.LEGACY_H5, ("MA113", "MA124"), "belong", MEDIUM),
     _file(files.optimizer_state_lost, ("h5", "h5_k2"), ("MA424",), "optimizer", LOW, 2),
     _file(files.optimizer_state_partial, ("h5", "h5_k2"), ("MA424",), "optimizer", LOW, 2),
     _file(files.v3_groups_exchanged, forms.NAMED_V3, ORDER, "order|name", count=4),

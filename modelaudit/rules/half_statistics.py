@@ -1,8 +1,8 @@
-"""Moving means, or moving variances, that alone are as before training."""
+"""Moving statistics as before training: what both mean, in words, and where only one of them is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -10,10 +10,34 @@ from modelaudit.audit_types.kernels import BatchNormState
 from modelaudit.facts import Artifact, Tensor
 from modelaudit.findings import Finding, Severity
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
+from modelaudit.measures.kernels.inference_norms import InitialStatistics
 from modelaudit.measures.kernels.plain_norms import is_all
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules.model import Rule
 from modelaudit.rules.training_traces import frozen_norms
+
+_AT_INFERENCE = (
+    "the biases before them were trained as well, so training used these statistics "
+    "(no `training=True`) and nothing was lost"
+)
+UNTOLD = (
+    "either they were lost, or the program trained without `training=True`, which uses and keeps "
+    "these values; the file does not tell"
+)
+UNTOLD_BY_EXPORT = (
+    "either they were lost, or training kept them, with momentum=1 or without `training=True`; an "
+    "export does not tell"
+)
+_CALLED = (
+    "they are called with `training=False`, so training used these statistics and nothing was lost"
+)
+_BY_BATCH = "this graph normalises by the batch; a graph for inference would need them"
+NOT_LOST: Mapping[InitialStatistics | None, tuple[Severity | None, str]] = {
+    InitialStatistics.USED: (Severity.INFO, _AT_INFERENCE),
+    InitialStatistics.CALLED: (Severity.INFO, _CALLED),
+    InitialStatistics.UNREAD: (Severity.LOW, _BY_BATCH),
+    InitialStatistics.UNKNOWN: (Severity.LOW, UNTOLD),
+}
 
 _EXACT = ("float32", "float64")  # in half precision a small mean becomes 0
 

@@ -21,7 +21,7 @@ from modelaudit.measures.optimizer_state import (
 from modelaudit.measures.weights_in_order import NOT_TRAINED
 from modelaudit.rules.learning_rates import ADAPTIVE
 from modelaudit.rules.model import NotApplicable, NotRelevant
-from modelaudit.rules.training_traces import numbered, reached
+from modelaudit.rules.training_traces import got_gradients, numbered, reached
 from modelaudit.structs import PerObject, replace
 from modelaudit.thresholds.training import FEW_STEPS
 from modelaudit.thresholds.weights import (
@@ -250,6 +250,15 @@ def steps_passed_by(artifact: Artifact, kernel: KernelInitialization) -> bool:
     return (tensor is None or tensor.dtype not in _HALF) and kernel.tests.get(
         "bias_initial"
     ) is True
+
+
+def how_untrained(artifact: Artifact, kernel: KernelInitialization) -> str:
+    """How a kernel as drawn came about, if no restore skipped it."""
+    if not got_gradients(artifact, kernel):
+        return "not trained"
+    anew = steps_passed_by(artifact, kernel)
+    how = "drawn anew after training" if anew else "training hardly moved it"
+    return f"{how}: its gradients were not 0"
 
 
 class _Tables(Struct, frozen=True):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from modelaudit.audit_types.kernels import BatchNormState, InitialState, KernelInitialization
 from modelaudit.facts import Format
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
-from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
+from modelaudit.measures.kernels.inference_norms import (
+    InitialStatistics,
+    called_for_inference,
+    fitted,
+    initial_statistics,
+)
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.alike_inputs import fed_zeros
@@ -16,7 +21,7 @@ from modelaudit.rules.constant_layers import behind_constants
 from modelaudit.rules.drawn_weights import few, starts_constant
 from modelaudit.rules.grammar import counted, every, of_all, quoted
 from modelaudit.rules.grouped import by_cause
-from modelaudit.rules.half_statistics import half_lost
+from modelaudit.rules.half_statistics import NOT_LOST, UNTOLD, UNTOLD_BY_EXPORT, half_lost
 from modelaudit.rules.initial_explained import BODY, EXPLAINED, FIRST_STEP, NO_GRADIENT
 from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
@@ -24,30 +29,12 @@ from modelaudit.rules.moving_averages import stale_averages
 from modelaudit.rules.never_learned import why_initial
 from modelaudit.rules.trainability import frozen_heads
 from modelaudit.rules.training_advice import EXPORT_AGAIN, UPDATE_AND_FREEZE
-from modelaudit.rules.training_reach import hardly_moved, steps_passed_by
-from modelaudit.rules.training_traces import frozen_norms, got_gradients, tells_frozen
+from modelaudit.rules.training_reach import hardly_moved, how_untrained
+from modelaudit.rules.training_traces import frozen_norms, tells_frozen
 from modelaudit.rules.untrained_bodies import Untouched, layer_of
 from modelaudit.terminal_text import first_of
 
 LISTED = 8
-_AT_INFERENCE = (
-    "the biases before them were trained as well, so training used these statistics "
-    "(no `training=True`) and nothing was lost"
-)
-_UNTOLD = (
-    "either they were lost, or the program trained without `training=True`, which uses and keeps "
-    "these values; the file does not tell"
-)
-_UNTOLD_BY_EXPORT = (
-    "either they were lost, or training kept them, with momentum=1 or without `training=True`; an "
-    "export does not tell"
-)
-_BY_BATCH = "this graph normalises by the batch; a graph for inference would need them"
-_NOT_LOST: Mapping[InitialStatistics | None, tuple[Severity | None, str]] = {
-    InitialStatistics.USED: (Severity.INFO, _AT_INFERENCE),
-    InitialStatistics.UNREAD: (Severity.LOW, _BY_BATCH),
-    InitialStatistics.UNKNOWN: (Severity.LOW, _UNTOLD),
-}
 
 
 def _measurements(facts: Facts) -> Measurements:
@@ -68,11 +55,11 @@ def _statistics_lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
     said = of_all(len(lost), len(states), "batch normalisation layer", "has", "have")
     said += " moving mean 0 and moving variance 1 exactly, although gamma or beta were trained"
     why = initial_statistics(facts.artifact, states)
-    severity, explained = _NOT_LOST.get(why, (None, ""))
+    severity, explained = NOT_LOST.get(why, (None, ""))
     form = facts.artifact.format  # no Keras can load and recalibrate a graph
     exported = form is Format.SAVEDMODEL_TF2 and facts.artifact.architecture is None
     if exported and why is InitialStatistics.UNKNOWN:
-        explained = _UNTOLD_BY_EXPORT
+        explained = UNTOLD_BY_EXPORT
     said += f"; {explained}" * bool(explained)
     fix = UPDATE_AND_FREEZE if form is Format.FROZEN_GRAPH else EXPORT_AGAIN if exported else ""
     yield from _layers_told(rule, said, lost, len(states), severity, fix)
@@ -96,8 +83,9 @@ def _statistics_untouched(rule: Rule, facts: Facts) -> Iterator[Finding]:
         severity = Severity.HIGH
     # Without gamma and beta, nothing else of the layer shows how it was trained.
     bare = {x.route for x in batchnorm_tensors(facts.artifact) if not (x.gamma or x.beta)}
-    if bare.issuperset(new):
-        severity, said = Severity.LOW, f"{said} of mean and variance; {_UNTOLD}"
+    called = called_for_inference(facts.artifact, new)
+    if bare.issuperset(new) and (called or not fitted(facts.artifact)):
+        severity, said = Severity.LOW, f"{said} of mean and variance; {UNTOLD}"
     yield from _layers_told(rule, said, new, len(states), severity)
 
 
@@ -225,12 +213,7 @@ def _left_out(
         alike = norm and kernel.tests["norms"] == kernel.tests.get("initial")
         moved = ", or a converter moved them into the layer behind" * alike
         values = f"values as drawn by its initializer{guess}"
-        little = got_gradients(facts.artifact, kernel)
-        untrained = (
-            "training hardly moved it: its gradients were not 0" if little else "not trained"
-        )
-        if little and steps_passed_by(facts.artifact, kernel):
-            untrained = "drawn anew after training: its gradients were not 0"
+        untrained = how_untrained(facts.artifact, kernel)
         yield rule.finding(
             f"`{kernel.route}` still has {'gamma 1 and beta 0' if norm else values}, {while_others}: "
             f"it was skipped when the weights were restored, or {untrained}{moved}.{bias}",

@@ -93,3 +93,48 @@ def test_a_scaler_that_a_program_set(tmp_path, steps):
 def test_weights_alone_show_it_by_gamma(tmp_path):
     found = severities(saved(tmp_path, put(-2, 0), compiled=False))
     assert [severity for severity, _ in found] == [HIGH]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, [Severity.HIGH]),
+        ({"compiled": False}, [Severity.LOW]),  # by a program without `training=True`, perhaps
+        ({"trainable": False}, [Severity.LOW]),
+    ],
+)
+def test_both_statistics_of_a_layer_without_gamma_and_beta(tmp_path, given, expected):
+    """The optimizer has made steps, and `fit` updates them in each."""
+
+    def reset(norm):
+        norm.set_weights([np.zeros(6, "float32"), np.ones(6, "float32")])
+
+    found = run_rule(rule("MA402"), saved(tmp_path, reset, affine=False, **given)).findings
+    assert [each.severity for each in found] == expected
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize("training", [False, None])
+def test_layers_of_keras_2_that_are_called_for_inference(tmp_path, training, affine, nested):
+    """`fit` leaves their statistics as they are, and trains gamma and beta with them."""
+    keras = pytest.importorskip("tf_keras")
+    layers = keras.layers
+    norm = layers.BatchNormalization(scale=affine, center=affine, name="norm")
+    if nested:
+        inner = keras.Input((6,))
+        norm = keras.Model(inner, norm(inner), name="base")
+    given = keras.Input((6,))
+    hidden = layers.Dense(32, activation="relu")(norm(given, training=training))
+    model = keras.Model(given, layers.Dense(3, activation="softmax")(hidden))
+    model.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)
+    draw = np.random.default_rng(2)
+    model.fit(draw.normal(1, 2, (64, 6)), draw.integers(0, 3, 64), epochs=4, verbose=0)
+    model.save(tmp_path / "m.h5")
+    facts = static_facts(tmp_path / "m.h5", Settings())
+    states = facts.measurements.batchnorm
+    assert [each.statistics_initial for each in states] == [training is False]
+    found = [x for code in ("MA401", "MA402") for x in run_rule(rule(code), facts).findings]
+    wanted = [] if training is None else [Severity.INFO if affine else Severity.LOW]
+    assert [each.severity for each in found] == wanted
+    assert isinstance(statistics_lost(Case(facts, ())), CauseExcluded) or not affine

@@ -183,6 +183,11 @@ def statistics_lost(case: Case) -> StepResult:
             "the biases before the batch normalisation layers with mean 0 and variance 1 were "
             "trained, so training used these statistics"
         )
+    if why is InitialStatistics.CALLED:
+        return CauseExcluded(
+            "the batch normalisation layers with mean 0 and variance 1 are called with "
+            "`training=False`, so training used these statistics"
+        )
     if why is InitialStatistics.UNREAD:
         return CauseExcluded(
             "the graph normalises by the batch and does not read the statistics, which are still "

@@ -31,6 +31,7 @@ class InitialStatistics(StrEnum):
 
     LOST = "training normalised by the batch"
     USED = "training used them"
+    CALLED = "the layers are called for inference"
     UNREAD = "inference does not use them"
     UNKNOWN = "the file does not tell"
 
@@ -52,13 +53,32 @@ def initial_statistics(
         return InitialStatistics.USED
     if unread_statistics(artifact, lost):
         return InitialStatistics.UNREAD
+    if called_for_inference(artifact, lost):
+        return InitialStatistics.CALLED
     # A frozen body keeps the statistics that it brought, whatever the training of a head did.
     layers = artifact.architecture.layers if artifact.architecture else ()
     frozen = {layer.route for layer in layers if not layer.trainable}
     kept = frozen if frozen.isdisjoint(lost) else frozenset[str]()
     others = any(not s.statistics_initial and s.route not in kept for s in states)
-    shown = others or at_inference is False or _updated(artifact, lost) or _fitted(artifact)
+    shown = others or at_inference is False or _updated(artifact, lost) or fitted(artifact)
     return InitialStatistics.LOST if shown else InitialStatistics.UNKNOWN
+
+
+def called_for_inference(artifact: Artifact, routes: Collection[str]) -> bool:
+    """Whether every call of these layers, or of a model around them, says `training=False`.
+
+    `fit` of Keras 2 then trains gamma and beta with the statistics as they are. That of Keras 3.15
+    overrides the argument.
+    """
+    architecture, keras = artifact.architecture, artifact.provenance.keras
+    calls = {x.route: x.call_kwargs for x in architecture.layers} if architecture else {}
+
+    def at_inference(route: str) -> bool:
+        told = [each.get("training") is False for each in calls.get(route, ())]
+        around = route.rpartition("/")[0]
+        return (bool(told) and all(told)) or (bool(around) and at_inference(around))
+
+    return (keras or "").startswith("2") and all(map(at_inference, routes))
 
 
 def _updated(artifact: Artifact, routes: Collection[str]) -> bool:
@@ -71,7 +91,7 @@ def _updated(artifact: Artifact, routes: Collection[str]) -> bool:
     )
 
 
-def _fitted(artifact: Artifact) -> bool:
+def fitted(artifact: Artifact) -> bool:
     """Whether a model of Keras' own classes has a loss and the optimizer state of training steps.
 
     Without a loss, it was a loop of the program that made the steps.

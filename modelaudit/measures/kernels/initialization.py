@@ -114,8 +114,10 @@ def kernel_initialization(
         closest = display_name(canonical_name({"class_name": label}))
         verdict = replace(verdict, initializer=closest, guessed=True)
     reason = _against(best, level, values)
-    if not reason and best.law is not None and best.law.kind == "uniform" and dtype == "float32":
-        tests["draws"] = only_draws(best.law, values)
+    if best.inside and dtype == "float32" and best.law is not None and best.law.kind == "uniform":
+        tests["draws"] = drawn = only_draws(best.law, values)
+        if drawn and values.weights >= MIN_WEIGHTS_WITH_BIAS.value:
+            reason = ""  # unlikely draws are draws, too
     verdict = replace(verdict, tests=tests | {"fits": not reason} | _structure(values, best))
     if companions.bias_initial is False:
         return replace(verdict, state="trained", reason="the bias has changed")

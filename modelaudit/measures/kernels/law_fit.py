@@ -135,10 +135,13 @@ def only_draws(law: Distribution, values: KernelValues) -> bool:
     """Whether every weight is, bit for bit, a number that TensorFlow draws from a uniform law.
 
     That is low + (high - low) * k / 2^23 in float32, with or without a rounding of the product. Of
-    other numbers between the bounds, about a third are such, so a step of training shows.
+    other numbers between the bounds, about a third are such, so a step of training shows. So is 0,
+    but few draws are equal.
     """
     low, width = np.float32(law.low), np.float32(law.high) - np.float32(law.low)
     weights = values.matrix.reshape(-1)[:_MAX_DRAWN].astype(np.float64)
+    if 2 * len(np.unique(weights)) <= weights.size:
+        return False
     nearest = np.round((weights - low) / width * _DRAWS)
     drawn = np.zeros(weights.size, bool)
     for beside in (-1, 0, 1):

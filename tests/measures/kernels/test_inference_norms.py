@@ -122,6 +122,7 @@ def test_statistics_of_a_frozen_body_say_nothing_about_a_new_head(tmp_path: Path
     steps = [keras.Input((8,)), body, layers.Dense(8, "elu"), head, layers.Dense(1)]
     model = keras.Sequential(steps)
     body.moving_mean.assign(np.linspace(0.5, 1.5, 8))
+    body.moving_variance.assign(np.linspace(0.5, 2.0, 8))
     head.gamma.assign(np.linspace(0.5, 1.5, 8))
     body.trainable = not frozen
     model.save(path)

@@ -317,3 +317,20 @@ def test_no_trained_layer_is_called_fresh() -> None:
 def companions(layer) -> LayerContext:
     still = None if not layer.use_bias else bool((np.asarray(layer.bias) == 0).all())
     return replace(LayerContext(), bias_initial=still)
+
+
+@pytest.mark.parametrize(
+    ("change", "draws", "state"),
+    [
+        (lambda w: w, True, "fresh"),
+        (lambda w: w + np.float32(1e-6), False, "trained"),
+        (lambda w: 0 * w, False, "trained"),
+    ],
+)
+def test_unlikely_draws_are_draws_bit_for_bit(change, draws, state) -> None:
+    """128 values of the generator, of which chance left none near the bounds."""
+    bound = np.float32(math.sqrt(6 / 24))
+    unit = (np.random.default_rng(1).integers(3 << 20, 5 << 20, (16, 8)) / 2**23).astype("float32")
+    found = judged(change(unit * (2 * bound) - bound), GLOROT, STILL)
+    assert found.tests["range_p"] < 1e-6
+    assert (found.tests["draws"], found.state) == (draws, state)
