@@ -290,14 +290,15 @@ def _severity(rule: Rule, facts: Facts, problem: Problem) -> Severity:
     """That of the rule; less for a limit that sound models of very many small parts reach, too.
 
     And for an earlier save of `tf.train.Checkpoint.save`, whose state file lists the last alone.
-    A later one is what a program that restores the latest does not get.
+    A later one is what a program that restores the latest does not get; the last of all may have a
+    name without a number.
     """
     state = facts.artifact.extra.get("checkpoint_state")
     listed = state.get("all") if isinstance(state, dict) else None
     alone = isinstance(listed, list) and len(listed) == 1
     if problem.kind is ProblemKind.STATE_FILE_MISMATCH and alone and problem.evidence.get("exists"):
         own, latest = (_save_of(problem.evidence.get(key)) for key in ("prefix", "latest"))
-        return rule.severity if own > latest else Severity.LOW
+        return rule.severity if own > latest >= 0 else Severity.LOW
     many = problem.kind is ProblemKind.LIMIT_EXCEEDED and (
         problem.detail.endswith(_OF_PARTS) or problem.detail.startswith(_OF_DEPTH)
     )
@@ -305,8 +306,8 @@ def _severity(rule: Rule, facts: Facts, problem: Problem) -> Severity:
 
 
 def _save_of(prefix: Json) -> int:
-    """The number of a save, such as 3 of `ckpt-3`; -1 without any."""
-    numbers = re.findall(r"[-_.](\d{1,18})", str(prefix))
+    """The number of a save, such as 3 of `ckpt-3`, in whatever directory; -1 without any."""
+    numbers = re.findall(r"[-_.](\d{1,18})", re.split(r"[/\\]", str(prefix))[-1])
     return int(numbers[-1]) if numbers else -1
 
 

@@ -101,6 +101,11 @@ def test_a_save_without_a_manager_lists_itself_alone(tf, tmp_path):
     assert tf.train.latest_checkpoint(tmp_path) == first
     (finding,) = found(Path(last), "MA116")
     assert finding.severity is Severity.MEDIUM
+    # Saves of a callback, and one at the end of training.
+    final = root.write(os.fspath(tmp_path / "ckpt"))
+    tf.compat.v1.train.update_checkpoint_state(os.fspath(tmp_path), final)
+    (finding,) = found(Path(last), "MA116")
+    assert finding.severity is Severity.LOW
 
 
 @pytest.mark.parametrize("share", [0.5, 1.0])
