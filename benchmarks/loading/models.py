@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.loading import built, more, odd, plain
+from benchmarks.loading import built, more, odd, plain, projects
 from benchmarks.loading.inputs import floats as _floats
 from benchmarks.loading.inputs import integers as _integers
 from benchmarks.loading.inputs import words as _words
@@ -310,26 +310,19 @@ MODELS = {
     "operators": (operators, [_floats(3, 4)]),
     "activation_layers": (activation_layers, [_floats(2, 6, 4)]),
     "scheduled": (scheduled, [_floats(3, 4)]),
-    "convolved_series": (more.convolved_series, [_floats(2, 3, 6, 2)]),
-    "recurrent_variants": (more.recurrent_variants, [_floats(3, 5, 3)]),
-    "volumes": (more.volumes, [_floats(2, 4, 6, 6, 2)]),
-    "frames_of_models": (more.frames_of_models, [_floats(2, 3, 6, 6, 1)]),
-    "shared_layers": (more.shared_layers, [_floats(3, 4)]),
-    "augmented": (more.augmented, [_floats(2, 8, 8, 3) * 100]),
-    "softmax_over_axes": (more.softmax_over_axes, [_integers(9, 3, 5)]),
-    "own_cell": (more.own_cell, [_floats(3, 5, 3)]),
-    "two_towers": (more.two_towers, [_integers(9, 2, 3), _integers(9, 2, 3)[::-1]]),
+    **more.MODELS,
     **built.MODELS,
     **odd.MODELS,
     **plain.MODELS,
+    **projects.MODELS,
 }
 # Models with custom objects, which are also loaded without them.
-CUSTOM = frozenset(
-    ("added_losses", "own_cell", "own_functions", "subclassed_list", *built.CUSTOM, *odd.CUSTOM)
-)
+CUSTOM = frozenset(("added_losses", "own_cell", "own_functions", "subclassed_list"))
+CUSTOM |= frozenset((*built.CUSTOM, *odd.CUSTOM, *projects.CUSTOM))
 # Models whose code differs between versions: weights are only for the code that saved them.
 VARYING = frozenset(("added_losses", "reshaped_series"))
-LAMBDAS = frozenset(("siamese", "own_functions", *odd.LAMBDAS))
+LAMBDAS = frozenset(("siamese", "own_functions", *odd.LAMBDAS, *projects.LAMBDAS))
+DEEP = projects.DEEP
 DICTIONARIES = odd.DICTIONARIES  # models whose inputs are in a dictionary
 
 
@@ -347,4 +340,5 @@ INPUTS = {
     **built.INPUTS,
     **odd.INPUTS,
     **plain.INPUTS,
+    **projects.INPUTS,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from benchmarks.loading.inputs import floats, integers
+
 
 def recurrent_variants(k):
     """Recurrent layers with other options, one of them started from the state of another."""
@@ -88,3 +90,16 @@ def convolved_series(k):
     value = start = k.layers.Input((3, 6, 2), name="clips")
     value = k.layers.ConvLSTM1D(2, 3, padding="same")(value)
     return k.Model(start, k.layers.Dense(2)(k.layers.GlobalAveragePooling1D()(value)))
+
+
+MODELS = {
+    "convolved_series": (convolved_series, [floats(2, 3, 6, 2)]),
+    "recurrent_variants": (recurrent_variants, [floats(3, 5, 3)]),
+    "volumes": (volumes, [floats(2, 4, 6, 6, 2)]),
+    "frames_of_models": (frames_of_models, [floats(2, 3, 6, 6, 1)]),
+    "shared_layers": (shared_layers, [floats(3, 4)]),
+    "augmented": (augmented, [floats(2, 8, 8, 3) * 100]),
+    "softmax_over_axes": (softmax_over_axes, [integers(9, 3, 5)]),
+    "own_cell": (own_cell, [floats(3, 5, 3)]),
+    "two_towers": (two_towers, [integers(9, 2, 3), integers(9, 2, 3)[::-1]]),
+}
