@@ -26,7 +26,7 @@ from pathlib import Path
 from benchmarks.loading.models import CUSTOM, LAMBDAS, MODELS, VARYING
 
 HERE = Path(__file__).parent
-LIMIT = 20  # seconds of CPU without a finished cell, after which a loader is taken to hang
+LIMIT = 60  # seconds of CPU without a finished cell, after which a loader is taken to hang
 
 
 def worker(matrix: Path, label: str, python: str, task: str) -> list[str]:
@@ -160,6 +160,7 @@ def load(matrix: Path, label: str, python: str, sample: int) -> None:
                     if not line:
                         ended = "crash" if child.poll() is not None else "timeout"
                         child.kill()
+                        child.wait()
                         line = json.dumps({**left[told], "status": ended, "message": ""}) + "\n"
                     file.write(line)
                     file.flush()

@@ -126,7 +126,8 @@ def save(matrix: Path, label: str, name: str) -> dict:
             lambda path: model.export(path, **({"verbose": False} if quiet else {})),
         )
     else:
-        ways["savedmodel"] = ("sm", lambda path: model.save(path, save_format="tf"))
+        if name not in models.DEEP:  # minutes of tracing for each
+            ways["savedmodel"] = ("sm", lambda path: model.save(path, save_format="tf"))
         ways["weights_h5"] = (
             "w.h5",
             lambda path: model.save_weights(path, save_format="h5"),
