@@ -57,7 +57,7 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
         steps = counted(state.steps, "training step", "training steps")
         return (
             f"the {steps} had no effect, as where the ReLU of `{head}` gives 0 for every input",
-            Severity.LOW,
+            None if _nothing_came(state) else Severity.LOW,
             "Mend the output, see MA306, then train again.",
         )
     if state and state.steps and not moved and _nothing_came(state):
