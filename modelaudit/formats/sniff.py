@@ -48,6 +48,7 @@ _WEIGHT = re.compile(
 _NUMBERED = re.compile(r"arr_\d+")
 _WEIGHTS_FILE = re.compile(r"weight|checkpoint|ckpt|param|model", re.IGNORECASE)
 _SETTLED = 1_000_000_000  # ns; within less, a second change of a directory may have the same time
+_CLASS_NAME = b'"class_name"'
 _KERAS_WEIGHTS = ("model.weights.h5", "model.weights.npz", "model.weights.json")
 
 
@@ -171,6 +172,20 @@ def is_weights(path: Path, names: Collection[str]) -> bool:
     return any(map(_WEIGHT.search, plain))
 
 
+def is_unpacked(directory: Path, names: Collection[str]) -> bool:
+    """Whether a directory has the members of a `.keras` archive.
+
+    Applications have a `config.json` of their own, too, beside weights with the name that Keras
+    gives them: without `metadata.json`, it has to name a class.
+    """
+    if not _is_keras({*names}) or "metadata.json" in names:
+        return _is_keras({*names})
+    try:
+        return _CLASS_NAME in FileWindow.of_file(directory / "config.json").head(HEAD_BYTES)
+    except ReadError:
+        return True  # what cannot be read is told by the reader
+
+
 def _is_keras(names: set[str]) -> bool:
     return "config.json" in names and ("metadata.json" in names or bool(names & {*_KERAS_WEIGHTS}))
 
@@ -265,7 +280,7 @@ def _directory(directory: Path) -> Format:
     names = {entry.name for entry in directory.iterdir()}
     if is_preset(directory, names):
         return Format.KERASHUB_PRESET
-    if _is_keras(names):
+    if is_unpacked(directory, names):
         return Format.KERAS_ARCHIVE
     if is_orbax(names):
         return Format.ORBAX

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from modelaudit.formats.keras.preset_names import DIRECTORIES, is_preset, preset_files
 from modelaudit.formats.orbax.sniff import is_orbax
-from modelaudit.formats.sniff import plain_graph
+from modelaudit.formats.sniff import is_unpacked, plain_graph
 from modelaudit.registry import file_groups
 from modelaudit.registry.directory_listing import DirectoryListing
 
@@ -27,7 +27,7 @@ def own_of_directory(directory: Path, listing: DirectoryListing, inside: bool) -
         return own if has_variables else own | flat
     if is_preset(directory, listing.files):
         return preset_files(listing.files) | DIRECTORIES
-    if file_groups.is_keras_archive(listing.files):
+    if is_unpacked(directory, listing.files):
         return file_groups.KERAS_FILES | file_groups.KERAS_DIRECTORIES
     everything = frozenset((*listing.files, *listing.directories))
     if not inside and is_orbax(everything):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.keras.compiled_losses import KNOWN, compiled_losses, named_outputs
 from modelaudit.measures.architecture.activation_operations import operation_name
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules import examples
@@ -153,15 +154,30 @@ def _unused(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if len(inputs) < 2:
         raise NotRelevant("the model has a single input, or its inputs are not in the file")
     takers, used = graph.consumers(), graph.above(graph.outputs)
+    own = not _known_losses(facts)
     for route in inputs:
         if graph.get(route) is not None and not takers.get(route) and route not in used:
             name = graph.layer(route).name
             yield rule.finding(
-                f"No layer takes the input `{name}`: the answers do not depend on it.",
+                f"No layer takes the input `{name}`: the answers do not depend on it."
+                + " A loss of the author's own may use it, as that of PPO does." * own,
                 route=route,
                 evidence={"measured": name, "n": len(inputs)},
-                fix=f"Connect `{name}` and train again, or build the model without it.",
+                severity=Severity.LOW if own else None,
+                fix=f"If only the loss uses it, build the model without `{name}` for inference. If not, "
+                "connect it and train again."
+                if own
+                else f"Connect `{name}` and train again, or build the model without it.",
             )
+
+
+def _known_losses(facts: Facts) -> bool:
+    """Whether it was compiled, and with losses of Keras alone."""
+    architecture = facts.artifact.architecture
+    names = named_outputs(architecture) if architecture else ()
+    losses = compiled_losses(facts.artifact.training, names)
+    given = (facts.artifact.training or {}).get("loss")
+    return bool(given) and all(each is not None and each.name in KNOWN for each in losses)
 
 
 def _between(operation: str, *, beside: bool = False, axis: Json = None) -> Facts:

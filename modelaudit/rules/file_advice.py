@@ -34,7 +34,8 @@ def advised(artifact: Artifact, problem: Problem, finding: Finding) -> Finding:
             fix = _COPY.get(artifact.format.info.container, finding.fix)
             return replace(finding, fix=fix)
         case ProblemKind.MISSING_SHARD if name := problem.evidence.get("renamed"):
-            fix = f"Rename `{name}` to `{problem.route}`, if it is that file. {finding.fix}"
+            wanted = problem.route or problem.file.rpartition("/")[2]
+            fix = f"Rename `{name}` to `{wanted}`, if it is that file. {finding.fix}"
             return replace(finding, fix=fix)
         case ProblemKind.SUFFIX_MISMATCH if "graph_def" in problem.evidence:
             return replace(finding, title=_GRAPH_DEF, fix=_imported(problem))

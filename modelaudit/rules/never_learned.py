@@ -57,10 +57,10 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
         steps = counted(state.steps, "training step", "training steps")
         return (
             f"the {steps} had no effect, as where the ReLU of `{head}` gives 0 for every input",
-            None if _nothing_came(state) else Severity.LOW,
+            None if _nothing_came(facts.artifact, state) else Severity.LOW,
             "Mend the output, see MA306, then train again.",
         )
-    if state and state.steps and not moved and _nothing_came(state):
+    if state and state.steps and not moved and _nothing_came(facts.artifact, state):
         steps = counted(state.steps, "training step", "training steps")
         why = (
             f"the {steps} had no effect, and the optimizer's averages of all gradients are 0, as "
@@ -114,9 +114,12 @@ def _larger_rate(artifact: Artifact, state: OptimizerState | None) -> str:
     )
 
 
-def _nothing_came(state: OptimizerState) -> bool:
+def _nothing_came(artifact: Artifact, state: OptimizerState) -> bool:
     """Whether the optimizer keeps averages of gradients, and all of them are 0."""
     kept = [x for each in state.moments for x in (each.first, each.second) if x is not None]
+    if not state.moments:  # of weights alone, which do not tell whose averages they are
+        slots = [t for t in artifact.tensors if t.role == "optimizer" and t.shape and t.stats]
+        kept = [max(abs(t.stats.minimum), abs(t.stats.maximum)) for t in slots if t.stats]
     return bool(kept) and not any(kept)
 
 

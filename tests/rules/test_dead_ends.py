@@ -41,7 +41,9 @@ def graphs(k, operations):
     def inputs(*used):
         given = [layers.Input((4,), name="first"), layers.Input((5,), name="second")]
         x = layers.Concatenate()([given[i] for i in used]) if len(used) > 1 else given[used[0]]
-        return k.Model(given, layers.Dense(2)(x))
+        model = k.Model(given, layers.Dense(2)(x))
+        model.compile("sgd", "mse")
+        return model
 
     stops = [("MA332", "medium")]
     mixes = [("MA333", "medium")]
@@ -103,6 +105,19 @@ def test_of_tf_keras(tmp_path):
 
     for wanted, model in graphs(tf_keras, of_tensorflow(tf)):
         assert codes(RULES, model, tmp_path, ("h5",)) == wanted
+
+
+@pytest.mark.parametrize(("loss", "severity"), [("mse", "medium"), ("own", "low"), (None, "low")])
+def test_a_loss_of_the_authors_own_may_use_an_input(tmp_path, loss, severity):
+    """As that of PPO does, in a closure over the tensors of two inputs."""
+    import keras
+
+    given = [keras.Input((4,), name="state"), keras.Input((1,), name="advantage")]
+    model = keras.Model(given, keras.layers.Dense(2, name="policy")(given[0]))
+    if loss is not None:
+        own = loss == "own"
+        model.compile("adam", (lambda y, p: keras.ops.mean(y * p)) if own else loss)
+    assert codes(RULES, model, tmp_path, ("keras",)) == [("MA334", severity)]
 
 
 def test_what_the_rules_say_is_so():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -22,6 +24,7 @@ _MAGIC_BYTES = MAGIC.to_bytes(8, "little")
 
 # (start, length) per axis; a length of None is the whole axis.
 Extent = tuple[tuple[int, int | None], ...]
+_MOST_LOOKED_FOR, _MOST_FILES = 20, 1000  # missing shards, and files of the directory
 _MOST_SHARDS = 10_000  # TensorFlow's largest checkpoints have thousands
 
 
@@ -200,7 +203,7 @@ def shard_problems(bundle: TensorBundle) -> list[Problem]:
     Evidence has `needed`, the size in bytes according to the index, and for a `size-mismatch`
     also `measured` and the difference, `missing` (too short) or `extra` (too long).
     """
-    problems = []
+    problems, looked = [], 0
     for shard, needed in sorted(bundle.needs().items()):
         path = bundle.shard_path(shard)
         evidence: dict[str, Json] = {"needed": needed}
@@ -209,6 +212,10 @@ def shard_problems(bundle: TensorBundle) -> list[Problem]:
         except OSError:
             kind = ProblemKind.MISSING_SHARD
             detail = f"the shard is missing; the index needs {needed:,} bytes of it"
+            looked += 1
+            if looked <= _MOST_LOOKED_FOR and (other := _renamed(path, needed)):
+                detail += f", and `{other}` beside it has as many"
+                evidence["renamed"] = other
         else:
             if not is_inside(path, bundle.root):
                 kind, detail = ProblemKind.UNSAFE_PATH, "a link out of the model; not followed"
@@ -222,6 +229,23 @@ def shard_problems(bundle: TensorBundle) -> list[Problem]:
         file = display_path(path, bundle.root)
         problems.append(Problem(kind, file, detail, evidence=evidence))
     return problems
+
+
+def _renamed(shard: Path, needed: int) -> str:
+    """The one file beside a missing shard that begins as it does, and has exactly its size."""
+    start = shard.name.partition(".data-")[0] + ".data"
+    try:
+        with os.scandir(shard.parent) as listed:
+            found = [
+                each.name
+                for each in islice(listed, _MOST_FILES)
+                if each.name.startswith(start)
+                and each.is_file(follow_symlinks=False)
+                and each.stat().st_size == needed
+            ]
+    except OSError:
+        return ""
+    return found[0] if len(found) == 1 else ""
 
 
 def slice_key(name: str, extent: Extent) -> bytes:

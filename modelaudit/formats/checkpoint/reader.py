@@ -91,7 +91,9 @@ def read_checkpoint(prefix: Path, limits: Limits) -> Artifact:
     result.problems += state_problems
     mismatch = state_mismatch(state, prefix, root) if state else None
     result.problems += [mismatch] if mismatch else []
-    result.problems += leftover_files(prefix, root, variables.bundle)
+    renamed = {str(each.evidence.get("renamed", "")) for each in variables.problems}
+    left = leftover_files(prefix, root, variables.bundle)
+    result.problems += [each for each in left if each.file.rpartition("/")[2] not in renamed]
     files = _files(prefix, variables.bundle, has_meta, state is not None, limits)
     extra: dict[str, Json] = {
         "restore": restore_facts(

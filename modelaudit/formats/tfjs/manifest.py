@@ -80,7 +80,9 @@ class ManifestWeights:
 
     def _shard(self, given: str) -> FileWindow | None:
         """A file of weights; None with a problem if there is none."""
-        name = self._decoded(given)
+        # Loaders of TensorFlow.js put the place of the model before the path, as they find it.
+        at_root = PurePosixPath(given)
+        name = self._decoded(at_root.name if len(at_root.parts) == 2 and given[0] == "/" else given)
         plain = str(PurePosixPath(name))
         if not _is_plain(name):
             self._add(ProblemKind.UNSAFE_PATH, f"weights at {name!r}, which was not opened", name)

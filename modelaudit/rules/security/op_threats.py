@@ -301,5 +301,13 @@ WAITS: Mapping[str, frozenset[str]] = {
 NATIVE = frozenset({"XlaCustomCall", "XlaCustomCallV2"})
 """TensorFlow operations that call a native function by its name."""
 
+OF_TENSORRT = frozenset(
+    {
+        *("TRTEngineOp", "CreateTRTResourceHandle", "InitializeTRTResource"),
+        *("SerializeTRTResource", "GetCalibrationDataOp", "TRTCalibOp"),
+    }
+)
+"""TensorFlow's own operations that only its builds with TensorRT have (`compiler/tf2tensorrt`)."""
+
 RUNS_GRAPH = "DatasetFromGraph"
 """The operation that runs a serialised graph."""

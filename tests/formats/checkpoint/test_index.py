@@ -15,7 +15,10 @@ from modelaudit.formats.checkpoint.index import read_tensor_bundle, shard_proble
 from modelaudit.formats.checkpoint.tensors import read_tensor, source_of
 from modelaudit.formats.checkpoint.variables import read_variables
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
-from modelaudit.settings import Limits
+from modelaudit.pipeline import static_facts
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.settings import Limits, Settings
 from modelaudit.structs import replace
 from tests.formats.bundle_writer import BundleWriter, write_bundle
 
@@ -110,6 +113,33 @@ def test_missing_shard_says_how_many_bytes(tmp_path):
     (tensor,) = variables.tensors
     assert (tensor.shape, tensor.dtype, tensor.sha256) == ((5, 2), "float64", None)
     assert not variables.complete
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "found"),
+    [
+        ("m.data-00000-of-00", 80, True),  # a name that was cut
+        ("m.data-00000-of-00001(1)", 80, True),
+        ("m.data-00000-of-00", 79, False),
+        ("n.data-00000-of-00001", 80, False),
+    ],
+)
+def test_a_shard_under_another_name_is_named(tmp_path, name, size, found):
+    prefix = write_bundle(tmp_path / "m", {"a": np.ones((5, 2), "float64")})
+    shard = tmp_path / SHARD
+    kept = shard.read_bytes()
+    shard.unlink()
+    (tmp_path / name).write_bytes(kept[:size])
+    problem = only_problem(read_variables(prefix, tmp_path, LIMITS))
+    assert (problem.evidence.get("renamed") == name) is found
+    assert (name in problem.detail) is found
+    if found:
+        facts = static_facts(prefix, Settings())
+        (only,) = run_rule(rule("MA108"), facts).findings
+        assert only.fix.startswith(f"Rename `{name}` to `{SHARD}`")
+        assert not run_rule(rule("MA115"), facts).findings  # it is not advised to delete it
+        (tmp_path / name).rename(shard)
+        assert not read_variables(prefix, tmp_path, LIMITS).problems
 
 
 def test_short_shard_names_the_lost_tensors(tmp_path):

@@ -46,6 +46,17 @@ def test_a_renamed_file_is_named(tmp_path: Path, stored: str) -> None:
     assert read(path, Limits()).problems == ()
 
 
+def test_a_path_that_begins_with_a_slash_is_beside_the_model(tmp_path: Path) -> None:
+    """TensorFlow.js puts the place of the model before it."""
+    path = named(tmp_path / "m", "/group1-shard1of1.bin", "group1-shard1of1(1).bin")
+    facts = static_facts(path, Settings())
+    (found,) = run_rule(catalogue.rule("MA108"), facts).findings
+    assert "group1-shard1of1(1).bin is, as if" in found.detail
+    assert not run_rule(catalogue.rule("MA721"), facts).findings
+    (path.parent / "group1-shard1of1(1).bin").rename(path.parent / "group1-shard1of1.bin")
+    assert read(path, Limits()).problems == ()
+
+
 @pytest.mark.parametrize("stored", ["other.bin", "group1-shard2of2.bin", "group1-shard1of10.bin"])
 def test_another_file_is_no_renamed_one(tmp_path: Path, stored: str) -> None:
     path = named(tmp_path / "m", "group1-shard1of1.bin", stored)

@@ -14,6 +14,7 @@ from modelaudit.rules.security.config.custom_call import loading_fix
 from modelaudit.rules.security.config.examples import dense, example
 from modelaudit.rules.security.config.module_lists import KERAS, imported_module, suspicious_module
 from modelaudit.rules.security.config.object_references import ObjectReference, references
+from modelaudit.rules.security.op_threats import OF_TENSORRT
 from modelaudit.runtimes.checks.graph import UNKNOWN_OPERATION, UNKNOWN_TYPE
 from modelaudit.runtimes.checks.lambda_code import UNKNOWN_FUNCTION
 from modelaudit.runtimes.checks.layer_parts import UNKNOWN_OBJECT
@@ -56,7 +57,7 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
     needed = _registrations(facts)
     old = (artifact.provenance.tensorflow or "").startswith("1.")
     contrib = ", or which tf.contrib of TensorFlow 1 registered" * old
-    for name in sorted(needed):
+    for name in sorted(needed - OF_TENSORRT):  # which MA752 names
         yield rule.finding(
             f"Loading needs {name}, which a library registers that is not part of TensorFlow{contrib}."
             + _in_a_session(facts),

@@ -15,7 +15,7 @@ from modelaudit.rules.security.graph.access import lowered
 from modelaudit.rules.security.graph.examples import constant, graph_facts, graph_with, harmless
 from modelaudit.rules.security.graph.operations import GraphOperation, graph_file, operations
 from modelaudit.rules.security.graph.reachability import Reach, every_node
-from modelaudit.rules.security.op_threats import NATIVE, RUNS_GRAPH, WATCHED
+from modelaudit.rules.security.op_threats import NATIVE, OF_TENSORRT, RUNS_GRAPH, WATCHED
 from modelaudit.structs import replace
 
 _LISTS = ("layer_names", "weight_names_missing")
@@ -62,13 +62,17 @@ def check_foreign(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for op, found in uses.items():
         live = [each for each in found if each.reach is not Reach.DEAD]
         first = (live or found)[0]
-        key = (op * (op in NATIVE), bool(live), first.via)
+        key = ("TensorRT" if op in OF_TENSORRT else op * (op in NATIVE), bool(live), first.via)
         together.setdefault(key, {})[op] = [first, *(each for each in found if each is not first)]
     for (native, alive, via), group in together.items():
         op, (first, *_) = next(iter(group.items()))
+        built = op in OF_TENSORRT
         what = "calls native code by its name" if native else "is not a TensorFlow operation"
         if len(group) > 1:
             what = "are not TensorFlow operations"
+        if built:
+            is_one = "is an operation" if len(group) == 1 else "are operations"
+            what = f"{is_one} that only builds of TensorFlow with TensorRT have"
         old = (facts.artifact.provenance.tensorflow or "").startswith("1.")
         one = "one " * (len(group) == 1)
         what += f", or {one}of tf.contrib of TensorFlow 1" * (old and not native)
@@ -89,7 +93,15 @@ def check_foreign(rule: Rule, facts: Facts) -> Iterator[Finding]:
             },
             key=",".join(sorted(group)),
             severity=None if alive else lowered(rule.severity, 1),
+            title="The graph needs a TensorFlow with TensorRT" if built else "",
+            fix=_WITH_TENSORRT if built else "",
         )
+
+
+_WITH_TENSORRT = (
+    "Load it with a build of TensorFlow that has TensorRT, on a GPU, or use the SavedModel that was "
+    "converted. The engines in it are of one version of TensorRT."
+)
 
 
 def check_assets(rule: Rule, facts: Facts) -> Iterator[Finding]:

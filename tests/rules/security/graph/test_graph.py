@@ -188,6 +188,14 @@ def test_operations_of_one_library_are_one_finding(tmp_path: Path) -> None:
     assert found.evidence["measured"] == 2
 
 
+def test_operations_of_builds_with_tensorrt_are_tensorflows_own(tmp_path: Path) -> None:
+    graph = Graph()
+    graph.node(graph.served, "engine", "TRTEngineOp")
+    (found,) = graph.findings(tmp_path)
+    assert found.name == "foreign-operation"
+    assert "not a TensorFlow operation" not in found.detail and "TensorRT" in found.fix
+
+
 @pytest.mark.parametrize(
     ("update", "op", "severity"),
     [
