@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from msgspec import Struct, field
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Json
+from modelaudit.facts import Json, Shape
 from modelaudit.findings import Confidence
 from modelaudit.runtimes.graph_usage import GraphUsage
 from modelaudit.runtimes.profile import Fact, RuntimeProfile
@@ -133,14 +134,16 @@ class CheckContext(Struct, frozen=True):
     """A request to a runtime: the argument of every check.
 
     `writer` is the profile nearest to the runtime that saved the model; None if that runtime is
-    unknown. `usage` is what the model's graphs use. `untested` collects the experiments that the
-    file asks for and the profile was collected without.
+    unknown. `usage` is what the model's graphs use. `input_shapes` are those that layers get
+    from an InputLayer or state as first layers, by route. `untested` collects the experiments
+    that the file asks for and the profile was collected without.
     """
 
     profile: RuntimeProfile
     request: LoadRequest
     writer: RuntimeProfile | None = None
     usage: GraphUsage = field(default_factory=GraphUsage)
+    input_shapes: Mapping[str, Shape] = field(default_factory=dict)
     untested: set[str] = field(default_factory=set)
 
     def behaviour(self, name: str, default: Fact = None) -> Fact:

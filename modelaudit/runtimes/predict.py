@@ -35,6 +35,7 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks.checkpoints import nameless_prefix
 from modelaudit.runtimes.checks.inbound_nodes import check_nodes
 from modelaudit.runtimes.checks.sequential import check_sequential, form_of
+from modelaudit.runtimes.checks.values import input_shapes
 from modelaudit.runtimes.found_reasons import all_reasons, bounded
 from modelaudit.runtimes.graph_usage import usage_of
 from modelaudit.runtimes.model import (
@@ -152,9 +153,9 @@ def predict_calls(
     artifact: Artifact, asked: Iterable[tuple[RuntimeProfile, LoadRequest]]
 ) -> tuple[Prediction, ...]:
     """What happens when each runtime loads the model with the requested call."""
-    writer, usage = saving_runtime(artifact), usage_of(artifact)
+    writer, usage, shapes = saving_runtime(artifact), usage_of(artifact), input_shapes(artifact)
     return tuple(
-        _prediction(artifact, CheckContext(profile, request, writer, usage))
+        _prediction(artifact, CheckContext(profile, request, writer, usage, shapes))
         for profile, request in asked
     )
 

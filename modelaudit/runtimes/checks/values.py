@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Json
+from modelaudit.facts import Artifact, Json, Shape
+from modelaudit.formats.keras.json_config import shape
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.checks.sizes import check_sizes
 from modelaudit.runtimes.model import CheckContext, Reason
@@ -186,12 +187,15 @@ def _unstated_reset(
 
 
 def _unknown_axis(name: str, config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
-    """A Normalization adapted before it was the first layer, which keeps no size of the input."""
-    shape, axis = config.get("batch_input_shape"), config.get("axis")
-    axes = [each for each in (axis if isinstance(axis, list) else [axis]) if type(each) is int]
-    if name != "Normalization" or not isinstance(shape, list):
+    """A Normalization adapted before it was the first layer, whose input has no size then.
+
+    A layer behind another one is built with the shape of that one's output, whatever it states.
+    """
+    if name != "Normalization":
         return
-    if any(-len(shape) <= each < len(shape) and shape[each] is None for each in axes):
+    given, axis = context.input_shapes.get(route.partition("/")[2], ()), config.get("axis")
+    axes = [each for each in (axis if isinstance(axis, list) else [axis]) if type(each) is int]
+    if any(-len(given) <= each < len(given) and given[each] is None for each in axes):
         yield Reason(
             "unknown-axis",
             LoadOutcome.FAILS,
@@ -203,6 +207,23 @@ def _unknown_axis(name: str, config: Config, context: CheckContext, route: str) 
             "the layer and of the input before it.",
             route,
         )
+
+
+def input_shapes(artifact: Artifact) -> dict[str, Shape]:
+    """Shapes by route that layers get from an InputLayer or, as first layers, state themselves.
+
+    Behind other layers a size that is not inferred may still be known to Keras.
+    """
+    found: dict[str, Shape] = {}
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    inputs = {layer.route for layer in layers if layer.class_name == "InputLayer"}
+    for layer in layers:
+        sources = {source for call in layer.inbound for source in call}
+        stated = None if sources else shape(layer.config.get("batch_input_shape"))
+        given = layer.input_shapes[0] if layer.input_shapes else stated
+        if given is not None and sources <= inputs:
+            found[layer.route] = given
+    return found
 
 
 def dtype_policy(config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
