@@ -11,7 +11,7 @@ from modelaudit.formats.keras import json_config as kj
 from modelaudit.formats.keras.builtin_layers import is_custom
 from modelaudit.formats.keras.joined_parts import joined_parts
 from modelaudit.formats.keras.layer_tree import LayerEntry, ModelEntry, TreeReader, walk
-from modelaudit.formats.keras.shapes.inference import ShapeInference
+from modelaudit.formats.keras.shapes.inference import CallShapes, ShapeInference
 from modelaudit.formats.keras.variables.specs import expected_variables
 from modelaudit.settings import Limits
 from modelaudit.work_budget import spend
@@ -96,21 +96,23 @@ def _layer(entry: LayerEntry, inbound: tuple[tuple[str, ...], ...], flow: ShapeI
         call_kwargs=tuple(call.saved_kwargs for call in entry.calls),
         input_shapes=known if len(known) == len(inputs) else (),
         output_shape=seen.outputs[0] if seen and seen.outputs else None,
-        expected=_expected(entry, seen.inputs if seen else ()),
+        expected=_expected(entry, seen),
         trainable=kj.flag(entry.config, "trainable", True),
         is_model=entry.model is not None,
         custom=is_custom(entry.class_name, entry.module, entry.registered_name, entry.config),
     )
 
 
-def _expected(entry: LayerEntry, inputs: tuple[Shape | None, ...]) -> Mapping[str, Shape]:
+def _expected(entry: LayerEntry, seen: CallShapes | None) -> Mapping[str, Shape]:
     """Variables that the config implies, by role."""
     if entry.model is not None or is_custom(
         entry.class_name, entry.module, entry.registered_name, entry.config
     ):
         return {}
     name, config = keras_dialects.to_keras2(entry.class_name, entry.config)
-    return expected_variables(name, config, inputs)
+    if seen is None:
+        return expected_variables(name, config, ())
+    return expected_variables(name, config, seen.inputs, seen.call)
 
 
 def _dialect(root: LayerEntry) -> Dialect:

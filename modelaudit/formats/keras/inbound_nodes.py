@@ -96,6 +96,19 @@ def tensor_references(argument: Argument) -> Iterator[TensorReference]:
             todo.extend(reversed(list(item.values())))
 
 
+def attended(call: LayerCall) -> tuple[int | None, ...]:
+    """Places in `call.inputs` of an attention's query, value and, if there is one, key.
+
+    Masks are inputs as well. None for a part that is no tensor; empty if the call does not tell.
+    """
+    parts = ("query", "value", "key")
+    given = {**dict(zip(parts, call.args, strict=False)), **call.kwargs}
+    if not isinstance(given.get("query"), TensorReference):
+        return ()
+    found = [given.get(part) for part in parts[: 3 if given.get("key") is not None else 2]]
+    return tuple(call.inputs.index(x) if isinstance(x, TensorReference) else None for x in found)
+
+
 def parse_reference(value: Json) -> TensorReference | None:
     """Parse `["layer", node, tensor, ...]`; None if `value` is not such a list."""
     if not isinstance(value, list) or len(value) not in (3, 4) or not isinstance(value[0], str):

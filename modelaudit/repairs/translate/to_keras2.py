@@ -8,6 +8,7 @@ from modelaudit.facts import Json
 from modelaudit.formats.keras.inbound_nodes import (
     Argument,
     LayerCall,
+    attended,
     parse_calls,
     tensor_references,
 )
@@ -218,10 +219,13 @@ class _Keras2(DialectTranslator):
             config["batch_input_shape"] = config.pop("batch_shape")
         if name == "MultiHeadAttention" and not set(_SHAPES) <= set(config):
             built = mapping(item.get("build_config"))
-            shapes = [each.shape for call in calls for each in call.inputs if each.shape]
+            call = calls[0] if calls else LayerCall()
+            shapes = [each.shape for each in call.inputs if each.shape]
             layer = self.translation.layer(route)
             if not shapes and layer is not None:  # before TensorFlow 2.5 the config has none
                 shapes = [shape for shape in layer.input_shapes if shape]
+            if len(shapes) == len(call.inputs) and (places := attended(call)):
+                shapes = [shapes[place] for place in places if place is not None]
             config |= _attention_shapes(mapping(built.get("shapes_dict")) or built, shapes)
         if has(name, Trait.CATEGORIES | Trait.VOCABULARY) and "dtype" in config:
             del config["dtype"]  # each layer has its own, and refuses those of Keras 3

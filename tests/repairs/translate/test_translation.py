@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import marshal
 from typing import Any
 
@@ -284,3 +285,18 @@ def test_integers_that_are_none() -> None:
     state.words = {"v": ("one",)}
     with pytest.raises(Untranslatable, match="integers"):
         to_keras2(sequential({"class_name": "IntegerLookup", "config": {"name": "v"}}), state)
+
+
+@pytest.mark.slow
+def test_an_attention_is_not_built_for_its_mask() -> None:
+    """A mask for each head has an axis more: Keras 2 has the weights that Keras 3 has."""
+    import keras
+
+    tf_keras = pytest.importorskip("tf_keras")
+    x, mask = keras.Input((7, 8), name="x"), keras.Input((2, 7, 7), dtype="bool", name="mask")
+    layer = keras.layers.MultiHeadAttention(2, 4, name="mha")
+    live = keras.Model([x, mask], layer(x, x, attention_mask=mask))
+    new = to_keras2(json.loads(live.to_json()), translation(KERAS_2, KERAS_3))
+    loaded = tf_keras.models.model_from_json(json.dumps(new)).get_layer("mha")
+    found = sorted(tuple(weight.shape) for weight in loaded.weights)
+    assert found == sorted(tuple(weight.shape) for weight in layer.weights)

@@ -23,10 +23,11 @@ layer of the whole tree, all further shapes are unknown."""
 
 
 class CallShapes(Struct, frozen=True):
-    """Input and output shapes of a layer's first call."""
+    """Input and output shapes of a layer's first call, and the call if the config has it."""
 
     inputs: Shapes
     outputs: Shapes
+    call: LayerCall | None = None
 
 
 class ShapeInference(Struct):
@@ -68,7 +69,8 @@ class ShapeInference(Struct):
             values[step.entry, step.node] = outputs
             shown = tuple(value((step.entry, step.node, i)) for i in range(max(1, len(outputs))))
             told = inputs if step.sources or entry.built else ()
-            self.seen.setdefault(entry.route, CallShapes(told, shown))
+            call = entry.calls[step.node] if step.node < len(entry.calls) else None
+            self.seen.setdefault(entry.route, CallShapes(told, shown, call))
         return tuple(value(place) for place in model.outputs)
 
     def _call(self, entry: LayerEntry, node: int, inputs: Shapes) -> Shapes:

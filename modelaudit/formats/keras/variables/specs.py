@@ -14,6 +14,7 @@ from modelaudit.facts import Json, Shape
 from modelaudit.formats.keras import json_config as kj
 from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.formats.keras.dialects import channels_first
+from modelaudit.formats.keras.inbound_nodes import LayerCall, attended
 from modelaudit.formats.keras.shapes import windows
 
 Config: TypeAlias = Mapping[str, Json]
@@ -41,17 +42,28 @@ GATES: Mapping[str, int] = {
 KERAS1_GATES: Mapping[str, str] = {"LSTM": "icfo", "GRU": "zrh"}
 
 
-def expected_variables(class_name: str, config: Config, inputs: Inputs) -> Variables:
+def expected_variables(
+    class_name: str, config: Config, inputs: Inputs, call: LayerCall | None = None
+) -> Variables:
     """Role -> shape of a built-in layer's own variables, without those of wrapped layers.
 
     Args:
         class_name, config: translated to Keras 2 by `dialects.modern`.
         inputs: shapes of the layer's inputs, None if unknown.
+        call: the call that has these inputs, if it is known.
     """
     rule = RULES.get(class_name)
     if rule is None:
         return {}
-    return rule(class_name, config, inputs)
+    return rule(class_name, config, _attended(inputs, call) if rule is _heads else inputs)
+
+
+def _attended(inputs: Inputs, call: LayerCall | None) -> Inputs:
+    """Shapes of an attention's query, value and, if there is one, key, without those of masks."""
+    places = attended(call) if call is not None and len(call.inputs) == len(inputs) else ()
+    if not places:  # the third can be the key or a mask
+        return inputs if len(inputs) < 3 else (*inputs[:2], None)
+    return tuple(None if place is None else inputs[place] for place in places)
 
 
 def _axis(inputs: Inputs, axis: int) -> int | None:
