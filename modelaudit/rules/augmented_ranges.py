@@ -12,17 +12,10 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.thresholds.design import OTHER_RANGE
 
-# Layers whose change is a share of their range, so that one that is too wide drowns the image.
-_SCALE_BY_RANGE = frozenset(
-    (
-        "RandomBrightness",
-        "RandomColorJitter",
-        "RandomInvert",
-        "RandAugment",
-        "AugMix",
-        "Solarization",
-    )
-)
+# Layers that clip all that they give to their range (Keras 3.15), and those whose change is a share
+# of the range or starts at its end.
+_CLIP = frozenset(("RandomBrightness", "RandomContrast", "RandomSharpness", "RandomGaussianBlur"))
+_ADD = {"RandomBrightness": "factor", "RandomInvert": ""}
 
 
 def other_range(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
@@ -40,20 +33,33 @@ def other_range(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Se
     behind = _scaling(graph.only_takers(layer.route, _keeps_or_scales))
     if before is not None and (high - low) > OTHER_RANGE.value * WHITE * abs(before[0]):
         start, end = sorted((before[1], before[1] + WHITE * before[0]))
-        if layer.class_name in _SCALE_BY_RANGE:
+        width = (high - low) * _share(layer)
+        if layer.class_name in _ADD and width > end - start:
             detail = (
                 f"value_range [{low:g}, {high:g}] is for pixels, but a scaling before it leaves {start:.3g} "
-                f"to {end:.3g}: the change is many times as large as the image"
+                f"to {end:.3g}: the change can be {width / (end - start):.3g} times as wide as that"
             )
             fix = f"Use value_range=({start:.3g}, {end:.3g}) in `{layer.name}`"
             yield detail, [low, high], Severity.MEDIUM, fix
-    elif before is None and behind is not None and OTHER_RANGE.value * (high - low) < WHITE:
+    elif (
+        layer.class_name in _CLIP
+        and before is None
+        and behind is not None
+        and OTHER_RANGE.value * (high - low) < WHITE
+    ):
         detail = (
             f"value_range [{low:g}, {high:g}] clips what comes before the scaling of pixels behind it: "
             "nearly all values become the same"
         )
         fix = f"Use value_range=(0, {WHITE:g}) in `{layer.name}`, or move it behind the scaling"
         yield detail, [low, high], Severity.MEDIUM, fix
+
+
+def _share(layer: Layer) -> float:
+    """The largest part of its range by which a layer changes values."""
+    factor = layer.config.get(_ADD.get(layer.class_name, ""), 1.0)
+    ends = factor if isinstance(factor, list) else [factor]
+    return max((abs(each) for each in map(number, ends) if each is not None), default=0.0)
 
 
 def _scaling(layers: Iterator[Layer]) -> tuple[float, float] | None:

@@ -24,6 +24,9 @@ _KEEPS_CHANNELS = (
 )
 
 
+_ONLY_PIXELS = Trait.KEEPS_RANGE | Trait.RESCALING | Trait.AUGMENTATION
+
+
 class _Narrow(Struct, frozen=True):
     """A layer of one unit before weights.
 
@@ -73,7 +76,11 @@ def _one_pixel(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
         first = channels_first(layer)
         left = spatial_part(shape, first)
         had = spatial_part(before[0], first) if before else (None,)
-        if set(left) == {1} and set(had) != {1}:
+        # Behind convolutions, the pixel in the middle stands for all that they see.
+        above = (graph.layer(x) for x in graph.above([layer.route]) if graph.get(x))
+        looked = any(not has(x.class_name, _ONLY_PIXELS) for x in above)
+        whole = any(_through(graph, [layer.route]).get(x, 0) for x in graph.outputs)
+        if set(left) == {1} and set(had) != {1} and whole and not looked:
             does = "resizes each image to" if _resizes(layer) else "leaves of each image"
             yield rule.finding(
                 f"`{layer.route}` {does} one pixel: what follows sees no shape.",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from modelaudit.facts import Json, Layer
+from modelaudit.facts import Json, Layer, Shape
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import KNOWN, compiled_losses, named_outputs
 from modelaudit.measures.architecture.activation_operations import operation_name
@@ -24,6 +24,14 @@ _FLAT = frozenset(
     }
 )
 _STOP = "stopgradient"
+_LEARNED = frozenset(("bias", "embeddings", "gamma", "beta", "alpha"))
+# They change which axis is that of the batch.
+_MOVES = frozenset(
+    {
+        *("transpose", "moveaxis", "swapaxes", "rollaxis", "stack", "expanddims", "pack"),
+        *("permutedims", "unstack", "concat", "concatenate", "repeat", "tile", "einsum"),
+    }
+)
 _FURTHER, _FURTHERS = "further layer with weights", "further layers with weights"
 _REDUCTIONS = {
     **dict.fromkeys(("mean", "reducemean"), "a mean"),
@@ -40,20 +48,26 @@ def _operation(layer: Layer) -> str:
     return operation_name(layer).lower() if (by_tensorflow or ours) and not layer.custom else ""
 
 
-def _given(layer: Layer, *names: str) -> Json:
-    """The first of these arguments that the call, or the config of the operation, gives."""
+def _given(layer: Layer, *names: str) -> list[Json]:
+    """The first of these arguments that the call, or the config of the operation, gives; or none.
+
+    What is not in the file may have been given by its place, so it is not known.
+    """
     places: list[Mapping[str, Json]] = [*layer.call_kwargs, layer.config]
-    return next((place[name] for place in places for name in names if name in place), None)
+    return next(([place[name]] for place in places for name in names if name in place), [])
 
 
 def _is_flat(layer: Layer) -> bool:
     name = _operation(layer)
-    whole = str(_given(layer, "dtype", "DstT")).startswith(("int", "uint", "bool"))
+    told = _given(layer, "dtype", "DstT")
+    whole = bool(told) and str(told[0]).startswith(("int", "uint", "bool"))
     return name in _FLAT or name == _STOP or (name == "cast" and whole)
 
 
 def _learns(layer: Layer) -> bool:
-    return layer.trainable and bool(layer.variables)
+    """Whether gradients change a variable of it, unlike the statistics of an adapted layer."""
+    learn = any(role.endswith("kernel") or role in _LEARNED for role in layer.variables)
+    return layer.trainable and learn
 
 
 def _without_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -76,16 +90,19 @@ def _without_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
         last = stopped[-1].route
         several = len(stopped) > 1
         meant = _operation(layer) == _STOP
+        before_it = _trained(facts, stopped)
         yield rule.finding(
             f"`{layer.route}` ({name}) passes no gradient on, and `{last}` reaches the output through "
             "it alone"
             + (f", as {counted(len(stopped) - 1, _FURTHER + ' does', _FURTHERS + ' do')}" * several)
-            + ": training never changes "
-            + ("them." if several else "it."),
+            + f": training {'with it ' * before_it}never changes {'them' if several else 'it'}."
+            + " They are not as drawn: they were trained before it was put there." * before_it,
             route=layer.route,
             evidence={"measured": len(stopped), "unit": "layers", "operation": name},
-            severity=Severity.LOW if meant else None,
-            fix=f"If these layers are meant to stay as they are, set `trainable=False` in them. If "
+            severity=Severity.INFO if before_it else Severity.LOW if meant else None,
+            fix="Nothing, if it is for inference alone."
+            if before_it
+            else f"If these layers are meant to stay as they are, set `trainable=False` in them. If "
             f"not, remove `{layer.name}` and train again."
             if meant
             else f"Remove `{layer.name}` and train again. To {_purpose(layer)}, apply it to what "
@@ -99,27 +116,53 @@ def _purpose(layer: Layer) -> str:
     return "choose a class" if name.startswith("arg") else "get whole numbers or a decision"
 
 
+def _trained(facts: Facts, layers: Sequence[Layer]) -> bool:
+    """Whether the weights of one of these layers are not as its initializer draws them."""
+    found = facts.measurements.initialization if facts.measurements else ()
+    routes = {layer.route for layer in layers}
+    return any(x.state == "trained" and x.route.partition("/")[0] in routes for x in found) or any(
+        x.state == "trained" and x.route in routes for x in found
+    )
+
+
 def _mixes(graph: LayerGraph, layer: Layer) -> str:
-    """What an operation does with the inputs of a batch; empty if it keeps them apart."""
-    name, shape = _operation(layer), layer.input_shapes[0] if layer.input_shapes else None
-    if name in _REDUCTIONS:
-        axis = _given(layer, "axis")
-        axes = axis if isinstance(axis, list) else [axis]
-        first = {0, -len(shape)} if shape else {0}
-        over = axis is None or any(isinstance(each, int) and each in first for each in axes)
-        return f"computes {_REDUCTIONS[name]} over the inputs of a batch" if over else ""
-    if name != "reshape":
+    """What an operation does with the inputs of a batch; empty if it keeps them apart, or may."""
+    name = _operation(layer)
+    if name not in _REDUCTIONS and name != "reshape":
         return ""
-    for before in graph.only_sources(layer.route, lambda _: False):
-        if _operation(before) == "transpose":
-            order = _given(before, "axes", "perm")
-            moved = order is None or (isinstance(order, list) and order[:1] != [0])
-            if moved:
-                return (
-                    f"cuts what `{before.route}` gives, whose first axis is not the batch, so that "
-                    "values of several inputs come together"
-                )
-    return ""
+    before = [graph.layer(route) for route in graph.above([layer.route]) if graph.get(route)]
+    moved = [
+        each
+        for each in before
+        if _operation(each) in _MOVES or each.custom or each.config.get("time_major") is True
+    ]
+    shape = _shape(graph, layer)
+    if name in _REDUCTIONS:
+        if moved or not shape or shape[0] is not None or not (told := _given(layer, "axis")):
+            return ""
+        axes = told[0] if isinstance(told[0], list) else [told[0]]
+        over = any(each is None or each in (0, -len(shape)) for each in axes)
+        return f"computes {_REDUCTIONS[name]} over the inputs of a batch" if over else ""
+    behind = [x for x in graph.layers if _operation(x) in _MOVES]
+    only = moved[0] if len(moved) == 1 and behind == moved and not moved[0].custom else None
+    direct = [*graph.only_sources(layer.route, lambda _: False)][:1] == [only]
+    if only is None or not direct or _operation(only) != "transpose":
+        return ""
+    given, order = _shape(graph, only), _given(only, "axes", "perm")
+    if not given or len(given) != 2 or given[0] is not None or order not in ([None], [[1, 0]]):
+        return ""
+    return (
+        f"cuts what `{only.route}` gives, whose first axis is not the batch, so that values of "
+        "several inputs come together"
+    )
+
+
+def _shape(graph: LayerGraph, layer: Layer) -> Shape | None:
+    """The shape of what an operation takes."""
+    if layer.input_shapes:
+        return layer.input_shapes[0]
+    before = [*graph.only_sources(layer.route, lambda _: False)]
+    return before[0].output_shape if before else None
 
 
 def _mixed(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -153,10 +196,12 @@ def _unused(rule: Rule, facts: Facts) -> Iterator[Finding]:
     inputs = given.inputs if given is not None and not given.assumed else ()
     if len(inputs) < 2:
         raise NotRelevant("the model has a single input, or its inputs are not in the file")
-    takers, used = graph.consumers(), graph.above(graph.outputs)
+    # The graph has the first calls of a layer only.
+    taken = {source for x in given.layers for call in x.inbound for source in call} if given else ()
+    used = {*graph.outputs}
     own = not _known_losses(facts)
     for route in inputs:
-        if graph.get(route) is not None and not takers.get(route) and route not in used:
+        if graph.get(route) is not None and route not in taken and route not in used:
             name = graph.layer(route).name
             yield rule.finding(
                 f"No layer takes the input `{name}`: the answers do not depend on it."
@@ -184,7 +229,7 @@ def _between(operation: str, *, beside: bool = False, axis: Json = None) -> Fact
     """An operation between two layers, which `beside` joins by another way."""
     config: dict[str, Json] = {} if axis is None else {"axis": axis}
     between = examples.layer("between", operation, {}, config)
-    between = replace(between, module="keras.src.ops.numpy", expected={})
+    between = replace(between, module="keras.src.ops.numpy", expected={}, input_shapes=((None, 8),))
     facts = examples.chain(examples.dense("hidden"), between, examples.dense("head"))
     found = facts.artifact.architecture
     assert found is not None

@@ -59,21 +59,23 @@ def advised(
     return f"{fix_of(head, said)}\n{code_of(head, loss, scores=scores)}"
 
 
-def exchanged(pairs: Sequence[tuple[NetworkHead, CompiledLoss]]) -> str:
-    """What to do if two outputs seem to have each other's loss, with code; empty if they do not."""
+def exchanged(pairs: Sequence[tuple[NetworkHead, CompiledLoss]], head: NetworkHead) -> str:
+    """What to do if this output and another seem to have each other's loss; empty if they do not."""
     of_scores = [(h, x) for h, x in pairs if h.last == "linear" and x.name in CROSS_ENTROPIES]
     of_shares = [(h, x) for h, x in pairs if h.last in PROBABILITIES and x.name in DISTANCES]
     if len(of_scores) != 1 or len(of_shares) != 1 or of_scores[0][1].from_logits:
         return ""
     (scores, crossed), (shares, distance) = *of_scores, *of_shares
+    if head not in (scores, shares):
+        return ""
     fits = (crossed.name in BINARY) == (shares.last == "sigmoid")
     name = crossed.name if fits else "categorical_crossentropy"
     name = "binary_crossentropy" if shares.last == "sigmoid" else name
     losses = {shares.route: name, scores.route: distance.name}
-    return (
-        f"`{scores.route}` and `{shares.route}` seem to have each other's loss. Exchange them, and train "
-        f"again:\nmodel.compile(loss={json.dumps(losses, ensure_ascii=False)})"
-    )
+    said = f"`{scores.route}` and `{shares.route}` seem to have each other's loss. Exchange them, and train "
+    if len(pairs) > 2 or any("/" in route for route in losses):  # of outputs with other names
+        return f"{said}again: {distance.name} for the first, {name} for the other."
+    return f"{said}again:\nmodel.compile(loss={json.dumps(losses, ensure_ascii=False)})"
 
 
 def of_one_class(

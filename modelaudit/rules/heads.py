@@ -192,7 +192,7 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
             severity=Severity.LOW if took else severity,
             fix=KEPT_SOFTMAX
             if took
-            else exchanged(pairs)
+            else exchanged(pairs, head)
             or advised(facts.artifact.training, head, loss, said, scores=scores),
         )
 

@@ -130,12 +130,13 @@ def _norm_axis(
         places = ("steps",) if last == 2 else ("rows", "columns")
         places = places if last < 4 else ("slices", *places)
         name = places[axis - 1] if last <= 4 else f"dimension {axis}"
-        does = f"it scales {name}" if by_statistics else f"its means are over {name}"
+        groups = layer.config.get("groups")
+        each = f"its means are over {'groups of ' * (groups is not None)}{name}"
+        does = f"it scales {name}" if by_statistics else each
         kind = "channels" if last > 2 else "features"
         detail = f"axis {axis} is that of {name}, but the {kind} are last: {does}"
-        groups = layer.config.get("groups")
-        groups = f"{groups!r}, " if groups is not None else ""
-        fix = f"Use keras.layers.{layer.class_name}({groups}axis=-1, name={layer.name!r})"
+        first_given = f"{groups!r}, " if groups is not None else ""
+        fix = f"Use keras.layers.{layer.class_name}({first_given}axis=-1, name={layer.name!r})"
         yield detail, axis, Severity.LOW, fix
 
 

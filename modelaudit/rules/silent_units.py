@@ -8,8 +8,15 @@ from collections.abc import Iterator
 from modelaudit.audit_types.values import number
 from modelaudit.facts import is_row
 from modelaudit.findings import Finding, Severity
-from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, DISTANCES
+from modelaudit.formats.keras.compiled_losses import (
+    CROSS_ENTROPIES,
+    DISTANCES,
+    HINGES,
+    KNOWN,
+    compiled_losses,
+)
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
+from modelaudit.rules.grammar import counted
 from modelaudit.rules.head_advice import code_of
 from modelaudit.rules.heads import paired_heads
 from modelaudit.rules.model import Facts, NotApplicable, Rule
@@ -75,6 +82,23 @@ def never_reached(state: OptimizerState) -> bool:
     """Whether no gradient was ever other than 0: of squares of gradients, nothing is left so soon."""
     squares = [each.second for each in state.moments if each.second is not None]
     return bool(state.steps and squares) and not any(squares) and not forgets_squares(state)
+
+
+def unreached(rule: Rule, facts: Facts, state: OptimizerState) -> Finding:
+    """What is said of a training in which no gradient came."""
+    given = (facts.artifact.training or {}).get("loss")
+    losses = compiled_losses({"loss": given}, [*given] if isinstance(given, dict) else [""])
+    ends = any(each is None or each.name in HINGES or each.name not in KNOWN for each in losses)
+    return rule.finding(
+        f"No gradient has reached any of the {len(state.moments):,} trained weights in the "
+        f"{counted(state.steps or 0, 'step', 'steps')} since the model was compiled: this training "
+        "changed nothing." + " The loss may have been 0 before, as a hinge can be." * ends,
+        title="No gradient ever reached a weight",
+        evidence={"measured": len(state.moments), "unit": "weights without gradient"},
+        severity=Severity.LOW if ends else None,
+        fix="See what stops the gradient: an output that is 0 or clipped for every input, a loss that "
+        "does not depend on it, or an operation without a derivative. Then train again.",
+    )
 
 
 def silent_units(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:

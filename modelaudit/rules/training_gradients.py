@@ -18,7 +18,13 @@ from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import saved_graph
 from modelaudit.rules.signal_flow import sigmoid_depths
-from modelaudit.rules.silent_units import SMALLEST, dead_output, never_reached, silent_units
+from modelaudit.rules.silent_units import (
+    SMALLEST,
+    dead_output,
+    never_reached,
+    silent_units,
+    unreached,
+)
 from modelaudit.rules.training_reach import forgets_squares, require_steps
 from modelaudit.rules.training_steps import adam, compiled_state
 from modelaudit.rules.training_traces import without_state
@@ -157,16 +163,7 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
         if units:
             return
         if never:
-            yield rule.finding(
-                f"No gradient has reached any of the {len(moments):,} trained weights in the "
-                f"{counted(state.steps or 0, 'step', 'steps')} since the model was compiled: this "
-                "training changed nothing.",
-                title="No gradient ever reached a weight",
-                evidence={"measured": len(moments), "unit": "weights without gradient"},
-                fix="See what stops the gradient: an output that is 0 or clipped for every input, a "
-                "loss that does not depend on it, or an operation without a derivative. Then train "
-                "again.",
-            )
+            yield unreached(rule, facts, state)
             return
         if not any(ratio is not None for _, ratio in ratios):
             raise NotApplicable(f"{state.name or 'the optimizer'} keeps averages of squares only")

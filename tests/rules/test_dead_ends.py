@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from modelaudit.rules import dead_ends
+from tests.made.training import train
 from tests.rules.saved import codes
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -118,6 +119,51 @@ def test_a_loss_of_the_authors_own_may_use_an_input(tmp_path, loss, severity):
         own = loss == "own"
         model.compile("adam", (lambda y, p: keras.ops.mean(y * p)) if own else loss)
     assert codes(RULES, model, tmp_path, ("keras",)) == [("MA334", severity)]
+
+
+def honest(keras):
+    """Networks whose operations keep the inputs apart, or come after training."""
+    layers, ops = keras.layers, keras.ops
+    given = layers.Input((5, 6))
+    row = layers.Input((6,))
+    heads = [layers.Dense(4)(layers.Flatten()(given)) for _ in range(3)]
+    many = [layers.Input((2,), name=f"in{n}") for n in range(70)]
+    shared = layers.Dense(1)
+    normal = layers.Normalization()
+    normal.adapt(np.random.default_rng(0).normal(size=(50, 6)))
+    yield given, layers.Dense(2)(ops.mean(ops.transpose(given, (1, 0, 2)), axis=0))
+    yield given, layers.Dense(2)(ops.sum(ops.moveaxis(given, 1, 0), axis=0))
+    yield given, ops.mean(ops.stack(heads, axis=0), axis=0)
+    flat = ops.reshape(ops.transpose(given, (1, 0, 2)), (-1, 6))
+    yield given, ops.transpose(ops.reshape(layers.Dense(4)(flat), (5, -1, 4)), (1, 0, 2))
+    yield row, layers.Dense(2)(ops.floor(normal(row)))
+    yield many, layers.Concatenate()([shared(each) for each in many])
+    one = layers.Input(batch_shape=(1, 6))
+    yield one, layers.Dense(2)(ops.mean(one, axis=0, keepdims=True))
+
+
+def test_honest_models(tmp_path):
+    import keras
+
+    for number, (given, output) in enumerate(honest(keras)):
+        model = keras.Model(given, output)
+        model.compile("sgd", "mse")
+        assert codes(RULES, model, tmp_path, ("keras",)) == [], number
+
+
+def test_weights_that_were_trained_before_the_operation_was_put_there(tmp_path):
+    import keras
+
+    keras.utils.set_random_seed(3)
+    layers = keras.layers
+    given = layers.Input((6,))
+    hidden = layers.Dense(64, activation="tanh")(given)
+    first = keras.Model(given, layers.Dense(8)(hidden))
+    rows = np.random.default_rng(1).normal(size=(256, 6)).astype("float32")
+    first.compile(keras.optimizers.Adam(0.05), "mse")
+    train(first, rows, np.sin(2 * rows[:, :1]) * np.ones((1, 8), "float32"), epochs=30)
+    model = keras.Model(given, layers.Dense(3)(keras.ops.sign(first.output)))
+    assert codes(RULES, model, tmp_path, ("keras",)) == [("MA332", "info")]
 
 
 def test_what_the_rules_say_is_so():

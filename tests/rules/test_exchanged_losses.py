@@ -43,6 +43,24 @@ def test_losses_that_are_exchanged():
     assert '"kind": "binary_crossentropy"' in first
 
 
+def test_a_third_output_has_its_own_advice():
+    crossed = {"kind": "mse", "amount": "sparse_categorical_crossentropy"}
+    facts = two_outputs("softmax", "linear", crossed)
+    third = replace(dense(1, "relu", name="third"), inbound=(("trunk",),))
+    architecture = facts.artifact.architecture
+    architecture = replace(
+        architecture,
+        layers=(*architecture.layers, third),
+        outputs=(*architecture.outputs, "third"),
+    )
+    losses = {**crossed, "third": "binary_crossentropy"}
+    artifact = replace(facts.artifact, architecture=architecture, training={"loss": losses})
+    said = fixes("MA306", replace(facts, artifact=artifact))
+    assert sum("Exchange" in each for each in said) == 2
+    assert not any("loss={" in each for each in said)  # which would lose the third loss
+    assert any('"sigmoid"' in each for each in said)
+
+
 def test_one_wrong_loss_is_no_exchange():
     losses = {"kind": "mse", "amount": "mse"}
     assert all(

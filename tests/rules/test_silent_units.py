@@ -121,6 +121,9 @@ def test_a_training_in_which_no_gradient_came_at_all(keras, tmp_path, last):
         train(model, x, y, steps=60)
         found = said(model, tmp_path)
         assert bool(found) is stopped, found
+    model.compile(keras.optimizers.Adam(), "hinge")  # may have been 0 before
+    train(model, x, 0 * y, steps=60)
+    assert last == "relu" or said(model, tmp_path) == []
     assert np.ptp(np.asarray(model(x))) == 0
     assert all("60 steps" in detail for _, detail in found)
     head.bias.assign(kept)

@@ -32,6 +32,9 @@ def test_ranges_of_random_changes(tmp_path):
     assert through(scaled(1 / 255), layers.RandomContrast(0.2)) == []  # it clips nothing
     assert through(layers.RandomBrightness(0.2, value_range=(0, 1)), scaled(1 / 255)) == told
     assert through(layers.RandomBrightness(0.2, value_range=(0, 1))) == []
+    assert through(scaled(1 / 255), layers.RandomBrightness(0.1 / 255)) == []  # of 255 values: 0.1
+    erasing = layers.RandomErasing(value_range=(0, 1))
+    assert through(erasing, scaled(1 / 255)) == []  # it clips nothing but what it fills in
 
 
 def test_what_is_said_of_ranges_is_so():
@@ -80,7 +83,13 @@ def test_images_of_one_pixel(tmp_path):
         tail = layers.Conv2D(4, 1), layers.Flatten(), layers.Dense(2)
         return codes(RULES, sequential(keras, shape, front, *tail), tmp_path, ("keras",))
 
+    def behind(front):
+        """A pixel for which convolutions have seen those around it."""
+        hidden = layers.Conv2D(4, 3, padding="same"), front, layers.Flatten(), layers.Dense(2)
+        return codes(RULES, sequential(keras, (9, 9, 3), *hidden), tmp_path, ("keras",))
+
     one = [("MA312", "medium")]
+    assert behind(layers.Cropping2D(4)) == []
     assert through(layers.Resizing(1, 1)) == one
     assert through(layers.Resizing(1, 1), (None, None, 3)) == one
     assert through(layers.Cropping2D(4)) == one
