@@ -169,17 +169,23 @@ def _integer_dtype(
 def _unstated_reset(
     name: str, config: Config, context: CheckContext, route: str
 ) -> Iterator[Reason]:
-    """A GRU of a Keras without reset_after, which later ones build with one bias more."""
+    """A GRU of a Keras without reset_after, which later ones build with one bias more.
+
+    Without biases it has the same weights, and only computes something else.
+    """
     built = context.behaviour("kwargs_of_rnn", {}).get("GRU.reset_after")
     if name == "GRU" and "units" in config and "reset_after" not in config and built:
+        biases = bool(config.get("use_bias", True))
+        error = "ValueError: GRU(reset_after=False) is not compatible with GRU(reset_after=True)"
+        if context.profile.keras3:
+            error = "ValueError: Shape mismatch in layer"
         yield Reason(
             "reset-after-not-stated",
-            LoadOutcome.FAILS,
+            LoadOutcome.FAILS if biases else LoadOutcome.DIFFERS,
             f"`{route}` (GRU) does not state reset_after, which the Keras that saved it did not "
-            f"have, and {context.profile.name} builds it with reset_after=True and other biases",
-            "ValueError: Shape mismatch in layer"
-            if context.profile.keras3
-            else "ValueError: GRU(reset_after=False) is not compatible with GRU(reset_after=True)",
+            f"have, and {context.profile.name} builds it with reset_after=True"
+            + (" and other biases" if biases else ", which computes something else"),
+            error if biases else "no error",
             "Write reset_after=false into the config.",
             route,
             repairs=context.profile.keras3,
