@@ -86,6 +86,12 @@ def reads_modules(context: CheckContext) -> bool:
     return context.profile.keras >= (2, 13)
 
 
+def imports_modules(context: CheckContext) -> bool:
+    """Whether the loader imports the module that a file states, of whatever package."""
+    free = context.behaviour("imports_any_module", default=not context.profile.keras3)
+    return bool(free) and reads_modules(context)
+
+
 def is_model(node: Config) -> bool:
     """Whether it is a Sequential or Functional model of any name, or one of Keras' own."""
     config = node.get("config")

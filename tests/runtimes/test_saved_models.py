@@ -202,6 +202,38 @@ def test_a_type_that_a_library_registers_is_needed_to_load(tmp_path: Path) -> No
     assert "my.linalg.LinearOperatorDiag" in found.detail
 
 
+@pytest.mark.parametrize("in_function", [False, True])
+def test_only_old_versions_refuse_an_attribute_that_an_operation_does_not_have(
+    tmp_path: Path, in_function: bool
+) -> None:
+    """What they do was observed: 2.4.4 refuses it, 2.5.3, 2.6.5, 2.8.4 and 2.10.1 do not."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    tensorflow = pytest.importorskip("tensorflow")
+    module = tensorflow.Module()
+    module.twice = tensorflow.function(
+        lambda x: {"y": tensorflow.nn.relu(x) * 2.0},
+        input_signature=[tensorflow.TensorSpec([None, 2], "float32", name="x")],
+    )
+    folder = tmp_path / "model"
+    tensorflow.saved_model.save(module, folder, signatures=module.twice)
+    graph = folder / "saved_model.pb"
+    saved = saved_model_pb2.SavedModel.FromString(graph.read_bytes())
+    graph_def = saved.meta_graphs[0].graph_def
+    of_functions = [node for each in graph_def.library.function for node in each.node_def]
+    for node in of_functions if in_function else graph_def.node:
+        if node.op in ("Relu", "Placeholder"):
+            node.attr["made_up"].b = True
+    graph.write_bytes(saved.SerializeToString())
+    artifact = read(folder, Limits())
+    for version in ("2.4", "2.5", "2.6", "2.21"):
+        calls = {each.call: each for each in predict(artifact, [f"tf=={version}"])}
+        codes = [each.code for each in calls["saved_model.load"].because]
+        assert ("unknown-attribute" in codes) is (in_function and version == "2.4"), version
+    loaded = tensorflow.saved_model.load(folder).signatures["serving_default"]
+    assert loaded(x=tensorflow.ones((1, 2)))["y"].numpy().tolist() == [[2.0, 2.0]]
+
+
 @pytest.mark.parametrize("size", [3, 5])
 def test_variables_of_another_save_have_other_shapes(tmp_path: Path, size: int) -> None:
     tensorflow = pytest.importorskip("tensorflow")

@@ -9,7 +9,7 @@ from modelaudit.facts import Artifact, Json
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import RuntimeProfile
-from modelaudit.runtimes.saved_config import FUNCTION
+from modelaudit.runtimes.saved_config import FUNCTION, imports_modules, is_custom
 
 RECOMPILE = "Load it with compile=False, then compile the model again."
 # First Keras with the check whose message is quoted (3.10 has it not).
@@ -51,6 +51,8 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
 def check_saved_model(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Reasons of a SavedModel, whose loader creates losses and metrics from their config alone."""
     yield from _losses(artifact.training or {}, context, archive=False)
+    optimizer = mapping(mapping(artifact.training).get("optimizer_config"))
+    yield from _schedule(mapping(optimizer.get("config")), context)
     metrics = {
         f"nodes/{node.index}"
         for node in artifact.object_graph
@@ -263,14 +265,37 @@ def _optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
             "not accept",
             "ValueError: Argument(s) not recognized: {'lr'",
         )
+    yield from _schedule(config, context)
     rate = mapping(config.get("learning_rate"))
-    if profile.keras3 and "class_name" in rate and "module" not in rate:
+    stated = "module" in rate or is_custom(rate, context)
+    if profile.keras3 and "class_name" in rate and not stated:
         schedule = text(rate["class_name"])
         yield _reason(
             "schedule-without-module",
             f"the learning rate is a {schedule} without its module, which {profile.name} requires",
             f"TypeError: Could not locate class '{schedule}'.",
         )
+
+
+def _schedule(
+    config: Mapping[str, Json], context: CheckContext, archive: bool = False
+) -> Iterator[Reason]:
+    """A learning rate that follows a class of the program's own."""
+    rate, profile = mapping(config.get("learning_rate")), context.profile
+    name = text(rate.get("class_name"))
+    by_module = (archive or profile.keras3) and imports_modules(context)
+    if (
+        not name
+        or is_custom(rate, context)
+        or profile.is_public("keras.optimizers.schedules", name)
+        or (by_module and text(rate.get("module")) in context.request.modules)
+    ):
+        return
+    yield _reason(
+        "unknown-schedule",
+        f"the learning rate is a {name}, which is not one of the schedules in {profile.name}",
+        f"…Could not locate class '{name}'" if profile.keras3 else "",
+    )
 
 
 def _archived_optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
@@ -288,6 +313,7 @@ def _archived_optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
             "KerasSaveable subclass" * (profile.keras >= _CHECKS_SUBCLASS),
         )
         return
+    yield from _schedule(mapping(node.get("config")), context, archive=True)
     kind = "optimizers.legacy" if module.endswith("optimizers.legacy") else "optimizers"
     accepted = profile.accepts(kind, name)
     if accepted is None:

@@ -92,6 +92,7 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
             mapping(cell), context, ConfigLocation(route, "layers", True, place.archive)
         )
     yield from match_parts.check(config, context, route, place.archive)
+    yield from match_parts.text_functions(name, config, context, route)
 
 
 def _wrapped_by_custom(config: Config, route: str, context: CheckContext) -> Iterator[Reason]:

@@ -22,6 +22,8 @@ from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 NAMES_CHECKED = (2, 12)
 NAMES_CHECKED_IN_TF1_OBJECTS = (2, 14)
 NAMES_CHECKED_IN_TF1_GRAPHS = (2, 19)
+# First TensorFlow that ignores an attribute that its operation does not have: 2.4 refuses it.
+IGNORES_ATTRIBUTES = (2, 5)
 UNKNOWN_OPERATION = "unknown-operation"  # code of the reason for an operation of no library here
 UNKNOWN_TYPE = "unknown-type"  # of the reason for a type in a signature that a library registers
 UNNUMBERED_TYPE = "type-of-other-number"  # of one for a type that TensorFlow has no number for
@@ -82,7 +84,8 @@ def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         (
             (*place, name)
             for (in_main, op, name), place in usage.attributes.items()
-            if in_main != by_objects
+            if context.profile.tensorflow < IGNORES_ATTRIBUTES
+            and in_main != by_objects
             and (known := context.profile.attributes(op)) is not None
             and name not in known
         ),

@@ -29,6 +29,11 @@ KIND_OF_SUFFIX = {
     "activation": "activations",
 }
 _SUFFIXES = (*KIND_OF_SUFFIX,)
+# Arguments of TextVectorization that may be functions -> the names that it knows.
+TEXT_FUNCTIONS = {
+    "standardize": ("lower", "lower_and_strip_punctuation", "strip_punctuation"),
+    "split": ("character", "whitespace"),
+}
 
 
 def takes_layers(profile: RuntimeProfile) -> bool:
@@ -46,6 +51,29 @@ def check(config: Config, context: CheckContext, route: str, archive: bool) -> I
         if kind and value is not None:
             place = ConfigLocation(route, kind, archive=archive)
             yield from _part(key, value, context, place)
+
+
+def text_functions(
+    name: str, config: Config, context: CheckContext, route: str
+) -> Iterator[Reason]:
+    """Functions of the program's own by which a TextVectorization prepares its texts."""
+    if name != "TextVectorization":
+        return
+    for key, known in TEXT_FUNCTIONS.items():
+        value = config.get(key)
+        node = mapping(value)
+        function = text(value) or text(node.get("config")) * (node.get("class_name") == FUNCTION)
+        if not function or function in known or function in context.request.custom:
+            continue
+        yield Reason(
+            UNKNOWN_OBJECT,
+            LoadOutcome.FAILS,
+            f"{key} of `{route}` is the function {function}, which is not in the file",
+            f"TypeError: …Could not locate function '{function}'" * context.profile.keras3,
+            f'Pass custom_objects={{"{function}": ...}}.',
+            route,
+            **passed(function),
+        )
 
 
 def kind_of(key: str) -> str:

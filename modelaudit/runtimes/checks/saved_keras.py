@@ -16,6 +16,9 @@ from modelaudit.runtimes.checks import (
     lambda_code as match_lambda,
 )
 from modelaudit.runtimes.checks import (
+    layer_parts as match_parts,
+)
+from modelaudit.runtimes.checks import (
     masks as match_masks,
 )
 from modelaudit.runtimes.checks import (
@@ -233,10 +236,13 @@ def _revived(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         return
     profile = context.profile
     for layer in architecture.layers:
+        if not layer.custom:
+            given = dict(layer.config)
+            yield from match_parts.text_functions(layer.class_name, given, context, layer.route)
         if (2, 5) <= profile.keras < (2, 12) and not layer.is_model:
-            name, given = layer.class_name, set(layer.config)
+            name, keys = layer.class_name, set(layer.config)
             # No values: nobody edits the config of a SavedModel by hand.
-            yield from unknown_arguments(name, "layers", given, context, layer.route, {})
+            yield from unknown_arguments(name, "layers", keys, context, layer.route, {})
         if has(layer.class_name, Trait.VOCABULARY) and _old_table(context):
             yield Reason(
                 "lookup-table-of-old-version",
@@ -268,5 +274,5 @@ def _revived(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             ]
             yield from found
         elif layer.class_name == "InputLayer" and architecture.class_name == "Sequential":
-            given = set(layer.config)
-            yield from unknown_arguments("InputLayer", "layers", given, context, layer.route, {})
+            keys = set(layer.config)
+            yield from unknown_arguments("InputLayer", "layers", keys, context, layer.route, {})
