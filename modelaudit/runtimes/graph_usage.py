@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct, field
 
-from modelaudit.facts import Artifact, Graph, GraphNode
+from modelaudit.facts import Artifact, Graph, GraphFunction, GraphNode, Json
+from modelaudit.graphs import reachable
 from modelaudit.structs import PerObject
+from modelaudit.work_budget import spend
 
 GRAPH = "graph"
 
@@ -35,6 +37,61 @@ def graph_nodes(graph: Graph) -> Iterator[tuple[str, GraphNode]]:
     for where, nodes in _parts(graph):
         for node in nodes:
             yield where, node
+
+
+def steps_of_batch(function: GraphFunction) -> GraphNode | None:
+    """A node that counts the rows of a batch, and whose numbers take steps of its sequences.
+
+    Sequences with their steps first are the transposed batch.
+    """
+    nodes = {node.name: node for node in function.nodes}
+    taken: dict[str, list[str]] = {}  # tensor -> what numbers the slices of it, transposed
+    for node in function.nodes:
+        turned = _source(node, 0, nodes) if node.op == "StridedSlice" else None
+        if turned is None or turned.op != "Transpose" or len(node.inputs) < 2:
+            continue
+        if _constant(_source(turned, 1, nodes))[:2] == [1, 0]:
+            taken.setdefault(turned.inputs[0], []).append(_name(node.inputs[1]))
+    numbering: dict[str, frozenset[str]] = {}
+    for node in function.nodes if taken else ():
+        batch = _first_axis_of(node, nodes) if node.op == "Range" else ""
+        if batch not in taken:
+            continue
+        if batch not in numbering:
+            numbering[batch] = frozenset(reachable(taken[batch], lambda name: _before(name, nodes)))
+            spend(len(numbering[batch]))
+        if node.name in numbering[batch]:
+            return node
+    return None
+
+
+def _before(name: str, nodes: Mapping[str, GraphNode]) -> list[str]:
+    return [_name(each) for each in nodes[name].inputs] if name in nodes else []
+
+
+def _source(node: GraphNode, place: int, nodes: Mapping[str, GraphNode]) -> GraphNode | None:
+    """The node that gives an input of another one."""
+    return nodes.get(_name(node.inputs[place])) if len(node.inputs) > place else None
+
+
+def _name(source: str) -> str:
+    return source.partition(":")[0]
+
+
+def _constant(node: GraphNode | None) -> list[Json]:
+    """The values of a constant; none of anything else."""
+    value = node.attrs.get("value") if node is not None and node.op == "Const" else None
+    values = value.get("value") if isinstance(value, dict) else None
+    return values if isinstance(values, list) else []
+
+
+def _first_axis_of(counted: GraphNode, nodes: Mapping[str, GraphNode]) -> str:
+    """The tensor whose first axis a `Range` counts, else ""."""
+    limit = _source(counted, 1, nodes)
+    if limit is None or limit.op != "StridedSlice" or _constant(_source(limit, 1, nodes)) != [0]:
+        return ""
+    shape = _source(limit, 0, nodes)
+    return shape.inputs[0] if shape is not None and shape.op == "Shape" and shape.inputs else ""
 
 
 def _usage_of(artifact: Artifact) -> GraphUsage:

@@ -115,3 +115,65 @@ def test_the_first_layer_needs_the_size_of_its_input(
     model.save(path)
     open_size = first == "Normalization" and not stated
     assert load("tf_keras", path, False, {}) == (not open_size, not open_size)
+
+
+@pytest.mark.parametrize("name", ["Own", "OrthogonalRegularizer"])
+@pytest.mark.parametrize("key", ["activity_regularizer", "kernel_regularizer"])
+def test_a_saved_model_needs_the_regularizer_of_outputs(
+    tmp_path: Path, name: str, key: str
+) -> None:
+    """A layer that its config does not create is made of its functions, but for this part."""
+    keras = pytest.importorskip("tf_keras")
+
+    def regularize(self, value):
+        return keras.backend.sum(value * value)
+
+    own = type(
+        name,
+        (keras.regularizers.Regularizer,),
+        {"__call__": regularize, "get_config": lambda self: {"power": 2}},
+    )
+    start = keras.Input((3,))
+    path = tmp_path / "model"
+    keras.Model(start, keras.layers.Dense(2, **{key: own()})(start)).save(path)
+    loads = key == "kernel_regularizer"
+    assert load("tf_keras", path, False, {}) == (loads, loads)
+
+
+@pytest.mark.parametrize("length", [None, 5])
+@pytest.mark.parametrize("kind", ["TimeDistributed", "LSTM", "own"])
+def test_an_export_computes_as_many_steps_as_the_sequence_has(
+    tmp_path: Path, kind: str, length: int | None
+) -> None:
+    """Compared with the model; a layer of one's own takes a step of each row by its number."""
+    keras = pytest.importorskip("keras")
+    tensorflow = pytest.importorskip("tensorflow")
+
+    class Last(keras.layers.Layer):
+        def call(self, value):
+            steps = tensorflow.transpose(value, [1, 0, 2])
+            rows = tensorflow.range(tensorflow.shape(value)[0])
+            last = tensorflow.zeros_like(rows) + tensorflow.shape(value)[1] - 1
+            return tensorflow.gather_nd(steps, tensorflow.stack([last, rows], axis=1))
+
+        def compute_output_shape(self, shape):
+            return (shape[0], shape[2])
+
+    layers = {
+        "TimeDistributed": lambda: keras.layers.TimeDistributed(keras.layers.Dense(2)),
+        "LSTM": lambda: keras.layers.LSTM(2, return_sequences=True),
+        "own": Last,
+    }
+    start = keras.Input((length, 3))
+    model = keras.Model(start, layers[kind]()(start))
+    path = tmp_path / "model"
+    model.export(path, verbose=False)
+    data = np.random.default_rng(2).random((2, 5, 3)).astype("float32")
+    exported = tensorflow.saved_model.load(path)
+    found, expected = np.asarray(exported.serve(data)), np.asarray(model(data))
+    same = found.shape == expected.shape and bool(np.allclose(found, expected, atol=1e-5))
+    runtime = find_profile(f"tf=={metadata.version('tensorflow')}")
+    request = LoadRequest(LoadCall.SAVED_MODEL)
+    (predicted,) = predict_calls(read(path, Limits()), [(runtime, request)])
+    assert same is (kind != "TimeDistributed" or length is not None)
+    assert predicted.predicted is (LoadOutcome.LOADS if same else LoadOutcome.DIFFERS)

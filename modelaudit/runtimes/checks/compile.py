@@ -51,7 +51,7 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
 def check_saved_model(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Reasons of a SavedModel, whose loader creates losses and metrics from their config alone."""
     yield from _losses(artifact.training or {}, context, archive=False)
-    optimizer = mapping(mapping(artifact.training).get("optimizer_config"))
+    optimizer = mapping((artifact.training or {}).get("optimizer_config"))
     yield from _schedule(mapping(optimizer.get("config")), context)
     metrics = {
         f"nodes/{node.index}"
@@ -291,11 +291,13 @@ def _schedule(
         or (by_module and text(rate.get("module")) in context.request.modules)
     ):
         return
-    yield _reason(
-        "unknown-schedule",
-        f"the learning rate is a {name}, which is not one of the schedules in {profile.name}",
-        f"…Could not locate class '{name}'" if profile.keras3 else "",
-    )
+    error = f"TypeError: Cannot deserialize object of type `{name}`"
+    if profile.keras3:
+        error = f"TypeError: …Could not locate class '{name}'"
+    elif not archive:
+        error = f"ValueError: Unknown decay: …{name}"
+    what = f"the learning rate is a {name}, which is not one of the schedules in {profile.name}"
+    yield _reason("unknown-schedule", what, error)
 
 
 def _archived_optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:

@@ -54,6 +54,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from _casts(artifact, context)
         yield from silent_differences.graph_addition(artifact, context)
         yield from silent_differences.graph_bins(artifact)
+        yield from silent_differences.graph_steps(artifact)
         yield from _drawn(artifact, context)
         yield from argument_names(artifact, context)
         yield from protocol(context)

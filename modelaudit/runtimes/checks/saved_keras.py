@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Artifact
+from modelaudit.facts import Artifact, Layer
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.catalogue import has_keras2_objects, is_keras2_model
@@ -224,6 +224,22 @@ def _old_table(context: CheckContext) -> bool:
     return writer is not None and writer.keras < (2, 7) <= context.profile.keras
 
 
+def _parts(layer: Layer, context: CheckContext) -> Iterator[Reason]:
+    """Regularizers and the like. A layer whose config is not accepted does without them.
+
+    The regularizer of its outputs is needed in any case. Keras 2.5 to 2.11 reject a layer if one of
+    them is not accepted although its class is a built-in one.
+    """
+    key = "activity_regularizer"
+    needed = {key: layer.config.get(key)}
+    yield from match_parts.check(needed, context, layer.route, archive=False)
+    if (2, 5) <= context.profile.keras < (2, 12) and not (layer.is_model or layer.custom):
+        others = {name: value for name, value in layer.config.items() if name != key}
+        for reason in match_parts.check(others, context, layer.route, archive=False):
+            if reason.code == "unknown-argument":
+                yield reason
+
+
 def _revived(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Layers that are rebuilt from their config, including Lambda layers.
 
@@ -239,6 +255,7 @@ def _revived(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         if not layer.custom:
             given = dict(layer.config)
             yield from match_parts.text_functions(layer.class_name, given, context, layer.route)
+        yield from _parts(layer, context)
         if (2, 5) <= profile.keras < (2, 12) and not layer.is_model:
             name, keys = layer.class_name, set(layer.config)
             # No values: nobody edits the config of a SavedModel by hand.

@@ -76,7 +76,7 @@ NOT_MADE = {
         (
             *("cast-to-text", "mask-of-revived-layer", "optimizer-slots", "random-in-export"),
             *(
-                *("network-without-config", "shape-of-variable"),
+                *("network-without-config", "shape-of-variable", "steps-of-batch"),
                 "type-of-other-number",
                 "unknown-attribute",
                 "unknown-operation",

@@ -60,6 +60,15 @@ def odd_metric(config: Config) -> None:
     config["metrics"] = [[{"class_name": "MeanSquaredError", "config": {"name": "m", "odd": 1}}]]
 
 
+def own_schedule(config: Config) -> None:
+    config["optimizer_config"]["config"]["learning_rate"] = {
+        "module": "mine",
+        "class_name": "WarmUp",
+        "config": {},
+        "registered_name": "WarmUp",
+    }
+
+
 def rate_schedule(config: Config) -> None:
     config["optimizer_config"]["class_name"] = "Adam"
     config["optimizer_config"]["config"].pop("jit_compile", None)
@@ -148,6 +157,20 @@ CASES = (
         "weighted-metrics-alone",
         K3,
         training(compiled(loss="mean_squared_error"), named(weighted_metrics="mse")),
+        UNCOMPILED_3,
+        compile=True,
+    ),
+    Case(
+        "unknown-schedule",
+        K2,
+        training(compiled(adam), own_schedule),
+        UNCOMPILED_2,
+        compile=True,
+    ),
+    Case(
+        "unknown-schedule",
+        K3,
+        training(compiled(adam), own_schedule, keras2=False),
         UNCOMPILED_3,
         compile=True,
     ),
