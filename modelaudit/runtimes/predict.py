@@ -27,9 +27,6 @@ from modelaudit.runtimes.checks import (
     silent_differences,
 )
 from modelaudit.runtimes.checks import (
-    sizes as match_sizes,
-)
-from modelaudit.runtimes.checks import (
     subclasses as match_subclasses,
 )
 from modelaudit.runtimes.checks import (
@@ -277,7 +274,6 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from match_weights.v3_layout(artifact, context)
     elif not listed:
         yield from (each for each in form if not each.route or each.loads)
-    yield from match_sizes.unknown_inputs(artifact)
     yield from silent_differences.check(artifact, context, archive)
     if context.request.compile:
         yield from match_compile.check(artifact, context, archive)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Artifact, Json, Layer
+from modelaudit.facts import Artifact, Json
 from modelaudit.formats.keras.json_config import sequence
-from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import UPGRADE, Config
 
@@ -40,47 +39,6 @@ def check_sizes(config: Config, context: CheckContext, route: str) -> Iterator[R
                 repairs=whole,
             )
             return
-
-
-def unknown_inputs(artifact: Artifact) -> Iterator[Reason]:
-    """The first layer whose weights need a size that the input of the model does not state.
-
-    Keras 2 saves such a model if its first layer is one that `adapt` built: only the number of
-    axes remains of the data.
-    """
-    architecture = artifact.architecture
-    layers = architecture.layers if architecture is not None else ()
-    inputs = {layer.route for layer in layers if layer.class_name == "InputLayer"}
-    for layer in layers:
-        sources = {route for call in layer.inbound for route in call}
-        if (
-            sources
-            and sources <= inputs
-            and not layer.custom
-            and has(layer.class_name, Trait.FEATURE_WEIGHTS)
-            and _along_last_axis(layer)
-            and any(len(shape) > 1 and shape[-1] is None for shape in layer.input_shapes)
-        ):
-            yield Reason(
-                "size-left-open",
-                LoadOutcome.FAILS,
-                f"`{layer.route}` ({layer.class_name}) needs the size of the last axis of its "
-                "input, which the file does not state",
-                "must have known shape" if layer.class_name == "Normalization" else "",
-                "Build the model from code with the shape of its input, and load the weights into "
-                "it.",
-                layer.route,
-            )
-            return
-
-
-def _along_last_axis(layer: Layer) -> bool:
-    """Whether the shape of its weights depends on that axis: some layers have a choice."""
-    if layer.config.get("shared_axes"):
-        return False
-    axis = layer.config.get("axis", -1)
-    last = {-1, *(len(shape) - 1 for shape in layer.input_shapes)}
-    return any(each in last for each in (axis if isinstance(axis, list) else [axis]))
 
 
 def as_integers(shape: Json) -> Json:

@@ -170,7 +170,7 @@ CASES = (
     Case(
         "unknown-schedule",
         K3,
-        training(compiled(adam), own_schedule, keras2=False),
+        training(compiled(adam, "mean_squared_error"), own_schedule, keras2=False),
         UNCOMPILED_3,
         compile=True,
     ),
