@@ -51,7 +51,9 @@ def steps_of_batch(function: GraphFunction) -> GraphNode | None:
         if turned is None or turned.op != "Transpose" or len(node.inputs) < 2:
             continue
         if _constant(_source(turned, 1, nodes))[:2] == [1, 0]:
-            taken.setdefault(turned.inputs[0], []).append(_name(node.inputs[1]))
+            begin = _source(node, 1, nodes)
+            first = begin.inputs[0] if begin is not None and begin.op == "Pack" else node.inputs[1]
+            taken.setdefault(turned.inputs[0], []).append(_name(first))
     numbering: dict[str, frozenset[str]] = {}
     for node in function.nodes if taken else ():
         batch = _first_axis_of(node, nodes) if node.op == "Range" else ""
