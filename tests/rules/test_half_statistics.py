@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -16,11 +18,16 @@ from modelaudit.settings import Settings
 from tests.made.training import train
 
 pytestmark = pytest.mark.slow
-HIGH, LOW = Severity.HIGH, Severity.LOW
+HIGH, MEDIUM, LOW = Severity.HIGH, Severity.MEDIUM, Severity.LOW
 
 
-def saved(path, change, *, affine=True, steps=20, inputs=1.0, trainable=True, compiled=True):
-    """Facts of a model whose layer `norm` was trained for these steps, then changed."""
+def saved(
+    path, change, *, affine=True, steps=20, inputs=1.0, trainable=True, compiled=True, first=False
+):
+    """Facts of a model whose layer `norm` was trained for these steps, then changed.
+
+    It is the `first` layer, or behind one with weights.
+    """
     import keras
 
     layers = keras.layers
@@ -28,12 +35,19 @@ def saved(path, change, *, affine=True, steps=20, inputs=1.0, trainable=True, co
     x, y = draw.normal(1, 2, (64, 6)) * inputs, draw.integers(0, 3, 64)
     norm = layers.BatchNormalization(scale=affine, center=affine, name="norm", trainable=trainable)
     head = layers.Dense(3, activation="softmax", name="head")
-    model = keras.Sequential([keras.Input((6,)), norm, layers.Dense(32, activation="relu"), head])
+    before = [] if first else [layers.Dense(6, activation="tanh")]
+    hidden = layers.Dense(32, activation="relu")
+    model = keras.Sequential([keras.Input((6,)), *before, norm, hidden, head])
     model.compile("adam", "sparse_categorical_crossentropy")
     train(model, x.astype("float32"), y, steps=steps)
     change(norm)
     file = path / ("m.keras" if compiled else "m.weights.h5")
-    model.save(file) if compiled else model.save_weights(file)
+    if compiled:
+        model.save(file)
+    else:  # `save_weights` would save the optimizer as well
+        copy = keras.models.clone_model(model)
+        copy.set_weights(model.get_weights())
+        copy.save_weights(file)
     return static_facts(file, Settings())
 
 
@@ -76,7 +90,7 @@ def test_sound_statistics(tmp_path):
 
 def test_inputs_of_zero_leave_a_mean_of_zero(tmp_path):
     """As Keras trains it: the variance falls alike in all channels."""
-    assert severities(saved(tmp_path, lambda norm: None, inputs=0.0)) == []
+    assert severities(saved(tmp_path, lambda norm: None, inputs=0.0, first=True)) == []
 
 
 @pytest.mark.parametrize("steps", [20, 0])
@@ -92,7 +106,62 @@ def test_a_scaler_that_a_program_set(tmp_path, steps):
 
 def test_weights_alone_show_it_by_gamma(tmp_path):
     found = severities(saved(tmp_path, put(-2, 0), compiled=False))
-    assert [severity for severity, _ in found] == [HIGH]
+    assert [severity for severity, _ in found] == [MEDIUM]
+
+
+@pytest.mark.parametrize(("place", "start", "severity"), [(-2, 0, LOW), (-1, 1, HIGH)])
+def test_a_lost_mean_at_the_inputs_may_be_that_of_centred_data(tmp_path, place, start, severity):
+    facts = saved(tmp_path, put(place, start), first=True)
+    assert severities(facts) == [(severity, "norm")]
+
+
+@pytest.mark.parametrize("reshaped", [False, True])
+def test_a_designed_experiment_is_centred_exactly(tmp_path, reshaped):
+    """A central composite design, in one batch: each factor takes values of both signs alike."""
+    import keras
+
+    corners = np.array(list(product([-1.0, 1.0], repeat=3)))
+    axes = np.concatenate([1.75 * np.eye(3), -1.75 * np.eye(3)])
+    x = (np.concatenate([corners, axes, np.zeros((2, 3))]) * [1, 2, 4]).astype("float32")
+    layers = keras.layers
+    norm = layers.BatchNormalization(name="norm")
+    shaped = [layers.Reshape((1, 3)), layers.Flatten()] if reshaped else []
+    hidden = layers.Dense(16, activation="tanh")
+    model = keras.Sequential([keras.Input((3,)), *shaped, norm, hidden, layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    train(model, x, (x**2).sum(1, keepdims=True) / 10, batch=16, steps=60)
+    assert not norm.moving_mean.numpy().any()  # as trained
+    model.save(tmp_path / "m.keras")
+    facts = static_facts(tmp_path / "m.keras", Settings())
+    assert severities(facts) == [(LOW, "norm")]
+    (finding,) = run_rule(rule("MA401"), facts).findings
+    assert "centred exactly" in finding.detail
+    assert isinstance(statistics_lost(Case(facts, ())), CauseExcluded)
+
+
+def test_a_converter_that_folds_the_mean(tmp_path):
+    """The outputs stay the same, so the statistics were not lost."""
+    import keras
+
+    layers = keras.layers
+    draw = np.random.default_rng(3)
+    x = draw.normal(size=(256, 6)).astype("float32")
+    norm, head = layers.BatchNormalization(name="norm"), layers.Dense(1, activation="sigmoid")
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(16, activation="relu"), norm, head])
+    model.compile("adam", "binary_crossentropy")
+    train(model, x, (x[:, :1] > 0).astype("float32"), steps=40)
+    before = model(x).numpy()
+    gamma, beta, mean, variance = norm.get_weights()
+    shift = gamma * mean / np.sqrt(variance + norm.epsilon)
+    norm.set_weights([gamma, beta - shift, 0 * mean, variance])
+    assert np.allclose(model(x).numpy(), before, atol=1e-5)
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    copy.save(tmp_path / "m.keras")
+    facts = static_facts(tmp_path / "m.keras", Settings())
+    assert severities(facts) == [(MEDIUM, "norm")]
+    (finding,) = run_rule(rule("MA401"), facts).findings
+    assert "a converter folded it" in finding.detail
 
 
 @pytest.mark.parametrize(

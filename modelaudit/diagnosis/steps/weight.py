@@ -217,11 +217,12 @@ def statistics_lost(case: Case) -> StepResult:
         return CauseFound(tuple(evidence), where=names)
     if not case.batchnorm:
         return CauseExcluded("the model has no batch normalisation")
-    half = [x.route for x in half_reset(case.facts.artifact, case.batchnorm) if x.trained]
+    reset = half_reset(case.facts.artifact, case.batchnorm)
+    half = [each.route for each in reset if each.severity is not Severity.LOW]
     if half:
         names, count = first_of(half, LISTED), len(case.batchnorm)
         text = of_all(len(half), count, "batch normalisation layer", "has", "have")
-        text += f" lost either the moving mean or the moving variance: {names}."
+        text += f" one of moving mean and moving variance as before training: {names}."
         evidence = [Evidence(text, "MA401", len(half), 0, count), *filter(None, [repaired])]
         return CauseFound(tuple(evidence), where=names)
     new = [s.route for s in case.batchnorm if s.statistics_initial and s.affine_initial]
