@@ -6,8 +6,10 @@ import math
 
 from msgspec import Struct
 
+from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact
 from modelaudit.findings import Severity
+from modelaudit.measures.optimizer_state import OptimizerState
 from modelaudit.thresholds.design import HIGH_RATE, LEARNING_RATE, LOW_RATE
 from modelaudit.thresholds.training import LARGE_DELTA_RATE, LARGE_RATE, LARGE_SGD_RATE
 
@@ -59,3 +61,11 @@ def rate_fault(artifact: Artifact, optimizer: str, rate: float, adaptive: bool) 
             f"{said}, {rate / limit:.3g} times the usual limit", Severity.LOW, rate, limit
         )
     return None
+
+
+def rate_of(state: OptimizerState) -> float | None:
+    """The learning rate, or the one with which a schedule starts; None if unknown."""
+    schedule = state.settings.get("learning_rate")
+    inner = schedule.get("config") if isinstance(schedule, dict) else None
+    start = number(inner.get("initial_learning_rate")) if isinstance(inner, dict) else None
+    return start if state.rate is None else state.rate

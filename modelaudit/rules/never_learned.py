@@ -14,6 +14,7 @@ from modelaudit.rules.assumed_parts import with_outputs
 from modelaudit.rules.constant_layers import constant_outputs
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads import paired_heads
+from modelaudit.rules.learning_rates import rate_of
 from modelaudit.rules.loss_parameters import worthless
 from modelaudit.rules.model import Facts, NotApplicable
 from modelaudit.rules.network_heads import saved_graph
@@ -21,6 +22,7 @@ from modelaudit.rules.training_advice import as_saved
 from modelaudit.rules.training_extent import fix_without_steps, steps_without_effect
 from modelaudit.rules.training_reach import one_step_of
 from modelaudit.rules.training_traces import steps_of_nothing
+from modelaudit.thresholds.design import LOW_RATE
 
 _DELTA = re.compile(r"/accum(?:_update|_var)(?:$|[:/])")  # averages of squared steps, of Adadelta
 
@@ -51,7 +53,7 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
     if without := steps_without_effect(facts):
         assert state is not None
         steps = counted(without, "training step", "training steps")
-        why = f"the {steps} had no effect, since the learning rate is {state.rate:g}"
+        why = f"the {steps} had no effect, since the learning rate is {rate_of(state) or 0:g}"
         return why, Severity.LOW, "Compile with the default learning rate, then train again."
     if state and state.steps and not moved and (head := _relu_output(facts)):
         steps = counted(state.steps, "training step", "training steps")
@@ -66,7 +68,10 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
             f"the {steps} had no effect, and the optimizer's averages of all gradients are 0, as "
             "where the loss clips what the output gives, or a ReLU gives 0 for every input"
         )
-        fix = "Mend what stops the gradient, such as the output (see MA306), then train again."
+        fix = (
+            "Mend what stops the gradient, such as the activation of the output, or a parameter of the "
+            "loss that the file does not hold (the delta of Huber), then train again."
+        )
         return why, None, fix
     if moved and state and state.steps == 1:
         why = f"the one training step moved no bias further than {moved:.1g}"
@@ -77,7 +82,8 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
         why = (
             f"training had hardly any effect, as no bias has moved further than {moved:.1g}{least}"
         )
-        return why, None, _larger_rate(facts.artifact, state) or _fix(facts)
+        fix = _clipped(state) or _larger_rate(facts.artifact, state)
+        return why, None, fix or _fix(facts)
     why = "the model was never trained, or its weights were not loaded before it was saved"
     if steps_of_nothing(facts.artifact):
         return (
@@ -95,6 +101,16 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
 def _fix(facts: Facts) -> str:
     """What to do with a graph, or where the optimizer has made no step; empty otherwise."""
     return as_saved(fix_without_steps(facts), facts.artifact.format)
+
+
+def _clipped(state: OptimizerState | None) -> str:
+    """What to do where gradients are clipped to nearly nothing; empty if they are not."""
+    for key in ("clipvalue", "clipnorm", "global_clipnorm"):
+        most = number(state.settings.get(key)) if state else None
+        if most is not None and most <= LOW_RATE.value:
+            left = f"{key}={most:g} leaves nearly nothing of a gradient"
+            return f"{left}: compile with {key}=1.0 (see MA319) and train again."
+    return ""
 
 
 def _larger_rate(artifact: Artifact, state: OptimizerState | None) -> str:

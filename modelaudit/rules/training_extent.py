@@ -19,6 +19,7 @@ from modelaudit.rules.cancelled_biases import cancelled_biases
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads import paired_heads
 from modelaudit.rules.initial_values import never_trained
+from modelaudit.rules.learning_rates import rate_of
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network_heads import saved_graph
 from modelaudit.rules.quantized_layers import quantized
@@ -254,12 +255,11 @@ def fix_without_steps(facts: Facts) -> str:
 def steps_without_effect(facts: Facts) -> int:
     """The steps at a learning rate of nearly 0 that left every weight as drawn; 0 if none did."""
     state, found = optimizer_state(facts.artifact), facts.measurements
-    if state is None or not state.steps or state.rate is None or found is None:
-        return 0
-    if not 0 <= state.rate < LOW_RATE.value:
+    rate = rate_of(state) if state and state.steps and found else None
+    if state is None or found is None or rate is None or not 0 <= rate < LOW_RATE.value:
         return 0
     drawn, _ = never_trained(facts.artifact, found.initialization, found.batchnorm)
-    return state.steps if drawn else 0
+    return (state.steps or 0) if drawn else 0
 
 
 def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:

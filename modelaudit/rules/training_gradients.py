@@ -195,9 +195,9 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
     fed = fed_alike(moments) if behind else None
     passes = behind is not None and not (fed and fed.route == behind.route)
     through = behind is not None or silent == weighed
-    since = " for very many steps, or ever" * (never and forgets_squares(state))
-    when = "has ever reached" if never else f"reached{_since(state, silent, ratios)}"
-    when = "has reached" if since else when
+    since = " since the model was compiled" if never else ""
+    since = " for very many steps, or ever" if never and forgets_squares(state) else since
+    when = "has reached" if never else f"reached{_since(state, silent, ratios)}"
     routes = [*dict.fromkeys(each.route for each in silent)]
     names = ", ".join(quoted(routes[:5])) + f" and {len(routes) - 5:,} more" * (len(routes) > 5)
     rest = len(moments) - len(stopped)

@@ -42,14 +42,10 @@ _WORDS: Mapping[str, str] = {
 
 def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
     sizes = [
-        # Few inputs need large weights, however many outputs make the initial ones small.
-        (
-            math.hypot(stats.std, stats.mean)
-            / max(spread, 1 / math.sqrt(max(1.0, fans(kernel.shape)[0]))),
-            kernel.route,
-        )
-        for kernel, stats, spread in sized_kernels(facts)
+        (_times(stats, fans(kernel.shape)), kernel.route)
+        for kernel, stats, _ in sized_kernels(facts)
     ]
+    sizes = _in_order(facts, [*sizes, *_of_recurrent(facts)])
     largest, route = max(sizes)
     middle = median(size for size, _ in sizes)
     everywhere = len(sizes) > 1 and middle >= EXPLODED_MEDIAN.value
@@ -74,6 +70,41 @@ def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if len(sizes) > 1 and middle >= EXPLODED.value
             else rule.severity,
         )
+
+
+def _times(stats: TensorStats, fan: tuple[float, float]) -> float:
+    """How many times as large as Glorot's initializer draws them the weights of a kernel are.
+
+    Few inputs need large weights, however many outputs make the initial ones small.
+    """
+    drawn = max(math.sqrt(2 / max(1.0, sum(fan))), 1 / math.sqrt(max(1.0, fan[0])))
+    return math.hypot(stats.std, stats.mean) / drawn
+
+
+def _of_recurrent(facts: Facts) -> Iterator[tuple[float, str]]:
+    """The same of the two kernels of recurrent layers that train."""
+    architecture = facts.artifact.architecture
+    stored = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    for layer in architecture.layers if architecture else ():
+        if not has(layer.class_name, Trait.RECURRENT) or layer.custom or not layer.trainable:
+            continue
+        for role in ("kernel", "recurrent_kernel"):
+            tensor = stored.get(layer.variables.get(role, ""))
+            if tensor is None or tensor.stats is None or len(tensor.shape) != 2:
+                continue
+            if "float" in tensor.dtype and math.isfinite(tensor.stats.std):
+                yield _times(tensor.stats, fans(tensor.shape)), f"{layer.route}/{role}"
+
+
+def _in_order(facts: Facts, sizes: list[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Sorted as the layers are, where the file has them."""
+    architecture = facts.artifact.architecture
+    places = {x.route: n for n, x in enumerate(architecture.layers)} if architecture else {}
+
+    def place(each: tuple[float, str]) -> int:
+        return places.get(each[1], places.get(each[1].rpartition("/")[0], len(places)))
+
+    return sorted(sizes, key=place)
 
 
 def _compared(sizes: Sequence[tuple[float, str]]) -> str:

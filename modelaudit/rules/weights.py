@@ -30,7 +30,7 @@ from modelaudit.rules.never_learned import why_initial
 from modelaudit.rules.trainability import frozen_heads
 from modelaudit.rules.training_advice import EXPORT_AGAIN, UPDATE_AND_FREEZE
 from modelaudit.rules.training_reach import hardly_moved, how_untrained
-from modelaudit.rules.training_traces import frozen_norms, tells_frozen
+from modelaudit.rules.training_traces import frozen_norms, got_gradients, tells_frozen
 from modelaudit.rules.untrained_bodies import Untouched, layer_of
 from modelaudit.terminal_text import first_of
 
@@ -168,6 +168,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
             each.against in {BODY, FIRST_STEP, NO_GRADIENT}
             and (said or starts_constant(each.kernel))
         )
+        and not (said and not got_gradients(facts.artifact, each.kernel))
         and not constant(each.kernel.route)
         and layer_of(each.kernel) not in frozen
     ]

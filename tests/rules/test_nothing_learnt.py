@@ -57,6 +57,18 @@ def test_steps_without_effect_behind_an_output_that_may_be_0_for_all_inputs(
     assert ("ReLU of `score`" in detail and "MA306" in fix) is (last == "relu")
 
 
+@pytest.mark.parametrize(("start", "severity"), [(0.0, "low"), (0.001, "high")])
+def test_a_schedule_that_starts_at_0(start, severity):
+    facts = adam(("hidden", 0.1, 0.1))
+    training = dict(facts.artifact.training)
+    inner = {"initial_learning_rate": start, "decay_steps": 100, "decay_rate": 0.9}
+    schedule = {"class_name": "ExponentialDecay", "config": inner}
+    training["optimizer"] = {"class_name": "Adam", "config": {"learning_rate": schedule}}
+    facts = replace(facts, artifact=replace(facts.artifact, training=training))
+    ((said, detail, _),) = judged("MA404", facts, kernel("hidden", "fresh"))
+    assert (said, "since the learning rate is 0" in detail) == (severity, severity == "low")
+
+
 @pytest.mark.parametrize("steps", [True, False])
 def test_steps_with_all_layers_frozen(steps):
     """An optimizer that counted steps has averages for whatever it trained."""

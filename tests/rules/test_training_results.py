@@ -115,3 +115,25 @@ def test_averages_that_no_longer_fall_show_only_the_least_number_of_steps(m, v, 
     (found,) = run_rule(rule("MA433"), adam(("a", m, v), ("b", 0.1, 0.1), steps=200_000)).findings
     assert said in found.detail
     assert (" or so" in found.detail) is ("at least" not in said)
+
+
+@pytest.mark.parametrize(("scale", "severities"), [(2000.0, ["high"]), (1.0, [])])
+def test_recurrent_kernels_that_exploded(scale, severities):
+    def stored(name, shape, factor):
+        spread = factor * (2 / sum(shape)) ** 0.5
+        return examples.tensor(name, shape, TensorStats(-spread, spread, 0.0, spread, 0, 0))
+
+    variables = {"kernel": "lstm/kernel", "recurrent_kernel": "lstm/recurrent_kernel"}
+    lstm = replace(examples.layer("lstm", "LSTM", variables), config={"units": 16})
+    head = examples.dense("dense", "linear")
+    tensors = (
+        stored("lstm/kernel", (64, 64), scale),
+        stored("lstm/recurrent_kernel", (16, 64), scale),
+        stored("dense/kernel", (16, 8), scale / 4),
+        examples.tensor("dense/bias", (8,)),
+    )
+    facts = examples.chain(lstm, head)
+    found = Kernel("dense", "dense/kernel", "dense", "io", 0, (16, 8), "dense/bias")
+    artifact = replace(facts.artifact, tensors=tensors, kernels=(found,))
+    said = run_rule(rule("MA435"), replace(facts, artifact=artifact)).findings
+    assert [str(each.severity) for each in said if "lstm/" in each.detail] == severities
