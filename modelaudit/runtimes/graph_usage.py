@@ -52,7 +52,8 @@ def steps_of_batch(function: GraphFunction) -> GraphNode | None:
             continue
         if _constant(_source(turned, 1, nodes))[:2] == [1, 0]:
             begin = _source(node, 1, nodes)
-            first = begin.inputs[0] if begin is not None and begin.op == "Pack" else node.inputs[1]
+            packed = begin.inputs if begin is not None and begin.op == "Pack" else ()
+            first = next(iter(packed), node.inputs[1])
             taken.setdefault(turned.inputs[0], []).append(_name(first))
     numbering: dict[str, frozenset[str]] = {}
     for node in function.nodes if taken else ():

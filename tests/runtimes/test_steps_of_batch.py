@@ -1,0 +1,54 @@
+"""Nodes that number the steps of a sequence by the rows of a batch, in graphs made by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.graphs import GraphFunction, GraphNode
+from modelaudit.runtimes.graph_usage import steps_of_batch
+
+
+def constant(name: str, *values: int) -> GraphNode:
+    return GraphNode(name, "Const", (), {"value": {"dtype": "int32", "value": list(values)}})
+
+
+def graph(axis: int = 0, order: tuple[int, ...] = (1, 0, 2), pack: tuple[str, ...] = ("number",)):
+    nodes = (
+        GraphNode("shape", "Shape", ("x",)),
+        constant("axis", axis),
+        GraphNode("length", "StridedSlice", ("shape:output:0", "axis:output:0")),
+        GraphNode("range", "Range", ("start", "length:output:0", "delta")),
+        constant("order", *order),
+        GraphNode("turned", "Transpose", ("x", "order:output:0")),
+        GraphNode("number", "GatherV2", ("range:output:0", "place")),
+        constant("last", -1),
+        GraphNode("begin", "Pack", pack),
+        GraphNode("step", "StridedSlice", ("turned:y:0", "begin:output:0")),
+    )
+    return GraphFunction("f", ("x",), nodes)
+
+
+def test_steps_are_numbered_by_the_rows():
+    found = steps_of_batch(graph())
+    assert found is not None and found.name == "range"
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        graph(axis=1),  # the steps themselves
+        graph(order=(0, 2, 1)),  # of another axis
+        graph(pack=("last", "number")),  # the last step of each row
+        graph(pack=()),
+    ],
+)
+def test_other_slices_are_not(sound: GraphFunction):
+    assert steps_of_batch(sound) is None
+
+
+@pytest.mark.parametrize("place", [0, 1, 2, 3, 4, 5, 6, 8, 9])  # all that the path needs
+def test_nodes_without_inputs_are_nothing(place: int):
+    made = graph()
+    bare = GraphNode(made.nodes[place].name, made.nodes[place].op, ())
+    nodes = (*made.nodes[:place], bare, *made.nodes[place + 1 :])
+    assert steps_of_batch(GraphFunction("f", ("x",), nodes)) is None
