@@ -150,11 +150,16 @@ def _first_leaf(node: Json) -> list[Json]:
     return []
 
 
+_BESIDE = frozenset(("mask", "attention_mask", "initial_state", "constants", "training"))
+
+
 def _call(
     args: tuple[Argument, ...], kwargs: dict[str, Argument], saved: Mapping[str, Json]
 ) -> LayerCall:
     inputs = [ref for arg in args for ref in tensor_references(arg)]
-    inputs += [ref for arg in kwargs.values() for ref in tensor_references(arg)]
+    # What only accompanies the input comes behind it, in whatever order it was written.
+    named = sorted(kwargs.items(), key=lambda each: each[0] in _BESIDE)
+    inputs += [ref for _, arg in named for ref in tensor_references(arg)]
     return LayerCall(args, kwargs, saved, tuple(inputs))
 
 

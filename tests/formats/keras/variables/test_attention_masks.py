@@ -92,3 +92,14 @@ def test_a_third_input_without_a_name_may_be_either():
     expected = expected_variables("MultiHeadAttention", config, ((None, 7, 8),) * 3)
     assert expected["key/kernel"] == (None, 2, 4)
     assert expected["value/kernel"] == (8, 2, 4)
+
+
+@pytest.mark.parametrize("name", ["LSTM", "BatchNormalization"])
+def test_a_mask_that_is_given_before_the_input_is_not_the_input(tmp_path, name):
+    keras = pytest.importorskip("keras")
+    x, mask = keras.Input((7, 5)), keras.Input((7,), dtype="bool")
+    lstm = name == "LSTM"
+    layer = keras.layers.LSTM(8) if lstm else keras.layers.BatchNormalization()
+    output = layer(mask=mask, **{"sequences" if lstm else "inputs": x})
+    keras.Model([x, mask], output).save(tmp_path / "m.keras")
+    assert mismatches(tmp_path / "m.keras") == ()
