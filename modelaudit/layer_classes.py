@@ -43,12 +43,14 @@ class Trait:
     TENSORFLOW_OPERATION = 1 << 28  # Keras 2's layer around an operation of TensorFlow
     MODEL = 1 << 29  # a model, whose config lists its layers
     KEEPS_MASK = 1 << 30  # passes the mask of its input on; recurrent ones, that of a sequence
+    CLIPS_TO_RANGE = 1 << 31  # cuts all that it gives at the ends of its `value_range`
 
 
 _NONE = 0
 _POINTWISE = Trait.POINTWISE | Trait.SAME_SHAPE
 _AT_REST = _POINTWISE | Trait.KEEPS_RANGE  # the identity at inference
 _AUGMENTATION = Trait.AUGMENTATION | Trait.KEEPS_RANGE
+_CLIPPED = _AUGMENTATION | Trait.SAME_SHAPE | Trait.CLIPS_TO_RANGE
 _NORMALISATION = Trait.SAME_SHAPE | Trait.FEATURE_WEIGHTS
 
 _TABLE: tuple[tuple[int, str], ...] = (
@@ -102,8 +104,8 @@ _TABLE: tuple[tuple[int, str], ...] = (
     (_AUGMENTATION, "RandomHeight RandomWidth RandomGrayscale CutMix MixUp"),
     (_AUGMENTATION | Trait.SAME_SHAPE, "RandomFlip RandomRotation RandomTranslation RandomZoom"),
     (_AUGMENTATION | Trait.SAME_SHAPE, "RandomShear RandomPerspective RandomElasticTransform"),
-    (_AUGMENTATION | Trait.SAME_SHAPE, "RandomBrightness RandomContrast RandomHue RandomErasing"),
-    (_AUGMENTATION | Trait.SAME_SHAPE, "RandomSaturation RandomSharpness RandomGaussianBlur"),
+    (_CLIPPED, "RandomBrightness RandomContrast RandomSharpness RandomGaussianBlur"),
+    (_AUGMENTATION | Trait.SAME_SHAPE, "RandomHue RandomErasing RandomSaturation"),
     (_AUGMENTATION | Trait.SAME_SHAPE, "RandomInvert RandomColorJitter RandomPosterization"),
     (_AUGMENTATION | Trait.SAME_SHAPE, "RandomColorDegeneration RandAugment AugMix"),
     (Trait.SAME_SHAPE, "AutoContrast Equalization Solarization"),

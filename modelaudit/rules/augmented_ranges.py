@@ -12,9 +12,7 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.thresholds.design import OTHER_RANGE
 
-# Layers that clip all that they give to their range (Keras 3.15), and those whose change is a share
-# of the range or starts at its end.
-_CLIP = frozenset(("RandomBrightness", "RandomContrast", "RandomSharpness", "RandomGaussianBlur"))
+# Layers whose change is a share of the range, or starts at its end (Keras 3.15).
 _ADD = {"RandomBrightness": "factor", "RandomInvert": ""}
 
 
@@ -29,6 +27,7 @@ def other_range(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Se
     low, high = number(told[0]), number(told[1])
     if low is None or high is None or high <= low:
         return
+    clips = has(layer.class_name, Trait.CLIPS_TO_RANGE)
     before = _scaling(graph.only_sources(layer.route, _keeps_or_scales))
     behind = _scaling(graph.only_takers(layer.route, _keeps_or_scales))
     if before is not None and (high - low) > OTHER_RANGE.value * WHITE * abs(before[0]):
@@ -42,10 +41,7 @@ def other_range(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Se
             fix = f"Use value_range=({start:.3g}, {end:.3g}) in `{layer.name}`"
             yield detail, [low, high], Severity.MEDIUM, fix
     elif (
-        layer.class_name in _CLIP
-        and before is None
-        and behind is not None
-        and OTHER_RANGE.value * (high - low) < WHITE
+        clips and before is None and behind is not None and OTHER_RANGE.value * (high - low) < WHITE
     ):
         detail = (
             f"value_range [{low:g}, {high:g}] clips what comes before the scaling of pixels behind it: "

@@ -19,7 +19,7 @@ from modelaudit.thresholds.weights import FLAT, FLAT_P, ORTHOGONAL
 
 _MAX_DRAWN = 1 << 16
 _MAX_FIRST = 1 << 10  # weights that a law is compared with before all of them
-_DRAWS = 2.0**23  # values between 0 and 1 of which TensorFlow draws one, as a float32
+_DRAWS = 1 << 23  # values between 0 and 1 of which TensorFlow draws one, as a float32
 
 
 class LawFit(Struct, frozen=True):
