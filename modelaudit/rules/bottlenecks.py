@@ -76,11 +76,12 @@ def _one_pixel(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
         first = channels_first(layer)
         left = spatial_part(shape, first)
         had = spatial_part(before[0], first) if before else (None,)
+        if set(left) != {1} or set(had) == {1}:
+            continue
         # Behind convolutions, the pixel in the middle stands for all that they see.
         above = (graph.layer(x) for x in graph.above([layer.route]) if graph.get(x))
         looked = any(not has(x.class_name, _ONLY_PIXELS) for x in above)
-        whole = any(_through(graph, [layer.route]).get(x, 0) for x in graph.outputs)
-        if set(left) == {1} and set(had) != {1} and whole and not looked:
+        if not looked and any(_through(graph, [layer.route]).get(x, 0) for x in graph.outputs):
             does = "resizes each image to" if _resizes(layer) else "leaves of each image"
             yield rule.finding(
                 f"`{layer.route}` {does} one pixel: what follows sees no shape.",

@@ -13,6 +13,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import saved_graph
+from modelaudit.rules.untrained_bodies import layer_of
 from modelaudit.structs import replace
 
 # Operations whose derivative is 0 or not defined, in the spellings of Keras 3 and TensorFlow.
@@ -120,41 +121,49 @@ def _trained(facts: Facts, layers: Sequence[Layer]) -> bool:
     """Whether the weights of one of these layers are not as its initializer draws them."""
     found = facts.measurements.initialization if facts.measurements else ()
     routes = {layer.route for layer in layers}
-    return any(x.state == "trained" and x.route.partition("/")[0] in routes for x in found) or any(
-        x.state == "trained" and x.route in routes for x in found
-    )
+    return any(each.state == "trained" and layer_of(each) in routes for each in found)
 
 
-def _mixes(graph: LayerGraph, layer: Layer) -> str:
+def _moved(graph: LayerGraph) -> Mapping[str, int]:
+    """How many layers in front of each, itself included, may move the axis of the batch.
+
+    Of branches that join, the sum: two or more are the same here.
+    """
+
+    def step(layer: Layer, values: Sequence[int | None]) -> int:
+        own = _operation(layer) in _MOVES or layer.custom or layer.config.get("time_major") is True
+        return min(2, sum(each or 0 for each in values) + own)
+
+    return graph.propagate(step, max)
+
+
+def _mixes(graph: LayerGraph, layer: Layer, moved: Mapping[str, int]) -> str:
     """What an operation does with the inputs of a batch; empty if it keeps them apart, or may."""
     name = _operation(layer)
-    if name not in _REDUCTIONS and name != "reshape":
-        return ""
-    before = [graph.layer(route) for route in graph.above([layer.route]) if graph.get(route)]
-    moved = [
-        each
-        for each in before
-        if _operation(each) in _MOVES or each.custom or each.config.get("time_major") is True
-    ]
-    shape = _shape(graph, layer)
     if name in _REDUCTIONS:
-        if moved or not shape or shape[0] is not None or not (told := _given(layer, "axis")):
+        shape = _shape(graph, layer)
+        if moved.get(layer.route) or not shape or shape[0] is not None:
             return ""
-        axes = told[0] if isinstance(told[0], list) else [told[0]]
+        told = _given(layer, "axis")
+        axes = told[0] if told and isinstance(told[0], list) else told
         over = any(each is None or each in (0, -len(shape)) for each in axes)
         return f"computes {_REDUCTIONS[name]} over the inputs of a batch" if over else ""
-    behind = [x for x in graph.layers if _operation(x) in _MOVES]
-    only = moved[0] if len(moved) == 1 and behind == moved and not moved[0].custom else None
-    direct = [*graph.only_sources(layer.route, lambda _: False)][:1] == [only]
-    if only is None or not direct or _operation(only) != "transpose":
+    if name != "reshape" or moved.get(layer.route) != 1:
         return ""
-    given, order = _shape(graph, only), _given(only, "axes", "perm")
-    if not given or len(given) != 2 or given[0] is not None or order not in ([None], [[1, 0]]):
-        return ""
-    return (
-        f"cuts what `{only.route}` gives, whose first axis is not the batch, so that values of "
-        "several inputs come together"
-    )
+    for only in graph.only_sources(layer.route, lambda _: False):
+        given, order = _shape(graph, only), _given(only, "axes", "perm")
+        turned = _operation(only) == "transpose" and order in ([None], [[1, 0]])
+        # One that is turned back later was meant.
+        if turned and given and len(given) == 2 and given[0] is None and _turns(graph) == 1:
+            return (
+                f"cuts what `{only.route}` gives, whose first axis is not the batch, so that values "
+                "of several inputs come together"
+            )
+    return ""
+
+
+def _turns(graph: LayerGraph) -> int:
+    return sum(_operation(each) in _MOVES for each in graph.layers)
 
 
 def _shape(graph: LayerGraph, layer: Layer) -> Shape | None:
@@ -167,24 +176,27 @@ def _shape(graph: LayerGraph, layer: Layer) -> Shape | None:
 
 def _mixed(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
-    how = {layer.route: found for layer in graph.layers if (found := _mixes(graph, layer))}
+    moved = _moved(graph)
+    how = {x.route: found for x in graph.layers if (found := _mixes(graph, x, moved))}
     if not how:
         raise NotRelevant("the model has no operation over the inputs of a batch")
     starts = {layer.route for layer in graph.layers if not graph.calls[layer.route]}
+    said: set[str] = set()
     for end in graph.outputs:
         apart = () if end in how else graph.above([end], around=how)
         first = next((route for route in graph.above([end]) if route in how), "")
-        if not first or starts.intersection(apart):
-            continue  # there is a way that keeps the inputs apart
-        layer = graph.layer(first)
-        detail = how.pop(first)
+        if not first or first in said or starts.intersection(apart):
+            continue  # told of another output, or there is a way that keeps the inputs apart
+        said.add(first)
+        layer, detail = graph.layer(first), how[first]
+        alike = _operation(layer) in _REDUCTIONS
         yield rule.finding(
             f"`{first}` {detail}: what `{end}` answers for one input depends on the others in its "
-            "batch" + (", and is the same for all of them." if "over" in detail else "."),
+            "batch" + (", and is the same for all of them." if alike else "."),
             route=first,
             evidence={"measured": operation_name(layer)},
             fix=f"Use another axis than 0 in `{layer.name}`, and train again."
-            if "over" in detail
+            if alike
             else "Use keras.layers.Permute and keras.layers.Reshape, which keep the batch, and train "
             "again.",
         )

@@ -7,7 +7,7 @@ import pytest
 
 from modelaudit.rules import dead_ends
 from tests.made.training import train
-from tests.rules.saved import codes
+from tests.rules.saved import codes, found
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 RULES = dead_ends.RULES
@@ -184,3 +184,17 @@ def test_what_the_rules_say_is_so():
     scrambled = cases[9][1]
     alone = np.concatenate([scrambled(rows[i : i + 1]) for i in range(5)])
     assert np.abs(alone - scrambled(rows)).max() > 0.01
+
+
+def test_two_outputs_behind_one_mean_are_told_once_and_names_decide_nothing(tmp_path):
+    import keras
+
+    given = keras.Input((6,))
+    x = keras.ops.mean(keras.layers.Dense(4)(given), axis=0, keepdims=True)
+    model = keras.Model(given, [keras.layers.Dense(2)(x), keras.layers.Dense(3)(x)])
+    assert codes(RULES, model, tmp_path, ("keras",)) == [("MA333", "medium")]
+    turned = keras.src.ops.numpy.Transpose(name="overlap")(keras.layers.Dense(8)(given))
+    output = keras.layers.Dense(2)(keras.ops.reshape(turned, (-1, 8)))
+    keras.Model(given, output).save(tmp_path / "named.keras")
+    (said,) = found(RULES, tmp_path / "named.keras")
+    assert "the same for all" not in said.detail
