@@ -55,7 +55,8 @@ def test_windows_over_one_position(k, tmp_path):
         model = sequential(k, (4, 4, 1), layers.Conv2D(3, 1), wide)
         said = [("MA316", "medium" if alike else "low")]
         assert codes(LATE, model, tmp_path) == said
-        given = np.asarray(model(np.random.default_rng(0).normal(size=(3, 4, 4, 1))))
+        # Of so many images, some have their largest or smallest value at the border.
+        given = np.asarray(model(np.random.default_rng(0).normal(size=(64, 4, 4, 1))))
         assert np.array_equal(given, given[:, :1, :1] + 0 * given) is alike
     squeezed = [layers.GlobalAveragePooling2D(keepdims=True), layers.Conv2D(4, 1)]
     model = sequential(k, (8, 8, 3), *squeezed, layers.Flatten(), layers.Dense(1))
