@@ -22,6 +22,7 @@ from modelaudit.rules.sized_kernels import starts_constant
 from modelaudit.rules.still_statistics import still_statistics
 from modelaudit.rules.training_reach import forgets_squares, require_steps
 from modelaudit.rules.training_steps import adam, compiled_state
+from modelaudit.rules.used_rows import one_row_used
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import FEW_UNITS, ONE_RATIO
 
@@ -130,7 +131,7 @@ def _showing(moments: Sequence[WeightMoments], fed: FedAlike, below: Set[str]) -
 
 
 def _all_alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    still = [*still_statistics(rule, facts)]
+    still = [*still_statistics(rule, facts), *one_row_used(rule, facts)]
     yield from still
     try:
         yield from _alike(rule, facts)
