@@ -51,19 +51,19 @@ LONGEST = (
     "tests/formats/test_dense_files.py",
     "tests/report/pages/test_pdf.py",
     "tests/report/pages/test_browser.py",
-    "tests/rules/test_training_rules.py",
+    "tests/rules/training/test_training_rules.py",
     "tests/diagnosis/test_broken_samples.py",
     "tests/runtimes/test_foreign.py",
     "tests/diagnosis/test_snippets.py",
     "tests/probe/child/test_containment.py",
     "tests/repairs/test_repair.py",
-    "tests/rules/test_redrawn_layers.py",
-    "tests/rules/test_heads.py",
+    "tests/rules/initial_weights/test_redrawn_layers.py",
+    "tests/rules/heads/test_last_layers.py",
     "tests/formats/graph/test_recurrent_activations.py",
     "tests/odds/test_population.py",
     "tests/restore/test_faults.py",
     "tests/restore/test_load_faults.py",
-    "tests/rules/test_training_extent.py",
+    "tests/rules/training/test_extent.py",
 )
 
 

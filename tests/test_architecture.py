@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -67,6 +67,12 @@ RANKS = {
     "modelaudit.__main__": 19,
     "modelaudit": 19,
 }
+RULES = "modelaudit.rules"
+# A module of one of these packages may import those before it, and what all rules share.
+RULE_PACKAGES = (
+    *("plain_graphs", "network", "security", "integrity", "initial_weights", "compatibility"),
+    *("architecture", "heads", "behaviour", "training", "weights"),
+)
 # Files that run in another interpreter, where they find that interpreter's TensorFlow.
 PROBE_RUNNERS = (
     "modelaudit.probe.child.zygote",
@@ -340,7 +346,24 @@ def test_a_class_name_means_one_thing():
     assert {name: found for name, found in homes.items() if len(found) > 1} == {}
 
 
+def test_packages_of_rules_import_those_before_them():
+    places = {f"modelaudit.rules.{name}": place for place, name in enumerate(RULE_PACKAGES)}
+    found = {name for name in PACKAGES if name.count(".") == 2 and within(name, (RULES,))}
+    assert found == places.keys()
+    wrong = [
+        (module, name)
+        for module, source in SOURCES.items()
+        for name in imports(module, source)
+        if (own := package_of(module, places)) and (other := package_of(name, places))
+        if places[other] > places[own]
+    ]
+    assert wrong == []
+
+
+def package_of(module: str, packages: Iterable[str]) -> str:
+    return next((each for each in packages if within(module, (each,))), "")
+
+
 def test_packages_are_small():
     folders = Counter(path.parent for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
-    del folders[PACKAGE / "rules"]  # one module for each family of rules
     assert {str(folder): n for folder, n in folders.items() if n > MOST_MODULES} == {}

@@ -45,10 +45,14 @@ OTHERS = {
     },
     "modelaudit.measures.statistics": {0.2, 1.959963984540054, 2.0234},
     "modelaudit.changes.audits": {0.005},  # shown in tenths of a percent
-    "modelaudit.rules.label_reach": {0.001},  # rounding of targets
-    "modelaudit.rules.training_steps": {0.001, 1e-6},  # rounding
+    "modelaudit.rules.network.label_reach": {0.001},  # rounding of targets
+    "modelaudit.rules.training.steps": {0.001, 1e-6},  # rounding
     "modelaudit.rules.catalogue": {0.8},  # similarity of a misspelt rule name
-    "modelaudit.rules.still_statistics": {1e-6, 0.01, 1e-5},  # rounding of float32 in powers
+    "modelaudit.rules.training.still_statistics": {
+        1e-6,
+        0.01,
+        1e-5,
+    },  # rounding of float32 in powers
 }
 
 

@@ -23,8 +23,8 @@ from modelaudit.measures.input_corrections import parts, words_of
 from modelaudit.measures.kernels.initialization import with_first_inconsistent
 from modelaudit.measures.summary import Behaviour
 from modelaudit.measures.value_transforms import SWAPS
+from modelaudit.rules.initial_weights.training_reach import hardly_moved
 from modelaudit.rules.model import Facts
-from modelaudit.rules.training_reach import hardly_moved
 from modelaudit.thresholds.answers import (
     BETTER_P,
     LITTLE,

@@ -13,7 +13,7 @@ from modelaudit.measures.input_corrections import parts
 from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.measures.value_transforms import JOIN, SWAPS
-from modelaudit.rules.initial_values import left_initial, never_trained
+from modelaudit.rules.initial_weights.initial_values import left_initial, never_trained
 from modelaudit.thresholds.answers import MIN_CLASSES
 
 SMALLEST = 1e-12  # of a p-value and of a spread

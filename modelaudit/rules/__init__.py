@@ -1,1 +1,1 @@
-"""Facts to findings, one module a family."""
+"""Facts to findings: one package for each subject of the rules, and what runs them."""

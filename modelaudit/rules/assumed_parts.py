@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Architecture, Artifact, Layer
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.rules.loss_inputs import PROBABILITIES
 from modelaudit.rules.model import Rule
+from modelaudit.rules.network.loss_inputs import PROBABILITIES
 from modelaudit.structs import replace
 from modelaudit.terminal_text import plain, shorten
 

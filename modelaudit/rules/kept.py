@@ -13,7 +13,7 @@ from modelaudit.findings import Finding, Outcome, RuleResult, Severity
 from modelaudit.formats.io.work_allowance import is_of_work
 from modelaudit.rules.catalogue import all_rules
 from modelaudit.rules.engine import run_rule, run_rules
-from modelaudit.rules.integrity import DAMAGES
+from modelaudit.rules.integrity.files import DAMAGES
 from modelaudit.rules.model import Facts, Family, Need
 from modelaudit.rules.security.conduct import CHANGED
 from modelaudit.structs import replace

@@ -6,7 +6,7 @@ import re
 from enum import Enum, auto
 
 from modelaudit.facts import Artifact, Problem, ProblemKind
-from modelaudit.rules.integrity import LOST_KINDS
+from modelaudit.rules.integrity.files import LOST_KINDS
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.plain_graphs.architecture import shown_by_graph
 from modelaudit.rules.problem_findings import sentence

@@ -15,7 +15,7 @@ from modelaudit.facts import Artifact, Format, Json, ProblemKind
 from modelaudit.probe.pair.source import ExportSource
 from modelaudit.probe.result import ProbeResult
 from modelaudit.registry.snapshot import FileStability, SnapshotReader
-from modelaudit.rules.integrity import DAMAGES, HALF_WRITTEN
+from modelaudit.rules.integrity.files import DAMAGES, HALF_WRITTEN
 from modelaudit.schema import Audit
 from modelaudit.settings import Limits, Settings
 from modelaudit.store.typed_json import decode, encode, layout

@@ -15,7 +15,7 @@ from modelaudit.diagnosis.steps.flip import effect_text
 from modelaudit.measures.architecture.modality_words import WORDS, Modality, in_words
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rules
-from modelaudit.rules.heads import example_head
+from modelaudit.rules.heads.examples import example_head
 from modelaudit.structs import replace
 from tests.diagnosis.cases import (
     behaviour,

@@ -16,7 +16,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
-from modelaudit.rules.training_steps import adam
+from modelaudit.rules.training.steps import adam
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 from tests.made.training import train

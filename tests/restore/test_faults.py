@@ -11,7 +11,7 @@ from modelaudit.formats.reader import read
 from modelaudit.pipeline import static_facts
 from modelaudit.restore.golden_check import GoldenCheck, read_golden
 from modelaudit.rules.engine import run_rules
-from modelaudit.rules.golden import RULES
+from modelaudit.rules.integrity.golden import RULES
 from modelaudit.settings import Limits, Settings
 from tests.sharing import with_tensorflow
 

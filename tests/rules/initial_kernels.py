@@ -5,7 +5,7 @@ from __future__ import annotations
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import TensorStats
 from modelaudit.rules import examples
-from modelaudit.rules.initial_values import left_initial
+from modelaudit.rules.initial_weights.initial_values import left_initial
 from modelaudit.structs import replace
 
 

@@ -13,9 +13,9 @@ from modelaudit.findings import Confidence, Finding, Outcome, RuleResult, Severi
 from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
+from modelaudit.rules.compatibility.uncompiled import COMPILED
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
-from modelaudit.rules.uncompiled import COMPILED
 from modelaudit.runtimes.model import Prediction, Reason
 from modelaudit.schema import Audit
 from modelaudit.structs import replace

@@ -6,8 +6,9 @@ from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Layer
 from modelaudit.findings import Severity
 from modelaudit.measures.architecture.layer_graph import layer_graph
-from modelaudit.rules import cancelled_biases, examples, network_design
-from modelaudit.rules.untrained_bodies import only_head_moved
+from modelaudit.rules import examples
+from modelaudit.rules.architecture import cancelled_biases, network_design
+from modelaudit.rules.initial_weights.untrained_bodies import only_head_moved
 from modelaudit.structs import replace
 
 COUNT = 40

@@ -9,7 +9,7 @@ from modelaudit.facts import Kernel
 from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
-from modelaudit.rules.cancelled_biases import cancelled_biases
+from modelaudit.rules.architecture.cancelled_biases import cancelled_biases
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.structs import replace

@@ -14,12 +14,12 @@ from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.probe.study.inputs import _number as probed
 from modelaudit.restore.layers import _equal
 from modelaudit.rules import examples
-from modelaudit.rules.alike_inputs import _unmasked
+from modelaudit.rules.architecture.signal_flow import relu_code
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.rules.network_heads import saved_graph
-from modelaudit.rules.signal_flow import relu_code
-from modelaudit.rules.training_settings import compiled_example
+from modelaudit.rules.network.network_heads import saved_graph
+from modelaudit.rules.training.alike_inputs import _unmasked
+from modelaudit.rules.training.settings import compiled_example
 
 HUGE = 10**400
 TEXT = '0"\nimport os\n'

@@ -13,8 +13,8 @@ import pytest
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
+from modelaudit.rules.compatibility.refusals import told
 from modelaudit.rules.model import Facts
-from modelaudit.rules.refusals import told
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.checks.weights import v3_layout
 from modelaudit.runtimes.model import (

@@ -13,7 +13,7 @@ from modelaudit.probe.study.inputs import ProbeData
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.rules.half_averages import half
+from modelaudit.rules.training.half_averages import half
 from tests.thresholds.edges import Edges, check
 
 EDGES = Edges()

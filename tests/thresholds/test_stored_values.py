@@ -11,8 +11,8 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.rules.huge_statistics import norm_of_variance
 from modelaudit.rules.model import Facts
+from modelaudit.rules.weights.huge_statistics import norm_of_variance
 from modelaudit.structs import replace
 from tests.rules.stored_tensors import scaled_column
 from tests.thresholds.edges import Edges, check, outcome

@@ -15,15 +15,15 @@ from modelaudit.measures.kernels.values import KernelValues
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
-from modelaudit.rules.alike_inputs import _inputs
+from modelaudit.rules.behaviour.probe_labels import InputColumns, _columns
 from modelaudit.rules.catalogue import rule
+from modelaudit.rules.initial_weights.sized_kernels import example_kernel
 from modelaudit.rules.model import Facts
-from modelaudit.rules.probe_labels import InputColumns, _columns
-from modelaudit.rules.silent_units import silent_units
-from modelaudit.rules.sized_kernels import example_kernel
-from modelaudit.rules.trainability import _units
-from modelaudit.rules.training_extent import _example as of_inputs
-from modelaudit.rules.training_steps import adam
+from modelaudit.rules.training.alike_inputs import _inputs
+from modelaudit.rules.training.extent import _example as of_inputs
+from modelaudit.rules.training.silent_units import silent_units
+from modelaudit.rules.training.steps import adam
+from modelaudit.rules.training.trainability import _units
 from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, silent
 from tests.thresholds.edges import Edges, check, outcome, severities

@@ -12,7 +12,7 @@ from modelaudit.facts import Kernel, TensorStats
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts
-from modelaudit.rules.training_steps import adam
+from modelaudit.rules.training.steps import adam
 from modelaudit.structs import replace
 from tests.thresholds.edges import Edges, check, severities
 

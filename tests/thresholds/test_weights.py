@@ -24,13 +24,17 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.probe.study.study import _Study
 from modelaudit.report.sections.weights import _unusual
 from modelaudit.rules import examples
-from modelaudit.rules.drawn_weights import few
 from modelaudit.rules.examples import measured
-from modelaudit.rules.initial_values import left_initial
-from modelaudit.rules.training_gradients import as_drawn
-from modelaudit.rules.training_reach import far_from_start, hardly_moved, trained_slightly
-from modelaudit.rules.training_steps import adam
-from modelaudit.rules.training_traces import faded_moments, without_gradient
+from modelaudit.rules.initial_weights.drawn_weights import few
+from modelaudit.rules.initial_weights.initial_values import left_initial
+from modelaudit.rules.initial_weights.training_reach import (
+    far_from_start,
+    hardly_moved,
+    trained_slightly,
+)
+from modelaudit.rules.initial_weights.training_traces import faded_moments, without_gradient
+from modelaudit.rules.training.gradients import as_drawn
+from modelaudit.rules.training.steps import adam
 from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, fit, initial, measurements
 from tests.measures.artifacts import artifact, kernel, layer, tensor

@@ -28,8 +28,8 @@ from modelaudit.measures.behaviour.collapse import bits_limit
 from modelaudit.measures.input_corrections import words_of
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.measures.summary import Behaviour
-from modelaudit.rules.behaviour import steady
-from modelaudit.rules.nondeterminism import draws_by_design, keeps_state, may_draw
+from modelaudit.rules.behaviour.nondeterminism import draws_by_design, keeps_state, may_draw
+from modelaudit.rules.behaviour.probes import steady
 from modelaudit.rules.security.graph.reachability import CallGraph, Reach, every_node
 from modelaudit.thresholds.answers import BIAS_EXCESS, DEAD, MIN_SPREAD, UNINFORMED
 from modelaudit.thresholds.weights import SOUND_FIT

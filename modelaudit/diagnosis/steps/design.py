@@ -7,7 +7,7 @@ from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, 
 from modelaudit.diagnosis.steps.label import unlearned, weakly_right
 from modelaudit.diagnosis.steps.weight import LISTED, evidence_of
 from modelaudit.findings import Finding, Severity
-from modelaudit.rules.never_learned import without_gradient
+from modelaudit.rules.training.never_learned import without_gradient
 
 
 def constant_head(case: Case) -> StepResult:

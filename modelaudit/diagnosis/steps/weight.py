@@ -12,11 +12,11 @@ from modelaudit.findings import Finding, Severity
 from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
 from modelaudit.rules.absent_values import variables_without_values
 from modelaudit.rules.grammar import counted, every, of_all
-from modelaudit.rules.half_statistics import half_reset
-from modelaudit.rules.initial_explained import BY_TRAINING, NO_GRADIENT
-from modelaudit.rules.initial_values import left_initial, never_trained
-from modelaudit.rules.network_heads import output_heads, saved_graph
-from modelaudit.rules.training_reach import hardly_moved
+from modelaudit.rules.initial_weights.initial_explained import BY_TRAINING, NO_GRADIENT
+from modelaudit.rules.initial_weights.initial_values import left_initial, never_trained
+from modelaudit.rules.initial_weights.training_reach import hardly_moved
+from modelaudit.rules.network.network_heads import output_heads, saved_graph
+from modelaudit.rules.weights.half_statistics import half_reset
 from modelaudit.terminal_text import first_of
 from modelaudit.thresholds.weights import SMALL
 

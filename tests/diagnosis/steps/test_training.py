@@ -7,11 +7,11 @@ import pytest
 from modelaudit.audit_types.behaviour import Collapse
 from modelaudit.audit_types.kernels import ConstantLayer
 from modelaudit.diagnosis import diagnose
-from modelaudit.rules.alike_inputs import _inputs
 from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.engine import run_rule, run_rules
-from modelaudit.rules.sized_kernels import example_kernel
-from modelaudit.rules.training_steps import _initial, adam
+from modelaudit.rules.initial_weights.sized_kernels import example_kernel
+from modelaudit.rules.training.alike_inputs import _inputs
+from modelaudit.rules.training.steps import _initial, adam
 from modelaudit.structs import replace
 from tests.diagnosis.cases import (
     behaviour,

@@ -15,7 +15,7 @@ from modelaudit.formats.reader import read
 from modelaudit.formats.saved_model.reader import read_saved_model
 from modelaudit.formats.sniff import sniff
 from modelaudit.rules.engine import run_rules
-from modelaudit.rules.integrity import RULES as INTEGRITY
+from modelaudit.rules.integrity.files import RULES as INTEGRITY
 from modelaudit.rules.model import Facts
 from modelaudit.rules.security import RULES as SECURITY
 from modelaudit.settings import Limits

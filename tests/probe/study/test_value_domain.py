@@ -23,7 +23,7 @@ from modelaudit.probe.study.value_domain import (
     within_domain,
 )
 from modelaudit.rules import examples
-from modelaudit.rules.behaviour import steady
+from modelaudit.rules.behaviour.probes import steady
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.examples_behaviour import HEALTHY, with_behaviour

@@ -23,8 +23,8 @@ from modelaudit.audit_types.repair import RepairStatus
 from modelaudit.pipeline import static_facts
 from modelaudit.repairs.candidates import RepairRuntimes
 from modelaudit.repairs.repair import repair_model
+from modelaudit.rules.compatibility.refusals import advice, causes, told
 from modelaudit.rules.model import Facts
-from modelaudit.rules.refusals import advice, causes, told
 from modelaudit.runs.repair import open_runtimes
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadRequest, Prediction

@@ -12,8 +12,8 @@ import pytest
 
 from modelaudit.pipeline import static_facts
 from modelaudit.rules.catalogue import rule
+from modelaudit.rules.compatibility.refusals import causes
 from modelaudit.rules.engine import run_rule
-from modelaudit.rules.refusals import causes
 from modelaudit.runtimes.predict import predict
 from modelaudit.settings import Settings
 from tests.runtimes.checks.making import new, old

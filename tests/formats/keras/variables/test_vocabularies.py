@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.pipeline import static_facts
-from modelaudit.rules import completeness, consistency, integrity
 from modelaudit.rules.engine import run_rules
+from modelaudit.rules.integrity import completeness, consistency, files
 from modelaudit.settings import Settings
 
 WORDS = ["a", "model", "reads", "words"]
-RULES = (*integrity.RULES, *completeness.RULES, *consistency.RULES)
+RULES = (*files.RULES, *completeness.RULES, *consistency.RULES)
 
 
 @pytest.mark.slow

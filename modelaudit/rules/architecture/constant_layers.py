@@ -1,0 +1,302 @@
+"""MA314, and the constants behind MA305: layers that give the same for every input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import prod
+
+from modelaudit.audit_types.values import number
+from modelaudit.facts import Artifact, Json, Layer
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, classes, has
+from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.network.network_heads import (
+    SOFTMAXES,
+    activation_of,
+    joined_graph,
+    saved_graph,
+    softmax_axis,
+    weighs,
+)
+from modelaudit.rules.plain_graphs.architecture import graph_architecture
+from modelaudit.structs import PerObject, replace
+from modelaudit.thresholds.design import CRUSHED
+
+_DIFFERENCE = "a difference of a value and itself"
+_COSINE = "a cosine of a value and itself"
+_NORMALIZATION = "a normalization over a single value"
+_PRODUCT = "a multiplication by 0"
+_LIMIT = "a limit of 0"
+_SHARES = "a mean of all shares of a softmax"
+_CATEGORY = "one bin for all values"
+_OF_A_BATCH = "over the inputs of a batch"
+_RESIZES = Trait.PADDING | Trait.UPSAMPLING | Trait.RESIZING | Trait.AUGMENTATION
+
+
+def constant_reason(graph: LayerGraph, layer: Layer) -> str:
+    """Why a layer gives the same for every input, whatever its weights are; empty if it does not."""
+    config, shape = layer.config, layer.output_shape
+    if layer.custom:
+        return ""
+    if own := _of_itself(graph, layer):
+        return own
+    name = activation_of(layer)
+    if name in SOFTMAXES and layer.class_name not in _OWN_ACTIVATION:
+        axis = softmax_axis(layer) if layer.class_name == "Softmax" else -1
+        if axis == 0 or (shape and axis == -len(shape)):
+            return f"{name} {_OF_A_BATCH}"
+        if over_one(layer, axis):
+            return f"{name} over a single value"
+    if layer.class_name == "LayerNormalization":
+        axes = config.get("axis", -1)
+        axes = axes if isinstance(axes, list) else [axes]
+        if axes and all(isinstance(axis, int) and over_one(layer, axis) for axis in axes):
+            return _NORMALIZATION
+    flat = layer.class_name == "GroupNormalization" and shape is not None and len(shape) == 2
+    if flat and shape and config.get("groups") in (-1, shape[-1]):
+        return _NORMALIZATION
+    if layer.class_name == "Rescaling" and config.get("scale") == 0:
+        return _PRODUCT
+    if layer.class_name == "ReLU" and config.get("max_value") == 0:
+        return _LIMIT
+    if layer.class_name == "Hashing" and config.get("num_bins") == 1:
+        return _CATEGORY
+    if has(layer.class_name, Trait.GLOBAL_POOLING) and _averages_shares(graph, layer):
+        return _SHARES
+    return ""
+
+
+def _of_itself(graph: LayerGraph, layer: Layer) -> str:
+    """What a layer computes of one tensor that it gets twice; empty if that is no constant."""
+    calls = graph.calls[layer.route]
+    if not calls or not all(_is_one(graph, call) for call in calls):
+        return ""
+    if layer.class_name == "Subtract":
+        return _DIFFERENCE
+    vectors = len(layer.output_shape or ()) == 2 and layer.config.get("normalize") is True
+    return _COSINE if layer.class_name == "Dot" and vectors else ""
+
+
+def unreached(layer: Layer) -> float | None:
+    """The threshold of a ReLU that no usual value reaches; None if it has none."""
+    limit = number(layer.config.get("threshold", layer.config.get("theta")))
+    is_relu = layer.class_name in {"ReLU", "ThresholdedReLU"}
+    return limit if is_relu and limit is not None and limit >= CRUSHED.value else None
+
+
+def _averages_shares(graph: LayerGraph, layer: Layer) -> bool:
+    """Whether it gives the mean of all results of one softmax for each input."""
+    if not has(layer.class_name, Trait.LINEAR) or _size(layer) != 1:
+        return False
+    before = [*graph.only_sources(layer.route, _passes_all)]
+    last = before[-1] if before else None
+    shares = last is not None and not last.custom and activation_of(last) == "softmax"
+    return last is not None and shares and len(last.output_shape or ()) == 2
+
+
+def _of_positions(graph: LayerGraph, shares: Layer) -> bool:
+    """Whether a softmax gets one score of each position: of a last axis of size 1."""
+    if weighs(shares):
+        return False
+    before = [shares, *graph.only_sources(shares.route, _passes_all)]
+    shapes = [
+        shape for each in before for shape in (each.output_shape, *each.input_shapes) if shape
+    ]
+    return any(len(shape) > 2 and shape[-1] == 1 for shape in shapes)
+
+
+def _passes_all(layer: Layer) -> bool:
+    """Whether it passes every value on, unlike one that crops or interpolates."""
+    changes = has(layer.class_name, _RESIZES)
+    return has(layer.class_name, Trait.KEEPS_RANGE) and not changes and not layer.custom
+
+
+def _size(layer: Layer) -> int:
+    """The number of values for each input; 0 if it is not known."""
+    return prod(n or 0 for n in layer.output_shape[1:]) if layer.output_shape else 0
+
+
+def _is_one(graph: LayerGraph, call: tuple[str, ...]) -> bool:
+    """Whether both inputs of a call are the same tensor, not two outputs of one layer.
+
+    A layer that is called twice, such as a tower for two images, has an output for each call.
+    """
+    source = graph.get(call[0]) if len(call) == 2 and call[0] == call[1] else None
+    if source is None or source.custom or not has(source.class_name, _ONE_OUTPUT):
+        return False
+    wrapped = source.config.get("layer")
+    inner = wrapped.get("config") if isinstance(wrapped, dict) else None
+    states = inner.get("return_state") if isinstance(inner, dict) else None
+    around, inside, _ = source.route.partition("/")  # the outermost model that it is in
+    same = [x for x in graph.layers if inside and x.route.startswith(f"{around}/")] or [source]
+    once = all(len(graph.calls[layer.route]) <= 1 for layer in same)
+    return once and not (states or source.config.get("return_state"))
+
+
+def constant_fix(graph: LayerGraph, layer: Layer, reason: str) -> str:
+    """What to do about a layer that is constant for a reason; empty where the rule says it."""
+    if reason == _DIFFERENCE:
+        return f"Subtract two different tensors in `{layer.name}`, or remove it, and train again."
+    if reason == _COSINE:
+        return f"Give `{layer.name}` two different tensors, or remove it, and train again."
+    if reason == _NORMALIZATION:
+        return (
+            f"Remove `{layer.name}`, or give what it gets more features (a Dense layer before it), "
+            "and train again. "
+            "BatchNormalization takes its statistics over the batch, so it may stay there."
+        )
+    if reason == _PRODUCT:
+        return (
+            "If 1 // 255 was meant for pixels, that is 0. Use this layer and train again:\n"
+            f"keras.layers.Rescaling(1 / 255, name={layer.name!r})"
+        )
+    if reason == _LIMIT:
+        return f"Use this layer and train again:\nkeras.layers.ReLU(name={layer.name!r})"
+    if reason == _SHARES:
+        shares = [*graph.only_sources(layer.route, _passes_all)][-1]
+        if not _of_positions(graph, shares):
+            return (
+                f"Remove the softmax of `{shares.name}` and train again. For classes, use "
+                f"it behind `{layer.name}`, on values that are averaged for each class."
+            )
+        return (
+            f"To weight positions, multiply the values with the softmax, and let `{layer.name}` average "
+            "these products. Then train again."
+        )
+    if reason == _CATEGORY:
+        return (
+            "Use more bins than there are categories, as many in the layer that takes the indices, "
+            f"and train again:\nkeras.layers.Hashing(num_bins=64, name={layer.name!r})"
+        )
+    return ""
+
+
+# Layers with one output for each call; attention and operations of TensorFlow can have several.
+_ONE_OUTPUT = (
+    Trait.SAME_SHAPE
+    | Trait.AFFINE
+    | Trait.LINEAR
+    | Trait.KEEPS_RANGE
+    | Trait.CONVOLUTION
+    | Trait.LOCAL_POOLING
+    | Trait.GLOBAL_POOLING
+    | Trait.MERGE
+    | Trait.SEQUENCE
+    | Trait.RECURRENT
+)
+# Layers whose `activation` is not the last thing that they compute.
+_OWN_ACTIVATION = classes(Trait.RECURRENT) | {"Bidirectional"}
+
+
+def over_one(layer: Layer, axis: int) -> bool:
+    """Whether an axis of the output has the size 1."""
+    shape = layer.output_shape
+    if shape and -len(shape) <= axis < len(shape):
+        return shape[axis] == 1
+    sizes = [layer.config[key] for key in ("units", "filters") if key in layer.config]
+    return axis == -1 and sizes == [1]
+
+
+def _constant_outputs(graph: LayerGraph) -> Mapping[str, Layer]:
+    def step(layer: Layer, values: Sequence[str | None]) -> str | None:
+        if constant_reason(graph, layer):
+            return layer.route
+        if layer.custom or not values or not all(values):
+            return None
+        return values[0]
+
+    found = graph.propagate(step, lambda one, _: one)
+    return {route: graph.layer(found[route]) for route in graph.outputs if route in found}
+
+
+constant_outputs = PerObject(_constant_outputs)
+"""Output that is the same for every input -> the layer that makes it so."""
+
+
+def constant_in_graph(artifact: Artifact) -> Mapping[str, tuple[Layer, str, str]]:
+    """The same of the layers that a graph shows, each with the reason and what to do."""
+    shown = graph_architecture(artifact)
+    if shown is None:
+        return {}
+    graph = layer_graph(shown)
+    found = constant_outputs(graph)
+    reasons = {route: constant_reason(graph, layer) for route, layer in found.items()}
+    return {
+        route: (layer, reasons[route], constant_fix(graph, layer, reasons[route]))
+        for route, layer in found.items()
+    }
+
+
+def behind_constants(facts: Facts) -> Callable[[str], bool]:
+    """Whether the layer of a route reaches the outputs of the model through constant layers only.
+
+    No gradient reaches it, nor the scale of a constant normalization: MA305 and MA314 say why.
+    """
+    if facts.artifact.architecture is None:
+        return lambda _: False
+    graph = saved_graph(facts)
+    reasons = {layer.route: constant_reason(graph, layer) for layer in graph.layers}
+    stops = {route for route, why in reasons.items() if why and not why.endswith(_OF_A_BATCH)}
+    live = graph.above((each for each in graph.outputs if each not in stops), around=stops)
+    cut = graph.above(graph.outputs) - live
+    return lambda route: any(route == each or route.startswith(f"{each}/") for each in cut)
+
+
+def _hidden(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = joined_graph(facts)
+    reported = {layer.route for layer in constant_outputs(graph).values()}
+    for layer in graph.layers:
+        reason = constant_reason(graph, layer)
+        if not reason or layer.route in reported:
+            continue
+        one = layer.output_shape is not None and prod(n or 2 for n in layer.output_shape[1:]) == 1
+        fix = constant_fix(graph, layer, reason)
+        if reason.startswith("softmax over a single") and not one:
+            fix = (
+                "If these are the weights of an attention, normalize over the positions:\n"
+                f"keras.layers.Softmax(axis=1, name={layer.name + '_weights'!r})  # behind the "
+                f"layer `{layer.name}`, without its activation"
+            )
+        batch = reason.endswith(_OF_A_BATCH)
+        yield rule.finding(
+            f"`{layer.route}` computes {reason}, so it gives the same for every input"
+            + (" that is given alone." if batch else "."),
+            route=layer.route,
+            evidence={"measured": reason, "class": layer.class_name},
+            severity=Severity.LOW if batch else None,  # where a batch is one bag of instances
+            fix=fix,
+        )
+
+
+def _attention(axis: int) -> Facts:
+    """Scores of positions, normalized over an axis, beside a path without them."""
+    scores: dict[str, Json] = {"axis": axis}
+    first = examples.layer("hidden", config={"units": 8})
+    layer = examples.layer("scores", "Softmax", {}, scores, inbound=(("hidden",),))
+    layer = replace(layer, output_shape=(None, 12, 1))
+    both = examples.layer("weighted", "Multiply", {}, {}, inbound=(("scores", "hidden"),))
+    return Facts(examples.model(first, layer, both))
+
+
+RULES = (
+    Rule(
+        code="MA314",
+        name="constant-layer",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.LAYERS,),
+        summary="A layer gives the same for every input, whatever the weights",
+        pass_title="No layer is constant by construction",
+        why="Everything before such a layer has no effect through it. The usual case is an "
+        "attention whose softmax runs over one score instead of over the positions: it weights all "
+        "positions with 1.",
+        fix="Remove the layer, or let it normalize over the right axis, and train again.",
+        check=_hidden,
+        assumes="output",
+        bad=lambda: _attention(-1),
+        good=lambda: _attention(1),
+    ),
+)

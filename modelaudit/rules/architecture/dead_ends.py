@@ -1,0 +1,322 @@
+"""MA332 to MA334: operations that stop gradients or mix the inputs of a batch, and unused inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from modelaudit.facts import Json, Layer, Shape
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.keras.compiled_losses import KNOWN, compiled_losses, named_outputs
+from modelaudit.measures.architecture.activation_operations import operation_name
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.rules import examples
+from modelaudit.rules.grammar import counted
+from modelaudit.rules.initial_weights.untrained_bodies import layer_of
+from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
+from modelaudit.rules.network.network_heads import saved_graph
+from modelaudit.structs import replace
+
+# Operations whose derivative is 0 or not defined, in the spellings of Keras 3 and TensorFlow.
+_FLAT = frozenset(
+    {
+        *("round", "rint", "sign", "floor", "ceil", "trunc", "floordiv", "floordivide"),
+        *("argmax", "argmin", "argsort", "onehot"),
+        *("greater", "greaterequal", "less", "lessequal", "equal", "notequal"),
+    }
+)
+_STOP = "stopgradient"
+_LEARNED = frozenset(("bias", "embeddings", "gamma", "beta", "alpha"))
+# They change which axis is that of the batch.
+_MOVES = frozenset(
+    {
+        *("transpose", "moveaxis", "swapaxes", "rollaxis", "stack", "expanddims", "pack"),
+        *("permutedims", "unstack", "concat", "concatenate", "repeat", "tile", "einsum"),
+    }
+)
+_FURTHER, _FURTHERS = "further layer with weights", "further layers with weights"
+_REDUCTIONS = {
+    **dict.fromkeys(("mean", "reducemean"), "a mean"),
+    **dict.fromkeys(("sum", "reducesum"), "a sum"),
+    **dict.fromkeys(("max", "amax", "reducemax"), "a maximum"),
+    **dict.fromkeys(("min", "amin", "reducemin"), "a minimum"),
+}
+
+
+def _operation(layer: Layer) -> str:
+    """The name of an operation in lower case; empty for a layer."""
+    by_tensorflow = layer.class_name in {"TFOpLambda", "TensorFlowOpLayer"}
+    ours = (layer.module or "").startswith(("keras.src.ops", "keras.ops"))
+    return operation_name(layer).lower() if (by_tensorflow or ours) and not layer.custom else ""
+
+
+def _given(layer: Layer, *names: str) -> list[Json]:
+    """The first of these arguments that the call, or the config of the operation, gives; or none.
+
+    What is not in the file may have been given by its place, so it is not known.
+    """
+    places: list[Mapping[str, Json]] = [*layer.call_kwargs, layer.config]
+    return next(([place[name]] for place in places for name in names if name in place), [])
+
+
+def _is_flat(layer: Layer) -> bool:
+    name = _operation(layer)
+    told = _given(layer, "dtype", "DstT")
+    whole = bool(told) and str(told[0]).startswith(("int", "uint", "bool"))
+    return name in _FLAT or name == _STOP or (name == "cast" and whole)
+
+
+def _learns(layer: Layer) -> bool:
+    """Whether gradients change a variable of it, unlike the statistics of an adapted layer."""
+    learn = any(role.endswith("kernel") or role in _LEARNED for role in layer.variables)
+    return layer.trainable and learn
+
+
+def _without_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = saved_graph(facts)
+    flat = {layer.route for layer in graph.layers if _is_flat(layer)}
+    if not flat:
+        raise NotRelevant("the model has no rounding, and no other operation without a gradient")
+    live = graph.above((end for end in graph.outputs if end not in flat), around=flat)
+    if not any(graph.layer(route).variables for route in live if graph.get(route)):
+        return  # nothing with weights is behind it: the operation only forms the answer
+    cut = graph.above(graph.outputs) - live - flat
+    for layer in graph.layers:
+        if layer.route not in flat:
+            continue
+        before = graph.above([layer.route]) & cut
+        stopped = [x for x in graph.layers if x.route in before and _learns(x)]
+        if not stopped:
+            continue
+        name = operation_name(layer)
+        last = stopped[-1].route
+        several = len(stopped) > 1
+        meant = _operation(layer) == _STOP
+        before_it = _trained(facts, stopped)
+        yield rule.finding(
+            f"`{layer.route}` ({name}) passes no gradient on, and `{last}` reaches the output through "
+            "it alone"
+            + (f", as {counted(len(stopped) - 1, _FURTHER + ' does', _FURTHERS + ' do')}" * several)
+            + f": training {'with it ' * before_it}never changes {'them' if several else 'it'}."
+            + " They are not as drawn: they were trained before it was put there." * before_it,
+            route=layer.route,
+            evidence={"measured": len(stopped), "unit": "layers", "operation": name},
+            severity=Severity.INFO if before_it else Severity.LOW if meant else None,
+            fix="Nothing, if it is for inference alone."
+            if before_it
+            else f"If these layers are meant to stay as they are, set `trainable=False` in them. If "
+            f"not, remove `{layer.name}` and train again."
+            if meant
+            else f"Remove `{layer.name}` and train again. To {_purpose(layer)}, apply it to what "
+            "`predict` returns.",
+        )
+        cut -= before
+
+
+def _purpose(layer: Layer) -> str:
+    name = _operation(layer)
+    return "choose a class" if name.startswith("arg") else "get whole numbers or a decision"
+
+
+def _trained(facts: Facts, layers: Sequence[Layer]) -> bool:
+    """Whether the weights of one of these layers are not as its initializer draws them."""
+    found = facts.measurements.initialization if facts.measurements else ()
+    routes = {layer.route for layer in layers}
+    return any(each.state == "trained" and layer_of(each) in routes for each in found)
+
+
+def _moved(graph: LayerGraph) -> Mapping[str, int]:
+    """How many layers in front of each, itself included, may move the axis of the batch.
+
+    Of branches that join, the sum: two or more are the same here.
+    """
+
+    def step(layer: Layer, values: Sequence[int | None]) -> int:
+        own = _operation(layer) in _MOVES or layer.custom or layer.config.get("time_major") is True
+        return min(2, sum(each or 0 for each in values) + own)
+
+    return graph.propagate(step, max)
+
+
+def _mixes(graph: LayerGraph, layer: Layer, moved: Mapping[str, int]) -> str:
+    """What an operation does with the inputs of a batch; empty if it keeps them apart, or may."""
+    name = _operation(layer)
+    if name in _REDUCTIONS:
+        shape = _shape(graph, layer)
+        if moved.get(layer.route) or not shape or shape[0] is not None:
+            return ""
+        told = _given(layer, "axis")
+        axes = told[0] if told and isinstance(told[0], list) else told
+        over = any(each is None or each in (0, -len(shape)) for each in axes)
+        return f"computes {_REDUCTIONS[name]} over the inputs of a batch" if over else ""
+    if name != "reshape" or moved.get(layer.route) != 1:
+        return ""
+    for only in graph.only_sources(layer.route, lambda _: False):
+        given, order = _shape(graph, only), _given(only, "axes", "perm")
+        turned = _operation(only) == "transpose" and order in ([None], [[1, 0]])
+        # One that is turned back later was meant.
+        if turned and given and len(given) == 2 and given[0] is None and _turns(graph) == 1:
+            return (
+                f"cuts what `{only.route}` gives, whose first axis is not the batch, so that values "
+                "of several inputs come together"
+            )
+    return ""
+
+
+def _turns(graph: LayerGraph) -> int:
+    return sum(_operation(each) in _MOVES for each in graph.layers)
+
+
+def _shape(graph: LayerGraph, layer: Layer) -> Shape | None:
+    """The shape of what an operation takes."""
+    if layer.input_shapes:
+        return layer.input_shapes[0]
+    before = [*graph.only_sources(layer.route, lambda _: False)]
+    return before[0].output_shape if before else None
+
+
+def _mixed(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = saved_graph(facts)
+    moved = _moved(graph)
+    how = {x.route: found for x in graph.layers if (found := _mixes(graph, x, moved))}
+    if not how:
+        raise NotRelevant("the model has no operation over the inputs of a batch")
+    starts = {layer.route for layer in graph.layers if not graph.calls[layer.route]}
+    said: set[str] = set()
+    for end in graph.outputs:
+        apart = () if end in how else graph.above([end], around=how)
+        first = next((route for route in graph.above([end]) if route in how), "")
+        if not first or first in said or starts.intersection(apart):
+            continue  # told of another output, or there is a way that keeps the inputs apart
+        said.add(first)
+        layer, detail = graph.layer(first), how[first]
+        alike = _operation(layer) in _REDUCTIONS
+        yield rule.finding(
+            f"`{first}` {detail}: what `{end}` answers for one input depends on the others in its "
+            "batch" + (", and is the same for all of them." if alike else "."),
+            route=first,
+            evidence={"measured": operation_name(layer)},
+            fix=f"Use another axis than 0 in `{layer.name}`, and train again."
+            if alike
+            else "Use keras.layers.Permute and keras.layers.Reshape, which keep the batch, and train "
+            "again.",
+        )
+
+
+def _unused(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = saved_graph(facts)
+    given = facts.artifact.architecture
+    inputs = given.inputs if given is not None and not given.assumed else ()
+    if len(inputs) < 2:
+        raise NotRelevant("the model has a single input, or its inputs are not in the file")
+    # The graph has the first calls of a layer only.
+    taken = {source for x in given.layers for call in x.inbound for source in call} if given else ()
+    used = {*graph.outputs}
+    own = not _known_losses(facts)
+    for route in inputs:
+        if graph.get(route) is not None and route not in taken and route not in used:
+            name = graph.layer(route).name
+            yield rule.finding(
+                f"No layer takes the input `{name}`: the answers do not depend on it."
+                + " A loss of the author's own may use it, as that of PPO does." * own,
+                route=route,
+                evidence={"measured": name, "n": len(inputs)},
+                severity=Severity.LOW if own else None,
+                fix=f"If only the loss uses it, build the model without `{name}` for inference. If not, "
+                "connect it and train again."
+                if own
+                else f"Connect `{name}` and train again, or build the model without it.",
+            )
+
+
+def _known_losses(facts: Facts) -> bool:
+    """Whether it was compiled, and with losses of Keras alone."""
+    architecture = facts.artifact.architecture
+    names = named_outputs(architecture) if architecture else ()
+    losses = compiled_losses(facts.artifact.training, names)
+    given = (facts.artifact.training or {}).get("loss")
+    return bool(given) and all(each is not None and each.name in KNOWN for each in losses)
+
+
+def _between(operation: str, *, beside: bool = False, axis: Json = None) -> Facts:
+    """An operation between two layers, which `beside` joins by another way."""
+    config: dict[str, Json] = {} if axis is None else {"axis": axis}
+    between = examples.layer("between", operation, {}, config)
+    between = replace(between, module="keras.src.ops.numpy", expected={}, input_shapes=((None, 8),))
+    facts = examples.chain(examples.dense("hidden"), between, examples.dense("head"))
+    found = facts.artifact.architecture
+    assert found is not None
+    *before, head = found.layers
+    joined = replace(head, inbound=(("hidden", "between"),)) if beside else head
+    architecture = replace(found, layers=(*before, joined))
+    return replace(facts, artifact=replace(facts.artifact, architecture=architecture))
+
+
+def _inputs(*joined: str) -> Facts:
+    rows = [examples.layer(name, "InputLayer", {}) for name in ("first", "second")]
+    head = examples.dense("head")
+    facts = examples.chain(*rows, head)
+    found = facts.artifact.architecture
+    assert found is not None
+    calls = {"head": (joined,)}
+    layers = tuple(replace(x, inbound=calls.get(x.name, ())) for x in found.layers)
+    architecture = replace(found, layers=layers, inputs=("first", "second"))
+    return replace(facts, artifact=replace(facts.artifact, architecture=architecture))
+
+
+_NEEDS = (Need.LAYERS,)
+
+RULES = (
+    Rule(
+        code="MA332",
+        name="operation-without-gradient",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=_NEEDS,
+        summary="Layers reach the output only through an operation that passes no gradient on",
+        pass_title="No operation keeps gradients from layers with weights",
+        why="Rounding, signs, comparisons and the position of a maximum have the derivative 0 or "
+        "none. All that was learned is what the layers behind them made of random features.",
+        fix="Remove the operation and train again.",
+        check=_without_gradient,
+        assumes="order",
+        bad=lambda: _between("Round"),
+        good=lambda: _between("Round", beside=True),
+    ),
+    Rule(
+        code="MA333",
+        name="inputs-of-a-batch-mixed",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=_NEEDS,
+        summary="Answers depend on the other inputs of the batch",
+        pass_title="No answer depends on the other inputs of a batch",
+        why="The first axis of a tensor counts the inputs. A mean over it, or a reshape behind a "
+        "transpose that moves it, gives one input values of others: `predict` answers in batches, so the "
+        "answers change with the order and the number of inputs. It is right only if a batch is one bag "
+        "of instances.",
+        fix="Keep the first axis apart, and train again.",
+        check=_mixed,
+        assumes="order",
+        bad=lambda: _between("Mean", axis=0),
+        good=lambda: _between("Mean", beside=True, axis=0),
+    ),
+    Rule(
+        code="MA334",
+        name="unused-input",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=_NEEDS,
+        summary="The model has an input that no layer takes",
+        pass_title="Every input is taken by a layer",
+        why="The model asks for values that it does not use. Mostly a layer was connected to another "
+        "input than was meant.",
+        fix="Connect the input and train again, or build the model without it.",
+        check=_unused,
+        assumes="order",
+        bad=lambda: _inputs("first"),
+        good=lambda: _inputs("first", "second"),
+    ),
+)

@@ -1,0 +1,162 @@
+"""MA310: dropout that leaves too little to learn from."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+
+from modelaudit.facts import Layer
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.rules import examples
+from modelaudit.rules.grouped import one_for_alike
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.network.network_heads import saved_graph
+from modelaudit.rules.plain_graphs.architecture import shown_by_graph
+from modelaudit.thresholds.design import ERASED_IN_ALL, ERASING
+
+_OLD_KERAS = re.compile(r"(?:1\.[0-9]+|2\.[0-3])\.[0-9]+")  # that in TensorFlow was 2.2.4-tf
+_WRAPPERS = frozenset(("Bidirectional", "TimeDistributed", "RNN"))
+
+
+def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    if shown_by_graph(facts.artifact) is not None:
+        raise NotApplicable("a graph for inference does not show dropout, which only training has")
+    graph = saved_graph(facts)
+    rates = {layer.route: [] if _wrapped(graph, layer) else _rates(layer) for layer in graph.layers}
+    if not any(rates.values()):
+        raise NotRelevant("the model has no dropout")
+    erasing = [
+        (graph.layer(x), *said) for x in rates for said in rates[x] if said[1] >= ERASING.value
+    ]
+    for layer, key, rate, class_name in erasing:
+        what = "input" if key in {"rate", "p", "dropout"} else "state"
+        if has(class_name, Trait.ATTENTION):
+            what = "attention"
+        effect = f"drops {rate:.0%} of its {what} in training"
+        if class_name == "GaussianDropout":  # keras.layers.GaussianDropout.call
+            noise = math.sqrt(rate / (1 - rate)) if rate < 1 else math.inf
+            effect = f"multiplies its input by noise with a standard deviation of {noise:.2g} in training"
+        unharmed = class_name == "Dropout" and rate == 1 and _of_old_keras(facts)
+        if unharmed:  # keras.layers.core.Dropout.call of then
+            effect = (
+                f"has a rate of 1: Keras {facts.artifact.provenance.keras}, which saved it, drops "
+                "nothing then, and Keras from 2.4 on everything in training"
+            )
+        yield rule.finding(
+            f"`{layer.route}` {effect}.",
+            route=layer.route,
+            evidence={
+                "measured": rate,
+                "unit": f"of the {what} dropped",
+                "threshold": ERASING.value,
+            },
+            key=layer.route if key in {"rate", "p"} else f"{layer.route} {key}",
+            # Much of the input is hidden on purpose in masked and denoising training.
+            severity=Severity.LOW
+            if unharmed
+            or (key in {"rate", "p"} and class_name != "GaussianDropout" and _first(graph, layer))
+            else None,
+            fix="Remove the layer, or set its rate, before you train the model any further."
+            if unharmed
+            else ""
+            if key in {"rate", "p"}
+            else f"Set {key} to the share to drop, usually 0.1 to 0.5, and train again.",
+        )
+    if erasing:
+        return
+
+    def step(layer: Layer, values: Sequence[float | None]) -> float | None:
+        # A sum or concatenation passes on what the way with the least dropout passes on.
+        kept = max((1.0 if each is None else each for each in values), default=1.0)
+        # Gaussian dropout drops nothing: it multiplies by noise with a mean of 1.
+        own = [
+            rate
+            for key, rate, class_name in rates[layer.route]
+            if key in {"rate", "p"} and class_name != "GaussianDropout"
+        ]
+        return kept * (1 - own[0] if own else 1.0)
+
+    passed: dict[str, float] = graph.propagate(step, max)
+    least = min(graph.outputs, key=lambda route: passed.get(route, 1.0), default="")
+    if passed.get(least, 1.0) < ERASED_IN_ALL.value:
+        yield rule.finding(
+            f"The dropout layers one after another up to {least} leave {passed[least]:.2%} of the "
+            "ways through the network in training.",
+            route=least,
+            evidence={
+                "measured": passed[least],
+                "unit": ERASED_IN_ALL.unit,
+                "threshold": ERASED_IN_ALL.value,
+            },
+            severity=Severity.LOW,
+            fix="Use fewer dropout layers, or lower rates, usually 0.1 to 0.5, and train again.",
+        )
+
+
+def _of_old_keras(facts: Facts) -> bool:
+    """Whether the file says that Keras before 2.4 saved it, which was not yet tf.keras.
+
+    The word of a file is enough for what its author trained; no rule on security takes it.
+    """
+    old = _OLD_KERAS.fullmatch(facts.artifact.provenance.keras or "")
+    return old is not None
+
+
+def _first(graph: LayerGraph, layer: Layer) -> bool:
+    """Whether it drops inputs of the network as they are."""
+    calls = graph.calls[layer.route]
+    before = (graph.get(source) for call in calls for source in call)
+    return all(each is not None and each.class_name == "InputLayer" for each in before)
+
+
+def _wrapped(graph: LayerGraph, layer: Layer) -> bool:
+    """Whether it is the layer or cell that another one runs, which is judged with that one."""
+    around = graph.get(layer.route.rpartition("/")[0])
+    return around is not None and around.class_name in _WRAPPERS
+
+
+def _rates(layer: Layer) -> list[tuple[str, float, str]]:
+    """The settings that drop values, of a layer or of that which it runs, and the class of it."""
+    config, name = layer.config, layer.class_name
+    for key in ("layer", "cell"):
+        inner = config.get(key)
+        found = inner.get("config") if isinstance(inner, dict) else None
+        if name in _WRAPPERS and isinstance(found, dict):
+            config, name = found, str(inner.get("class_name") if isinstance(inner, dict) else "")
+    keys: tuple[str, ...] = ("rate", "p") if has(name, Trait.DROPOUT) else ()
+    if has(name, Trait.RECURRENT | Trait.RECURRENT_CELL | Trait.ATTENTION):
+        keys = ("dropout", "recurrent_dropout")
+    said = [(key, config.get(key)) for key in keys]
+    return [
+        (key, float(rate), name)
+        for key, rate in said
+        if isinstance(rate, int | float) and 0 < rate <= 1
+    ]
+
+
+def _dropping(rate: float) -> Facts:
+    drop = examples.layer("drop", "Dropout", {}, {"rate": rate})
+    return examples.chain(examples.layer("hidden"), drop, examples.layer("head"))
+
+
+RULES = (
+    Rule(
+        code="MA310",
+        name="erasing-dropout",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=(Need.LAYERS,),
+        summary="A dropout layer drops nearly everything in training",
+        pass_title="No dropout layer drops nearly everything",
+        why="`rate` is the share that is dropped, not the share that is kept. With a rate of 0.9 "
+        "or more the next layer trains on noise, and its outputs are often nearly constant.",
+        fix="Set rate to the share to drop, usually 0.1 to 0.5, and train again.",
+        check=one_for_alike(_erasing, "layer"),
+        bad=lambda: _dropping(0.95),
+        good=lambda: _dropping(0.5),
+    ),
+)

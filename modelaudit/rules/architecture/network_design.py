@@ -1,0 +1,276 @@
+"""MA309: networks that are linear, as a whole or between two layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from modelaudit.facts import Layer
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.architecture.layer_shapes import input_shape
+from modelaudit.rules import examples
+from modelaudit.rules.grammar import quoted
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.network.loss_inputs import PROBABILITIES
+from modelaudit.rules.network.network_heads import activation_of, joined_graph, output_heads, weighs
+
+# Layers that are linear in their input at inference, if their activation is.
+_LINEAR = (
+    Trait.LINEAR
+    | Trait.CONVOLUTION
+    | Trait.KEEPS_RANGE
+    | Trait.RESCALING
+    | Trait.BATCH_NORMALISATION
+    | Trait.UPSAMPLING
+    | Trait.PADDING
+    | Trait.CATEGORIES
+)
+# A table is linear in which of its rows is chosen, as a kernel is in a one-hot input.
+_TABLES = frozenset(("Embedding", "CategoryEncoding", "TextVectorization"))
+_POOLINGS = Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING
+_BEFORE_WEIGHTS = _POOLINGS | Trait.DROPOUT | Trait.PADDING | Trait.UPSAMPLING
+_MOVES = frozenset(("Reshape", "Permute"))
+_SLOPES = frozenset(("LeakyReLU", "ReLU"))  # linear where the slope below 0 is 1
+
+
+_PAIR = "Two layers with weights have no activation between them"
+
+
+def _is_linear(layer: Layer) -> bool:
+    """Whether the output is a linear function of the input, up to constants."""
+    known = has(layer.class_name, _LINEAR) or layer.class_name in {"Activation", *_SLOPES, *_TABLES}
+    return known and not layer.custom and activation_of(layer) == "linear"
+
+
+def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = joined_graph(facts)
+    heads = list(output_heads(graph))
+    if not heads or len(heads) != len(graph.outputs):
+        raise NotApplicable("no output is computed by layers whose effect is known")
+    ends = [each for head in heads for each in (head, *head.joined)]
+    behind = {step.layer.route for head in ends for step in head.steps}
+    rest = [layer for layer in graph.layers if layer.route not in behind]
+    hidden = [layer for layer in rest if weighs(layer)]
+    if not hidden:
+        raise NotRelevant("there is no hidden layer with weights")
+    trained = bool(facts.artifact.training and facts.artifact.training.get("loss"))
+    exported = facts.artifact.architecture is None
+    curved = [layer for layer in rest if not _is_linear(layer)]
+    last = heads[0].steps[0].layer
+    shapes = [input_shape(layer) for layer in graph.layers if not graph.calls[layer.route]]
+    # A linear autoencoder finds principal components, which can be wanted.
+    given = graph.layer(heads[0].route).output_shape
+    per_pixel = has(last.class_name, Trait.CONVOLUTION) and (given is None or len(given) > 2)
+    rebuilds = any(
+        shape and shape[-1] == heads[0].units and (len(shape) == 2 or per_pixel) for shape in shapes
+    )
+    # The vectors of a table are a hidden layer that a sum of them uses well.
+    meant = rebuilds or any(layer.class_name in _TABLES for layer in rest)
+    total = sum(head.units or 0 for head in heads)
+    meant = meant or any(_limits_rank(layer, total) for layer in hidden)
+    # Before scores of classes, an activation was rather forgotten.
+    meant = meant or (_filters(rest, hidden) and heads[0].last == "linear")
+    if curved and len(hidden) > 1 and not meant and _only_maxima(graph, curved, hidden):
+        yield rule.finding(
+            f"No layer before `{heads[0].weights.route}` has an activation: only maxima over positions "
+            f"stand between the hidden layers {_named(hidden)}.",
+            route=hidden[0].route,
+            evidence={"measured": 0, "unit": "nonlinear layers", "n": len(hidden)},
+            title="Only maxima over positions stand between the hidden layers",
+            # Maxima may be meant as activations, but nothing is between layers that follow at once.
+            severity=Severity.MEDIUM if trained and _at_once(graph, hidden) else Severity.LOW,
+            fix=f'Give them an activation, as with activation="relu" in `{hidden[0].name}`, and train '
+            "again.",
+        )
+    elif curved:
+        yield from _pairs(rule, graph, hidden)
+        yield from _bare_convolutions(rule, graph, hidden)
+    else:
+        slopes = [layer for layer in rest if layer.class_name in _SLOPES]
+        yield rule.finding(
+            f"No layer before `{last.route}` has a nonlinear activation. Together with the hidden "
+            f"{'layer' if len(hidden) == 1 else 'layers'} {_named(hidden)}, it computes what a "
+            "single layer can compute.",
+            route=hidden[0].route,
+            evidence={"measured": 0, "unit": "nonlinear layers", "n": len(hidden)},
+            severity=Severity.MEDIUM
+            if not meant and (trained or (exported and heads[0].last in PROBABILITIES))
+            else Severity.LOW,
+            fix=f"With a slope of 1, `{slopes[0].name}` changes nothing. Use this layer and train "
+            f"again:\nkeras.layers.ReLU(name={slopes[0].name!r})"
+            if slopes
+            else "",
+        )
+
+
+def _at_once(graph: LayerGraph, hidden: list[Layer]) -> bool:
+    """Whether only linear layers stand between a hidden layer and the next one with weights."""
+
+    def passes(layer: Layer) -> bool:
+        return not weighs(layer) and (_is_linear(layer) or layer.class_name == "Flatten")
+
+    seen: set[str] = set()
+    for layer in hidden:
+        for behind in graph.only_takers(layer.route, passes):
+            if behind.route in seen:
+                break  # the rest of this way leads to no weights
+            seen.add(behind.route)
+            if weighs(behind):
+                return True
+    return False
+
+
+def _pairs(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Finding]:
+    """Hidden Dense layers without activation directly before another Dense layer."""
+    followed = {
+        layer.route: behind
+        for layer in hidden
+        if layer.class_name == "Dense"
+        and _is_linear(layer)
+        and (behind := _next_dense(graph, layer)) is not None
+    }
+    if not followed:
+        return
+    found = [*followed]
+    # Behind another one, a layer is no bottleneck that was put before the last of them.
+    again = [route for route in found if any(x.route == route for x in followed.values())]
+    useless = again or [each for each in found if _adds_nothing(graph, each, followed[each])]
+    layer = graph.layer((useless or found)[0])
+    yield rule.finding(
+        f"`{layer.route}` has no activation before `{followed[layer.route].route}`: the two together "
+        "compute what one of them can compute.",
+        route=layer.route,
+        evidence={"measured": "linear", "n": len(found)},
+        title=_PAIR,
+        # Two can be a bottleneck and what widens it again; three have no use, and two none either
+        # if each has as many units as the layer behind it.
+        severity=Severity.MEDIUM
+        if _in_a_row(followed) > 2
+        or _in_a_row({route: b for route, b in followed.items() if _as_wide(graph, route, b)}) > 1
+        else Severity.LOW
+        if useless
+        else Severity.INFO,
+        fix=("Give it" if useless else "If it is no bottleneck on purpose, give it")
+        + " an activation and train again:\n"
+        f'keras.layers.Dense({layer.config.get("units")!r}, activation="relu", name={layer.name!r})',
+    )
+
+
+def _in_a_row(followed: Mapping[str, Layer]) -> int:
+    """The number of layers of the longest chain, each followed by the next and counted once."""
+    longest = 0
+    for route in followed.keys() - {behind.route for behind in followed.values()}:
+        seen, at = set[str](), route
+        while at in followed and at not in seen:  # calls of a shared layer can close a ring
+            seen.add(at)
+            at = followed[at].route
+        longest = max(longest, len(seen))
+    return longest
+
+
+def _bare_convolutions(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Finding]:
+    """A hidden convolution with no activation up to the next weights, behind poolings at most."""
+    for layer in hidden:
+        if not has(layer.class_name, Trait.CONVOLUTION) or not _is_linear(layer):
+            continue
+        behind = [*graph.only_takers(layer.route, _waits)]
+        maximum = any(_takes_maximum(each) for each in behind)
+        if behind and weighs(behind[-1]):
+            effect = (
+                "only a maximum over positions stands between the two"
+                if maximum
+                else "the two together compute what one of them can compute"
+            )
+            yield rule.finding(
+                f"`{layer.route}` has no activation before `{behind[-1].route}`: {effect}.",
+                route=layer.route,
+                evidence={"measured": "linear"},
+                title=_PAIR,
+                severity=Severity.LOW,
+                fix=f'Give it an activation, as with activation="relu" in `{layer.name}`, and train '
+                "again.",
+            )
+            return
+
+
+def _only_maxima(graph: LayerGraph, curved: list[Layer], hidden: list[Layer]) -> bool:
+    """Whether all these are maxima over positions, none of them over units as in maxout."""
+    above = graph.above([layer.route for layer in curved])
+    moved = [x.route for x in graph.layers if x.class_name in _MOVES and x.route in above]
+    behind = graph.above(moved) & {layer.route for layer in hidden}
+    return all(map(_takes_maximum, curved)) and not behind
+
+
+def _takes_maximum(layer: Layer) -> bool:
+    return has(layer.class_name, _POOLINGS) and not has(layer.class_name, Trait.LINEAR)
+
+
+def _waits(layer: Layer) -> bool:
+    """Whether it may stand between a convolution and the next weights without being an activation."""
+    return has(layer.class_name, _BEFORE_WEIGHTS) or layer.class_name == "Flatten"
+
+
+def _next_dense(graph: LayerGraph, layer: Layer) -> Layer | None:
+    """The Dense layer that alone takes the output of a layer, perhaps behind dropout."""
+    behind = [*graph.only_takers(layer.route, lambda x: has(x.class_name, Trait.DROPOUT))]
+    return behind[-1] if behind and behind[-1].class_name == "Dense" else None
+
+
+def _as_wide(graph: LayerGraph, route: str, behind: Layer) -> bool:
+    """Whether a layer has at least as many units as the layer behind it."""
+    own, next_ = graph.layer(route).config.get("units"), behind.config.get("units")
+    return isinstance(own, int) and isinstance(next_, int) and own >= next_
+
+
+def _adds_nothing(graph: LayerGraph, route: str, behind: Layer) -> bool:
+    """Whether a layer has as many units as its input or the layer behind it, so limits no rank."""
+    layer = graph.layer(route)
+    given = layer.input_shapes[0][-1] if layer.input_shapes and layer.input_shapes[0] else None
+    sizes = [n for n in (given, behind.config.get("units")) if isinstance(n, int)]
+    units = layer.config.get("units")
+    return len(sizes) == 2 and isinstance(units, int) and units >= min(sizes)
+
+
+def _filters(rest: list[Layer], hidden: list[Layer]) -> bool:
+    """Whether the hidden layers are convolutions without bias, as banks of linear filters are."""
+    plain = all(
+        has(each.class_name, Trait.CONVOLUTION) and each.config.get("use_bias") is False
+        for each in hidden
+    )
+    return plain and not any(has(each.class_name, Trait.BATCH_NORMALISATION) for each in rest)
+
+
+def _limits_rank(layer: Layer, units: int | None) -> bool:
+    """Whether a layer has fewer units than its input and the output, as in reduced-rank regression."""
+    given = layer.input_shapes[0][-1] if layer.input_shapes and layer.input_shapes[0] else None
+    own = layer.config.get("units")
+    return isinstance(own, int) and own < min(given or 0, units or 0)
+
+
+def _named(layers: list[Layer]) -> str:
+    names = ", ".join(quoted(layer.name for layer in layers[:3]))
+    return names + (" and others" if len(layers) > 3 else "")
+
+
+_NEEDS = (Need.LAYERS,)
+
+RULES = (
+    Rule(
+        code="MA309",
+        name="linear-network",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=_NEEDS,
+        summary="No hidden layer has a nonlinear activation",
+        pass_title="The network has a nonlinear layer",
+        why="Linear functions of linear functions are linear. However many layers such a network "
+        "has, it computes what one layer of that kind can compute.",
+        fix='Give the hidden layers an activation, such as activation="relu", and train again.',
+        check=_linear,
+        assumes="output",
+        bad=lambda: examples.hidden("linear"),
+        good=lambda: examples.hidden("relu"),
+    ),
+)

@@ -1,0 +1,136 @@
+"""MA316: windows, attention and recurrence over a single position, or a map that is too small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from modelaudit.audit_types.architecture import WindowGrid
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_shapes import one_position, one_step
+from modelaudit.measures.architecture.window_grid import (
+    always_beyond,
+    extent,
+    pooled_whole,
+    reaches_all,
+)
+from modelaudit.rules import examples
+from modelaudit.rules.architecture.windows import SHOWN, shown_profile
+from modelaudit.rules.examples_architecture import one_map
+from modelaudit.rules.grouped import one_for_alike
+from modelaudit.rules.model import Facts, Family, NotRelevant, Rule
+from modelaudit.rules.plain_graphs.architecture import joined_architecture
+
+_TIMES_SMALLER = 4  # what is left of an image behind poolings that no convolution was before
+
+
+def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    profile = shown_profile(facts)
+    architecture = joined_architecture(facts.artifact)
+    layers = architecture.layers if architecture else ()
+    steps = [layer.route for layer in layers if one_step(layer)]
+    if steps:
+        yield rule.finding(
+            f"`{steps[0]}` runs over a single step: its recurrent weights have no effect.",
+            route=steps[0],
+            evidence={"measured": len(steps), "unit": "layers"},
+            fix="Give the layer a sequence, as (batch, steps, features), and train again. If there "
+            "is none, a Dense layer does the same.",
+        )
+    alone = [layer.route for layer in layers if one_position(layer)]
+    if alone:
+        yield rule.finding(
+            f"`{alone[0]}` attends to a single position, whose weight is always 1: its queries and "
+            "keys have no effect.",
+            route=alone[0],
+            evidence={"measured": len(alone), "unit": "layers"},
+            severity=Severity.MEDIUM,  # a recurrent layer of one step still has gates
+            fix="Give the layer a sequence, as (batch, positions, features), and train again. If there "
+            "is none, a Dense layer does the same.",
+        )
+    if not profile.grids and not alone and not steps:
+        raise NotRelevant("the model has no windowed layer on maps of known size")
+    windows = [grid for grid in profile.grids if "Transpose" not in grid.class_name]
+    single = [grid for grid in windows if set(grid.size) == {1} and max(grid.kernel) > 1]
+    larger = [
+        grid
+        for grid in windows
+        if set(grid.size) != {1}
+        and any(
+            extent(k, d) > n
+            for n, k, d in zip(grid.size, grid.kernel, grid.dilations, strict=False)
+        )
+    ]
+    idle = [grid for grid in larger if always_beyond(grid)]
+    first_of_all = [grid for grid in larger if grid.route == windows[0].route]
+    for found, severity in (
+        (single, rule.severity),
+        (idle or first_of_all or larger, rule.severity if idle or first_of_all else Severity.INFO),
+    ):
+        if not found:
+            continue
+        first, before = found[0], windows[: windows.index(found[0])]
+        # Of an image, nothing but a few values is left before anything looked for shapes.
+        sides = [size or 0 for size in profile.input_size or (0,)]
+        looked = any(has(each.class_name, Trait.CONVOLUTION) for each in before)
+        lost = _TIMES_SMALLER * max(n or 0 for n in first.size) <= min(sides) and not looked
+        pooling = has(first.class_name, Trait.LOCAL_POOLING)
+        at_once = found is single and pooled_whole(before, _TIMES_SMALLER)
+        alike = pooling and found is not single and reaches_all(first)
+        used = "only one of its weights for each pair of channels is used."
+        detail = (
+            f"a map of a single position: {'it changes nothing.' if pooling else used}"
+            if found is single
+            else f"a map of {list(first.size)}: it always reaches beyond the map"
+            + ", and gives the same value at every position." * alike
+            + "." * (not alike)
+            if pooling
+            else f"a map of {list(first.size)}: some of its weights never see anything but padding."
+            if found is idle
+            else f"a map of {list(first.size)}: at every position, a part of it sees only padding."
+        )
+        dilated = any(d > 1 for d in first.dilations)
+        yield rule.finding(
+            f"`{first.route}` slides a window of {list(first.kernel)} over {detail}",
+            route=first.route,
+            evidence={"measured": len(found), "unit": "layers", "n": len(profile.grids)},
+            severity=Severity.MEDIUM if alike or ((lost or at_once) and not pooling) else severity,
+            fix=_more_positions(before)
+            if found is single
+            else f"Use a smaller {'dilation_rate' if dilated else 'window'} in `{first.route}`, fewer "
+            "poolings and strides before it, or larger inputs, and train again.",
+        )
+
+
+def _more_positions(before: Sequence[WindowGrid]) -> str:
+    """What to do about the layer that leaves a single position; empty if the input had no more."""
+    for grid in reversed(before):
+        if set(grid.size) != {1}:
+            return (
+                f"`{grid.route}` leaves one position of {list(grid.size)}. Use a smaller window or "
+                "stride in it or in the layers before it, or larger inputs, and train again."
+            )
+    return ""
+
+
+RULES = (
+    Rule(
+        code="MA316",
+        name="window-over-one-position",
+        family=Family.ARCHITECTURE,
+        severity=Severity.LOW,
+        confidence=Confidence.CERTAIN,
+        needs=SHOWN,
+        summary="A layer slides a window over a single position or a smaller map, or attends to "
+        "one or recurs over one",
+        pass_title="No layer slides a window over a map that is smaller than it, or attends to or "
+        "recurs over one position",
+        why="Poolings and strides before it left one position, or the input never had more, so "
+        "there is nothing for this layer to compare.",
+        fix="Use fewer poolings and strides, or larger inputs, and train again.",
+        check=one_for_alike(_over_one_position, "layer"),
+        assumes="order",
+        bad=examples.measured(one_map(1)),
+        good=examples.measured(one_map(4)),
+    ),
+)

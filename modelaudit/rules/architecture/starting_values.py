@@ -1,0 +1,208 @@
+"""MA328: initial weights that let nothing through, or too much."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+
+from modelaudit.facts import Kernel, Layer
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.kernels.initializers import candidates, canonical_name, fans
+from modelaudit.rules import examples
+from modelaudit.rules.architecture.cancelled_biases import normalized_behind
+from modelaudit.rules.architecture.signal_flow import relu_code
+from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
+from modelaudit.rules.network.network_heads import activation_of, saved_graph
+from modelaudit.structs import replace
+from modelaudit.thresholds.design import STARTING_BIAS, STARTING_SIZE, STARTING_SUMS
+
+_SHRINK = frozenset(("tanh", "softsign"))  # never larger than their input
+_LEAST = math.log10(sys.float_info.min)  # of the smallest size that is told
+
+
+def _starting(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = saved_graph(facts)
+    yield from _first_sums(rule, facts, graph)
+    sizes = _StartingSizes({kernel.route: kernel for kernel in facts.artifact.kernels})
+    found: dict[str, float] = graph.propagate(sizes.step, max)
+    if not sizes.layers and not any(k.initializer for k in facts.artifact.kernels):
+        raise NotRelevant("the model has no layer with weights and a known initializer")
+    least = min(found, key=lambda route: found[route], default="")
+    size = 10.0 ** max(found[least] / 2, _LEAST) if least else 1.0
+    if size < STARTING_SIZE.value:
+        name = sizes.layers[-1].initializer or {}
+        said = canonical_name(name)
+        yield rule.finding(
+            f"Before training, the values behind `{least}` had less than {size:.1g} of the size of "
+            f"those at the start of its stack, and gradients shrink alike: {said} makes what each "
+            "layer gives smaller than what it gets.",
+            route=least,
+            title="The initial weights of a deep stack let nothing through",
+            evidence={
+                "measured": size,
+                "unit": STARTING_SIZE.unit,
+                "threshold": STARTING_SIZE.value,
+                "initializer": said,
+                "n": len(sizes.layers),
+            },
+            fix=f"{rule.fix}\n{_drawn(_weighed(graph, least))}",
+        )
+
+
+def _first_sums(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding]:
+    """Layers whose first sums are far from 0, for inputs on a scale of about 1."""
+    takers = graph.consumers()
+    for kernel in facts.artifact.kernels:
+        layer = graph.get(kernel.route)
+        if layer is None or not layer.trainable or not has(layer.class_name, Trait.AFFINE):
+            continue
+        if kernel.initializer is None or normalized_behind(graph, takers, kernel.route):
+            continue
+        drawn = candidates(kernel.initializer, kernel.shape)
+        sums = [x.spread(kernel.shape) * math.sqrt(fans(kernel.shape)[0]) for x in drawn]
+        if not sums or min(sums) <= 0:
+            continue
+        bias = layer.config.get("bias_initializer")
+        started = candidates(bias, kernel.shape[-1:]) if isinstance(bias, dict) else ()
+        low = next((x.mean for x in started if x.kind == "constant"), 0.0)
+        dead = (
+            activation_of(layer) == "relu"
+            and layer.config.get("use_bias") is not False
+            and -low >= STARTING_BIAS.value * max(sums)
+        )
+        if not dead and min(sums) < STARTING_SUMS.value:
+            continue
+        yield rule.finding(
+            f"Before training, the biases of `{layer.route}` were {low:g}, but its sums of inputs on "
+            f"a scale of about 1 spread by {max(sums):.2g}: its ReLU gave 0 for every input, "
+            "without gradient."
+            if dead
+            else f"Before training, the sums of `{layer.route}` of inputs on a scale of about 1 "
+            f"spread by {min(sums):.3g}: activations are saturated, or values grow with each layer.",
+            route=layer.route,
+            evidence={
+                "measured": -low / max(sums) if dead else min(sums),
+                "unit": STARTING_BIAS.unit if dead else STARTING_SUMS.unit,
+                "threshold": STARTING_BIAS.value if dead else STARTING_SUMS.value,
+            },
+            key=f"{layer.route} {'bias' if dead else 'kernel'}",
+            title="The initial biases of a ReLU layer let nothing through"
+            if dead
+            else "The initial weights of a layer are too large",
+            fix='Use bias_initializer="zeros" and train again.'
+            if dead
+            else "Use an initializer that fits the number of inputs, such as "
+            'kernel_initializer="glorot_uniform", or "he_normal" with ReLU, and train again.',
+        )
+
+
+def _weighed(graph: LayerGraph, route: str) -> Layer:
+    """The nearest layer with weights up to this one, as before an activation of its own."""
+    here = graph.layer(route)
+    before = graph.only_sources(route, lambda x: not has(x.class_name, Trait.AFFINE))
+    return next((x for x in (here, *before) if has(x.class_name, Trait.AFFINE)), here)
+
+
+def _drawn(layer: Layer) -> str:
+    """The layer with an initializer for ReLUs."""
+    code = relu_code(layer)
+    return code.replace(", name=", ', kernel_initializer="he_normal", name=')
+
+
+class _StartingSizes:
+    """Steps from the mean square of a layer's inputs to that of its output, before training.
+
+    Values are decimal logarithms, relative to the last input, normalization or layer of unknown
+    effect. With independent weights of mean 0 and variance v, each sum of n values has n v times
+    their mean square, and a ReLU keeps half of that (He et al., 2015, section 2.2).
+    """
+
+    def __init__(self, kernels: Mapping[str, Kernel]) -> None:
+        self.kernels = kernels
+        self.layers: list[Kernel] = []
+
+    def step(self, layer: Layer, values: Sequence[float | None]) -> float | None:
+        """The value of one call; never below what is certain."""
+        known = [each for each in values if each is not None]
+        if layer.custom or not known or len(known) < len(values):
+            return 0.0
+        name = layer.class_name
+        if has(name, Trait.AFFINE):
+            gain = self._gain(layer)
+        elif name in {"Activation", "ReLU"}:
+            gain = 0.0
+        elif has(name, Trait.KEEPS_RANGE) or name == "Concatenate":
+            return max(known)
+        elif has(name, Trait.LOCAL_POOLING):
+            window = layer.config.get("pool_size")
+            size = (
+                math.prod(n for n in window if isinstance(n, int))
+                if isinstance(window, list)
+                else 4
+            )
+            return max(known) + (0.0 if has(name, Trait.LINEAR) else math.log10(max(size, 1)))
+        elif has(name, Trait.MERGE | Trait.LINEAR) and has(name, Trait.MERGE):
+            return max(known) + 2 * math.log10(len(known))
+        else:
+            return 0.0
+        applied = activation_of(layer)
+        if applied not in {"relu", "linear", *_SHRINK} or gain is None:
+            return 0.0
+        return known[0] + gain - (math.log10(2) if applied == "relu" else 0.0)
+
+    def _gain(self, layer: Layer) -> float | None:
+        """The number of inputs of a unit times the largest variance that its weights start with.
+
+        As a decimal logarithm, because a saved spread can be any float, whose square need not be.
+        """
+        kernel = self.kernels.get(layer.route)
+        if kernel is None or kernel.initializer is None or len(kernel.shape) < 2:
+            return None
+        drawn = candidates(kernel.initializer, kernel.shape)
+        spreads = [each.spread(kernel.shape) for each in drawn]
+        inputs = fans(kernel.shape)[0]
+        if not spreads or min(spreads) <= 0 or not inputs:
+            return None
+        self.layers.append(kernel)
+        return math.log10(inputs) + 2 * math.log10(max(spreads))
+
+
+def _deep(initializer: str) -> Facts:
+    layers = [examples.dense(f"hidden_{n}") for n in range(32)]
+    kernels = tuple(
+        Kernel(
+            *(layer.route, f"{layer.route}/kernel", "dense", "io", 0, (8, 8)),
+            initializer={"class_name": initializer},
+        )
+        for layer in layers
+    )
+    facts = examples.chain(*layers, examples.dense("head", "softmax"))
+    return replace(facts, artifact=replace(facts.artifact, kernels=kernels))
+
+
+RULES = (
+    Rule(
+        code="MA328",
+        name="signal-lost-at-start",
+        family=Family.ARCHITECTURE,
+        severity=Severity.LOW,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARCHITECTURE,),
+        summary="Initial weights let nothing through, or too much",
+        pass_title="The initial weights keep the size of what passes through",
+        why="If they let nothing through, the output hardly depends on the input when training "
+        "starts, and hardly any gradient arrives at the first layers. What is learned then is the "
+        "bias of the last layer: one answer for every input. If they let too much through, "
+        "activations are saturated, which stops gradients as well, or training starts with losses "
+        "too large to descend from.",
+        fix='Use kernel_initializer="he_normal" in layers with ReLU, batch normalization, residual '
+        "connections or fewer layers, and train again.",
+        check=_starting,
+        bad=lambda: _deep("GlorotUniform"),
+        good=lambda: _deep("HeNormal"),
+        references=("He, Zhang, Ren, Sun (2015), arXiv:1502.01852",),
+    ),
+)

@@ -1,0 +1,340 @@
+"""Which losses do not go with which last activation: the table behind MA306.
+
+Keras clips probabilities to [1e-7, 1 - 1e-7], and divides those of the classes by their sum
+(`categorical_crossentropy` and `binary_crossentropy` in `keras/src/backend/tensorflow/nn.py`).
+"""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import Struct
+
+from modelaudit.findings import Severity
+from modelaudit.formats.keras.compiled_losses import (
+    BINARY,
+    CATEGORICAL,
+    CROSS_ENTROPIES,
+    DISTANCES,
+    HINGES,
+    OVERLAPS,
+    SPARSE,
+    CompiledLoss,
+)
+from modelaudit.rules.network.loss_inputs import FOCAL, PROBABILITIES, class_axis
+from modelaudit.rules.network.network_heads import NetworkHead
+from modelaudit.rules.network.value_ranges import head_range
+
+# Losses that divide the values of the classes by their sum first, so that any above 0 will do.
+_SHARED = frozenset(("categorical_crossentropy", "categorical_focal_crossentropy"))
+
+
+class Mismatch(Struct, frozen=True):
+    """Losses and last activations that do not go together.
+
+    Attributes:
+        of_classes: severity for losses of more than two exclusive classes, if it is another. Four
+            classes that softmaxes learn to 0.97 were learnt to 0.18 to 0.83 (median 0.38) by 24
+            networks of two layers with linear, relu or tanh outputs; two classes to 0.88 to 0.99.
+        detail, fix: with `{loss}`, `{last}` and `{suited}`, the activation for that loss.
+        from_logits: the loss's setting; None for both.
+        units: the smallest and largest number of units.
+        unchanged: only where nothing behind the activation changes its range.
+        ungrouped: only where one activation is over all units.
+        dense: only for values of the whole input: not for pixels or steps of a convolution.
+        takes: the smallest and largest value that the losses take: not for a head between them.
+    """
+
+    losses: frozenset[str]
+    activations: frozenset[str]
+    severity: Severity
+    detail: str
+    fix: str
+    from_logits: bool | None = None
+    units: tuple[int, float] = (0, math.inf)
+    unchanged: bool = False
+    ungrouped: bool = False
+    dense: bool = False
+    takes: tuple[float, float] | None = None
+    of_classes: Severity | None = None
+
+    def severity_of(self, loss: CompiledLoss, units: int | None) -> Severity:
+        """How severe it is with one of its losses; two classes are learnt all the same."""
+        exclusive = loss.name in (CATEGORICAL | SPARSE) - {"kl_divergence"} and (units or 0) > 2
+        return self.of_classes if exclusive and self.of_classes else self.severity
+
+    def applies(self, head: NetworkHead, loss: CompiledLoss) -> bool:
+        """Whether this loss and this head are such a pair."""
+        low, high = self.units
+        least, most = head_range(head)
+        sound = self.takes is not None and self.takes[0] <= least and most <= self.takes[1]
+        return (
+            loss.name in self.losses
+            and (head.last in self.activations or not self.activations)
+            and self.from_logits in {None, loss.from_logits}
+            and (
+                (low, high) == (0, math.inf)
+                # A loss over another axis does not compare the units.
+                or (low <= (head.units or -1) <= high and class_axis(head, loss) == -1)
+            )
+            and not sound
+            and not (self.unchanged and head.rescaled)
+            and not (self.ungrouped and head.grouped)
+            and not (self.dense and head.weights.class_name != "Dense")
+        )
+
+
+_UNBOUNDED = frozenset(
+    {
+        *("relu", "leaky_relu", "elu", "selu", "celu", "gelu", "glu", "silu", "swish", "mish"),
+        *("hard_silu", "hard_swish", "softplus", "sparse_plus", "squareplus", "exponential"),
+        *("hard_shrink", "soft_shrink", "tanh_shrink"),
+    }
+)
+# Of these, the ones whose values are all above 0.
+_POSITIVE = frozenset(("softplus", "squareplus", "exponential"))
+_SIGNED = frozenset(("tanh", "hard_tanh", "softsign"))
+_LOGARITHMIC = frozenset(("mean_squared_logarithmic_error",))
+_BARE = (
+    "{loss} expects probabilities, but the output has no activation. Values that are no "
+    "probabilities are clipped, where they give no gradient."
+)
+_PROBABILITIES_AGAIN = 'Use activation="{suited}" in the last layer and train again.'
+# The first that applies is reported. Empty `activations` stand for all.
+MISMATCHES: tuple[Mismatch, ...] = (
+    Mismatch(
+        (CATEGORICAL | SPARSE) - {"kl_divergence"},
+        frozenset(),
+        Severity.HIGH,
+        "{loss} compares the shares of the classes. The share of a single class is always 1, so "
+        "the loss does not depend on the prediction.",
+        "Use one unit with a sigmoid and binary_crossentropy, or one unit for each class.",
+        units=(1, 1),
+    ),
+    Mismatch(
+        CROSS_ENTROPIES - _SHARED,
+        _POSITIVE,
+        Severity.MEDIUM,
+        "{loss} expects probabilities, but {last} is not limited to 1, and values above 1 are "
+        "clipped, where they give no gradient: the output can stay there.",
+        _PROBABILITIES_AGAIN,
+        from_logits=False,
+        takes=(0.0, 1.0),
+    ),
+    Mismatch(
+        CROSS_ENTROPIES,
+        _UNBOUNDED - _POSITIVE,
+        Severity.MEDIUM,
+        "{loss} expects probabilities, but {last} is not limited to 1, and values at or below 0 "
+        "are clipped, where they give no gradient: the output can stay there.",
+        _PROBABILITIES_AGAIN,
+        from_logits=False,
+        of_classes=Severity.HIGH,
+        takes=(0.0, 1.0),
+    ),
+    Mismatch(
+        CROSS_ENTROPIES,
+        frozenset(("log_softmax", "log_sigmoid")),
+        Severity.MEDIUM,
+        "{loss} expects probabilities, but {last} gives their logarithms, which are never above 0: "
+        "all are clipped, where they give no gradient.",
+        'Use activation="{suited}" in the last layer, or compile with from_logits=True, and train '
+        "again.",
+        from_logits=False,
+        of_classes=Severity.HIGH,
+    ),
+    Mismatch(
+        frozenset(("ctc",)),
+        PROBABILITIES,
+        Severity.LOW,
+        "{loss} expects scores and applies a softmax itself, so that of a {last} makes all symbols "
+        "nearly equally likely.",
+        "Remove the activation of the last layer and train again.",
+    ),
+    Mismatch(
+        frozenset(("kl_divergence",)),
+        frozenset(("linear",)),
+        Severity.MEDIUM,
+        _BARE,
+        _PROBABILITIES_AGAIN,
+    ),
+    Mismatch(
+        CROSS_ENTROPIES,
+        frozenset(("linear",)),
+        Severity.MEDIUM,
+        _BARE,
+        'Compile with from_logits=True, or use activation="{suited}", and train again.',
+        from_logits=False,
+        of_classes=Severity.HIGH,
+    ),
+    Mismatch(
+        CROSS_ENTROPIES,
+        _SIGNED,
+        Severity.MEDIUM,
+        "{loss} expects probabilities, but {last} gives values from -1 to 1. Negative ones are "
+        "clipped, where they give no gradient.",
+        _PROBABILITIES_AGAIN,
+        from_logits=False,
+        of_classes=Severity.HIGH,
+        takes=(0.0, 1.0),
+    ),
+    Mismatch(
+        BINARY,
+        frozenset(("relu",)),
+        Severity.HIGH,
+        "{loss} with from_logits=True takes scores above 0 for class 1, and relu gives no others: "
+        "class 0 is never predicted.",
+        "Remove the activation of the last layer and train again.",
+        from_logits=True,
+        units=(1, 1),
+    ),
+    Mismatch(
+        CROSS_ENTROPIES,
+        frozenset(("relu", *_SIGNED)),
+        Severity.MEDIUM,
+        "{loss} with from_logits=True expects scores of any size, but {last} limits them, so no "
+        "class gets a probability near 0 and gradients vanish at the limit.",
+        "Remove the activation of the last layer and train again.",
+        from_logits=True,
+        unchanged=True,  # multiplied by 10, the limits of a tanh leave room for any probability
+    ),
+    Mismatch(
+        OVERLAPS,
+        _UNBOUNDED | _SIGNED | {"linear"},
+        Severity.MEDIUM,
+        "{loss} measures how far two masks of 0 and 1 overlap, but {last} gives other values: the "
+        "loss falls below 0 as they grow, or has no limit where their sum is near 0.",
+        _PROBABILITIES_AGAIN,
+        unchanged=True,
+    ),
+    Mismatch(
+        frozenset(("poisson",)),
+        frozenset(("linear", "leaky_relu", "elu", "selu", *_SIGNED)),
+        Severity.MEDIUM,
+        "{loss} takes the logarithm of the output, which is NaN for negative values, and the "
+        "output has the activation {last}.",
+        'Use activation="exponential" or "softplus" in the last layer and train again.',
+        takes=(0.0, math.inf),
+    ),
+    Mismatch(
+        _LOGARITHMIC,
+        frozenset(("linear", "leaky_relu", "elu", "selu", *_SIGNED)),
+        Severity.LOW,
+        "{loss} raises negative values to 0 before it takes a logarithm, so they get no gradient, "
+        "and the output has the activation {last}.",
+        'Use activation="softplus" in the last layer and train again.',
+        takes=(0.0, math.inf),
+    ),
+    Mismatch(
+        frozenset(("cosine_similarity",)),
+        frozenset(),
+        Severity.HIGH,
+        "{loss} compares directions. A single value has none but its sign, so the loss gives no "
+        "gradient.",
+        'Use loss="mse" for a single value and train again.',
+        units=(1, 1),
+    ),
+    Mismatch(
+        FOCAL,
+        PROBABILITIES,
+        Severity.MEDIUM,
+        "{loss} with from_logits=True squashes the output, which has a {last}, again. Unlike other "
+        "losses, it looks for the scores before it in no version of Keras, or for a part of its sum "
+        "only: the probabilities that it compares are alike.",
+        "Remove the activation, or compile with from_logits=False, and train again.",
+        from_logits=True,
+    ),
+    Mismatch(
+        CROSS_ENTROPIES,
+        PROBABILITIES,
+        Severity.MEDIUM,
+        "{loss} with from_logits=True expects scores, but the output has a {last}. Keras on TensorFlow "
+        "warns of it and uses the scores before it where it finds them; otherwise, as with JAX or "
+        "PyTorch, it squashes the probabilities again.",
+        "Remove the activation, or compile with from_logits=False.",
+        from_logits=True,
+    ),
+    Mismatch(
+        CATEGORICAL | SPARSE,
+        frozenset(("sigmoid",)),
+        Severity.MEDIUM,
+        "{loss} is for exclusive classes, but a sigmoid judges each class by itself.",
+        "Use a softmax for exclusive classes, or binary_crossentropy for independent ones.",
+    ),
+    Mismatch(
+        BINARY,
+        frozenset(("softmax",)),
+        Severity.LOW,
+        "{loss} judges each class by itself, but a softmax makes the classes exclusive.",
+        "Use categorical_crossentropy for exclusive classes, or a sigmoid.",
+        units=(3, math.inf),
+        ungrouped=True,
+    ),
+    Mismatch(
+        DISTANCES,
+        frozenset(("softmax",)),
+        Severity.LOW,
+        "{loss} of a softmax gives little gradient where a prediction is wrong and confident.",
+        'Use loss="categorical_crossentropy", or "sparse_categorical_crossentropy" for numbers of '
+        "classes; for other targets than shares of 1, no activation in the last layer. Then train "
+        "again.",
+        units=(2, math.inf),
+    ),
+    Mismatch(
+        DISTANCES,
+        frozenset(("sigmoid",)),
+        Severity.LOW,
+        "a sigmoid gives values from 0 to 1 only, and {loss} gives it little gradient where a "
+        "prediction is wrong and confident.",
+        'For two classes, use loss="binary_crossentropy"; for other targets than those from 0 to '
+        "1, no activation in the last layer. Then train again.",
+        units=(1, 1),
+        unchanged=True,
+        dense=True,
+    ),
+    Mismatch(
+        DISTANCES,
+        _SIGNED,
+        Severity.LOW,
+        "{last} gives values from -1 to 1 only, so {loss} cannot fit targets beyond.",
+        "Scale the targets to that range, or use no activation in the last layer and train again.",
+        units=(1, 1),
+        unchanged=True,
+        dense=True,
+    ),
+    Mismatch(
+        DISTANCES,
+        frozenset(("relu",)),
+        Severity.LOW,
+        "relu gives no negative values. If the score before it is negative for all inputs, the "
+        "only output is always 0, and no gradient changes it.",
+        "Use no activation in the last layer, or softplus for targets above 0, and train again.",
+        units=(1, 1),
+        unchanged=True,
+        dense=True,
+    ),
+    Mismatch(
+        DISTANCES,
+        frozenset(("relu",)),
+        Severity.INFO,
+        "relu gives no negative values. Where the score before it is negative for all inputs, the "
+        "output is always 0, and no gradient changes it.",
+        "Use no activation in the last layer, or softplus for targets above 0, and train again.",
+        unchanged=True,
+    ),
+    Mismatch(
+        HINGES - {"categorical_hinge"},
+        PROBABILITIES | {"relu"},
+        Severity.MEDIUM,
+        "{loss} expects scores from -1 to 1, but {last} gives no negative values.",
+        "Use tanh or no activation.",
+    ),
+    Mismatch(
+        frozenset(("categorical_hinge",)),
+        PROBABILITIES,
+        Severity.LOW,
+        "{loss} wants the score of the right class 1 above all others. Of a {last}, only a certain "
+        "prediction is, where the gradient vanishes.",
+        "Use no activation in the last layer.",
+    ),
+)

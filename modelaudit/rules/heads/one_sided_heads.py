@@ -1,0 +1,135 @@
+"""MA329: sigmoids whose score has the same sign for every input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from modelaudit.facts import Json, Layer, TensorStats
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.keras.compiled_losses import BINARY
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.rules import examples
+from modelaudit.rules.grouped import one_for_alike
+from modelaudit.rules.heads.last_layers import paired_heads
+from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.network.network_heads import POSITIVE, NetworkHead, activation_of, saved_graph
+from modelaudit.rules.network.value_ranges import sums_up
+
+_KEEPS_SIGN = Trait.KEEPS_RANGE | Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING
+_KEEPS_SIGN |= Trait.ADAPTIVE_POOLING | Trait.UPSAMPLING | Trait.BETWEEN_INPUTS
+_SUMS = frozenset(("Add", "Multiply"))
+
+
+def _one_sided(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    stored = {tensor.name: tensor.stats for tensor in facts.artifact.tensors}
+    graph, positive = saved_graph(facts), None
+    for head, loss in paired_heads(facts):
+        layer = head.weights
+        if not _scored(head) or head.joined or not has(layer.class_name, Trait.AFFINE):
+            continue
+        limited = sums_up(layer)
+        sign = 1 if limited else _sign(layer, stored)
+        positive = _never_negative(graph) if sign and positive is None else positive
+        sources = {source for call in graph.calls.get(layer.route, ()) for source in call}
+        if not sign or not positive or not sources or not sources <= positive:
+            continue
+        bias = stored.get(layer.variables.get("bias", ""))
+        # Classes are answers above 0.5, and a score of 0 gives 0.5: sums of nothing are a no.
+        one = sign < 0 or (not limited and bias is not None and bias.minimum > 0)
+        which = "negative" if sign > 0 else "positive"
+        parts = "weight" if layer.config.get("use_bias") is False else "weight or bias"
+        told = f"kernel_constraint lets no weight of `{layer.route}` be negative, it has no bias"
+        binary = loss is None or loss.name in BINARY
+        answers = (
+            "which at the usual limit is one answer for all inputs"
+            if one
+            else "and 0.5 only where everything that has a weight is 0, so that no probability of a no "
+            "is above a half"
+        )
+        yield rule.finding(
+            f"{told if limited else f'No {parts} of `{layer.route}` is {which}'}, and its inputs are "
+            f"never negative: the sigmoid never gives {'less' if sign > 0 else 'more'} than 0.5, "
+            f"{answers}.",
+            route=head.route,
+            evidence={"measured": sign, "unit": "as the sign of every score", "limited": limited},
+            key=head.route,
+            severity=None if binary and (limited or one) else Severity.LOW,
+            fix=f"Allow weights below 0 and a bias, and train again:\n{head.code('sigmoid')}"
+            if limited
+            else f"Train again from other initial values, and check that the classes differ:\n"
+            f"{head.code('sigmoid')}",
+        )
+
+
+def _scored(head: NetworkHead) -> bool:
+    """Whether a sigmoid is all that follows the last weights, but for what keeps signs."""
+    applied = [each.activation for each in head.steps if each.activation not in {"", "linear"}]
+    before = [each for each in head.steps if each.layer is not head.weights]
+    before = before[: next((at for at, x in enumerate(before) if x.activation == "sigmoid"), 0)]
+    return applied == ["sigmoid"] and all(
+        each.activation == "linear" or _passes(each.layer) for each in before
+    )
+
+
+def _sign(layer: Layer, stored: Mapping[str, TensorStats | None]) -> int:
+    """1 if no stored weight or bias is below 0, -1 if none is above, 0 otherwise."""
+    roles = ("kernel", "bias") if layer.config.get("use_bias") is not False else ("kernel",)
+    found = [stored.get(layer.variables.get(role, "")) for role in roles]
+    stats = [each for each in found if each is not None and not each.nonfinite]
+    if len(stats) < len(roles) or stats[0].constant:
+        return 0  # MA406 tells of a constant kernel
+    if all(each.minimum >= 0 for each in stats):
+        return 1
+    return -1 if all(each.maximum <= 0 for each in stats) else 0
+
+
+def _never_negative(graph: LayerGraph) -> set[str]:
+    """The layers whose results are never negative, whatever the weights are."""
+
+    def step(layer: Layer, values: Sequence[bool | None]) -> bool | None:
+        if layer.custom:
+            return None
+        if activation_of(layer) in POSITIVE:
+            said = layer.config.get("activation")
+            held = said.get("config") if isinstance(said, dict) else None
+            settings = held if isinstance(held, dict) else layer.config
+            return None if settings.get("threshold") else True
+        keeps = _passes(layer) or layer.class_name in _SUMS
+        return True if keeps and values and all(values) else None
+
+    return {*graph.propagate(step, lambda one, _: one)}
+
+
+def _passes(layer: Layer) -> bool:
+    """Whether a layer gives no value of another sign than those that it gets."""
+    smooth = layer.config.get("interpolation", "nearest") in {"nearest", "bilinear", "area"}
+    return smooth and has(layer.class_name, _KEEPS_SIGN)
+
+
+def _head(**config: Json) -> Facts:
+    head: dict[str, Json] = {"units": 1, "activation": "sigmoid", "use_bias": False}
+    last = examples.layer("head", "Dense", {"kernel": "head/kernel"}, head | config)
+    return examples.chain(examples.dense("hidden"), last, training={"loss": "binary_crossentropy"})
+
+
+RULES = (
+    Rule(
+        code="MA329",
+        name="one-sided-output",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.LAYERS,),
+        summary="A sigmoid gets scores of one sign only",
+        pass_title="No sigmoid is limited to one side of 0.5",
+        why="Behind a ReLU, features are never negative. Where no weight and no bias of the last layer "
+        "is negative either, no score is below 0, and no answer of the sigmoid below 0.5: a no is 0.5 "
+        "itself, with a loss of log 2, or the model says yes to every input.",
+        fix="Allow weights below 0 and a bias in the last layer, and train again.",
+        check=one_for_alike(_one_sided, "output"),
+        assumes="output",
+        bad=lambda: _head(kernel_constraint={"class_name": "NonNeg", "config": {}}),
+        good=_head,
+    ),
+)

@@ -1,0 +1,134 @@
+"""MA306: targets that the last activation cannot give, as the averages of gradients prove."""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import Struct
+
+from modelaudit.facts import Artifact
+from modelaudit.findings import Finding, Severity
+from modelaudit.formats.keras.compiled_losses import (
+    CATEGORICAL,
+    CROSS_ENTROPIES,
+    DISTANCES,
+    SPARSE,
+    CompiledLoss,
+)
+from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
+from modelaudit.rules.heads.regressions import of_numbers
+from modelaudit.rules.initial_weights.training_reach import kept_squares
+from modelaudit.rules.model import Facts, Rule
+from modelaudit.rules.network.network_heads import NetworkHead, weighs
+from modelaudit.thresholds.training import BEYOND_NUMBERS, BEYOND_TARGETS
+
+_ADVANTAGES = (
+    " Actions that are multiplied by their advantages or returns, as in policy gradients, do this on "
+    "purpose: then nothing is wrong."
+)
+
+
+class TargetRange(Struct, frozen=True):
+    """What an activation gives.
+
+    Attributes:
+        values: the range of its values.
+        most: the largest gradient of the loss by the score before it, for a target in that range: of
+            a squared error, that of 2 (f(z) - y) f'(z); of a cross-entropy, that of f(z) - y.
+    """
+
+    values: str
+    most: float
+
+
+# These keep an average of squares, and not a sum of all as Adagrad does.
+_AVERAGES = frozenset(("adam", "adamw", "nadam", "rmsprop"))
+# Of a sigmoid s, 2 s s (1 - s) is largest at s = 2/3; of a tanh t, 2 (1 + t) (1 - t t) at t = 1/3.
+_SHARES, _PARTS = TargetRange("from 0 to 1", 1.0), TargetRange("that add up to 1", 1.0)
+_REACHES = {
+    ("mean_squared_error", "sigmoid"): TargetRange("from 0 to 1", 8 / 27),
+    ("mean_squared_error", "tanh"): TargetRange("from -1 to 1", 64 / 27),
+    ("binary_crossentropy", "sigmoid"): _SHARES,
+    ("binary_crossentropy", "linear"): _SHARES,  # of scores
+    ("categorical_crossentropy", "softmax"): _PARTS,
+    ("categorical_crossentropy", "linear"): _PARTS,
+}
+
+
+def targets_beyond(
+    rule: Rule, facts: Facts, head: NetworkHead, loss: CompiledLoss
+) -> Finding | None:
+    """What is said of targets that the head cannot give; None if nothing proves any."""
+    times = _times_beyond(facts.artifact, head, loss)
+    if times is None:
+        return None
+    values = _REACHES[loss.name, head.last].values
+    labels = loss.name in CROSS_ENTROPIES
+    policy = _may_be_policy(facts.artifact, head, loss)
+    what = f"{loss.name} is of no others" if labels else f"A {head.last} gives no others"
+    return rule.finding(
+        f"`{head.route}`: in training, a gradient of its bias was at least {times:,.3g} times as "
+        f"large as targets {values} can cause. {what}, so the targets were beyond, unless samples had "
+        "large weights." + _ADVANTAGES * policy,
+        route=head.route,
+        evidence={
+            "measured": times,
+            "unit": BEYOND_TARGETS.unit,
+            "threshold": _limit(facts.artifact, loss),
+            "activation": head.last,
+        },
+        key=head.route,
+        severity=Severity.LOW if policy else None,
+        fix=f"Scale the labels to values {values}, as by dividing masks of 0 and 255 by 255, or use a "
+        "loss for numbers or for more classes, and train again."
+        if labels
+        else "Use no activation in the last layer, or scale the targets to values "
+        f"{values}, and train again:\n{head.code('linear')}",
+    )
+
+
+def _limit(artifact: Artifact, loss: CompiledLoss) -> float:
+    """From how many times on targets are beyond: numbers have no classes with weights of their own."""
+    numbers = loss.name in DISTANCES and of_numbers(artifact.training)
+    return BEYOND_NUMBERS.value if numbers else BEYOND_TARGETS.value
+
+
+def _may_be_policy(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> bool:
+    """Whether it may have been trained on actions times advantages: nobody asks for its accuracy."""
+    asked = (artifact.training or {}).get("metrics")
+    dense = head.weights.class_name == "Dense"
+    return dense and loss.name in CATEGORICAL | SPARSE and not asked
+
+
+def _times_beyond(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> float | None:
+    """How many times the gradients of the last bias were as large as targets in reach allow.
+
+    The gradient of a bias is the mean of those of the scores, and the root of an average of squares
+    is at most the largest: a value above 1 is a proof for a mean over the batch, unless samples
+    have large weights. None where it proves nothing.
+    """
+    reach = _REACHES.get((loss.name, head.last))
+    applied = [each.activation for each in head.steps if each.activation not in {"", "linear"}]
+    weighted = bool((artifact.training or {}).get("loss_weights"))
+    scores = head.last == "linear"
+    if reach is None or weighted or applied != ([] if scores else [head.last]):
+        return None
+    if scores and not loss.from_logits:
+        return None  # of values that are no probabilities, the gradient has no limit
+    state = optimizer_state(artifact)
+    if state is None or state.name.lower() not in _AVERAGES or loss.summed:
+        return None
+    if head.rescaled or head.joined or not weighs(head.weights):
+        return None
+    route = head.weights.route
+    for each in state.moments:
+        if each.route == route and each.role == "bias" and each.second is not None:
+            times = math.sqrt(max(each.second, 0.0) / _counted(state)) / reach.most
+            return times if _limit(artifact, loss) <= times < math.inf else None
+    return None
+
+
+def _counted(state: OptimizerState) -> float:
+    """The weights of all squares in their average, which add up to less than 1 at the start."""
+    kept, steps = kept_squares(state), state.steps
+    return float(1 - kept**steps) if kept is not None and steps else 1.0

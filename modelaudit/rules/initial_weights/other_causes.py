@@ -1,0 +1,54 @@
+"""What else than a restore explains one kernel that looks as drawn beside trained ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from modelaudit.audit_types.kernels import KernelInitialization
+from modelaudit.facts import Artifact
+from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.rules.initial_weights.initial_explained import (
+    DEAD_BEFORE,
+    QUERIES,
+    ROTATION,
+    SIBLINGS,
+)
+from modelaudit.rules.initial_weights.training_traces import among_siblings, may_be_rotation
+from modelaudit.rules.initial_weights.untrained_bodies import layer_of
+from modelaudit.thresholds.training import SILENT_UNITS
+
+
+def other_cause(
+    artifact: Artifact, kernel: KernelInitialization, kernels: Sequence[KernelInitialization]
+) -> str:
+    """What else explains a kernel that looks as drawn; empty if nothing does."""
+    if among_siblings(artifact, kernel, kernels):
+        return SIBLINGS
+    if _queries_alone(kernel, kernels):
+        return QUERIES
+    if _behind_dead_units(artifact, kernel):
+        return DEAD_BEFORE
+    return ROTATION if may_be_rotation(artifact, kernel) else ""
+
+
+def _behind_dead_units(artifact: Artifact, kernel: KernelInitialization) -> bool:
+    """Whether many weights never received a gradient, while others and the bias did."""
+    state = optimizer_state(artifact)
+    route = layer_of(kernel)
+    for each in state.moments if state else ():
+        if (each.route, each.role) == (route, "kernel") and each.second:
+            many = each.zeros > SILENT_UNITS.value * kernel.weights
+            return many and kernel.tests.get("bias_initial") is False
+    return False
+
+
+def _queries_alone(kernel: KernelInitialization, kernels: Sequence[KernelInitialization]) -> bool:
+    """Whether queries and keys of an attention are as drawn, but its values are not."""
+    layer, _, part = kernel.route.removesuffix("/kernel").rpartition("/")
+    fits = {
+        each.route.removesuffix("/kernel").removeprefix(f"{layer}/"): each.tests.get("fits")
+        for each in kernels
+        if layer and each.route.startswith(f"{layer}/")
+    }
+    drawn = fits.get("query") is True and fits.get("key") is True
+    return part in {"query", "key"} and drawn and fits.get("value") is False

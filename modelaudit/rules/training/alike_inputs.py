@@ -1,0 +1,296 @@
+"""MA439: layers that got the same values from every training input."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence, Set
+from enum import Enum, auto
+
+from msgspec import Struct
+
+from modelaudit.audit_types.values import number
+from modelaudit.facts import Artifact, Json
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
+from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
+from modelaudit.measures.weights_in_order import NOT_TRAINED
+from modelaudit.rules import examples
+from modelaudit.rules.architecture.constant_layers import constant_reason, unreached
+from modelaudit.rules.initial_weights.sized_kernels import starts_constant
+from modelaudit.rules.initial_weights.training_reach import forgets_squares, require_steps
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.network.network_heads import activation_of, saved_graph
+from modelaudit.rules.training.steps import adam, compiled_state
+from modelaudit.rules.training.still_statistics import still_statistics
+from modelaudit.rules.training.used_rows import one_row_used
+from modelaudit.structs import replace
+from modelaudit.thresholds.training import FEW_UNITS, ONE_RATIO
+
+_SCALES = ("gamma", "beta")  # of normalizations, which pass on what they get
+
+
+class FedAlike(Struct, frozen=True):
+    """A layer of which every input was the same in training.
+
+    Attributes:
+        route: the layer.
+        value: of each of its inputs.
+        first: whether it is the first layer with weights.
+        zeros: whether the model got nothing but zeros: the layer did, and is the first, or no
+            gradient reached any weight before it. What ReLUs that died later passed on was not 0
+            at first, and taught the kernels before them.
+    """
+
+    route: str
+    value: float
+    first: bool
+    zeros: bool
+
+
+def fed_alike(moments: Sequence[WeightMoments], below: Set[str] = frozenset()) -> FedAlike | None:
+    """The first layer of which every input was the same, by the averages of its gradients.
+
+    `below` are layers with biases below 0, whose ReLUs may have given 0 from the start.
+    """
+    biases = {each.route: each for each in moments if each.role == "bias"}
+    before: list[WeightMoments] = []
+    for each in moments:
+        bias = biases.get(each.route)
+        value = _only_input(each, bias) if bias is not None and each.role == "kernel" else None
+        if value is not None:
+            silent = all(other.second == 0 and other.route not in below for other in before)
+            first = not any(other.role == "kernel" for other in before)
+            return FedAlike(each.route, value, first, value == 0 and silent)
+        before.append(each)
+    return None
+
+
+def _below_zero(artifact: Artifact) -> frozenset[str]:
+    """The layers with a bias below 0."""
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    biases = {layer.variables.get("bias"): layer.route for layer in layers}
+    biases |= {each.bias: each.route for each in artifact.kernels}
+    return frozenset(
+        biases[t.name]
+        for t in artifact.tensors
+        if t.name in biases and t.stats is not None and t.stats.minimum < 0
+    )
+
+
+def fed_zeros(artifact: Artifact) -> bool:
+    """Whether the model got nothing but zeros in training."""
+    state = optimizer_state(artifact)
+    fed = fed_alike(state.moments, _below_zero(artifact)) if state is not None else None
+    if state is None or fed is None or not fed.zeros:
+        return False
+    return _fed(artifact, state.moments, fed) is InputShare.ALL
+
+
+class InputShare(Enum):
+    """Which part of the model's inputs is shown to be the same."""
+
+    ALL = auto()  # every layer that is the first on a way from an input shows it
+    INSIDE = auto()  # the layer gets all inputs, by layers with weights
+    PART = auto()  # other inputs, or other layers that take them, may have got anything
+
+
+def _fed(artifact: Artifact, moments: Sequence[WeightMoments], fed: FedAlike) -> InputShare:
+    if artifact.architecture is None:
+        return InputShare.PART
+    graph = layer_graph(artifact.architecture)
+    inputs = {layer.route for layer in graph.layers if not any(graph.calls[layer.route])}
+    taught = {x.route for x in graph.layers if x.variables.keys() - {*NOT_TRAINED, *_SCALES}}
+    first = {route for route in taught if graph.above([route]) & taught == {route}}
+    if first <= _showing(moments, fed, _below_zero(artifact)) and inputs <= graph.above(first):
+        return InputShare.ALL
+    above = graph.above([fed.route])
+    return (
+        InputShare.INSIDE
+        if inputs <= above and not above & first <= {fed.route}
+        else InputShare.PART
+    )
+
+
+def _showing(moments: Sequence[WeightMoments], fed: FedAlike, below: Set[str]) -> set[str]:
+    """The layers that got the value; of zeros also those that no gradient reached."""
+    biases = {each.route: each for each in moments if each.role == "bias"}
+    values = {
+        each.route: _only_input(each, biases[each.route])
+        for each in moments
+        if each.role == "kernel" and each.route in biases
+    }
+    alike = {
+        route
+        for route, value in values.items()
+        if value is not None and math.isclose(value, fed.value, rel_tol=ONE_RATIO.value)
+    }
+    if not fed.zeros:
+        return alike
+    moved = {each.route for each in moments if each.second != 0}
+    return alike | ({each.route for each in moments} - moved - below)
+
+
+def _all_alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    still = [*still_statistics(rule, facts), *one_row_used(rule, facts)]
+    yield from still
+    try:
+        yield from _alike(rule, facts)
+    except NotApplicable:
+        if not still:
+            raise
+
+
+def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    state = compiled_state(facts)
+    if not state.moments:
+        raise NotApplicable("the file does not say which average of gradients belongs to what")
+    require_steps(state)
+    biased = {each.route for each in state.moments if each.role == "bias"}
+    kernels = [each for each in state.moments if each.role == "kernel" and each.route in biased]
+    if not kernels:
+        raise NotApplicable("no layer has averages of the gradients of a kernel and a bias")
+    fed = fed_alike(state.moments, _below_zero(facts.artifact))
+    if fed is None:
+        return
+    graph = saved_graph(facts) if facts.artifact.architecture else None
+    if graph is not None and (
+        any(unreached(layer) is not None for layer in graph.layers)
+        or _constant_before(facts.artifact, graph, fed.route)
+    ):
+        return  # said by MA305, MA314, MA322, MA406 or MA437
+    reach = _fed(facts.artifact, state.moments, fed)
+    when = "At the end of training" if forgets_squares(state) else "In training"
+    evidence: dict[str, Json] = {"measured": fed.value, "unit": "as every value", "n": len(kernels)}
+    if reach is InputShare.PART:
+        yield rule.finding(
+            f"{when}, every value that `{fed.route}` got was {fed.value:.3g}. Other layers that "
+            "take inputs of the model do not show it.",
+            route=fed.route,
+            evidence=evidence,
+            title="A layer got the same values from every training input",
+            severity=Severity.LOW,
+            fix=f"If `{fed.route}` should have learnt from its input, check that it differs. "
+            f"{rule.fix}",
+        )
+        return
+    if fed.zeros and (narrow := _narrow(graph, fed.route)):
+        yield rule.finding(
+            f"{when}, every value that `{fed.route}` got was 0, and no gradient ever reached the layers "
+            f"before it: all inputs were 0, or the few units of `{narrow}` were below 0 for every input "
+            "from the start, where a ReLU passes no gradient.",
+            route=fed.route,
+            evidence=evidence,
+            severity=rule.severity if reach is InputShare.ALL else Severity.MEDIUM,
+            fix=f"See whether the training inputs are all 0. If not, give `{narrow}` more units or "
+            'activation="leaky_relu", and train again.',
+        )
+        return
+    if fed.zeros and reach is InputShare.ALL:
+        before = "" if fed.first else ", and no gradient ever reached the layers before it"
+        yield rule.finding(
+            f"{when}, every value that `{fed.route}` got was 0{before}: all inputs were the "
+            f"same, 0 or scaled to 0.",
+            route=fed.route,
+            evidence=evidence,
+            title="The training inputs were all 0",
+            fix="Check that the training inputs are not all 0. The integer division of pixels "
+            f"(x // 255 of uint8) makes them 0, and so does scaling twice. {rule.fix}",
+        )
+        return
+    first = fed.first and reach is InputShare.ALL
+    before = "" if first else ", or the layers before it gave one value for all inputs"
+    yield rule.finding(
+        f"{when}, every value that `{fed.route}` got was {fed.value:.3g}: all inputs were "
+        f"the same{before}. The gradient of a kernel is that of the bias times the input, "
+        "and here the averages of both have one ratio.",
+        route=fed.route,
+        evidence=evidence,
+        severity=rule.severity if first else Severity.MEDIUM,
+        fix=_unmasked(graph, fed.route, fed.value),
+    )
+
+
+def _narrow(graph: LayerGraph | None, route: str) -> str:
+    """A layer of few ReLUs before another one: all of them are dead at the start by chance; or ""."""
+    above = graph.above([route]) - {route} if graph else ()
+    for layer in graph.layers if graph else ():
+        units = layer.config.get("units")
+        few = isinstance(units, int) and units <= FEW_UNITS.value
+        if layer.route in above and few and activation_of(layer) == "relu":
+            return layer.route
+    return ""
+
+
+def _constant_before(artifact: Artifact, graph: LayerGraph, route: str) -> bool:
+    """Whether a layer before another gives the same for every input, by construction or at first."""
+    before = graph.above([route]) - {route}
+    started = {each.route for each in artifact.kernels if starts_constant(each)}
+    return any(each in started or constant_reason(graph, graph.layer(each)) for each in before)
+
+
+def _unmasked(graph: LayerGraph | None, route: str, value: float) -> str:
+    """What to do where a mask may hide all that differs; empty without one."""
+    behind = graph.above([route]) if graph else frozenset()
+    masks = [x for x in (graph.layers if graph else ()) if x.route in behind]
+    mask = next((layer for layer in masks if layer.class_name == "Masking"), None)
+    if mask is None:
+        return ""
+    said = number(mask.config.get("mask_value", 0.0))
+    hidden = "mask_value" if said is None else f"{said:g}"
+    return (
+        f"`{mask.name}` hides all positions of the value {hidden}, and every other one is {value:.3g}. "
+        f"If {hidden} is a value of the data, remove the mask or use another mask_value, then train "
+        "again."
+    )
+
+
+def _only_input(kernel: WeightMoments, bias: WeightMoments) -> float | None:
+    """The size of the input of a layer, if every value of it was the same in training.
+
+    For z = x W + b, the gradients are dL/dW[i, j] = x[i] dL/db[j]. Of inputs that are 1 or -1, the
+    squares are those of the bias as well; their averages themselves cancel.
+    """
+    if not (bias.first and bias.second and bias.mean_second):
+        return None
+    if kernel.first is None or kernel.second is None or kernel.mean_second is None:
+        return None
+    ratio = kernel.first / bias.first
+    pairs = (
+        (kernel.second, bias.second * ratio**2),
+        (kernel.mean_second, bias.mean_second * ratio**2),
+        (kernel.typical, bias.typical * ratio),
+    )
+    same = all(math.isclose(one, other, rel_tol=ONE_RATIO.value) for one, other in pairs)
+    return ratio if same else None
+
+
+def _inputs(first: float, second: float) -> Facts:
+    """A layer whose bias has an average gradient of 0.1 and an average square of 0.2."""
+    facts = adam(("kernel", first, second), ("bias", 0.1, 0.2))
+    variables = {name: f"{name}/kernel" for name in ("kernel", "bias")}
+    layer = examples.layer("dense", variables=variables)
+    architecture = examples.model(layer).architecture
+    return replace(facts, artifact=replace(facts.artifact, architecture=architecture))
+
+
+RULES = (
+    Rule(
+        code="MA439",
+        name="inputs-alike-in-training",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.TENSORS,),
+        summary="A layer got the same values from every training input",
+        pass_title="The training inputs of every layer differed",
+        why="Integer division of pixels, a normalization of each row by itself, or a mask that "
+        "covers everything leaves the same input for all samples. What can be learned from it is the "
+        "frequency of the classes, so the model answers the same for every input.",
+        fix="Look at what the model was given, then train again:\n\n"
+        "    print(x.dtype, x.min(), x.max(), x.std(axis=0))\n"
+        '    x = x.astype("float32") / 255  # scale as floats, by constants of the whole data set',
+        check=_all_alike,
+        bad=lambda: _inputs(0.2, 0.8),
+        good=lambda: _inputs(0.2, 0.7),
+    ),
+)

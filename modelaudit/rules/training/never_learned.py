@@ -1,0 +1,178 @@
+"""Why the whole model is still at its initial values, and what to do then."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from modelaudit.audit_types.values import number
+from modelaudit.facts import Artifact
+from modelaudit.findings import Severity
+from modelaudit.formats.keras.compiled_losses import CATEGORICAL, SPARSE
+from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
+from modelaudit.rules.architecture.constant_layers import constant_outputs
+from modelaudit.rules.assumed_parts import with_outputs
+from modelaudit.rules.grammar import counted
+from modelaudit.rules.heads.last_layers import paired_heads
+from modelaudit.rules.initial_weights.learning_rates import rate_of
+from modelaudit.rules.initial_weights.training_reach import one_step_of
+from modelaudit.rules.initial_weights.training_traces import steps_of_nothing
+from modelaudit.rules.model import Facts, NotApplicable
+from modelaudit.rules.network.network_heads import saved_graph
+from modelaudit.rules.training.advice import as_saved
+from modelaudit.rules.training.extent import fix_without_steps, steps_without_effect
+from modelaudit.rules.training.loss_parameters import worthless
+from modelaudit.thresholds.design import LOW_RATE
+
+_DELTA = re.compile(r"/accum(?:_update|_var)(?:$|[:/])")  # averages of squared steps, of Adadelta
+
+
+def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
+    """Why no kernel has moved, the severity if it is not that of the rule, and a fix if known.
+
+    Args:
+        moved: the farthest that any bias has moved.
+    """
+    state = optimizer_state(facts.artifact)
+    needed = number(state.settings.get("gradient_accumulation_steps")) if state else None
+    if state and state.steps and needed and state.steps < needed:
+        steps = counted(state.steps, "training step", "training steps")
+        why = f"the {steps} only added up gradients, which {needed:g} steps would have applied"
+        return why, Severity.LOW, "See MA319, then train again."
+    if state and state.steps and (faults := [*worthless(facts.artifact.training or {})]):
+        steps = counted(state.steps, "training step", "training steps")
+        why = f"the {steps} had no effect, as {faults[0][0]}"
+        return why, Severity.LOW, "Mend the loss, see MA319, then train again."
+    if state and state.steps and without_gradient(facts):
+        steps = counted(state.steps, "training step", "training steps")
+        return (
+            f"the {steps} had no effect, since no output depends on them or its loss does not",
+            Severity.LOW,
+            "Mend the output, see MA305 or MA306, then train again.",
+        )
+    if without := steps_without_effect(facts):
+        assert state is not None
+        steps = counted(without, "training step", "training steps")
+        why = f"the {steps} had no effect, since the learning rate is {rate_of(state) or 0:g}"
+        return why, Severity.LOW, "Compile with the default learning rate, then train again."
+    if state and state.steps and not moved and (head := _relu_output(facts)):
+        steps = counted(state.steps, "training step", "training steps")
+        return (
+            f"the {steps} had no effect, as where the ReLU of `{head}` gives 0 for every input",
+            None if _nothing_came(facts.artifact, state) else Severity.LOW,
+            "Mend the output, see MA306, then train again.",
+        )
+    if state and state.steps and not moved and _nothing_came(facts.artifact, state):
+        steps = counted(state.steps, "training step", "training steps")
+        why = (
+            f"the {steps} had no effect, and the optimizer's averages of all gradients are 0, as "
+            "where the loss clips what the output gives, or a ReLU gives 0 for every input"
+        )
+        fix = (
+            "Mend what stops the gradient, such as the activation of the output, or a parameter of the "
+            "loss that the file does not hold (the delta of Huber), then train again."
+        )
+        return why, None, fix
+    if moved and state and state.steps == 1:
+        why = f"the one training step moved no bias further than {moved:.1g}"
+        return why, Severity.MEDIUM, _fix(facts)
+    if moved:
+        step = one_step_of(facts.artifact)
+        least = f", less than one step of the optimizer ({step:.1g})" * (moved <= step)
+        why = (
+            f"training had hardly any effect, as no bias has moved further than {moved:.1g}{least}"
+        )
+        fix = _clipped(state) or _larger_rate(facts.artifact, state)
+        return why, None, fix or _fix(facts)
+    why = "the model was never trained, or its weights were not loaded before it was saved"
+    if steps_of_nothing(facts.artifact):
+        return (
+            "the training steps changed no weight, since all layers were frozen",
+            Severity.LOW,
+            "See MA321: unfreeze what is to learn, compile, and train again.",
+        )
+    if _frozen(facts):
+        fix = "Load its weights. If it is to learn, unfreeze it, compile and train again:\n"
+        frozen = f"{why}. All its layers are frozen, so training cannot change them"
+        return frozen, None, f"{fix}model.trainable = True"
+    return why, None, _fix(facts)
+
+
+def _fix(facts: Facts) -> str:
+    """What to do with a graph, or where the optimizer has made no step; empty otherwise."""
+    return as_saved(fix_without_steps(facts), facts.artifact.format)
+
+
+def _clipped(state: OptimizerState | None) -> str:
+    """What to do where gradients are clipped to nearly nothing; empty if they are not."""
+    for key in ("clipvalue", "clipnorm", "global_clipnorm"):
+        most = number(state.settings.get(key)) if state else None
+        if most is not None and most <= LOW_RATE.value:
+            left = f"{key}={most:g} leaves nearly nothing of a gradient"
+            return f"{left}: compile with {key}=1.0 (see MA319) and train again."
+    return ""
+
+
+def _larger_rate(artifact: Artifact, state: OptimizerState | None) -> str:
+    """What to do where Adadelta made the steps, of which the first are far below its rate."""
+    named = state.name if state else ""
+    kept = any(_DELTA.search(t.name) for t in artifact.tensors if t.role == "optimizer")
+    if named != "Adadelta" and (named or not kept):
+        return ""
+    rate = state.rate if state else None
+    if rate is not None and rate >= 1:  # arXiv:1212.5701 has no other factor
+        return ""
+    said = f"{rate:g}" if rate is not None else "0.001, if it is the default"
+    return (
+        f"Train it at a larger learning rate. The optimizer is Adadelta, whose rate ({said}) hardly "
+        f"moves a weight: use 1.0, as in its paper, or Adam.\n\n"
+        '    model.compile(keras.optimizers.Adadelta(1.0), loss="…")'
+    )
+
+
+def _nothing_came(artifact: Artifact, state: OptimizerState) -> bool:
+    """Whether the optimizer keeps averages of gradients, and all of them are 0."""
+    kept = [x for each in state.moments for x in (each.first, each.second) if x is not None]
+    if not state.moments:  # of weights alone, which do not tell whose averages they are
+        slots = [t for t in artifact.tensors if t.role == "optimizer" and t.shape and t.stats]
+        kept = [max(abs(t.stats.minimum), abs(t.stats.maximum)) for t in slots if t.stats]
+    return bool(kept) and not any(kept)
+
+
+def _relu_output(facts: Facts) -> str:
+    """The output if it is a ReLU, whatever its loss: it passes no gradient where it gives 0."""
+    try:
+        heads = paired_heads(facts)
+    except NotApplicable:
+        return ""
+    only = heads[0][0] if len(heads) == 1 else None
+    return only.route if only is not None and only.last == "relu" else ""
+
+
+def _frozen(facts: Facts) -> bool:
+    architecture = facts.artifact.architecture
+    layers = [x for x in (architecture.layers if architecture else ()) if x.variables or x.expected]
+    compiled = bool((facts.artifact.training or {}).get("loss"))
+    return bool(layers) and compiled and not any(layer.trainable for layer in layers)
+
+
+def without_gradient(facts: Facts) -> bool:
+    """Whether no weight changes any loss: each output is constant, or its share of one class is."""
+    try:
+        heads = paired_heads(facts)
+    except NotApplicable:
+        return False
+    if with_outputs(facts.artifact) is None:
+        return all(
+            head.units == 1 and head.last == "softmax" and head.activations[-1].axis == -1
+            for head, _ in heads
+        )
+    graph = saved_graph(facts)
+
+    def constant() -> Iterator[str]:
+        yield from constant_outputs(graph)
+        for head, loss in heads:
+            if loss is not None and head.units == 1 and loss.name in CATEGORICAL | SPARSE:
+                yield head.route
+
+    return {*graph.outputs} <= {*constant()}

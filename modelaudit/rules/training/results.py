@@ -1,0 +1,253 @@
+"""MA435 to MA437: weights that training drove to where the output no longer depends on the input."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median, median_low
+
+from modelaudit.audit_types.kernels import ConstantLayer
+from modelaudit.facts import Kernel, TensorStats
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, classes, has
+from modelaudit.measures.kernels.initializers import fans
+from modelaudit.measures.summary import Measurements
+from modelaudit.rules import examples
+from modelaudit.rules.initial_weights.sized_kernels import (
+    example_kernel,
+    sized_kernels,
+    starts_constant,
+)
+from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.network.network_heads import activation_of, saved_graph
+from modelaudit.rules.training.fallen_units import fallen, fell_together
+from modelaudit.thresholds.training import (
+    EXPLODED,
+    EXPLODED_MEDIAN,
+    FAR_BELOW,
+    OFF_SCALE,
+)
+
+_RECURRENT = classes(Trait.RECURRENT) | {"Bidirectional"}  # whose results are from -1 to 1
+_Sized = tuple[Kernel, TensorStats, float]
+_KINDS = frozenset(("dense", "conv", "transpose"))  # depthwise kernels are large in sound models
+NOT_SCALED = " Inputs or targets that are not scaled can need that."
+_SATURATED = (
+    "Restore a checkpoint from before the units were saturated. Otherwise train again from the default "
+    "kernel_initializer, with inputs on a scale of about 1 and a smaller learning rate, or with a "
+    "batch normalization before the activation."
+)
+_WORDS: Mapping[str, str] = {
+    "dead": "is never above zero",
+    "saturated": "is saturated",
+    "zero": "has a kernel of zeros",
+}
+
+
+def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    sizes = [
+        (_times(stats, fans(kernel.shape)), kernel.route)
+        for kernel, stats, _ in sized_kernels(facts)
+    ]
+    sizes = _in_order(facts, [*sizes, *_of_recurrent(facts)])
+    largest, route = max(sizes)
+    middle = median(size for size, _ in sizes)
+    everywhere = len(sizes) > 1 and middle >= EXPLODED_MEDIAN.value
+    if largest >= EXPLODED.value or everywhere:
+        # The first and the last layer make up for inputs and targets of another scale.
+        ends = not everywhere and len(sizes) > 1 and route in {sizes[0][1], sizes[-1][1]}
+        yield rule.finding(
+            f"The weights of `{route}` are {largest:,.3g} times as large as an initializer draws "
+            f"them{_compared(sizes)}." + NOT_SCALED * ends,
+            route=route,
+            evidence={
+                "measured": largest,
+                "unit": EXPLODED.unit,
+                "threshold": EXPLODED.value,
+                "median": middle,
+                "n": len(sizes),
+            },
+            severity=Severity.LOW
+            if ends
+            # Of a single layer, inputs or targets of another scale can be the reason.
+            else Severity.HIGH
+            if len(sizes) > 1 and middle >= EXPLODED.value
+            else rule.severity,
+        )
+
+
+def _times(stats: TensorStats, fan: tuple[float, float]) -> float:
+    """How many times as large as Glorot's initializer draws them the weights of a kernel are.
+
+    Few inputs need large weights, however many outputs make the initial ones small.
+    """
+    drawn = max(math.sqrt(2 / max(1.0, sum(fan))), 1 / math.sqrt(max(1.0, fan[0])))
+    return math.hypot(stats.std, stats.mean) / drawn
+
+
+def _of_recurrent(facts: Facts) -> Iterator[tuple[float, str]]:
+    """The same of the two kernels of recurrent layers that train."""
+    architecture = facts.artifact.architecture
+    stored = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    for layer in architecture.layers if architecture else ():
+        if not has(layer.class_name, Trait.RECURRENT) or layer.custom or not layer.trainable:
+            continue
+        for role in ("kernel", "recurrent_kernel"):
+            tensor = stored.get(layer.variables.get(role, ""))
+            if tensor is None or tensor.stats is None or len(tensor.shape) != 2:
+                continue
+            if "float" in tensor.dtype and math.isfinite(tensor.stats.std):
+                yield _times(tensor.stats, fans(tensor.shape)), f"{layer.route}/{role}"
+
+
+def _in_order(facts: Facts, sizes: list[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Sorted as the layers are, where the file has them."""
+    architecture = facts.artifact.architecture
+    places = {x.route: n for n, x in enumerate(architecture.layers)} if architecture else {}
+
+    def place(each: tuple[float, str]) -> int:
+        return places.get(each[1], places.get(each[1].rpartition("/")[0], len(places)))
+
+    return sorted(sizes, key=place)
+
+
+def _compared(sizes: Sequence[tuple[float, str]]) -> str:
+    """How large the weights of the other layer are, or of the one in the middle; one that exists."""
+    if len(sizes) < 2:
+        return ""
+    if len(sizes) == 2:
+        size, route = min(sizes)
+        return f", those of `{route}` {size:,.3g} times"
+    return f", those of the median layer {median_low(size for size, _ in sizes):,.3g} times"
+
+
+def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    assert facts.measurements is not None
+    found = facts.measurements.constant
+    starting = {k.tensor: k.initializer for k in facts.artifact.kernels}
+    outputs = saved_graph(facts).outputs
+    stored = {tensor.name: tensor.stats for tensor in facts.artifact.tensors}
+    started = {
+        x.route
+        for x in facts.artifact.kernels
+        if starts_constant(x) and (stats := stored.get(x.tensor)) is not None and stats.constant
+    }
+    for layer in found:
+        if layer.kind == "zero" and not (layer.outputs and layer.route in started):
+            continue  # said by MA406
+        reach = (
+            "the output is the same for every input"
+            if layer.outputs and len(layer.outputs) >= len(outputs)
+            else f"the output `{layer.outputs[0]}` is the same for every input"
+            if layer.outputs
+            else "other paths of the network still carry the input"
+        )
+        given = " for inputs without negative values" * layer.nonnegative
+        yield rule.finding(
+            f"By its weights, `{layer.route}` {_WORDS[layer.kind]}{given}: {reach}.",
+            route=layer.route,
+            evidence={"measured": layer.kind, "outputs": [*layer.outputs], "n": len(starting)},
+            severity=Severity.LOW
+            if not layer.outputs
+            else Severity.MEDIUM
+            if layer.nonnegative
+            else rule.severity,
+            fix=f"Use a random kernel_initializer, such as the default, in `{layer.route}`, "
+            "and train again."
+            if layer.route in started
+            else _SATURATED
+            if layer.kind == "saturated"
+            else "",
+        )
+    if not found and facts.artifact.kernels:
+        yield from _beyond_scale(rule, facts)
+
+
+def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Layers that are dead or saturated unless their inputs are far from a scale of 1."""
+    graph = saved_graph(facts)
+    takers = graph.consumers()
+    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    for number, (kernel, stats, _) in enumerate(sized_kernels(facts)):
+        layer = graph.get(kernel.route)
+        if layer is None or not has(layer.class_name, Trait.AFFINE):
+            continue
+        applied, after = activation_of(layer), takers.get(layer.route, ())
+        if applied == "linear" and len(after) == 1:
+            behind = graph.layer(after[0])
+            alone = behind.class_name in {"Activation", "ReLU"}
+            applied = activation_of(behind) if alone else applied
+        # Of inputs with a mean square of 1, and weights that are independent of them.
+        n = math.prod(kernel.shape[:-1])
+        spread = math.hypot(stats.mean, stats.std) * math.sqrt(n)
+        bias = tensors.get(layer.variables.get("bias", ""))
+        most = bias.stats.maximum if bias and bias.stats else 0.0
+        # Inputs that are all positive, behind a ReLU, add up the mean of the weights.
+        together = abs(stats.mean) * n + stats.std * math.sqrt(n)
+        dead = applied == "relu" and 0 < FAR_BELOW.value * together <= -most
+        if applied == "relu" and not dead and fell_together(layer, bias, stats.std * math.sqrt(n)):
+            yield fallen(rule, layer, most, stats.std * math.sqrt(n))
+            continue
+        before = (graph.get(each) for call in graph.calls[layer.route] for each in call)
+        later = number > 0 or any(x and x.class_name in _RECURRENT for x in before)
+        saturated = applied in {"tanh", "sigmoid"} and spread >= OFF_SCALE.value and later
+        if (dead or saturated) and layer.route not in graph.outputs:
+            limit = FAR_BELOW if dead else OFF_SCALE
+            times = -most / together if dead else spread
+            why = (
+                f"every bias is at least {times:,.3g} times as far below 0 as its sums reach"
+                if dead
+                else f"its sums are of about {times:,.3g}"
+            )
+            yield rule.finding(
+                f"`{layer.route}` {_WORDS['dead' if dead else 'saturated']} for inputs on a scale of "
+                f"about 1: {why}.",
+                route=layer.route,
+                evidence={"measured": times, "unit": limit.unit, "threshold": limit.value},
+                fix="" if dead else _SATURATED,
+                severity=Severity.LOW,  # inputs of another scale are as likely
+                confidence=Confidence.MEDIUM,
+            )
+
+
+def _constants(*found: ConstantLayer) -> Facts:
+    return examples.measured(Measurements(constant=found))()
+
+
+RULES = (
+    Rule(
+        code="MA435",
+        name="exploded-weights",
+        family=Family.WEIGHTS,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=(Need.TENSORS,),
+        summary="Weights are enormous: training may have diverged",
+        pass_title="No kernel is far larger than training makes it",
+        why="Layers with enormous weights saturate what follows them: a softmax or sigmoid gives 0 "
+        "or 1 whatever the input, and ReLUs die.",
+        fix="Train again with a smaller learning rate, inputs and targets on a scale of about 1, and "
+        "clipped gradients:\n\n"
+        "    keras.optimizers.Adam(1e-4, clipnorm=1.0)",
+        check=_exploded,
+        bad=lambda: example_kernel(1e4),
+        good=lambda: example_kernel(0.2),
+    ),
+    Rule(
+        code="MA437",
+        name="constant-by-weights",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.LAYERS, Need.MEASUREMENTS),
+        summary="The weights make the output the same for every input",
+        pass_title="The weights let every output depend on the input",
+        why="Interval arithmetic on the stored weights proves it: a layer of ReLUs whose sums are "
+        "never above 0 gives 0 for every input, and everything behind it is constant.",
+        fix="Restore a checkpoint from before the units died. Otherwise train again with a smaller "
+        "learning rate, or with leaky_relu instead of relu.",
+        check=_constant,
+        bad=lambda: _constants(ConstantLayer("dense", "dead", False, ("dense",))),
+        good=_constants,
+    ),
+)

@@ -1,0 +1,148 @@
+"""Units, and whole outputs, that a ReLU keeps at 0: what the optimizer's averages say of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from modelaudit.audit_types.values import number
+from modelaudit.facts import is_row
+from modelaudit.findings import Finding, Severity
+from modelaudit.formats.keras.compiled_losses import (
+    CROSS_ENTROPIES,
+    DISTANCES,
+    HINGES,
+    KNOWN,
+    compiled_losses,
+)
+from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
+from modelaudit.rules.grammar import counted
+from modelaudit.rules.heads.head_advice import code_of
+from modelaudit.rules.heads.last_layers import paired_heads
+from modelaudit.rules.initial_weights.training_reach import forgets_squares
+from modelaudit.rules.model import Facts, NotApplicable, Rule
+from modelaudit.rules.network.network_heads import activation_of
+from modelaudit.thresholds.training import SILENT_UNITS, SLOW_FADING
+from modelaudit.thresholds.weights import FADED
+
+SMALLEST = math.ldexp(1, -125)
+"""Twice the smallest normal float32."""
+
+_ALWAYS_PULL = DISTANCES | {"poisson"}  # whose gradient is 0 at the target alone
+
+
+def dead_output(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:
+    """A ReLU as the output, behind which no weight got a gradient for hundreds of steps.
+
+    A distance that has been learnt leaves gradients of some size, as long as batches differ; a ReLU
+    that gives 0 leaves none at all, not even to its own bias. A cross-entropy leaves none of values
+    that it clips, either, and a hinge none where its margin is kept.
+    """
+    beta = number(state.settings.get("beta_1", 0.9))
+    if beta is None or not 0 < beta < 1 or not state.moments:
+        return
+    if any(each.first is None or each.second is None for each in state.moments):
+        return
+    ended = all((each.first or 0.0) * (1 - beta) <= SMALLEST for each in state.moments)
+    never = never_reached(state)
+    if not ended or not (never or any(each.second for each in state.moments)):
+        return
+    try:
+        heads = paired_heads(facts)
+    except NotApplicable:
+        return
+    learnt = {each.route for each in state.moments}
+    if not all(head.last == "relu" and head.weights.route in learnt for head, _ in heads):
+        return
+    (head, loss), *_ = heads
+    names = {each.name if each else "" for _, each in heads}
+    if loss is None or not names <= _ALWAYS_PULL | CROSS_ENTROPIES:
+        return
+    steps = math.floor(math.log(SMALLEST) / math.log(beta))
+    clips = not names <= _ALWAYS_PULL
+    when = f"any of its {state.steps:,} steps" if never else f"the last {steps:,} steps or so"
+    yield rule.finding(
+        f"No weight received a gradient in {when}, not even the bias of "
+        f"`{head.weights.route}`, the last layer: its ReLU gives 0"
+        + f", or what {loss.name} clips," * clips
+        + " for every training input.",
+        route=head.weights.route,
+        title="No gradient ever reached a weight"
+        if never
+        else "The output is always 0, and no gradient reaches any weight" * (not clips),
+        evidence={"measured": len(state.moments), "unit": "weights without gradient"},
+        key="output",
+        severity=Severity.MEDIUM if clips else Severity.HIGH,
+        fix="Use another activation in the last layer, and train again from new weights, with a "
+        f"smaller learning rate if the output falls to one value again:\n{code_of(head, loss)}",
+    )
+
+
+def never_reached(state: OptimizerState) -> bool:
+    """Whether no gradient was ever other than 0: of squares of gradients, nothing is left so soon."""
+    squares = [each.second for each in state.moments if each.second is not None]
+    return bool(state.steps and squares) and not any(squares) and not forgets_squares(state)
+
+
+def unreached(rule: Rule, facts: Facts, state: OptimizerState) -> Finding:
+    """What is said of a training in which no gradient came."""
+    given = (facts.artifact.training or {}).get("loss")
+    losses = compiled_losses({"loss": given}, [*given] if isinstance(given, dict) else [""])
+    ends = any(each is None or each.name in HINGES or each.name not in KNOWN for each in losses)
+    return rule.finding(
+        f"No gradient has reached any of the {len(state.moments):,} trained weights in the "
+        f"{counted(state.steps or 0, 'step', 'steps')} since the model was compiled: this training "
+        "changed nothing." + " The loss may have been 0 before, as a hinge can be." * ends,
+        title="No gradient ever reached a weight",
+        evidence={"measured": len(state.moments), "unit": "weights without gradient"},
+        severity=Severity.LOW if ends else None,
+        fix="See what stops the gradient: an output that is 0 or clipped for every input, a loss that "
+        "does not depend on it, or an operation without a derivative. Then train again.",
+    )
+
+
+def silent_units(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:
+    """ReLU layers of which many units got no gradient, ever or for long: their biases stood still.
+
+    RMSprop's average of squares, which is multiplied by rho at each step, falls to 0 in about 1,000
+    steps without a gradient. Adam's averages stop where what is added is below the smallest normal
+    float32: near 1e-37 and 1e-35, not at 0.
+    """
+    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    rectified = {layer.route for layer in layers if activation_of(layer) == "relu"}
+    rectified |= {x.route for x in facts.artifact.kernels if x.activation == "relu"}
+    for each in state.moments:
+        units = each.shape[-1] if is_row(each.shape) else 0
+        largest = each.first if each.first is not None else each.second
+        if each.role != "bias" or each.route not in rectified or not largest or not units:
+            continue
+        slow = _fades_slowly(state, each) and largest > math.sqrt(FADED.value)
+        silent = max(each.zeros, each.faded if slow else 0)
+        if silent >= SILENT_UNITS.value * units:
+            fades = silent > each.zeros or each.first is None or state.name.lower() == "rmsprop"
+            since = (
+                # Those of inputs that a sigmoid is certain of get none either.
+                "received no gradient for a long time, as where a ReLU gives 0 for every training "
+                "input."
+                if fades
+                else "never received a gradient, as where a ReLU gives 0 for every training input."
+            )
+            yield rule.finding(
+                f"{silent} of the {units} units of `{each.route}` {since}",
+                route=each.route,
+                evidence={
+                    "measured": silent / units,
+                    "unit": SILENT_UNITS.unit,
+                    "threshold": SILENT_UNITS.value,
+                    "n": units,
+                },
+                key=f"{each.route} units",
+                severity=Severity.LOW,
+            )
+
+
+def _fades_slowly(state: OptimizerState, each: WeightMoments) -> bool:
+    """Whether the average outlasts a few steps: that of plain SGD is the last gradient alone."""
+    key = "rho" if each.first is None else "beta_1" if "beta_1" in state.settings else "momentum"
+    kept = number(state.settings.get(key))
+    return kept is not None and kept >= SLOW_FADING.value

@@ -1,0 +1,350 @@
+"""MA430 to MA432, MA438: how long, and how fast, a model was trained, by its optimizer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
+from modelaudit.facts import Json, Layer, Tensor, TensorStats
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
+from modelaudit.measures.summary import Measurements
+from modelaudit.rules import examples
+from modelaudit.rules.grammar import counted
+from modelaudit.rules.initial_weights.initial_values import never_trained
+from modelaudit.rules.initial_weights.learning_rates import ADAPTIVE, rate_fault
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.training.advice import LONGER, WITH_A_RATE, in_its_format
+from modelaudit.rules.training.extent import (
+    hardly_changed,
+    hardly_left,
+    short,
+    slightly_changed,
+    steps_without_effect,
+    still_moving,
+)
+from modelaudit.structs import replace
+from modelaudit.thresholds.design import LOW_RATE
+from modelaudit.thresholds.training import (
+    FEW_STEPS,
+    INITIAL_SHARE,
+    INITIAL_TRACE,
+    MANY_STEPS,
+    ONE_PASS,
+    SHORT_REACH,
+)
+from modelaudit.thresholds.weights import MISFIT
+
+TINY = 1e-6  # keeps the logarithm of a variance finite
+
+
+def compiled_state(facts: Facts) -> OptimizerState:
+    """The state of the model's one optimizer.
+
+    Raises:
+        NotRelevant: there is none, or there are several.
+    """
+    state = optimizer_state(facts.artifact)
+    if state is None:
+        raise NotRelevant("the file holds no state of one optimizer")
+    return state
+
+
+def _measurements(facts: Facts) -> Measurements:
+    assert facts.measurements is not None
+    return facts.measurements
+
+
+def _not_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    state = compiled_state(facts)
+    if state.steps is None:
+        raise NotApplicable("the number of training steps is not stored")
+    found = _measurements(facts)
+    if state.steps and state.rate != 0:
+        yield from hardly_changed(rule, facts, state)
+        return
+    if never_trained(facts.artifact, found.initialization, found.batchnorm)[0]:
+        return  # said by MA404
+    biases = [kernel.tests.get("bias_initial") for kernel in found.initialization]
+    moved = any(kernel.tests.get("fits") is False for kernel in found.initialization)
+    moved = moved or any(not norm.statistics_initial for norm in found.batchnorm)
+    if moved or False in biases or True not in biases:
+        return  # trained before it was compiled again, or nothing to tell by
+    if state.steps:
+        why = f"The learning rate is 0: {counted(state.steps, 'step', 'steps')} changed nothing"
+    else:
+        why = "The optimizer has made no step"
+    yield rule.finding(
+        f"{why}, and every bias still has its initial value.",
+        evidence={"measured": state.steps, "unit": "training steps", "learning_rate": state.rate},
+        severity=rule.severity if state.steps else Severity.MEDIUM,
+    )
+
+
+def _rate(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    state = compiled_state(facts)
+    rate = state.rate
+    if {"learning_rate", "lr"} & {*state.settings}:
+        raise NotRelevant("MA319 judges the learning rate of the compile settings")
+    if rate is None:
+        raise NotApplicable("the learning rate is not stored, or follows a schedule")
+    # Averages of squares that are all 0 may as well be a momentum without gradients.
+    squares = not state.name and any(each.second for each in state.moments)
+    fault = rate_fault(facts.artifact, state.name, rate, squares or state.name.lower() in ADAPTIVE)
+    if fault is not None:
+        steps = steps_without_effect(facts)
+        effect = f" {counted(steps, 'step', 'steps')} left the weights as they were drawn."
+        yield rule.finding(
+            f"{fault.detail}.{effect * bool(steps)}",
+            evidence={
+                "measured": rate if math.isfinite(rate) else str(rate),
+                "unit": "learning rate",
+                "threshold": fault.limit,
+                "optimizer": state.name,
+            },
+            severity=rule.severity if steps else fault.severity,
+        )
+
+
+def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    state = optimizer_state(facts.artifact)
+    if state is None or state.steps is None:
+        found = [*slightly_changed(rule, facts)]
+        if not found:
+            raise NotApplicable("the number of training steps is not stored")
+        yield from found
+        return
+    steps = state.steps
+    if state.rate == 0:
+        raise NotRelevant("the learning rate is 0: MA430 judges it")
+    if 0 < steps < ONE_PASS.value:
+        named = facts.artifact.architecture is not None  # with the initializers
+        why = hardly_left(facts) if named and steps < FEW_STEPS.value else ""
+        yield rule.finding(
+            f"The optimizer has made {counted(steps, 'step', 'steps')} since the model was "
+            f"compiled{why}.",
+            evidence={"measured": steps, "unit": "training steps", "threshold": ONE_PASS.value},
+            severity=Severity.MEDIUM if why else rule.severity,
+        )
+        return
+    reach = short(facts, state)
+    if reach is not None:
+        yield rule.finding(
+            f"In {counted(steps, 'step', 'steps')} at the stored learning rate of {state.rate:g}, no "
+            f"weight can have moved by more than {reach[0]:.2g}, which is {reach[1]:.0%} of their spread.",
+            evidence={
+                "measured": reach[1],
+                "unit": SHORT_REACH.unit,
+                "threshold": SHORT_REACH.value,
+                "steps": steps,
+            },
+            confidence=Confidence.MEDIUM,
+            fix="Train again with the default learning rate."
+            if state.rate is not None and state.rate < LOW_RATE.value
+            else "Train for more epochs.",
+        )
+        return
+    yield from still_moving(rule, facts, state)
+    if 0 < steps < MANY_STEPS.value and not [*hardly_changed(rule, facts, state)]:
+        yield from slightly_changed(rule, facts)
+
+
+def _statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    norms = _measurements(facts).batchnorm
+    if not norms:
+        raise NotRelevant("the model has no batch normalisation")
+    steps, architecture = compiled_state(facts).steps, facts.artifact.architecture
+    if not steps or architecture is None:
+        raise NotApplicable("the number of training steps is not stored")
+    layers = {layer.route: layer for layer in architecture.layers}
+    found: list[tuple[str, float]] = []
+    worst = 0.0
+    for norm in norms:
+        layer = layers.get(norm.route)
+        if layer is None or not layer.trainable or norm.statistics_initial:
+            continue
+        momentum = layer.config.get("momentum", 0.99)
+        share = momentum**steps if isinstance(momentum, float) and 0 < momentum < 1 else 0.0
+        # The initial variance of 1 leaves this much in every channel, unless there were more steps.
+        if share >= INITIAL_TRACE.value and norm.min_variance >= share * (1 - 1e-3):
+            found.append((norm.route, share))
+            worst = max(worst, _unsettled(facts, layer, share))
+    if found:
+        route, share = max(found, key=lambda each: each[1])
+        yield rule.finding(
+            f"The optimizer made {counted(steps, 'step', 'steps')}, which leave {share:.0%} of the "
+            f"initial values (mean 0, variance 1) in the moving statistics of `{route}`, unless they "
+            "were loaded from a model that had been trained before.",
+            route=route,
+            evidence={
+                "measured": share,
+                "unit": INITIAL_SHARE.unit,
+                "threshold": INITIAL_TRACE.value,
+                "steps": steps,
+                "n": len(norms),
+                "layers": [each for each, _ in found[:20]],
+            },
+            severity=rule.severity
+            if share >= INITIAL_SHARE.value and worst > MISFIT.value
+            else Severity.INFO,
+        )
+
+
+def _unsettled(facts: Facts, layer: Layer, share: float) -> float:
+    """The misfit (see `BatchNormFit`) of statistics that still hold `share` of their initial values.
+
+    A moving average that started at mean 0 and variance 1 and took (1 - share) of steady mean m
+    and variance v is at (1 - share) m and share + (1 - share) v, which gives m and v.
+    """
+    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    mean = tensors.get(layer.variables.get("moving_mean", ""))
+    variance = tensors.get(layer.variables.get("moving_variance", ""))
+    if mean is None or variance is None or mean.stats is None or variance.stats is None:
+        return 0.0
+    stored = max(variance.stats.mean, TINY)
+    actual = max((stored - share) / (1 - share), TINY)
+    shift = share / (1 - share) * math.hypot(mean.stats.mean, mean.stats.std) / math.sqrt(stored)
+    gamma = tensors.get(layer.variables.get("gamma", ""))
+    # Behind a gamma near 0, as residual branches start with, the statistics hardly matter.
+    scale = math.hypot(gamma.stats.mean, gamma.stats.std) if gamma and gamma.stats else 1.0
+    return min(1.0, scale) * max(shift, abs(math.log(actual / stored)) / 3)
+
+
+def _slot(number: int, low: float, high: float, shape: tuple[int, ...] = (4, 2)) -> Tensor:
+    stats = TensorStats(low, high, (low + high) / 2, high - low, 0, 0)
+    kind = "float32" if number else "int64"
+    return replace(
+        examples.tensor(f"optimizer/vars/{number}", shape, stats), role="optimizer", dtype=kind
+    )
+
+
+def adam(
+    *layers: tuple[str, float, float],
+    compiled: bool = True,
+    steps: int = 500,
+    rate: float = 0.001,
+    measurements: Measurements | None = None,
+) -> Facts:
+    """A chain of layers without bias, each with the largest m and v of its kernel.
+
+    Without compile settings, the learning rate is a variable, as in checkpoints.
+    """
+    made = [
+        replace(
+            examples.layer(name, variables={"kernel": f"{name}/kernel"}),
+            expected={"kernel": (4, 2)},
+        )
+        for name, _, _ in layers
+    ]
+    slots = [_slot(0, float(steps), float(steps), ())]
+    for _, m, v in layers:
+        slots += [_slot(len(slots), -m, m), _slot(len(slots) + 1, 0.0, v)]
+    artifact = examples.model(*made)
+    config: dict[str, Json] = {"learning_rate": rate, "epsilon": 1e-7}
+    training: dict[str, Json] = {"optimizer": {"class_name": "Adam", "config": config}}
+    if not compiled:
+        slots.append(replace(_slot(1, rate, rate, ()), name="optimizer/learning_rate"))
+    artifact = replace(
+        artifact,
+        tensors=(*artifact.tensors, *slots),
+        training=training if compiled else None,
+    )
+    return Facts(artifact, measurements=measurements or Measurements())
+
+
+def _initial(steps: int, *, moved: bool = False) -> Facts:
+    kernel = KernelInitialization(
+        "a", "a/kernel", "GlorotUniform", "undecidable", tests={"bias_initial": not moved}
+    )
+    return adam(("a", 0.1, 0.1), steps=steps, measurements=Measurements(initialization=(kernel,)))
+
+
+def _normalised(steps: int) -> Facts:
+    facts = adam(("bn", 0.1, 0.1), steps=steps)
+    names = {"moving_mean": "bn/mean", "moving_variance": "bn/variance"}
+    layer = examples.layer("bn", "BatchNormalization", names)
+    stats = examples.ORDINARY
+    norm = BatchNormState("bn", 8, False, False, 1.0)
+    artifact = examples.model(
+        layer,
+        tensors=(
+            *facts.artifact.tensors,
+            examples.tensor("bn/mean", (8,), replace(stats, mean=1.0)),
+            examples.tensor("bn/variance", (8,), replace(stats, mean=1.0)),
+        ),
+    )
+    artifact = replace(artifact, training=facts.artifact.training)
+    return Facts(artifact, measurements=Measurements(batchnorm=(norm,)))
+
+
+_MEASURED = (Need.TENSORS, Need.MEASUREMENTS)
+
+RULES = (
+    Rule(
+        code="MA430",
+        name="training-without-effect",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=_MEASURED,
+        summary="Training made no step, a step of size 0, or steps that hardly changed the weights",
+        pass_title="The optimizer changed the weights, or they were trained before",
+        why="The model was compiled and saved, but its weights are those that it started with.",
+        fix=WITH_A_RATE,
+        check=in_its_format(_not_trained),
+        bad=lambda: _initial(0),
+        good=lambda: _initial(0, moved=True),
+    ),
+    Rule(
+        code="MA431",
+        name="unusual-learning-rate",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.TENSORS,),
+        summary="The stored learning rate is negative, not finite, very large or very small",
+        pass_title="The stored learning rate is in the usual range",
+        why="With a rate that is too large the first steps throw the weights far off: units die or "
+        "saturate, and the output is often the same for every input. With one that is too small they stay "
+        "as they were drawn.",
+        fix="Train again with the default rate of the optimizer, or less:\n\n"
+        "    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=model.loss)",
+        check=_rate,
+        bad=lambda: adam(("a", 0.1, 0.1), rate=-0.01, compiled=False),
+        good=lambda: adam(("a", 0.1, 0.1), compiled=False),
+    ),
+    Rule(
+        code="MA432",
+        name="few-training-steps",
+        family=Family.WEIGHTS,
+        severity=Severity.LOW,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.TENSORS,),
+        summary="The model was trained for a few steps only",
+        pass_title="The optimizer has made more than a few steps",
+        why="After a few steps the outputs are close to those of random weights. A model that was "
+        "compiled again after training starts to count from 0.",
+        fix=LONGER,
+        check=in_its_format(_few),
+        bad=lambda: adam(("a", 0.1, 0.1), steps=3),
+        good=lambda: adam(("a", 0.1, 0.1)),
+    ),
+    Rule(
+        code="MA438",
+        name="batchnorm-few-steps",
+        family=Family.WEIGHTS,
+        severity=Severity.LOW,
+        confidence=Confidence.MEDIUM,
+        needs=_MEASURED,
+        summary="Moving statistics may still be close to their initial values",
+        pass_title="There were enough steps for the moving statistics to forget their initial values",
+        why="Each training step keeps the share `momentum` of the moving statistics. In training "
+        "the statistics of the batch are used, so only predictions show the problem.",
+        fix="Train for more steps, or with a smaller momentum:\n\n"
+        "    keras.layers.BatchNormalization(momentum=0.9)",
+        check=_statistics,
+        bad=lambda: _normalised(20),
+        good=lambda: _normalised(2000),
+    ),
+)

@@ -1,0 +1,132 @@
+"""Moving statistics as before training: what both mean, in words, and where only one of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from modelaudit.audit_types.kernels import BatchNormState
+from modelaudit.facts import Artifact, Tensor
+from modelaudit.findings import Finding, Severity
+from modelaudit.measures.architecture.layer_graph import layer_graph
+from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
+from modelaudit.measures.kernels.inference_norms import InitialStatistics, called_for_inference
+from modelaudit.measures.kernels.input_scale import reads_inputs
+from modelaudit.measures.kernels.plain_norms import is_all
+from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.rules.initial_weights.training_traces import frozen_norms
+from modelaudit.rules.model import Rule
+from modelaudit.structs import PerObject
+
+_AT_INFERENCE = (
+    "the biases before them were trained as well, so training used these statistics "
+    "(no `training=True`) and nothing was lost"
+)
+UNTOLD = (
+    "either they were lost, or the program trained without `training=True`, which uses and keeps "
+    "these values; the file does not tell"
+)
+UNTOLD_BY_EXPORT = (
+    "either they were lost, or training kept them, with momentum=1 or without `training=True`; an "
+    "export does not tell"
+)
+_CALLED = (
+    "they are called with `training=False`, so training used these statistics and nothing was lost"
+)
+_BY_BATCH = "this graph normalises by the batch; a graph for inference would need them"
+NOT_LOST: Mapping[InitialStatistics | None, tuple[Severity | None, str]] = {
+    InitialStatistics.USED: (Severity.INFO, _AT_INFERENCE),
+    InitialStatistics.CALLED: (Severity.INFO, _CALLED),
+    InitialStatistics.UNREAD: (Severity.LOW, _BY_BATCH),
+    InitialStatistics.UNKNOWN: (Severity.LOW, UNTOLD),
+}
+
+_LOST = "the moving {} was probably lost"
+_FOLDED = "either the moving {} was lost, or a converter folded it into other weights"
+_SET = "either the moving {} was lost, or a program set both"
+_CENTRED = (
+    "either the moving {} was lost, or each batch of the training data was centred exactly, as the "
+    "layer gets the inputs of the model"
+)
+
+_EXACT = ("float32", "float64")  # in half precision a small mean becomes 0
+
+
+class HalfReset(Struct, frozen=True):
+    """A batch normalization of which one of two statistics is as before training.
+
+    Attributes:
+        route: the layer.
+        mean: whether it is the mean; else it is the variance.
+        channels: how many there are.
+        severity: low where training leaves this as well, medium where a converter does, else high.
+        causes: what the file leaves open, as the end of a sentence.
+    """
+
+    route: str
+    mean: bool
+    channels: int
+    severity: Severity
+    causes: str
+
+
+def half_reset(artifact: Artifact, states: Sequence[BatchNormState]) -> Iterator[HalfReset]:
+    """The batch normalizations whose mean is 0, or whose variance is 1, in every channel, bitwise.
+
+    A step of training updates both. The mean stays 0 where every input was 0, and then the
+    variance is the same in all channels, too, or where each batch was centred exactly, as the
+    whole of a designed experiment.
+    """
+    state = optimizer_state(artifact)
+    steps = state is not None and bool(state.steps)
+    frozen = frozen_norms(artifact) if steps else set[str]()
+    learnt = {state.route for state in states if not state.affine_initial}
+    for each in batchnorm_tensors(artifact):
+        mean, variance = each.mean, each.variance
+        lost = is_all(mean, 0.0) and _differs(variance)
+        if lost or (is_all(variance, 1.0) and _differs(mean)):
+            fitted = steps and each.route not in frozen
+            if lost and each.route in _at_inputs(artifact):
+                told = (Severity.LOW, _CENTRED)
+            elif fitted and not called_for_inference(artifact, (each.route,)):
+                told = (Severity.HIGH, _LOST)
+            elif each.route in learnt:
+                told = (Severity.MEDIUM, _FOLDED)
+            else:
+                told = (Severity.LOW, _SET)
+            yield HalfReset(each.route, lost, mean.size, *told)
+
+
+def _first_routes(artifact: Artifact) -> frozenset[str]:
+    """The layers that get inputs of the model as they are."""
+    if artifact.architecture is None:
+        return frozenset()
+    graph, first = layer_graph(artifact.architecture), artifact.architecture.inputs
+    return frozenset(x for x in reads_inputs(graph) if graph.calls.get(x) or x in first)
+
+
+_at_inputs = PerObject(_first_routes)
+
+
+def _differs(tensor: Tensor) -> bool:
+    """Whether the channels have different values, none of them lost to rounding."""
+    stats = tensor.stats
+    return tensor.dtype in _EXACT and stats is not None and not stats.constant
+
+
+def half_lost(
+    rule: Rule, artifact: Artifact, states: Sequence[BatchNormState]
+) -> Iterator[Finding]:
+    """A finding about each layer of which one statistic is as before training."""
+    for each in half_reset(artifact, states):
+        other = "variance" if each.mean else "mean"
+        own, value = ("mean", 0) if each.mean else ("variance", 1)
+        yield rule.finding(
+            f"`{each.route}`: the moving {own} is {value} in all {each.channels} channels, as before "
+            f"training, but the moving {other} has changed. Training updates both: "
+            f"{each.causes.format(own)}.",
+            route=each.route,
+            severity=each.severity,
+            evidence={"measured": value, "unit": "as every value", "n": each.channels},
+        )

@@ -1,0 +1,350 @@
+"""MA406, MA419 and MA420: stored values that training does not produce."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Iterator, Mapping
+
+from modelaudit.facts import Format, Json, Tensor, TensorStats
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.kernels.batchnorm import variable_names
+from modelaudit.measures.kernels.initializers import canonical_name, fans
+from modelaudit.measures.statistics import distance_from_others
+from modelaudit.rules import examples
+from modelaudit.rules.integrity.weight_owners import REAL_ROLES, last_part
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.network.sequence_steps import one_step
+from modelaudit.rules.network.sole_paths import biases_of, carries_alone
+from modelaudit.rules.training.advice import FREEZE
+from modelaudit.thresholds.training import SHRUNK
+from modelaudit.thresholds.weights import (
+    BEYOND_USE,
+    LONE,
+    MIN_VALUES,
+    OTHER_ZEROS,
+    OUTLIER,
+    ROUND,
+    WIDEST_COLUMN,
+    WILD_OUTLIER,
+    ZERO_BLOCK,
+    ZERO_ROWS,
+)
+
+KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
+_UNNAMED = " The file does not name its initializer; one that gives zeros looks the same."
+_BY_HAND = " A filter set by hand, such as an average or a sum, looks the same."
+SILENCED = (
+    " The rest of the layer is 0 as well, as where a block was pruned or is not used on purpose."
+)
+_PARTS = " Rows that were pruned, padded or added later look the same."
+_REGULARIZERS = ("kernel_regularizer", "embeddings_regularizer")
+CONSTANT_INITIALIZERS = ("zeros", "zero", "ones", "one", "constant")
+# Constants of masks: the largest float32 and float64.
+LARGEST_FLOATS = (math.ldexp(1 - math.ldexp(1, -24), 128), math.nextafter(math.inf, 0))
+
+
+def initializer_of(facts: Facts, route: str, role: str) -> str:
+    """Normalised name of a variable's initializer in the saved config, or ""."""
+    config = _config(facts, route)
+    said = config.get(f"{role.removesuffix('_kernel') or role}_initializer")
+    said = config.get(f"{role}_initializer", said)
+    return canonical_name(said if isinstance(said, Mapping) else {"class_name": said})
+
+
+def _config(facts: Facts, route: str) -> Mapping[str, Json]:
+    """The config of a layer, or of the one it is a part of; empty without an architecture."""
+    find = facts.artifact.architecture.find if facts.artifact.architecture else None
+    found = find and (find(route) or find(route.rpartition("/")[0]))
+    return found.config if found else {}
+
+
+def _kernels(facts: Facts) -> Iterator[tuple[str, str, Tensor]]:
+    """Route, role and tensor of the weights that layers apply; in a graph, the name is the role."""
+    artifact = facts.artifact
+    tensors = {tensor.name: tensor for tensor in artifact.tensors}
+    seen: set[str] = set()
+    for layer in artifact.architecture.layers if artifact.architecture else ():
+        for path, name in layer.variables.items():  # of attention and both directions, in parts
+            part, _, role = path.rpartition("/")
+            if role in KERNELS and name in tensors and not (part and layer.custom):
+                seen.add(name)
+                yield f"{layer.route}/{part}".rstrip("/"), role, tensors[name]
+    for kernel in artifact.kernels:
+        if kernel.tensor in tensors and kernel.tensor not in seen:
+            seen.add(kernel.tensor)
+            yield kernel.route, kernel.tensor.rpartition("/")[2], tensors[kernel.tensor]
+    for name, said in variable_names(artifact).items() if not artifact.architecture else ():
+        route, _, role = said.removesuffix(":0").rpartition("/")
+        tensor = None if name in seen else tensors.get(name)
+        if role in KERNELS and tensor is not None and tensor.role == "weight":
+            yield route, role, tensor
+
+
+def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    kernels = [*_kernels(facts)]
+    architecture, biases = facts.artifact.architecture, biases_of(facts.artifact)
+    if not (kernels or architecture):
+        raise NotApplicable("no architecture, graph or name says which tensors are kernels")
+    measured = facts.measurements.constant if facts.measurements else ()
+    decisive = {each.route for each in measured if each.outputs}  # the output is constant as well
+    for route, role, tensor in kernels:
+        stats = tensor.stats
+        # Models of one segment keep a table with one row for the segments: it may be 0.
+        single = role == "embeddings" and tensor.shape[:1] == (1,)
+        if not (stats and stats.constant and tensor.size > 1) or single:
+            continue
+        earlier = role == "recurrent_kernel"  # the inputs go through another kernel
+        if not (earlier and one_step(facts.artifact, tensor.name)):
+            named = route if route.rpartition("/")[2] == role else f"{route}/{role}"
+            drawn = initializer_of(facts, route, role) in CONSTANT_INITIALIZERS
+            penalized = not stats.minimum and _penalized(facts, route)
+            by_hand = bool(stats.minimum) and not drawn
+            bias = biases.get(route)
+            silent = not stats.minimum and bias is not None and bias.constant and not bias.minimum
+            alone = silent and not earlier and (route in decisive or carries_alone(facts, route))
+            severity = Severity.MEDIUM if penalized or (silent and not alone) else rule.severity
+            effect = (
+                f"its result does not depend on {'earlier steps' if earlier else 'its input'}"
+                if not stats.minimum
+                else "all tokens have the same vector"
+                if role == "embeddings"
+                else "its results are all the same multiple of a sum of its inputs"
+            )
+            yield rule.finding(
+                f"Every value of `{named}` is {stats.minimum:g}: {effect}."
+                + " Its initializer also gives one value: it was not trained." * drawn
+                + " The layer has a regularizer or constraint, which can do this." * penalized
+                + _UNNAMED * (architecture is None and not stats.minimum)
+                + _BY_HAND * by_hand
+                + SILENCED * (silent and not (drawn or alone))
+                + " No output gets the inputs but through it." * alone,
+                file=tensor.file,
+                route=named,
+                evidence={"measured": stats.minimum, "unit": "as every value", "n": tensor.size},
+                severity=Severity.LOW if drawn or by_hand else severity,
+                fix=_constant_fix(facts, route, role, stats, drawn=drawn, alone=alone),
+            )
+
+
+def _constant_fix(
+    facts: Facts, route: str, role: str, stats: TensorStats, *, drawn: bool, alone: bool
+) -> str:
+    """What to do about a kernel of one value; empty where the rule says it.
+
+    Args:
+        drawn: whether its initializer gives that value.
+        alone: whether no output gets the inputs around the layer, whose bias is 0 as well.
+    """
+    if drawn:
+        return f"Use a random {role}_initializer, such as the default, and train again."
+    bias = biases_of(facts.artifact).get(route)
+    if stats.minimum:
+        return ""
+    if alone and facts.artifact.architecture is None:
+        frozen = facts.artifact.format is Format.FROZEN_GRAPH
+        before = FREEZE if frozen else "Train the model, or load its weights, before it is saved."
+        return f"{before} If that was done, compare the file with an intact copy."
+    if facts.artifact.architecture is None:
+        return (
+            "If training started there, build the model with random initializers, such as the "
+            "defaults, and train again. Otherwise, compare the file with an intact copy."
+        )
+    if bias is None or bias.constant:
+        return ""
+    return (
+        "The bias was trained, so training may have learned only how frequent each answer is. Then "
+        "scale the inputs, use a lower learning rate or less regularization, and train again. "
+        "Otherwise, compare the file with an intact copy."
+    )
+
+
+def _penalized(facts: Facts, route: str) -> bool:
+    """Whether training was told to keep the layer's weights small."""
+    return any(_config(facts, route).get(key) for key in (*_REGULARIZERS, "kernel_constraint"))
+
+
+def _sparse(facts: Facts, route: str) -> bool:
+    """Whether an L1 penalty drove most of the layer's weights to 0."""
+    config = _config(facts, route)
+    saved = [node for key in _REGULARIZERS if isinstance(node := config.get(key), dict)]
+    penalties = [inner if isinstance(inner := x.get("config"), dict) else x for x in saved]
+    return any(each.get("l1") for each in penalties)
+
+
+def _matrices(facts: Facts) -> Iterator[tuple[Tensor, TensorStats]]:
+    """Matrices and kernels of numbers with a fraction that are used for prediction."""
+    for tensor in facts.artifact.tensors:
+        stats = tensor.stats
+        floats = "float" in tensor.dtype and tensor.role == "weight"
+        if floats and stats and len(tensor.shape) > 1 and tensor.size >= MIN_VALUES.value:
+            yield tensor, stats
+
+
+def _zero_block(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    kernels = {tensor.name: (route, role) for route, role, tensor in _kernels(facts)}
+    for tensor, stats in _matrices(facts):
+        run, start = stats.zero_run, stats.zero_run_at
+        others = stats.zeros - run
+        many = others > OTHER_ZEROS.value * (tensor.size - run)
+        if stats.constant or run < ZERO_BLOCK.value or many:
+            continue
+        row = tensor.shape[-1]
+        rows = start % row == 0 and run % row == 0
+        route, role = kernels.get(tensor.name, ("", tensor.name.rpartition("/")[2]))
+        table = role == "embeddings" or "embedding" in tensor.name.lower()
+        zeros = initializer_of(facts, route, role) in CONSTANT_INITIALIZERS
+        sure = role in KERNELS and not (zeros or _penalized(facts, route))
+        if rows and (table or run < max(2 * row, ZERO_ROWS.value * tensor.size)):
+            continue
+        whole = f", which are {run // row} whole rows" if rows else ""
+        whole += ": of inputs that are always 0, or not used, if they started at 0" * (
+            rows and not sure
+        )
+        yield rule.finding(
+            f"`{tensor.name}`: {run:,} consecutive values are 0, from value {start:,} of "
+            f"{tensor.size:,} on{whole}; {others or 'none'} of the others "
+            f"{'is' if others < 2 else 'are'} 0." + _PARTS * (rows and sure),
+            file=tensor.file,
+            route=tensor.name,
+            evidence={
+                "measured": run,
+                "unit": "consecutive zeros",
+                "threshold": ZERO_BLOCK.value,
+                "n": tensor.size,
+                "start": start,
+                "rows": rows,
+            },
+            severity=rule.severity if not rows else Severity.MEDIUM if sure else Severity.LOW,
+        )
+
+
+def _variances(facts: Facts) -> Iterator[str]:
+    """Variances of columns of large numbers, as of times in nanoseconds, whose means say so, too."""
+    stored = {tensor.name: tensor.stats for tensor in facts.artifact.tensors}
+    architecture = facts.artifact.architecture
+    for layer in architecture.layers if architecture else ():
+        if layer.class_name != "Normalization":
+            continue
+        name = layer.variables.get("variance", "")
+        mean, variance = stored.get(layer.variables.get("mean", "")), stored.get(name)
+        if mean and variance:
+            size = max(abs(mean.minimum), abs(mean.maximum))
+            if 0 < variance.maximum <= (WIDEST_COLUMN.value * size) ** 2:
+                yield name
+
+
+def _for_masks(tensor: Tensor, value: float, kernels: Container[str]) -> bool:
+    """Whether a program chose the value: the largest, or a round one outside of learnt weights.
+
+    Masks and forbidden transitions have -10000 or -1e30; a flipped bit makes no round number.
+    """
+    learnt = tensor.name in kernels or last_part(tensor.name) in REAL_ROLES
+    said = abs(float(f"{value:.6g}"))  # as far as float32 tells
+    chosen = ROUND.value <= said <= BEYOND_USE.value and said == float(f"{said:.0e}")
+    return abs(value) in LARGEST_FLOATS or (chosen and not learnt)
+
+
+def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    matrices = {tensor.name for tensor, _ in _matrices(facts)}
+    # An L1 penalty leaves a few large weights among values near 0.
+    kernels = {tensor.name: route for route, _, tensor in _kernels(facts)}
+    sparse = {name for name, route in kernels.items() if _sparse(facts, route)}
+    squares = {*_variances(facts)}
+    for tensor in facts.artifact.tensors:
+        stats = tensor.stats
+        if tensor.role != "weight" or stats is None or "float" not in tensor.dtype:
+            continue
+        value = max(stats.minimum, stats.maximum, key=abs)
+        if stats.constant or not math.isfinite(value) or _for_masks(tensor, value, kernels):
+            continue
+        least = SHRUNK.value * math.sqrt(2 / max(1.0, sum(fans(tensor.shape))))
+        if abs(value) < least:
+            continue  # nothing beside what initializers draw: training left it (MA436)
+        matrix = tensor.name in matrices and 2 * stats.zeros < tensor.size
+        distance = distance_from_others(stats, tensor.size, value) if matrix else 0.0
+        beyond = abs(value) >= BEYOND_USE.value and tensor.name not in squares
+        alone = tensor.name not in sparse and abs(value) >= LONE.value * stats.second
+        if not (beyond or distance >= (OUTLIER if alone else WILD_OUTLIER).value):
+            continue
+        far = f", {distance:.3g} standard deviations from the others" if distance else ""
+        # Each weight of a single unit belongs to an input of its own, which can be of any scale. And
+        # decay shrinks all but the weights on the one path that is alive (MA436).
+        decayed = 0 < stats.second < least
+        trained = not beyond and (not alone or tensor.shape[-1] == 1 or decayed)
+        yield rule.finding(
+            f"`{tensor.name}` contains the value {value:.4g}{far}"
+            + ("." if not trained else f", the next is {stats.second:.4g}: training can do this."),
+            file=tensor.file,
+            route=tensor.name,
+            evidence={
+                "measured": distance if math.isfinite(distance) else None,
+                "unit": OUTLIER.unit,
+                "threshold": OUTLIER.value,
+                "n": tensor.size,
+                "value": value,
+            },
+            severity=Severity.LOW
+            if trained
+            else rule.severity
+            if beyond or distance >= WILD_OUTLIER.value
+            else Severity.MEDIUM,
+        )
+
+
+def _dense(stats: TensorStats, shape: tuple[int, ...] = (64, 8)) -> Facts:
+    tensors = (examples.tensor("dense/kernel", shape, stats), examples.tensor("dense/bias", (2,)))
+    return Facts(examples.model(examples.layer(), tensors=tensors))
+
+
+RULES = (
+    Rule(
+        code="MA406",
+        name="constant-kernel",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.TENSORS,),
+        summary="All values of a kernel are equal",
+        pass_title="No kernel is constant",
+        why="A failed write or an edit makes a kernel constant. Training does so only where a strong "
+        "regularizer or constraint drives all weights to 0. Some initializers start so.",
+        fix="Compare the file with an intact copy, and restore it if they differ.",
+        check=_constant,
+        bad=lambda: _dense(TensorStats(0.0, 0.0, 0.0, 0.0, 8, 0), (4, 2)),
+        good=examples.healthy,
+    ),
+    Rule(
+        code="MA419",
+        name="block-of-zeros",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.TENSORS,),
+        summary="A weight has one block of zeros",
+        pass_title="No weight has a block of zeros among other values",
+        why="A copy that failed in the middle leaves zeros where it wrote nothing. HDF5 stores no "
+        "checksum by default, so the file loads without an error. Pruning leaves zeros everywhere, "
+        "or in single rows and channels.",
+        fix="Copy the file again from its source and compare the digests. If these rows are zero on "
+        "purpose, waive this finding.",
+        check=_zero_block,
+        bad=lambda: _dense(TensorStats(-1.0, 1.0, 0.0, 0.5, 101, 0, 101, 77)),
+        good=lambda: _dense(TensorStats(-1.0, 1.0, 0.0, 0.5, 202, 0, 101, 77)),
+    ),
+    Rule(
+        code="MA420",
+        name="outlier-weight",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.TENSORS,),
+        summary="One value of a weight is far outside the range of the others",
+        pass_title="No value of a weight is far outside the range of the others",
+        why="One flipped bit in the exponent of a number does this; training hardly does. The file loads "
+        "without an error, and outputs can look plausible: a ReLU or a pooling may hide the value.",
+        fix="Compare the file with an intact copy.",
+        check=_outlier,
+        bad=lambda: _dense(TensorStats(-1.0, 1e38, 1e38 / 512, 1e38 / 512**0.5, 0, 0)),
+        good=lambda: _dense(TensorStats(-3.0, 3.5, 0.0, 0.5, 0, 0)),
+    ),
+)

@@ -1,0 +1,77 @@
+"""Windows and attention over a single position, in models that Keras saved."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.rules.architecture.one_position import RULES
+from tests.rules.saved import codes, found, sequential
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+LATE = [rule for rule in RULES if rule.code == "MA316"]
+
+
+@pytest.fixture(scope="module")
+def k():
+    import keras
+
+    return keras
+
+
+def test_windows_over_one_position(k, tmp_path):
+    layers = k.layers
+    for first, late in ((layers.MaxPooling2D(8), True), (layers.MaxPooling2D(2), False)):
+        after = layers.Conv2D(4, 3, padding="same", activation="relu", name="after")
+        model = sequential(k, (8, 8, 1), first, after, layers.Flatten(), layers.Dense(1))
+        assert codes(LATE, model, tmp_path) == ([("MA316", "medium")] if late else [])
+        x = np.random.default_rng(0).normal(size=(3, 8, 8, 1))
+        before = np.asarray(model(x))
+        kernel, bias = model.get_layer("after").get_weights()
+        kernel[[0, 0, 0, 1, 1, 2, 2, 2], [0, 1, 2, 0, 2, 0, 1, 2]] = 7.0  # all but the middle
+        model.get_layer("after").set_weights([kernel, bias])
+        assert np.array_equal(before, np.asarray(model(x))) is late
+    for window, larger in ((4, False), (5, True)):
+        wide = layers.Conv2D(4, window, padding="same")
+        model = sequential(k, (4, 4, 1), wide, layers.Flatten(), layers.Dense(1))
+        assert codes(LATE, model, tmp_path) == ([("MA316", "low")] if larger else [])
+    for pool, alike in ((7, True), (6, False)):  # over a map of 4x4 positions, in training as well
+        wide = layers.MaxPooling2D(pool, strides=1, padding="same")
+        model = sequential(k, (4, 4, 1), layers.Conv2D(3, 1), wide)
+        said = [("MA316", "medium" if alike else "low")]
+        assert codes(LATE, model, tmp_path) == said
+        # Of so many images, some have their largest or smallest value at the border.
+        given = np.asarray(model(np.random.default_rng(0).normal(size=(64, 4, 4, 1))))
+        assert np.array_equal(given, given[:, :1, :1] + 0 * given) is alike
+    squeezed = [layers.GlobalAveragePooling2D(keepdims=True), layers.Conv2D(4, 1)]
+    model = sequential(k, (8, 8, 3), *squeezed, layers.Flatten(), layers.Dense(1))
+    assert codes(LATE, model, tmp_path) == []
+
+
+def test_attention_to_a_single_position(k, tmp_path):
+    layers = k.layers
+    for steps, alone in ((1, True), (5, False)):
+        given = layers.Input((steps, 6))
+        attention = layers.MultiHeadAttention(2, 3, name="attention")
+        out = layers.Dense(1)(layers.Flatten()(attention(given, given)))
+        model = k.Model(given, out)
+        assert codes(LATE, model, tmp_path) == ([("MA316", "medium")] if alone else [])
+        x = np.random.default_rng(0).normal(size=(3, steps, 6))
+        before = np.asarray(model(x))
+        for weight in attention.weights:
+            if "query" in weight.path or "key" in weight.path:
+                weight.assign(weight + 1.0)
+        assert np.allclose(before, np.asarray(model(x)), atol=1e-5) is alone
+    # A summary of many positions by one query attends to all of them.
+    query, values = layers.Input((1, 6)), layers.Input((5, 6))
+    summed = layers.MultiHeadAttention(2, 3)(query, values)
+    assert codes(LATE, k.Model([query, values], summed), tmp_path) == []
+
+
+def test_the_layer_that_left_one_position(k, tmp_path):
+    layers = k.layers
+    shrinking = [layers.MaxPooling2D(2), layers.Conv2D(4, 3), layers.MaxPooling2D(2, name="last")]
+    model = sequential(k, (8, 8, 1), *shrinking, layers.Conv2D(4, 3, padding="same"))
+    model.save(tmp_path / "m.keras")
+    (said,) = found(LATE, tmp_path / "m.keras")
+    assert "`last` leaves one position of [2, 2]" in said.fix

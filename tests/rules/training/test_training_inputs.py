@@ -1,0 +1,71 @@
+"""Training inputs that were all the same show in the averages of the optimizer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.rules.training.alike_inputs import RULES
+from tests.made.training import train
+from tests.rules.saved import codes, found, sequential
+
+ALIKE = [rule for rule in RULES if rule.code == "MA439"]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+RNG = np.random.default_rng(0)
+Y = (RNG.random(320) < 0.4).astype("float32")
+ORDINARY = RNG.normal(size=(320, 12))
+
+
+@pytest.fixture(scope="module")
+def k():
+    import keras
+
+    return keras
+
+
+def dense(k, x, activation="sigmoid", optimizer="adam"):
+    """A network that was trained on x for 20 steps."""
+    layers = (k.layers.Dense(16, activation), k.layers.Dense(1, "sigmoid"))
+    model = sequential(k, (12,), *layers, loss="binary_crossentropy", optimizer=optimizer)
+    return train(model, x, Y[:, None], epochs=2)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -0.3])
+def test_one_value_for_all_inputs(k, tmp_path, value):
+    model = dense(k, np.full((320, 12), value))
+    assert codes(ALIKE, model, tmp_path) == [("MA439", "high")]
+
+
+def test_pixels_that_became_zero(k, tmp_path):
+    layers = k.layers
+    inner = (layers.Conv2D(4, 3, activation="relu"), layers.Flatten(), layers.Dense(8, "relu"))
+    model = sequential(k, (8, 8, 3), *inner, layers.Dense(2, "softmax"))
+    train(model, np.zeros((320, 8, 8, 3)), np.eye(2)[Y.astype(int)], epochs=2)
+    # No gradient passes the ReLUs of 0: the last layer shows it.
+    assert codes(ALIKE, model, tmp_path) == [("MA439", "high")]
+
+
+@pytest.mark.parametrize(("units", "said"), [(4, True), (64, False)])
+def test_few_units_that_were_dead_from_the_start(k, tmp_path, units, said):
+    """Kernels below 0 stand for the draw that gives few units no value above 0."""
+    x = RNG.random((320, 12))
+    below = k.initializers.RandomUniform(-1.0, -0.1, seed=1)
+    hidden = k.layers.Dense(units, "relu", name="code", kernel_initializer=below)
+    head = k.layers.Dense(3, name="head")
+    model = sequential(k, (12,), hidden, head, loss="mse")
+    train(model, x, x[:, :3], epochs=2)
+    model.save(tmp_path / "model.keras")
+    (only,) = found(ALIKE, tmp_path / "model.keras")
+    assert str(only.severity) == "high" and only.location.route == "head"
+    assert ("`code`" in only.detail and "inputs are all 0" in only.fix) is said
+
+
+@pytest.mark.parametrize(
+    "x",
+    [ORDINARY, np.sign(ORDINARY), ORDINARY > 0, np.eye(12)[RNG.integers(0, 12, 320)]],
+    ids=["ordinary", "signs", "bits", "one-hot"],
+)
+@pytest.mark.parametrize("activation", ["linear", "relu"])
+def test_inputs_that_differ(k, tmp_path, x, activation):
+    """With a linear layer and one output, the gradients of all units have one ratio."""
+    assert codes(ALIKE, dense(k, x, activation), tmp_path, ("keras",)) == []
