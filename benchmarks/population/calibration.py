@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from benchmarks.population.fit import SPEAKS, Row, fit, truth, weights
+from benchmarks.population.estimate import SPEAKS, Row, fit, truth, weights
 from modelaudit.diagnosis.features import BEHIND
 from modelaudit.measures.statistics import wilson
 from modelaudit.odds.posterior import SOUND, Posterior, posterior

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.population.calibration import folds
-from benchmarks.population.fit import SPEAKS, TABLE, Row, fit, hypotheses, read, truth, usable
+from benchmarks.population.estimate import SPEAKS, TABLE, Row, fit, hypotheses, read, truth, usable
 from benchmarks.population.validate import HEAD, MODES, Judged, by_odds, summary
 from modelaudit.odds.posterior import SOUND
 

@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.population.calibration import Fitted, tables, with_curves
-from benchmarks.population.fit import SPEAKS, TABLE, Row, fit, read, truth, usable, weights
+from benchmarks.population.estimate import SPEAKS, TABLE, Row, fit, read, truth, usable, weights
 from benchmarks.population.make import kept_facts
 from modelaudit.diagnosis.arrangement import Decided, arranged, decided
 from modelaudit.diagnosis.beliefs import BEHIND, beliefs, believed, chosen
