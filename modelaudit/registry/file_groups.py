@@ -45,13 +45,14 @@ class CheckpointFiles(Struct, frozen=True):
         return directory if bundle else directory / self.prefix
 
     def interrupted(self, directory: Path) -> str:
-        """That it is the index of a part without its data, which a save left behind; or ""."""
-        part = _UNMOVED.fullmatch(directory.name) and _UNMOVED_PART.fullmatch(self.prefix)
-        return (
-            "left by a save that was interrupted, without data: nothing can be loaded from it"
-            if self.lone and part
-            else ""
-        )
+        """That it is a part without its index or data, which a save left behind; or ""."""
+        if not (_UNMOVED.fullmatch(directory.name) and _UNMOVED_PART.fullmatch(self.prefix)):
+            return ""
+        found = [match for name in self.files if (match := _PART.fullmatch(name))]
+        kinds = {match["kind"] for match in found if not match["left"]}
+        lacks = "an index" if "index" not in kinds else "data" if None not in kinds else ""
+        said = "left by a save that was interrupted, without"
+        return f"{said} {lacks}: nothing can be loaded from it" if lacks else ""
 
 
 def checkpoint_prefix(name: str) -> str | None:

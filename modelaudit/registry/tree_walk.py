@@ -228,7 +228,7 @@ class TreeWalk:
         place = group.place(directory)
         left = group.interrupted(directory)
         form = Format.UNKNOWN if left else sniff_isolated(place, self._limits, self._work)
-        if form is Format.DATA_CACHE or (group.lone and form is Format.UNKNOWN):
+        if form is Format.DATA_CACHE or left or (group.lone and form is Format.UNKNOWN):
             like = left or f"named like a checkpoint's {group.files[0].rpartition('.')[2]}"
             self._name(directory / group.files[0], like if form is Format.UNKNOWN else form.label)
             return False

@@ -121,6 +121,25 @@ def test_what_an_interrupted_save_left_is_no_model(tmp_path, folder, name, data,
     assert told == {f"{folder}/{name}.index"} if skipped else not told
 
 
+@pytest.mark.parametrize(
+    ("endings", "lacks"),
+    [
+        ((".data-00000-of-00001",), "an index"),
+        ((".data-00000-of-00001", ".index.tempstate38"), "an index"),
+        ((".data-00000-of-00001.tempstate12",), "an index"),
+        ((".data-00000-of-00001.tempstate12", ".index"), "data"),
+    ],
+)
+def test_a_part_of_a_save_that_stopped_before_its_index_is_no_model(tmp_path, endings, lacks):
+    """The data are written first, under names that are temporary on some file systems."""
+    folder = tmp_path / "m_temp_77665544332211009988776655443322"
+    folder.mkdir()
+    for ending in endings:
+        (folder / f"part-00000-of-00002{ending}").write_bytes(bytes(9))
+    assert list(rows(tmp_path)) == []
+    assert any(f"interrupted, without {lacks}:" in each for each in reasons(tmp_path).values())
+
+
 def test_a_model_called_like_the_prefix_of_a_checkpoint_is_the_row(tmp_path):
     checkpoint(tmp_path / "c", "model.h5")
     files.minimal_h5(tmp_path / "c" / "model.h5")

@@ -249,10 +249,14 @@ def key_roles(nodes: tuple[ObjectNode, ...]) -> dict[str, str]:
 
     A variable that is reachable without passing through an optimizer or a metric is a weight.
     Keras 3 also saves the weights of a model below its optimizer, as `_trainable_variables`.
+    What stateful recurrent layers remember of the last batch is no weight (only in a SavedModel).
     """
     roles: dict[int, str] = {}
     for node in nodes:
         roles.update({target: "optimizer" for _, _, target in node.slots})
+        if (exported := node.children.get("keras_api")) is not None:
+            states = nodes[exported].children.get("states")
+            roles |= {} if states is None else {states: "other"}
     optimizers = {node.index for node in nodes if _is_optimizer(node)}
     later: list[tuple[str, int]] = []
     _spread(nodes, [0], "weight", roles, optimizers, later)

@@ -97,7 +97,12 @@ def state_mismatch(state: StateFile, prefix: Path, root: Path) -> Problem | None
         ProblemKind.STATE_FILE_MISMATCH,
         display_path(directory / STATE_FILE, root),
         detail,
-        evidence={"latest": state.latest, "prefix": prefix.name, "exists": exists},
+        evidence={
+            "latest": state.latest,
+            "prefix": prefix.name,
+            "exists": exists,
+            "in_order": in_order,
+        },
     )
 
 

@@ -49,7 +49,7 @@ _OPTIMIZER_SCALAR = re.compile(
 )
 _TRAINING_SCOPE = re.compile(r"^(training|optimizer)/(?!_trainable_variables/)|/\.OPTIMIZER_SLOT/")
 _METRIC = re.compile(r"(^|/)keras_api/metrics/")
-_COUNTER = re.compile(r"(^|/)global_step$")
+_NO_WEIGHT = re.compile(r"(^|/)global_step$|(^|/)keras_api/states/")
 
 _TABLE_PARTS = ("-keys", "-values")  # a lookup table is stored as two tensors
 
@@ -205,7 +205,7 @@ def name_roles(names: Collection[str]) -> dict[str, str]:
         elif name == GRAPH_KEY:
             roles[name] = "other"
         else:
-            roles[name] = "other" if _COUNTER.search(name) else "weight"
+            roles[name] = "other" if _NO_WEIGHT.search(name) else "weight"
     return roles
 
 

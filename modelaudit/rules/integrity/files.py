@@ -289,26 +289,28 @@ def check_problem(kind: ProblemKind) -> Check:
 def _severity(rule: Rule, facts: Facts, problem: Problem) -> Severity:
     """That of the rule; less for a limit that sound models of very many small parts reach, too.
 
-    And for an earlier save of `tf.train.Checkpoint.save`, whose state file lists the last alone.
-    A later one is what a program that restores the latest does not get; the last of all may have a
-    name without a number.
+    And for a checkpoint that the state file does not list beside the latest, if that is there:
+    another series, or an earlier save, which is kept while the list drops it. A later one is what
+    a program that restores the latest does not get; the last of all may have a name without a
+    number.
     """
-    state = facts.artifact.extra.get("checkpoint_state")
-    listed = state.get("all") if isinstance(state, dict) else None
-    alone = isinstance(listed, list) and len(listed) == 1
-    if problem.kind is ProblemKind.STATE_FILE_MISMATCH and alone and problem.evidence.get("exists"):
-        own, latest = (_save_of(problem.evidence.get(key)) for key in ("prefix", "latest"))
-        return rule.severity if own > latest >= 0 else Severity.LOW
+    unlisted = problem.evidence.get("exists") and problem.evidence.get("in_order")
+    if problem.kind is ProblemKind.STATE_FILE_MISMATCH and unlisted:
+        saves = (_save_of(problem.evidence.get(key)) for key in ("prefix", "latest"))
+        (series, own), (listed, latest) = saves
+        later = series == listed and own > latest >= 0
+        return rule.severity if later else Severity.LOW
     many = problem.kind is ProblemKind.LIMIT_EXCEEDED and (
         problem.detail.endswith(_OF_PARTS) or problem.detail.startswith(_OF_DEPTH)
     )
     return Severity.MEDIUM if many else rule.severity
 
 
-def _save_of(prefix: Json) -> int:
-    """The number of a save, such as 3 of `ckpt-3`, in whatever directory; -1 without any."""
-    numbers = re.findall(r"[-_.](\d{1,18})", re.split(r"[/\\]", str(prefix))[-1])
-    return int(numbers[-1]) if numbers else -1
+def _save_of(prefix: Json) -> tuple[str, int]:
+    """Name and number of a save, as of `ckpt-3`, in whatever directory; -1 without a number."""
+    name = re.split(r"[/\\]", str(prefix))[-1]
+    last = re.fullmatch(r"(.*[-_.])(\d{1,18})(\D.*)?", name, re.DOTALL)
+    return (last[1], int(last[2])) if last else (name, -1)
 
 
 def _told_elsewhere(problem: Problem, empty: Container[str]) -> bool:

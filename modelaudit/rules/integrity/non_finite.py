@@ -38,6 +38,7 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
             said = f"; {more} such values too: {listing(quoted(names))}."
         yield _not_finite(rule, alike[0], said, rule.severity, *names)
     unused = [tensor for tensor in damaged if tensor.name not in used]
+    unused.sort(key=lambda each: not (each.role == "optimizer" and each.shape))
     if unused:  # one cause damages all slots of an optimizer
         stalled = not used and any(t.role == "optimizer" and t.shape for t in unused)
         said = ". The tensor is no weight of a layer."

@@ -101,6 +101,18 @@ def test_a_save_without_a_manager_lists_itself_alone(tf, tmp_path):
     assert tf.train.latest_checkpoint(tmp_path) == first
     (finding,) = found(Path(last), "MA116")
     assert finding.severity is Severity.MEDIUM
+    # Another series beside it, whatever its numbers are, and a save that the list dropped.
+    other = root.write(os.fspath(tmp_path / "ckpt_run7-9"))
+    dropped = root.write(os.fspath(tmp_path / "ckpt-0"))
+    listed = [first, last]
+    tf.compat.v1.train.update_checkpoint_state(os.fspath(tmp_path), last, listed)
+    for path in (other, dropped):
+        (finding,) = found(Path(path), "MA116")
+        assert finding.severity is Severity.LOW
+    tf.compat.v1.train.update_checkpoint_state(os.fspath(tmp_path), first, [last, first])
+    later = root.write(os.fspath(tmp_path / "ckpt-3"))
+    (finding,) = found(Path(later), "MA116")
+    assert finding.severity is Severity.MEDIUM
     # Saves of a callback, and one at the end of training.
     final = root.write(os.fspath(tmp_path / "ckpt"))
     tf.compat.v1.train.update_checkpoint_state(os.fspath(tmp_path), final)

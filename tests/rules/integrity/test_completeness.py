@@ -142,6 +142,11 @@ def test_slots_of_an_optimizer_that_are_not_finite_are_one_finding(bad):
     assert found[0].detail.endswith("1 other weight has such values too: `dense_1/kernel`.")
     if bad > 1:
         assert "27 other tensors" in found[-1].detail
+    mean = replace(examples.tensor("metrics/mean", (), stats=nan), role="metric")
+    facts = Facts(examples.model(examples.layer(), tensors=(mean, *slots)))
+    found = run_rule(rule("MA111"), facts).findings
+    assert [each.severity.value for each in found] == ["medium" if bad else "low"]
+    assert found[0].detail.startswith("`optimizer/vars/0`" if bad else "`metrics/mean`")
 
 
 @pytest.mark.parametrize(

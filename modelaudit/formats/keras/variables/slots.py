@@ -10,7 +10,7 @@ from modelaudit.facts import Architecture, Layer, Shape
 from modelaudit.formats.keras import json_config as kj
 from modelaudit.formats.keras.builtin_layers import is_operation
 from modelaudit.formats.keras.dialects import to_keras2
-from modelaudit.formats.keras.variables.specs import NON_TRAINABLE, RULES
+from modelaudit.formats.keras.variables.specs import NON_TRAINABLE, RULES, is_untold
 from modelaudit.layer_classes import Trait, has
 
 
@@ -138,7 +138,8 @@ def is_open(layer: Layer) -> bool:
     """Whether the layer may have variables that are not in the tables of this package."""
     if layer.is_model:
         return False
-    return layer.custom or to_keras2(layer.class_name, layer.config)[0] not in RULES
+    name = to_keras2(layer.class_name, layer.config)[0]
+    return layer.custom or name not in RULES or is_untold(name, layer.expected)
 
 
 def _position(layer: Layer) -> int:

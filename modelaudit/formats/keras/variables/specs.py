@@ -331,3 +331,12 @@ RULES: Mapping[str, Callable[[str, Config, Inputs], Variables]] = {
     **{f"{kind}Conv{rank}D": _depthwise for kind in ("Depthwise", "Separable") for rank in (1, 2)},
     **{f"LocallyConnected{rank}D": _locally_connected for rank in (1, 2)},
 }
+
+
+def is_untold(class_name: str, expected: Variables) -> bool:
+    """Whether Keras gives the layer variables whose ranks follow from an input that is unknown.
+
+    Behind a layer of an unknown class, for example.
+    """
+    shaped = (_prelu, _locally_connected, _convolution, _depthwise, _conv_lstm)
+    return not expected and RULES.get(class_name) in shaped

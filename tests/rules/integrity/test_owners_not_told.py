@@ -1,0 +1,70 @@
+"""Variables whose owners neither shapes nor lists of weights tell, each with a twin of no owner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from modelaudit.formats.checkpoint.variables import name_roles
+from modelaudit.rules.integrity.completeness import RULES
+from tests.rules.saved import found
+
+pytestmark = pytest.mark.slow
+
+
+def unowned(path: Path) -> list[str]:
+    return [each.detail for each in found(RULES, path) if each.code == "MA113"]
+
+
+@pytest.fixture(params=["keras", "tf_keras"])
+def library(request):
+    return pytest.importorskip(request.param)
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_behind_an_unknown_class_the_shape_of_a_layer_is_unknown(library, suffix, tmp_path):
+    layers = library.layers
+
+    class Shuffle(layers.Layer):
+        def call(self, inputs):
+            return inputs * 2.0
+
+        def compute_output_shape(self, shape):
+            return shape
+
+    inputs = library.Input((8, 8, 3))
+    outputs = layers.Conv2D(4, 3, name="first")(inputs)
+    outputs = layers.PReLU(shared_axes=[1, 2], name="curve")(Shuffle()(outputs))
+    path = tmp_path / f"model.{suffix}"
+    library.Model(inputs, layers.Dense(2)(layers.Flatten()(outputs))).save(path)
+    assert unowned(path) == []
+    if suffix == "h5":
+        with h5py.File(path, "a") as file:
+            group = file["model_weights/first"]
+            stored = group.create_dataset("first/extra:0", data=np.ones(3, "float32"))
+            names = [*group.attrs["weight_names"], stored.name.split("/first/", 1)[1]]
+            group.attrs["weight_names"] = np.asarray(names, dtype="S")
+        (said,) = unowned(path)
+        assert "1 stored tensor belongs to no layer" in said
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU", "SimpleRNN"])
+def test_what_a_stateful_layer_remembers_is_no_weight(name, tmp_path):
+    """Keras 2 saves it in a SavedModel below `keras_api`, where no weight is alone."""
+    library = pytest.importorskip("tf_keras")
+    layers = library.layers
+    inputs = library.Input(batch_shape=(2, 5, 3))
+    outputs = getattr(layers, name)(4, stateful=True)(inputs)
+    model = library.Model(inputs, layers.Dense(2)(outputs))
+    model.predict(np.ones((2, 5, 3)), verbose=0)
+    model.save(tmp_path / "model", save_format="tf")
+    import tensorflow as tf
+
+    keys = [key for key, _ in tf.train.list_variables(str(tmp_path / "model/variables/variables"))]
+    states = [key for key in keys if "/keras_api/states/" in key]
+    assert states
+    assert {name_roles(keys)[key] for key in states} == {"other"}
+    assert unowned(tmp_path / "model") == []
