@@ -269,7 +269,7 @@ def check_problem(kind: ProblemKind) -> Check:
             (
                 (
                     problem,
-                    replace(describe(rule, problem), severity=_severity(rule, facts, problem)),
+                    replace(describe(rule, problem), severity=_severity(rule, problem)),
                 )
                 for problem in facts.artifact.problems
                 if problem.kind is kind and not _told_elsewhere(problem, empty)
@@ -286,7 +286,7 @@ def check_problem(kind: ProblemKind) -> Check:
     return check
 
 
-def _severity(rule: Rule, facts: Facts, problem: Problem) -> Severity:
+def _severity(rule: Rule, problem: Problem) -> Severity:
     """That of the rule; less for a limit that sound models of very many small parts reach, too.
 
     And for a checkpoint that the state file does not list beside the latest, if that is there:
