@@ -333,7 +333,7 @@ RULES: Mapping[str, Callable[[str, Config, Inputs], Variables]] = {
 }
 
 
-def is_untold(class_name: str, expected: Variables) -> bool:
+def is_untold(class_name: str, expected: Mapping[str, Shape]) -> bool:
     """Whether Keras gives the layer variables whose ranks follow from an input that is unknown.
 
     Behind a layer of an unknown class, for example.
