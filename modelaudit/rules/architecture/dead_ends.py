@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from modelaudit.facts import Json, Layer, Shape
+from modelaudit.facts import Artifact, Json, Layer, Shape
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import KNOWN, compiled_losses, named_outputs
 from modelaudit.measures.architecture.activation_operations import operation_name
@@ -77,7 +77,9 @@ def _without_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not flat:
         raise NotRelevant("the model has no rounding, and no other operation without a gradient")
     live = graph.above((end for end in graph.outputs if end not in flat), around=flat)
-    if not any(graph.layer(route).variables for route in live if graph.get(route)):
+    if not any(graph.layer(route).variables for route in live if graph.get(route)) and not (
+        _judged(facts.artifact)
+    ):
         return  # nothing with weights is behind it: the operation only forms the answer
     cut = graph.above(graph.outputs) - live - flat
     for layer in graph.layers:
@@ -110,6 +112,13 @@ def _without_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
             "`predict` returns.",
         )
         cut -= before
+
+
+def _judged(artifact: Artifact) -> bool:
+    """Whether a loss is compiled for every output, so that training needs their gradients."""
+    names = named_outputs(artifact.architecture) if artifact.architecture else ()
+    losses = compiled_losses(artifact.training, names)
+    return bool(losses) and None not in losses
 
 
 def _purpose(layer: Layer) -> str:

@@ -166,6 +166,31 @@ def test_weights_that_were_trained_before_the_operation_was_put_there(tmp_path):
     assert codes(RULES, model, tmp_path, ("keras",)) == [("MA332", "info")]
 
 
+@pytest.mark.parametrize("operation", ["argmax", "round", "sign"])
+def test_an_answer_without_a_gradient_that_a_loss_judges(tmp_path, operation):
+    """Compiled alone it cannot be trained; compiled without a loss, it only forms the answer."""
+    import keras
+
+    layers, ops = keras.layers, keras.ops
+    given = layers.Input((6,))
+    hidden = layers.Dense(64, activation="tanh")(given)
+    scores = layers.Dense(3, activation="sigmoid")(hidden)
+    answer = {"argmax": ops.argmax, "round": ops.round, "sign": ops.sign}[operation]
+    model = keras.Model(given, ops.cast(answer(scores), "float32"))
+    assert codes(RULES, model, tmp_path, ("keras",)) == []
+    model.compile("sgd", "mse")
+    assert codes(RULES, model, tmp_path, ("keras",)) == [("MA332", "medium")]
+    both = keras.Model(given, [answer(scores), scores])
+    both.compile("sgd", ["mse", "binary_crossentropy"])
+    assert codes(RULES, both, tmp_path, ("keras",)) == []
+    # The scores were trained before the answer was formed of them.
+    first = keras.Model(given, scores)
+    rows = np.random.default_rng(1).normal(size=(256, 6)).astype("float32")
+    first.compile(keras.optimizers.Adam(0.05), "binary_crossentropy")
+    train(first, rows, (np.sin(2 * rows[:, :1]) * np.ones((1, 3)) > 0).astype("f4"), epochs=30)
+    assert codes(RULES, model, tmp_path, ("keras",)) == [("MA332", "info")]
+
+
 def test_what_the_rules_say_is_so():
     """Keras itself: no gradient passes, and a mean over the batch gives all inputs one answer."""
     import keras
