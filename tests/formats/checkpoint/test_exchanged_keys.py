@@ -102,7 +102,7 @@ def test_a_save_without_a_manager_lists_itself_alone(tf, tmp_path):
     (finding,) = found(Path(last), "MA116")
     assert finding.severity is Severity.MEDIUM
     # Another series beside it, whatever its numbers are, and a save that the list dropped.
-    other = root.write(os.fspath(tmp_path / "ckpt_run7-9"))
+    other = root.write(os.fspath(tmp_path / "ckpt_17-9"))
     dropped = root.write(os.fspath(tmp_path / "ckpt-0"))
     listed = [first, last]
     tf.compat.v1.train.update_checkpoint_state(os.fspath(tmp_path), last, listed)
