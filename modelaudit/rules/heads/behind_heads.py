@@ -67,6 +67,16 @@ def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     else Severity.LOW,
                     fix=f"Move `{step.layer.name}` before `{head.weights.name}`, then train again.",
                 )
+            elif seen and step.activation == "relu" and not step.layer.config.get("threshold"):
+                yield rule.finding(
+                    f"`{step.layer.route}` (relu) follows the {seen} of the output and changes "
+                    "nothing: no probability is negative.",
+                    route=step.layer.route,
+                    evidence={"class": name, "activation": seen},
+                    key=step.layer.route,
+                    severity=Severity.INFO,
+                    fix=f"Nothing. Without `{step.layer.name}` the model answers the same.",
+                )
             elif seen == "softmax" and name.startswith(("GlobalMax", "MaxPooling")):
                 yield rule.finding(
                     f"`{step.layer.route}` ({name}) takes the largest value at any position of each "

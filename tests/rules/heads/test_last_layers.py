@@ -142,6 +142,10 @@ def faults(keras):
             *("MA308", "medium", [dense(3, "softmax"), layers.GaussianNoise(0.5)]),
             "categorical_crossentropy",
         ),
+        "never negative anyway": (
+            *("MA308", "info", [dense(3, "softmax"), layers.ReLU()]),
+            "categorical_crossentropy",
+        ),
         "two normalized classes": (
             *("MA308", "medium", [dense(2, "softmax"), layers.BatchNormalization()]),
             "categorical_crossentropy",
