@@ -11,7 +11,9 @@ from modelaudit.facts import Tensor
 from modelaudit.formats.keras.variables.unbound import named_kernels, numbered_names
 from modelaudit.formats.reader import read
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
+from modelaudit.rules.weights.stored_values import RULES as STORED
 from modelaudit.settings import Limits
+from tests.rules.saved import found as rule_found
 from tests.sharing import told_with_tensorflow
 
 PROGRAM = """
@@ -20,6 +22,14 @@ import keras
 L = keras.layers
 inputs = L.Input((9, 9, 3))
 x = L.Conv2D(4, 3, name="first")(inputs)
+x = L.PReLU(shared_axes=[1, 2], name="slopes")(x)
+x = L.LayerNormalization(axis=[1, 2, 3], center=False, name="whole")(x)
+class Table(L.Layer):
+    def build(self, shape):
+        self.table = self.add_weight(name="table", shape=(1, *shape[1:]), initializer="zeros")
+    def call(self, inputs):
+        return inputs + self.table
+x = Table(name="places")(x)
 x = L.BatchNormalization(name="norm")(x)
 x = L.BatchNormalization(name="plain", scale=False, center=False)(x)
 x = L.DepthwiseConv2D(3, name="depth", use_bias=False)(x)
@@ -54,6 +64,8 @@ def test_names_and_kernels_are_those_of_keras(tmp_path: Path) -> None:
         ("up", "transpose", 2),
         ("wide", "dense", 0),
     ]
+    # The slopes of a PReLU and a table of a class are zeros until they are trained.
+    assert rule_found(STORED, tmp_path / "m.weights.h5") == []
     for route in ("first", "wide", "head"):
         assert list(kernels[route].shape) == paths[f"{route}/kernel"]
     assert kernels["head"].bias is None
@@ -71,6 +83,21 @@ def test_equal_layer_names_are_distinguished_by_their_path() -> None:
     tensors = [weight("a/dense/vars/0", 3, 4), weight("b/dense/vars/0", 3, 4)]
     found = numbered_names(tensors, {"a/dense/vars": "dense", "b/dense/vars": "dense"})
     assert list(found.values()) == ["a/dense/kernel", "b/dense/kernel"]
+
+
+def test_a_lone_weight_of_a_free_name_may_be_anything_but_a_kernel() -> None:
+    """Attributes of a subclass name their containers as they like."""
+    shapes = {"slopes": [(1, 1, 6)], "places": [(1, 9, 4)], "out": [(6, 4), (4,)]}
+    shapes |= {"dense_3": [(6, 4)], "query_dense": [(6, 2, 3)], "reversible_embedding": [(9, 4)]}
+    shapes |= {"layer_normalization": [(8, 8, 3)], "p_re_lu": [(8, 8, 3)]}
+    tensors = [
+        weight(f"{container}/vars/{number}", *shape)
+        for container, each in shapes.items()
+        for number, shape in enumerate(each)
+    ]
+    named = numbered_names(tensors, {f"{each}/vars": each for each in shapes})
+    kernels = {name.partition("/")[0] for name in named.values() if name.endswith("/kernel")}
+    assert kernels == {"out", "dense_3", "query_dense"}
 
 
 def test_groups_that_several_classes_write_are_left_out() -> None:

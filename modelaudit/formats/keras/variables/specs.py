@@ -7,7 +7,7 @@ of Keras 2 and 3, or of Keras 1 where it stored a kernel with another axis order
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 from modelaudit.facts import Json, Shape
@@ -340,3 +340,9 @@ def is_untold(class_name: str, expected: Mapping[str, Shape]) -> bool:
     """
     shaped = (_prelu, _locally_connected, _convolution, _depthwise, _conv_lstm)
     return not expected and RULES.get(class_name) in shaped
+
+
+def classes_with_kernel() -> Iterator[str]:
+    """Layers, but recurrent ones and attention, of which a kernel is the first variable."""
+    with_kernel = (_dense, _einsum_dense, _convolution, _depthwise, _locally_connected)
+    return (name for name, rule in RULES.items() if rule in with_kernel)

@@ -9,9 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from modelaudit.facts import Kernel, Tensor
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.variables.names import VariableName
+from modelaudit.formats.keras.variables.specs import classes_with_kernel
 from modelaudit.layer_classes import Trait, classes
 
 _COUNTED = re.compile(r"_\d{1,9}$")
+# Layers whose first weight is a kernel. A part of attention is called `query_dense`.
+_WITH_KERNEL = {snake_case(name) for name in classes_with_kernel()}
 _NORMALISATIONS = {snake_case(name) for name in classes(Trait.BATCH_NORMALISATION)}
 _ATTENTION = ("query", "key", "value", "attention_output")  # their kernels are not applied as such
 _BATCHNORM = ("gamma", "beta", "moving_mean", "moving_variance")
@@ -62,6 +65,8 @@ def _roles(container: str, shapes: Sequence[tuple[int, ...]], *, cell: bool) -> 
     if not ranks or ranks[0] < 2:
         return ()
     bias = ranks[1:] == [1]
+    if not (bias or container in _WITH_KERNEL or container.endswith("_dense")):
+        return ()  # such as the slopes of a PReLU, gamma of several axes, or a table of a class
     if container.startswith("separable") and ranks[:2] == [ranks[0]] * 2:
         return ("depthwise_kernel", "pointwise_kernel", "bias")[: len(shapes)]
     if not (bias or len(shapes) == 1):
