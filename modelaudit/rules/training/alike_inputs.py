@@ -58,7 +58,7 @@ def fed_alike(moments: Sequence[WeightMoments], below: Set[str] = frozenset()) -
         bias = biases.get(each.route)
         value = _only_input(each, bias) if bias is not None and each.role == "kernel" else None
         if value is not None:
-            silent = all(other.second == 0 and other.route not in below for other in before)
+            silent = all(not _reached(other) and other.route not in below for other in before)
             first = not any(other.role == "kernel" for other in before)
             return FedAlike(each.route, value, first, value == 0 and silent)
         before.append(each)
@@ -126,7 +126,7 @@ def _showing(moments: Sequence[WeightMoments], fed: FedAlike, below: Set[str]) -
     }
     if not fed.zeros:
         return alike
-    moved = {each.route for each in moments if each.second != 0}
+    moved = {each.route for each in moments if _reached(each)}
     return alike | ({each.route for each in moments} - moved - below)
 
 
@@ -159,7 +159,8 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     ):
         return  # said by MA305, MA314, MA322, MA406 or MA437
     reach = _fed(facts.artifact, state.moments, fed)
-    when = "At the end of training" if forgets_squares(state) else "In training"
+    lately = forgets_squares(state) or all(each.second is None for each in state.moments)
+    when = "At the end of training" if lately else "In training"
     evidence: dict[str, Json] = {"measured": fed.value, "unit": "as every value", "n": len(kernels)}
     if reach is InputShare.PART:
         yield rule.finding(
@@ -244,22 +245,32 @@ def _unmasked(graph: LayerGraph | None, route: str, value: float) -> str:
     )
 
 
+def _reached(moments: WeightMoments) -> bool:
+    """Whether a gradient may have come to a weight."""
+    return (moments.first if moments.second is None else moments.second) != 0
+
+
 def _only_input(kernel: WeightMoments, bias: WeightMoments) -> float | None:
     """The size of the input of a layer, if every value of it was the same in training.
 
     For z = x W + b, the gradients are dL/dW[i, j] = x[i] dL/db[j]. Of inputs that are 1 or -1, the
-    squares are those of the bias as well; their averages themselves cancel.
+    squares are those of the bias as well; their averages themselves cancel. So squares alone, as of
+    RMSprop, show zeros only, and averages alone, as of momentum, any value.
     """
-    if not (bias.first and bias.second and bias.mean_second):
+    known = kernel.first is not None or kernel.second is not None
+    if not known or not _reached(bias):
         return None
-    if kernel.first is None or kernel.second is None or kernel.mean_second is None:
+    if not kernel.first and not kernel.second:
+        return 0.0
+    if kernel.first is None or not bias.first:
         return None
     ratio = kernel.first / bias.first
-    pairs = (
-        (kernel.second, bias.second * ratio**2),
-        (kernel.mean_second, bias.mean_second * ratio**2),
-        (kernel.typical, bias.typical * ratio),
-    )
+    pairs = [(kernel.typical, bias.typical * ratio)]
+    if kernel.second is not None and bias.second and bias.mean_second:
+        pairs.append((kernel.second, bias.second * ratio**2))
+        pairs.append((kernel.mean_second or 0.0, bias.mean_second * ratio**2))
+    elif bias.second is not None or math.prod(kernel.shape[:-1]) < FEW_UNITS.value:
+        return None  # of few inputs, both can have one ratio by chance
     same = all(math.isclose(one, other, rel_tol=ONE_RATIO.value) for one, other in pairs)
     return ratio if same else None
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Layer, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.keras.compiled_losses import DISTANCES
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.kernels.initializers import canonical_name
@@ -17,7 +16,6 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.architecture.cancelled_biases import cancelled_biases
 from modelaudit.rules.grammar import counted
-from modelaudit.rules.heads.last_layers import paired_heads
 from modelaudit.rules.initial_weights.initial_values import never_trained
 from modelaudit.rules.initial_weights.learning_rates import rate_of
 from modelaudit.rules.initial_weights.training_reach import (
@@ -36,7 +34,6 @@ from modelaudit.thresholds.training import (
     HARDLY_MOVED,
     SCALED_AWAY,
     SHORT_REACH,
-    STILL_MOVING,
     UNSCALED,
 )
 from modelaudit.thresholds.weights import MIN_VALUES
@@ -44,7 +41,7 @@ from modelaudit.thresholds.weights import MIN_VALUES
 _ZEROS = frozenset(("zeros", "zero", ""))
 
 
-def _pairs(facts: Facts) -> list[tuple[Layer, TensorStats, TensorStats]]:
+def biased_layers(facts: Facts) -> list[tuple[Layer, TensorStats, TensorStats]]:
     """The trained layers whose biases started at 0, or at 0 and 1, with kernel and bias."""
     tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
     architecture = facts.artifact.architecture
@@ -62,7 +59,7 @@ def _pairs(facts: Facts) -> list[tuple[Layer, TensorStats, TensorStats]]:
 
 def _spread_pairs(facts: Facts) -> list[tuple[Layer, TensorStats, TensorStats]]:
     """The same without kernels of one value, and of integers, whose scale is elsewhere."""
-    return [each for each in _pairs(facts) if each[1].std > 0 and not quantized(each[0])]
+    return [each for each in biased_layers(facts) if each[1].std > 0 and not quantized(each[0])]
 
 
 def _as_drawn(facts: Facts, state: OptimizerState) -> tuple[float, str] | None:
@@ -207,43 +204,6 @@ def short(facts: Facts, state: OptimizerState) -> tuple[float, float] | None:
     """
     found = _farthest(facts, state)
     return found if found is not None and found[1] < SHORT_REACH.value else None
-
-
-def still_moving(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:
-    """The last bias of a regression that every step moved the same way, by all that a step can.
-
-    Steps of Adam and RMSprop have the size of the learning rate while the gradient keeps its sign
-    and size (arXiv:1412.6980, section 2.1), and less as it falls near the target.
-    """
-    whole = (state.rate or 0.0) * (state.steps or 0)
-    # Without a name, averages of squares stand for one of these.
-    squares = not state.name and any(each.second for each in state.moments)
-    scaled = squares or state.name.lower() in {"adam", "adamw", "nadam", "rmsprop"}
-    if not scaled or not whole > 0:
-        return
-    biases = {layer.route: bias for layer, _, bias in _pairs(facts)}
-    for head, loss in paired_heads(facts):
-        bias = biases.get(head.weights.route)
-        if bias is None or loss is None or loss.name not in DISTANCES or head.last != "linear":
-            continue
-        share = min(abs(bias.minimum), abs(bias.maximum)) / whole
-        if STILL_MOVING.value <= share <= 2 - STILL_MOVING.value:
-            yield rule.finding(
-                f"The bias of `{head.weights.route}` has moved by {share:.0%} of what "
-                f"{counted(state.steps or 0, 'step', 'steps')} of {state.rate:g} can move it: all of "
-                "them went one way, so it was probably still on its way to its target at the end.",
-                route=head.weights.route,
-                title="Training ended on its way to the targets",
-                evidence={
-                    "measured": share,
-                    "unit": STILL_MOVING.unit,
-                    "threshold": STILL_MOVING.value,
-                    "steps": state.steps,
-                },
-                confidence=Confidence.MEDIUM,
-                fix="Scale the targets to a mean of 0 and a standard deviation of 1, or train for more "
-                "epochs, then train again.",
-            )
 
 
 def fix_without_steps(facts: Facts) -> str:

@@ -22,8 +22,8 @@ from modelaudit.rules.training.extent import (
     short,
     slightly_changed,
     steps_without_effect,
-    still_moving,
 )
+from modelaudit.rules.training.still_moving import still_moving
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import LOW_RATE
 from modelaudit.thresholds.training import (

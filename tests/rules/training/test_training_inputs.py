@@ -36,6 +36,34 @@ def test_one_value_for_all_inputs(k, tmp_path, value):
     assert codes(ALIKE, model, tmp_path) == [("MA439", "high")]
 
 
+# Of momentum and Lion the averages of gradients are kept, of RMSprop those of their squares.
+OTHERS = {
+    "momentum": lambda k: k.optimizers.SGD(0.01, momentum=0.9),
+    "lion": lambda k: k.optimizers.Lion(0.001),
+    "rmsprop": lambda k: k.optimizers.RMSprop(),
+}
+
+
+@pytest.mark.parametrize("optimizer", OTHERS)
+def test_one_value_for_all_inputs_of_other_optimizers(k, tmp_path, optimizer):
+    def said(x):
+        return codes(ALIKE, dense(k, x, optimizer=OTHERS[optimizer](k)), tmp_path, ("keras",))
+
+    assert said(np.zeros((320, 12))) == [("MA439", "high")]
+    # The squares of inputs that are all alike are those of inputs that are 1 or -1.
+    assert said(np.full((320, 12), 0.7)) == [("MA439", "high")] * (optimizer != "rmsprop")
+    for x in (ORDINARY, np.sign(ORDINARY), ORDINARY > 0, np.eye(12)[RNG.integers(0, 12, 320)]):
+        assert said(x) == []
+
+
+def test_few_inputs_tell_nothing_by_averages_alone(k, tmp_path):
+    """One feature, and two units whose gradients cancel: both averages have one ratio."""
+    layers = (k.layers.Dense(2, "softmax"),)
+    model = sequential(k, (1,), *layers, optimizer=OTHERS["momentum"](k), loss="mse")
+    train(model, ORDINARY[:, :1], np.eye(2)[Y.astype(int)], epochs=2)
+    assert codes(ALIKE, model, tmp_path, ("keras",)) == []
+
+
 def test_pixels_that_became_zero(k, tmp_path):
     layers = k.layers
     inner = (layers.Conv2D(4, 3, activation="relu"), layers.Flatten(), layers.Dense(8, "relu"))

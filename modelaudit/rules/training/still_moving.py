@@ -1,0 +1,73 @@
+"""What MA432 says of regressions whose training ended on its way to the targets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from modelaudit.findings import Confidence, Finding
+from modelaudit.formats.keras.compiled_losses import DISTANCES
+from modelaudit.measures.optimizer_state import OptimizerState
+from modelaudit.rules.grammar import counted
+from modelaudit.rules.heads.last_layers import paired_heads
+from modelaudit.rules.model import Facts, Rule
+from modelaudit.rules.training.extent import biased_layers
+from modelaudit.thresholds.training import STILL_MOVING
+
+_ONE_RATE = frozenset(("adam", "adamw", "nadam", "adamax", "lion"))
+_OF_RMSPROP = (("rho", 0.9), ("momentum", 0.0))
+_LONG = 20_000  # steps: later ones of RMSprop have one size, and those of Adagrad hardly any
+
+
+def still_moving(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:
+    """The last bias of a regression that every step moved the same way, by all that a step can.
+
+    Steps of these optimizers have a size of their own while the gradient keeps its sign and size
+    (arXiv:1412.6980, section 2.1), and less as it falls near the target.
+    """
+    whole = (state.rate or 0.0) * _steps_one_way(state)
+    if not whole > 0:
+        return
+    biases = {layer.route: bias for layer, _, bias in biased_layers(facts)}
+    for head, loss in paired_heads(facts):
+        bias = biases.get(head.weights.route)
+        if bias is None or loss is None or loss.name not in DISTANCES or head.last != "linear":
+            continue
+        share = min(abs(bias.minimum), abs(bias.maximum)) / whole
+        if STILL_MOVING.value <= share <= 2 - STILL_MOVING.value:
+            yield rule.finding(
+                f"The bias of `{head.weights.route}` has moved by {share:.0%} of what "
+                f"{counted(state.steps or 0, 'step', 'steps')} of {state.rate:g} can move it: all of "
+                "them went one way, so it was probably still on its way to its target at the end.",
+                route=head.weights.route,
+                title="Training ended on its way to the targets",
+                evidence={
+                    "measured": share,
+                    "unit": STILL_MOVING.unit,
+                    "threshold": STILL_MOVING.value,
+                    "steps": state.steps,
+                },
+                confidence=Confidence.MEDIUM,
+                fix="Scale the targets to a mean of 0 and a standard deviation of 1, or train for more "
+                "epochs, then train again.",
+            )
+
+
+def _steps_one_way(state: OptimizerState) -> float:
+    """How far all steps can move a weight whose gradient stays the same, in learning rates; or 0.
+
+    RMSprop divides by the root of an average of squares that starts at 0, Adagrad by that of their
+    sum; Adam and its like correct for the start, and Lion takes the sign.
+    """
+    name, count = state.name.lower(), state.steps or 0
+    if not name and any(each.second for each in state.moments):
+        name = "adam"  # averages of squares stand for one of these
+    if name in _ONE_RATE:
+        return count
+    if name == "adagrad":
+        return sum(1 / math.sqrt(n) for n in range(1, min(count, _LONG) + 1))
+    rho, momentum = (state.settings.get(key, usual) for key, usual in _OF_RMSPROP)
+    if name != "rmsprop" or momentum or not isinstance(rho, float) or not 0 < rho < 1:
+        return 0.0
+    started = range(1, min(count, _LONG) + 1)
+    return count + sum(1 / math.sqrt(1 - rho**n) - 1 for n in started)
