@@ -48,6 +48,7 @@ OTHERS = {
     "modelaudit.rules.network.label_reach": {0.001},  # rounding of targets
     "modelaudit.rules.training.steps": {0.001, 1e-6},  # rounding
     "modelaudit.rules.catalogue": {0.8},  # similarity of a misspelt rule name
+    "modelaudit.rules.training.still_moving": {0.9},  # rho, by default
     "modelaudit.rules.training.still_statistics": {
         1e-6,
         0.01,
