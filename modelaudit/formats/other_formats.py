@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import ProblemKind
-from modelaudit.file_formats import MODEL_SUFFIXES
+from modelaudit.file_formats import MODEL_SUFFIXES, Format
 from modelaudit.formats.io.bounded import open_regular, printable
 
 HEAD_BYTES = 4096
@@ -105,9 +105,19 @@ _UNFINISHED = re.compile(
 )
 
 
-def is_unfinished(name: str) -> bool:
-    """Whether a file is named like one that is still being copied."""
-    return _UNFINISHED.fullmatch(name) is not None
+# What the profiler of TensorFlow writes; of a machine without a GPU, there are no kernels.
+_PROFILE = re.compile(
+    r".+\.(xplane|(kernel|tensorflow|framework_op)_stats|overview_page|input_pipeline|op_profile"
+    r"|memory_profile)\.pb",
+    re.DOTALL,
+)
+
+
+def broken_by_name(name: str, form: Format) -> str:
+    """What a damaged or empty file is that is named like no model that is finished; or ""."""
+    if form is Format.EMPTY_FILE and _PROFILE.fullmatch(name):
+        return "record of TensorFlow's profiler, without content"
+    return "unfinished copy or download" if _UNFINISHED.fullmatch(name) else ""
 
 
 def unsupported_reason(name: str, head: bytes) -> str | None:

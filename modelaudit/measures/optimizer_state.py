@@ -32,6 +32,7 @@ _SECOND = re.compile(
 )
 # TensorFlow 1 names slots after the optimizer, and the powers of the betas of Adam.
 _TF1_SLOT = re.compile(r"/(Adam|RMSProp|Momentum)(_1)?$")
+_OF_TENSORFLOW = re.compile(r"2\.(?:\d+\.\d+-tf|(?:[4-9]|\d\d)\.)")  # versions of tf.keras
 _POWER = re.compile(r"(^|/)beta([12])_power(_\d+)?$")
 
 
@@ -81,6 +82,16 @@ class OptimizerState(Struct, frozen=True):
     settings: Mapping[str, Json] = {}
     moments: tuple[WeightMoments, ...] = ()
     many_steps: bool = False
+
+
+def clips_to_zero(artifact: Artifact, config: Mapping[str, Json]) -> bool:
+    """Whether its Keras takes a limit of 0 for gradients at its word.
+
+    The optimizers of TensorFlow 2.0 to 2.10 do, which are called legacy since. All others do not
+    clip then.
+    """
+    then = _OF_TENSORFLOW.match(artifact.provenance.keras or "") is not None
+    return then and "jit_compile" not in config
 
 
 def _find(artifact: Artifact) -> OptimizerState | None:

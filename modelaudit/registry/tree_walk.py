@@ -45,7 +45,7 @@ from modelaudit.structs import replace
 _PRIVATE_DIRECTORIES = frozenset((".git", ".hg", ".svn", ".dvc"))
 _VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
 MAGIC = (HDF5_SIGNATURE, ZIP_SIGNATURES[0])
-_BROKEN = formats(Content.DAMAGED) - {Format.CORRUPT_SAVEDMODEL}
+_BROKEN = {*formats(Content.DAMAGED), Format.EMPTY_FILE} - {Format.CORRUPT_SAVEDMODEL}
 _SERVED = (Container.SAVED_MODEL, Container.SESSION_BUNDLE)
 _EXCLUDED = "left out by --exclude"
 MOST_NESTED = 2  # archives in archives
@@ -283,8 +283,8 @@ class TreeWalk:
         """Add a file as a row, or count it among the others, or record why it is skipped."""
         suffix = file.path.suffix.lower()
         promised = suffix in MODEL_SUFFIXES
-        if form in _BROKEN and other_formats.is_unfinished(file.path.name):
-            self._name(file.path, "unfinished copy or download")
+        if form in _BROKEN and (told := other_formats.broken_by_name(file.path.name, form)):
+            self._name(file.path, told)
             return
         if is_row(suffix, form) and not (reason and suffix == ".pb" and form is Format.UNKNOWN):
             self._files.setdefault(file.identity, []).append((file, form))

@@ -121,6 +121,15 @@ def test_what_an_interrupted_save_left_is_no_model(tmp_path, folder, name, data,
     assert told == {f"{folder}/{name}.index"} if skipped else not told
 
 
+def test_an_empty_record_of_the_profiler_is_no_model(tmp_path):
+    """TensorFlow writes one for the kernels of a machine without a GPU; others are as before."""
+    for name in ("host.kernel_stats.pb", "host.xplane.pb", "kernel_stats.pb", "model.pb"):
+        (tmp_path / name).touch()
+    assert list(rows(tmp_path)) == ["kernel_stats.pb", "model.pb"]
+    told = {path for path, reason in reasons(tmp_path).items() if "profiler" in reason}
+    assert told == {"host.kernel_stats.pb", "host.xplane.pb"}
+
+
 @pytest.mark.parametrize(
     ("endings", "lacks"),
     [

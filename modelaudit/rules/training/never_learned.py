@@ -9,7 +9,7 @@ from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact
 from modelaudit.findings import Severity
 from modelaudit.formats.keras.compiled_losses import CATEGORICAL, SPARSE
-from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
+from modelaudit.measures.optimizer_state import OptimizerState, clips_to_zero, optimizer_state
 from modelaudit.rules.architecture.constant_layers import constant_outputs
 from modelaudit.rules.assumed_parts import with_outputs
 from modelaudit.rules.grammar import counted
@@ -82,7 +82,7 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
         why = (
             f"training had hardly any effect, as no bias has moved further than {moved:.1g}{least}"
         )
-        fix = _clipped(state) or _larger_rate(facts.artifact, state)
+        fix = _clipped(facts.artifact, state) or _larger_rate(facts.artifact, state)
         return why, None, fix or _fix(facts)
     why = "the model was never trained, or its weights were not loaded before it was saved"
     if steps_of_nothing(facts.artifact):
@@ -103,11 +103,12 @@ def _fix(facts: Facts) -> str:
     return as_saved(fix_without_steps(facts), facts.artifact.format)
 
 
-def _clipped(state: OptimizerState | None) -> str:
+def _clipped(artifact: Artifact, state: OptimizerState | None) -> str:
     """What to do where gradients are clipped to nearly nothing; empty if they are not."""
     for key in ("clipvalue", "clipnorm", "global_clipnorm"):
         most = number(state.settings.get(key)) if state else None
-        if most is not None and most <= LOW_RATE.value:
+        ignored = most == 0 and state is not None and not clips_to_zero(artifact, state.settings)
+        if most is not None and most <= LOW_RATE.value and not ignored:
             left = f"{key}={most:g} leaves nearly nothing of a gradient"
             return f"{left}: compile with {key}=1.0 (see MA319) and train again."
     return ""

@@ -15,7 +15,7 @@ from modelaudit.formats.keras.compiled_losses import (
     compiled_losses,
     named_outputs,
 )
-from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.measures.optimizer_state import clips_to_zero, optimizer_state
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_weights.learning_rates import ADAPTIVE, RateFault, rate_fault
@@ -104,7 +104,7 @@ def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
             yield detail, value, Severity.HIGH, f"{key}={0.999 if key == 'beta_2' else 0.9}"
     for key in _CLIPS:
         most = number(config.get(key))
-        if most == 0:
+        if most == 0 and clips_to_zero(facts.artifact, config):
             yield f"{key} of {name} is 0: every gradient becomes 0", 0, Severity.HIGH, f"{key}=1.0"
         elif most is not None and most > 0 and rate is not None and rate > 0:
             # Steps of the Adam family divide the gradient by its size plus epsilon.

@@ -8,8 +8,13 @@ import inspect
 import numpy as np
 import pytest
 
+from modelaudit.facts import Provenance
+from modelaudit.findings import Severity
+from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
 from modelaudit.rules.training import metric_mismatches, settings
+from modelaudit.structs import replace
 from tests.made.training import train
 from tests.rules.saved import codes, found, sequential
 
@@ -63,7 +68,6 @@ def faults(k):
             score,
             {"optimizer": adam(0.001, use_ema=True, ema_momentum=1.0)},
         ),
-        "clipped": ([("MA319", "high")], score, {"optimizer": adam(0.001, clipvalue=0.0)}),
         "no loss": ([("MA319", "high")], score, {"loss_weights": [0.0]}),
         "gain": ([("MA319", "medium")], score, {"loss_weights": [-1.0]}),
         "one target": ([("MA319", "high")], classes, {"loss": smooth(label_smoothing=1.0)}),
@@ -247,7 +251,7 @@ def test_each_output_has_its_own_weight(tmp_path):
         assert codes(RULES, model, tmp_path) == expected
 
 
-@pytest.mark.parametrize("name", ["uphill", "no steps", "clipped", "no loss", "one target"])
+@pytest.mark.parametrize("name", ["uphill", "no steps", "no loss", "one target"])
 def test_what_is_reported_as_untrainable_does_not_learn(name):
     import keras
 
@@ -264,3 +268,46 @@ def test_what_is_reported_as_untrainable_does_not_learn(name):
     before = error()
     train(model, x, y.reshape(256, -1), epochs=8)
     assert error() > before * 0.8
+
+
+@pytest.mark.parametrize("limit", ["clipnorm", "clipvalue", "global_clipnorm"])
+def test_a_limit_of_0_is_none_but_in_the_optimizers_of_tensorflow_2_0_to_2_10(limit, tmp_path):
+    import keras
+    import tf_keras
+
+    makers = [
+        (keras, keras.optimizers.SGD, True),
+        (tf_keras, tf_keras.optimizers.SGD, True),
+        (tf_keras, tf_keras.optimizers.legacy.SGD, False),
+        (tf_keras, tf_keras.optimizers.legacy.Adam, False),
+    ]
+    x, y = np.ones((4, 2), "float32"), np.full((4, 1), 9.0, "float32")
+    for k, maker, learns in makers:
+        model = sequential(k, (2,), k.layers.Dense(1), optimizer=maker(0.1, **{limit: 0.0}))
+        before = model.get_weights()[0]
+        model.fit(x, y, verbose=0)
+        assert (model.get_weights()[0] != before).all() == learns
+        assert codes(RULES, model, tmp_path) == [("MA319", "high")] * (not learns)
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("2.2.4", False),
+        ("2.3.1", False),
+        ("2.2.4-tf", True),
+        ("2.3.0-tf", True),
+        ("2.4.0", True),
+        ("2.10.0", True),
+        ("3.0.0", False),
+        (None, False),
+    ],
+)
+def test_keras_before_tensorflow_2_did_not_clip_to_0(version, told):
+    """`optimizers.Optimizer.get_gradients` of Keras 2.3.1 clips `if self.clipnorm > 0`."""
+    config = {"learning_rate": 0.05, "momentum": 0.11, "decay": 1e-06, "clipnorm": 0.0}
+    training = {"optimizer_config": {"class_name": "SGD", "config": config}, "loss": "mse"}
+    facts = examples.chain(examples.dense("head"))
+    artifact = replace(facts.artifact, training=training, provenance=Provenance(keras=version))
+    seen = run_rule(rule("MA319"), replace(facts, artifact=artifact)).findings
+    assert [each.severity for each in seen] == [Severity.HIGH] * told
