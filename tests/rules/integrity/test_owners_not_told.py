@@ -10,6 +10,8 @@ import pytest
 
 from modelaudit.formats.checkpoint.variables import name_roles
 from modelaudit.rules.integrity.completeness import RULES
+from modelaudit.rules.integrity.weight_owners import RULES as MISORDERED
+from modelaudit.rules.security.graph.access import RULES as ACCESS
 from tests.rules.saved import found
 
 pytestmark = pytest.mark.slow
@@ -68,3 +70,29 @@ def test_what_a_stateful_layer_remembers_is_no_weight(name, tmp_path):
     assert states
     assert {name_roles(keys)[key] for key in states} == {"other"}
     assert unowned(tmp_path / "model") == []
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_what_a_discretization_saw_is_its_own_and_no_prediction_calls_python(asked, tmp_path):
+    """Keras 2 saves the summary, which is no weight of the layers behind it, and `adapt`."""
+    library = pytest.importorskip("tf_keras")
+    layers = library.layers
+    bins = layers.Discretization(num_bins=4)
+    bins.adapt(np.linspace(0, 1, 40, dtype="float32"))
+    inputs = library.Input((6,))
+    outputs = layers.Rescaling(0.25)(bins(inputs))
+    if asked:
+
+        def root(values):
+            import tensorflow as tf
+
+            return tf.ensure_shape(tf.numpy_function(np.sqrt, [values], tf.float32), (None, 6))
+
+        outputs = layers.Lambda(root)(outputs)
+    for name in ("one", "two"):
+        outputs = layers.Dense(6, name=name)(outputs)
+    library.Model(inputs, outputs).save(tmp_path / "model", save_format="tf")
+    results = found((*RULES, *MISORDERED, *ACCESS), tmp_path / "model")
+    callbacks = {each.severity.value for each in results if each.code == "MA744"}
+    assert callbacks == ({"low", "medium"} if asked else {"low"})
+    assert not {each.code for each in results if each.code < "MA7"}

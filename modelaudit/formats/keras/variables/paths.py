@@ -212,6 +212,11 @@ class ObjectPaths:
         return self._slots[layer.route]
 
 
+def _keeps_summary(layer: Layer) -> bool:
+    """Whether Keras 2 counts what a layer saw of the data in `adapt` as a weight of it."""
+    return layer.class_name == "Discretization" and layer.config.get("bin_boundaries") is None
+
+
 def _attributes(tree: LayerTree, route: str) -> Iterator[tuple[str, Layer]]:
     """Attribute names of the direct members of a model or wrapper in an object graph.
 
@@ -230,6 +235,6 @@ def _attributes(tree: LayerTree, route: str) -> Iterator[tuple[str, Layer]]:
     with_weights = 0
     for i, layer in enumerate(tree.stored_layers(route)):
         yield f"layer-{i}", layer
-        if tree.has_weights(layer):
+        if tree.has_weights(layer) or _keeps_summary(layer):
             yield f"layer_with_weights-{with_weights}", layer
             with_weights += 1

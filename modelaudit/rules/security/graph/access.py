@@ -12,10 +12,10 @@ from modelaudit.rules.model import Check, Facts, Family, Need, Rule, rules_of
 from modelaudit.rules.security.graph.examples import constant, graph_with, harmless
 from modelaudit.rules.security.graph.input_sources import ValueOrigin
 from modelaudit.rules.security.graph.operations import GraphOperation, graph_file, operations
-from modelaudit.rules.security.graph.reachability import Reach
+from modelaudit.rules.security.graph.reachability import ADAPT, Reach
 from modelaudit.rules.security.op_threats import THREATS, OpThreat
 
-_CHECKPOINTING, _PIPELINE = "MA746", "MA745"
+_CHECKPOINTING, _PIPELINE, _CALLBACK = "MA746", "MA745", "MA744"
 _READS_ASSETS = frozenset({"MA741", "MA742", "MA745", "MA747", "MA748"})
 _OF_PROGRAM = (
     "If the path is one of training data, this is the input pipeline of the program that trained or "
@@ -181,6 +181,9 @@ def _severity(
         return Severity.CRITICAL  # it deletes what it has merged
     # The input pipeline of a training graph, which inference does not run.
     if threat.code == _PIPELINE and artifact.training_graph:
+        return lowered(threat.severity, 1)
+    # What a layer of Keras runs there is code of Keras, too: a prediction does not need it.
+    if threat.code == _CALLBACK and operation.via == ADAPT:
         return lowered(threat.severity, 1)
     # The path of an asset that the graph changes leads elsewhere, and hides where.
     if any(source.kind == "rewritten" for source in sources):

@@ -7,12 +7,12 @@ of a function that is called, all of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 
 from msgspec import Struct, field
 
-from modelaudit.facts import Artifact, Format, Graph, GraphFunction, GraphNode
+from modelaudit.facts import Artifact, Format, Graph, GraphFunction, GraphNode, ObjectNode
 from modelaudit.formats.graph.dataflow import CALLS
 from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.work_budget import spend
@@ -40,6 +40,9 @@ class Reach(Enum):
     RUN = "run"
     SAVER = "saver"
     DEAD = "dead"
+
+
+ADAPT = "the `adapt` of a layer, and by no prediction"
 
 
 class GraphRoot(Struct, frozen=True):
@@ -218,12 +221,20 @@ def _roots(
     for name in graph.init_ops if artifact.format not in _CHECKPOINTS else ():
         yield GraphRoot(node_name(name), "loading the model")
         yield GraphRoot(name, "loading the model", True)
-    for item in artifact.object_graph:
+    adapt = _of_adapt(artifact.object_graph)
+    for item in sorted(artifact.object_graph, key=lambda each: each.index in adapt):
         for name in _concrete(item.detail.get("concrete_functions")):
             found = True
-            yield GraphRoot(name, "a function of the loaded model", True)
+            label = ADAPT if item.index in adapt else "a function of the loaded model"
+            yield GraphRoot(name, label, True)
     if not found and artifact.format not in _CHECKPOINTS:
         yield from anyone()  # nothing says what is run
+
+
+def _of_adapt(nodes: Sequence[ObjectNode]) -> set[int]:
+    """The functions with which preprocessing layers of Keras 2 look at data before training."""
+    held = {node.children.get("_adapt_function", -1) for node in nodes}
+    return held | {part for node in nodes if node.index in held for part in node.children.values()}
 
 
 def _savers(main: Mapping[str, GraphNode]) -> frozenset[str]:
