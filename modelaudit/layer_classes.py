@@ -174,6 +174,9 @@ ALIASES: Mapping[str, str] = {
 }
 """Other names of a class: of an earlier version, or a second one."""
 
+OWN_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
+"""The name that a class has in the code of Keras, where configs have the name of its export."""
+
 _KEEP_MASKS = (
     "InputLayer Dense Activation ELU Softmax ThresholdedReLU ReLU LeakyReLU PReLU "
     "ActivityRegularization Dropout GaussianDropout AlphaDropout SpatialDropout1D "

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from modelaudit.facts import Json
-from modelaudit.layer_classes import LAYER_CLASSES
+from modelaudit.layer_classes import LAYER_CLASSES, OWN_NAMES
 
 
 def words(names: str) -> frozenset[str]:
@@ -85,6 +85,6 @@ def is_custom(
 
 def snake_case(class_name: str) -> str:
     """Keras's snake-case name of a class, for weight containers and unnamed layers."""
-    name = re.sub(r"\W+", "", class_name)
+    name = re.sub(r"\W+", "", OWN_NAMES.get(class_name, class_name))
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -96,3 +96,12 @@ def test_what_a_discretization_saw_is_its_own_and_no_prediction_calls_python(ask
     callbacks = {each.severity.value for each in results if each.code == "MA744"}
     assert callbacks == ({"low", "medium"} if asked else {"low"})
     assert not {each.code for each in results if each.code < "MA7"}
+
+
+def test_a_class_that_keras_exports_under_another_name_keeps_its_own_in_archives(tmp_path):
+    """`GroupQueryAttention` in the config is `grouped_query_attention` in the weights."""
+    library = pytest.importorskip("keras")
+    inputs = library.Input((6, 8))
+    outputs = library.layers.GroupQueryAttention(4, 4, 2)(inputs, inputs)
+    library.Model(inputs, outputs).save(tmp_path / "model.keras")
+    assert found(RULES, tmp_path / "model.keras") == []
