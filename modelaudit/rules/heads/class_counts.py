@@ -168,8 +168,11 @@ def _beside(rule: Rule, facts: Facts, takers: list[Layer]) -> Iterator[Finding]:
     file = files[counts.index(count)]
     # People keep a round number of the most frequent words, and a few entries more.
     kept = room >= KEPT_WORDS.value and any(
-        (room - more) % KEPT_WORDS.value == 0 for more in range(_MOST_SPECIAL + 1)
+        (room - more) % KEPT_WORDS.value == 0 or (room - more).bit_count() == 1
+        for more in range(_MOST_SPECIAL + 1)
     )
+    # The index of Keras' `Tokenizer` lists all words, whatever number of them it is told to use.
+    kept = kept or file["file"] == "word_index.json"
     meant = file.get("shared") is True or len({*rooms.values()}) > 1
     graph = saved_graph(facts)
     # Operations of a graph that are no layer hold no words but before the embedding.

@@ -129,8 +129,9 @@ def test_vocabularies_in_files(k, tmp_path):
         (150, []),
         (160, []),
         (149, [("MA318", "medium")]),
-        (130, [("MA318", "medium")]),
+        (135, [("MA318", "medium")]),
         (102, [("MA318", "low")]),  # 100 words, padding and an index of unknown words
+        (129, [("MA318", "low")]),  # 128 words and padding
     ):
         assert codes(RULES, text(room), tmp_path) == expected
     import numpy as np
@@ -140,9 +141,9 @@ def test_vocabularies_in_files(k, tmp_path):
         text(149).predict(np.full((1, 4), 149), verbose=0)
     # One of several embeddings has room for it, as beside those of positions; or none has.
     assert codes(RULES, text(150, 20), tmp_path) == []
-    assert codes(RULES, text(20, 130), tmp_path) == [("MA318", "low")]
+    assert codes(RULES, text(20, 135), tmp_path) == [("MA318", "low")]
     (only,) = found(RULES, tmp_path / "model.keras")
-    assert only.evidence["measured"] == 130 and "vocab.txt" in only.detail
+    assert only.evidence["measured"] == 135 and "vocab.txt" in only.detail
 
     class Words(layers.Layer):
         """A table of one's own, beside Keras' for positions."""
@@ -159,14 +160,14 @@ def test_vocabularies_in_files(k, tmp_path):
     assert codes(RULES, own, tmp_path) == [("MA318", "low")]
     # Another vocabulary fits, or the model has its own, or the file is that of another model.
     (tmp_path / "tokenizer.json").write_text('{"a": 1, "b": 2}')
-    assert codes(RULES, text(130), tmp_path) == []
+    assert codes(RULES, text(135), tmp_path) == []
     (tmp_path / "tokenizer.json").unlink()
     given = layers.Input((1,), dtype="string")
     lookup = layers.StringLookup(vocabulary=["a", "b", "c"])
     own = k.Model(given, layers.Flatten()(layers.Embedding(4, 2)(lookup(given))))
     assert codes(RULES, own, tmp_path, ("keras",)) == []
     text(3).save(tmp_path / "another.keras")
-    assert codes(RULES, text(130), tmp_path) == [("MA318", "low")]
+    assert codes(RULES, text(135), tmp_path) == [("MA318", "low")]
 
 
 def test_a_tokenizer_with_as_many_words_as_rows(k, tmp_path):
@@ -177,3 +178,18 @@ def test_a_tokenizer_with_as_many_words_as_rows(k, tmp_path):
         (tmp_path / "tokenizer.json").write_text(json.dumps({"config": config}))
         layers = [k.layers.Embedding(100, 2), k.layers.Flatten(), k.layers.Dense(1)]
         assert codes(RULES, sequential(k, (4,), *layers), tmp_path) == expected
+
+
+def test_the_index_of_a_tokenizer_lists_words_that_it_does_not_use(tmp_path):
+    import tf_keras as k
+
+    words = [f"word{n}" for n in range(1, 150)]
+    tokenizer = k.preprocessing.text.Tokenizer(num_words=73)
+    tokenizer.fit_on_texts([" ".join(words[:n]) for n in range(1, 150)])
+    assert len(tokenizer.word_index) == 149
+    used = tokenizer.texts_to_sequences([" ".join(words)])[0]
+    assert max(used) == 72
+    (tmp_path / "word_index.json").write_text(json.dumps(tokenizer.word_index))
+    for room, expected in ((73, "low"), (149, "medium")):
+        layers = [k.layers.Embedding(room, 2), k.layers.Flatten(), k.layers.Dense(1)]
+        assert codes(RULES, sequential(k, (4,), *layers), tmp_path) == [("MA318", expected)]
