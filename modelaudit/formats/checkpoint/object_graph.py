@@ -29,6 +29,7 @@ _METRIC_CHILDREN = frozenset(
 )
 _COUNTERS = frozenset({"save_counter", "step", "epoch", "global_step"})
 _STEP_CHILDREN = frozenset({"iter", "iterations", "_iterations"})
+_SCALED = frozenset({"base_optimizer", "loss_scale"})  # LossScaleOptimizer of TensorFlow 2.2, 2.3
 _RATE_CHILDREN = frozenset(
     {"learning_rate", "_learning_rate", "_current_learning_rate", "_variables", "decay", "beta_1"}
 )
@@ -306,4 +307,6 @@ def _is_optimizer(node: ObjectNode) -> bool:
     if node.detail.get("identifier") == "optimizer" or node.slots:
         return True
     names = node.children.keys()
+    if names >= _SCALED:
+        return True
     return bool(names & _STEP_CHILDREN and names & _RATE_CHILDREN)

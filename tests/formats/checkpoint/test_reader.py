@@ -208,6 +208,20 @@ def test_roles_follow_the_object_graph():
     }
 
 
+@pytest.mark.parametrize(("name", "role"), [("base_optimizer", "optimizer"), ("base", "weight")])
+def test_the_loss_scale_of_tensorflow_2_2_is_the_state_of_an_optimizer(name, role):
+    """`LossScaleOptimizer` then had no steps of its own, but those of the one that it wraps."""
+    graph = object_graph()
+    wrapper, scale, value = (graph.nodes.add() for _ in range(3))
+    graph.nodes[0].children[0].node_id = 9
+    wrapper.children.add(local_name=name, node_id=4)
+    wrapper.children.add(local_name="loss_scale", node_id=10)
+    scale.children.add(local_name="current_loss_scale", node_id=11)
+    value.attributes.add(name="VARIABLE_VALUE", checkpoint_key="k11")
+    roles = key_roles(checkpoint_objects(graph, "f"))
+    assert (roles["k11"], roles["k5"], roles["k3"]) == (role, "optimizer", "weight")
+
+
 def test_weights_below_a_keras3_optimizer_are_weights():
     graph = object_graph()
     graph.nodes[1].children.pop(0)  # the model has no path to its kernel
