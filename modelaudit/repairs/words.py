@@ -29,7 +29,7 @@ def stored_words(artifact: Artifact, limits: Limits) -> dict[str, tuple[str, ...
     counted: Counter[str] = Counter()
     found: dict[str, tuple[str, ...]] = {}
     for layer in artifact.architecture.layers:
-        if "/" in layer.route or not has(layer.class_name, Trait.VOCABULARY):
+        if "/config/" in layer.config_route or not has(layer.class_name, Trait.VOCABULARY):
             continue
         group = snake_case(layer.class_name)
         folders = [f"layers/{group}_{counted[group]}" if counted[group] else f"layers/{group}"]

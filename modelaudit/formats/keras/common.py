@@ -15,6 +15,7 @@ from modelaudit.facts import (
     Artifact,
     Document,
     Json,
+    Layer,
     Problem,
     ProblemKind,
 )
@@ -209,7 +210,7 @@ def lost_layers(architecture: Architecture, h5: Mapping[str, Json] | None) -> It
         architecture: the saved config.
         h5: the file's own lists, see `Hdf5Contents.extra`.
     """
-    names = {layer.name for layer in architecture.layers if "/" not in layer.route}
+    names = {layer.name for layer in _outermost(architecture)}
     if h5 is None or not names or architecture.assumed:  # a class may hold others
         return
     listed, grouped = h5.get("layer_names"), h5.get("vars_names")
@@ -223,12 +224,17 @@ def lost_layers(architecture: Architecture, h5: Mapping[str, Json] | None) -> It
         yield from _more_of_a_class(architecture, map(str, groups))
 
 
+def _outermost(architecture: Architecture) -> list[Layer]:
+    """The layers of the model itself, whose names may have slashes, as in DenseNet of Keras 2."""
+    return [x for x in architecture.layers if "/config/" not in x.config_route]
+
+
 def _numbered_anew(architecture: Architecture, listed: list[str]) -> bool:
     """Whether the layers are those of the config in this order, but for the numbers of names.
 
     Keras numbers layers without a name anew in each program, and reads such a file by order.
     """
-    layers = [layer for layer in architecture.layers if "/" not in layer.route]
+    layers = _outermost(architecture)
     inputs = {_COUNTER.sub("", each.name) for each in layers if each.class_name == "InputLayer"}
     here, there = ([_COUNTER.sub("", x) for x in xs] for xs in ((e.name for e in layers), listed))
     return [x for x in here if x not in inputs] == [x for x in there if x not in inputs]
@@ -236,8 +242,8 @@ def _numbered_anew(architecture: Architecture, listed: list[str]) -> bool:
 
 def _more_of_a_class(architecture: Architecture, groups: Iterable[str]) -> Iterator[str]:
     """One text for each layer that a class has fewer of in the config than there are groups."""
-    layers = (layer for layer in architecture.layers if "/" not in layer.route)
-    here = Counter(snake_case(layer.class_name.rpartition(">")[2]) for layer in layers)
+    classes = (layer.class_name.rpartition(">")[2] for layer in _outermost(architecture))
+    here = Counter(map(snake_case, classes))
     there: dict[str, list[str]] = {}
     for group in groups:
         there.setdefault(_COUNTER.sub("", group), []).append(group)

@@ -105,6 +105,49 @@ def test_a_layer_taken_out_of_the_config_is_named(tmp_path: Path, lost: str) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("lost", ["", "head/relu", "head/b"])
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+def test_names_of_layers_have_slashes_in_keras_2(tmp_path: Path, suffix: str, lost: str) -> None:
+    """As those of DenseNet; a layer inside another model is one of that."""
+    library = pytest.importorskip("tf_keras")
+    layers = library.layers
+    inner = library.Sequential(
+        [library.Input((4,)), layers.Dense(4, name="in/a"), layers.ReLU(name="in/relu")], "part/in"
+    )
+    given = library.Input((4,), name="img")
+    hidden = inner(layers.Dense(4, name="body/a")(given))
+    last = layers.Dense(4, name="head/b")(layers.ReLU(name="head/relu")(hidden))
+    path = tmp_path / f"model.{suffix}"
+    library.Model(given, last).save(path)
+    if lost:
+        without_layer(path, lost)
+    assert ("MA124" in reported(Facts(read(path, Limits())))) is bool(lost)
+
+
+def without_layer(path: Path, name: str) -> None:
+    """Takes the layer out of the config, and joins what is around it."""
+
+    def shorten(text: str) -> str:
+        saved = json.loads(text)
+        listed = saved["config"]["layers"]
+        (gone,) = [each for each in listed if each["name"] == name]
+        source = gone["inbound_nodes"][0][0][0]
+        saved["config"]["layers"] = [each for each in listed if each is not gone]
+        return json.dumps(saved).replace(f'"{name}"', f'"{source}"')
+
+    if path.suffix == ".h5":
+        with h5py.File(path, "a") as file:
+            file.attrs["model_config"] = shorten(file.attrs["model_config"])
+        return
+    with zipfile.ZipFile(path) as archive:
+        parts = {each: archive.read(each) for each in archive.namelist()}
+    parts["config.json"] = shorten(parts["config.json"].decode()).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for each, data in parts.items():
+            archive.writestr(each, data)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", ["", "quiet", "b"])
 def test_a_layer_taken_out_of_an_archive_of_keras_2_is_named(tmp_path: Path, lost: str) -> None:
     """Its groups are named by classes and counters, also for layers without weights."""
