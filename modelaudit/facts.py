@@ -222,12 +222,7 @@ class Architecture(Struct, frozen=True):
         return _layers(self)[route]
 
 
-def _by_route(architecture: Architecture) -> dict[str, Layer]:
-    """The first layer of each route."""
-    return {layer.route: layer for layer in reversed(architecture.layers)}
-
-
-_layers = PerObject(_by_route)
+_layers = PerObject[Architecture, dict[str, Layer]](lambda x: {y.route: y for y in x.layers[::-1]})
 
 
 class Kernel(Struct, frozen=True):
@@ -334,6 +329,11 @@ class Artifact(Struct, frozen=True):
         return sum(entry.size for entry in self.files)
 
     @property
+    def by_name(self) -> Mapping[str, Tensor]:
+        """The tensors by their names."""
+        return _tensors(self)
+
+    @property
     def training_graph(self) -> bool:
         """Whether what can be run is the graph that trained the model, not one for inference."""
         return not self.signatures and any(map(trains, self.graphs))
@@ -344,7 +344,7 @@ class Artifact(Struct, frozen=True):
         Raises:
             KeyError: no such tensor.
         """
-        for tensor in self.tensors:
-            if tensor.name == name:
-                return tensor
-        raise KeyError(name)
+        return _tensors(self)[name]
+
+
+_tensors = PerObject[Artifact, dict[str, Tensor]](lambda x: {each.name: each for each in x.tensors})

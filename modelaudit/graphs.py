@@ -127,7 +127,7 @@ def updates(node: GraphNode) -> bool:
 
 def trains(graph: Graph) -> bool:
     """Whether the graph's own operations update weights."""
-    return any(updates(node) for node in graph.nodes)
+    return any(map(_UPDATES.fullmatch, {node.op for node in graph.nodes}))
 
 
 GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"  # of the object graph in a checkpoint

@@ -20,7 +20,7 @@ from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.plain_names import with_plain_names
 from modelaudit.rules.unread import UNREAD_KINDS, unread_input
 from modelaudit.terminal_text import plain
-from modelaudit.work_budget import Phase, is_cut, is_spent, spend, within
+from modelaudit.work_budget import Phase, current_budget, spend, within
 
 # Formats that contain layers and weights, but never a graph.
 GRAPHLESS = formats(Content.MODEL, Content.WEIGHTS, Content.PRESET, Content.EXPORT)
@@ -83,22 +83,28 @@ _NEEDS: Mapping[Need, tuple[Callable[[Facts], object], Callable[[Facts], str]]] 
 
 def missing_need(need: Need, facts: Facts) -> str:
     """Why `need` is not met, or "" when it is."""
-    met, why = _NEEDS[need]
-    return "" if met(facts) else why(facts)
+    known = facts.unmet
+    if need not in known:
+        met, why = _NEEDS[need]
+        known[need] = "" if met(facts) else why(facts)
+    return known[need]
 
 
 def run_rule(rule: Rule, facts: Facts) -> RuleResult:
     """One rule's outcome. An exception in a check is an outcome and never aborts the audit."""
     if facts.unseen:
         return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, facts.unseen)
-    if is_cut():  # told behind the rule before: a clock that is read once a rule is enough
+    work = current_budget()
+    # Told behind the rule before: a clock that is read once a rule is enough.
+    if work is not None and work.is_cut():
         return _unfinished(rule)
     try:
         result = _judged(rule, facts)
     except WorkSpent:
         return _unfinished(rule)
     # What was cut short inside a rule, and went on with less, is no answer.
-    return result if not is_spent() or result.findings else _unfinished(rule)
+    spent = work is not None and work.is_spent()
+    return result if not spent or result.findings else _unfinished(rule)
 
 
 def _unfinished(rule: Rule) -> RuleResult:

@@ -29,9 +29,13 @@ def one_for_alike(check: Check, what: str) -> Check:
     """
 
     def grouped(rule: Rule, facts: Facts) -> Iterator[Finding]:
+        found = [*check(rule, facts)]
+        if len(found) < 2:
+            yield from found
+            return
         architecture = facts.artifact.architecture
         layers = architecture.layers if architecture else ()
-        yield from by_cause(check(rule, facts), what, {layer.route for layer in layers})
+        yield from by_cause(found, what, {layer.route for layer in layers})
 
     return grouped
 

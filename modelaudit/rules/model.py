@@ -61,6 +61,8 @@ class Need(StrEnum):
     SIDES = "sides"  # inputs have sides that a flip exchanges
     DIAGNOSIS = "diagnosis"  # the causes of the behaviour; such rules run after all others
 
+    __hash__ = str.__hash__  # each rule looks its needs up, and that of `Enum` is slow
+
 
 class Facts(Struct, frozen=True, dict=True):
     """Everything known about one model when the rules run."""
@@ -110,6 +112,11 @@ class Facts(Struct, frozen=True, dict=True):
         if self.work is not None:
             self.work.require(Phase.PREDICTING)
         return self.predictions
+
+    @cached_property
+    def unmet(self) -> dict[Need, str]:
+        """Why needs are not met, "" if they are: of those that a rule asked for."""
+        return {}
 
     @property
     def words(self) -> ModalityWords:

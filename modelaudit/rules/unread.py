@@ -10,6 +10,7 @@ from modelaudit.rules.integrity.files import LOST_KINDS
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.plain_graphs.architecture import shown_by_graph
 from modelaudit.rules.problem_findings import sentence
+from modelaudit.structs import PerObject
 
 UNREAD_KINDS = frozenset(
     {ProblemKind.UNREADABLE, ProblemKind.UNSUPPORTED, ProblemKind.LIMIT_EXCEEDED}
@@ -55,9 +56,7 @@ def unread_input(rule: Rule, facts: Facts) -> str:
     and rules on the integrity of files on every file that could not be opened.
     """
     artifact = facts.artifact
-    parts = {_NEEDS[need] for need in rule.needs if need in _NEEDS}
-    if rule.family is Family.WEIGHTS:
-        parts.add(_Part.WEIGHTS)
+    parts = _parts(rule) if artifact.problems else set()
     for problem in artifact.problems:
         if problem.kind not in _DAMAGE:
             continue
@@ -72,14 +71,23 @@ def unread_input(rule: Rule, facts: Facts) -> str:
     return _other_operations(artifact) if Need.LAYERS in rule.needs else ""
 
 
-def _other_operations(artifact: Artifact) -> str:
-    """What the layers that a graph shows leave open, or ""."""
+def _parts(rule: Rule) -> set[_Part]:
+    """The parts of a model that a rule needs."""
+    parts = {_NEEDS[need] for need in rule.needs if need in _NEEDS}
+    return parts | {_Part.WEIGHTS} if rule.family is Family.WEIGHTS else parts
+
+
+def _left_open(artifact: Artifact) -> str:
     shown = shown_by_graph(artifact)
     others = [layer for layer in shown.layers if layer.custom] if shown is not None else []
     if not others:
         return ""
     names = ", ".join(sorted({layer.class_name for layer in others})[:3])
     return f"not determined: the graph has operations that are no layers of Keras ({names})"
+
+
+_other_operations = PerObject(_left_open)
+"""What the layers that a graph shows leave open, or ""."""
 
 
 def unlisted_weights(artifact: Artifact) -> str:

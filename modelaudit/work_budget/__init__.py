@@ -197,9 +197,3 @@ def is_spent() -> bool:
     """Whether the audit has taken the work that its phase may take."""
     budget = _current.get()
     return budget is not None and budget.is_spent()
-
-
-def is_cut() -> bool:
-    """Whether the audit was told that it has taken the work that its phase may take."""
-    budget = _current.get()
-    return budget is not None and budget.is_cut()

@@ -153,9 +153,11 @@ class GraphWalker:
                 frame, reference = frame.arguments[name]
                 continue
             index = output_index(reference)
-            inner = self.call(frame, node)
-            returns = list(inner.function.returns.values()) if inner and inner.function else []
-            if inner is None or index >= len(returns):
+            inner = self.call(frame, node) if node.op in CALLS else None
+            if inner is None:
+                return NodeOutput(frame, node, index)
+            returns = list(inner.function.returns.values()) if inner.function else []
+            if index >= len(returns):
                 return NodeOutput(frame, node, index)
             frame, reference = inner, returns[index]
         return None

@@ -15,7 +15,7 @@ from modelaudit.formats.graph.kernel_ops import (
     KEEP_CHANNELS,
     OPERATIONS,
 )
-from modelaudit.graphs import reachable, updates
+from modelaudit.graphs import reachable, trains, updates
 
 # What a layer consists of behind the product with its weights: bias, activation, normalization,
 # pooling, dropout. Any other operation may be why somebody evaluates the result.
@@ -64,10 +64,12 @@ def unused_results(
         variables: names of weights, which are those of their nodes.
         signatures: of the graph; what they return is taken.
     """
-    nodes = {node.name: node for node in graph.nodes}
+    if not trains(graph):
+        return []
     updated = {_name(node.inputs[0]) for node in graph.nodes if updates(node) and node.inputs}
     if not updated:
         return []  # whoever runs the graph takes its last results
+    nodes = {node.name: node for node in graph.nodes}
     returned = {_name(each.tensor) for one in signatures for each in one.outputs}
     takers: dict[str, list[GraphNode]] = defaultdict(list)
     for node in graph.nodes:

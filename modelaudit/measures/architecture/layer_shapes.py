@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from modelaudit.facts import Layer, Shape
 from modelaudit.layer_classes import Trait, has, spatial_rank
 from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.structs import PerObject
 
 _WINDOWED = Trait.CONVOLUTION | Trait.LOCAL_POOLING | Trait.PADDING | Trait.UPSAMPLING
 _KEEP_ORDER = Trait.SAME_SHAPE | Trait.MERGE
@@ -46,9 +47,13 @@ def _says_order(layer: Layer) -> bool:
     return not layer.config.keys().isdisjoint(("data_format", "dim_ordering"))
 
 
-def axis_orders(graph: LayerGraph) -> Mapping[str, bool]:
-    """Layer with a map as its output -> whether it has channels first; none where it is unknown."""
+def mixes_orders(graph: LayerGraph) -> bool:
+    """Whether some layers say that channels are first, and others that they are last."""
+    windowed = (x for x in graph.layers if has(x.class_name, _WINDOWED | Trait.GLOBAL_POOLING))
+    return len({channels_first(layer) for layer in windowed if _says_order(layer)}) > 1
 
+
+def _orders(graph: LayerGraph) -> Mapping[str, bool]:
     def step(layer: Layer, values: Sequence[bool | None]) -> bool | None:
         if has(layer.class_name, _WINDOWED | Trait.GLOBAL_POOLING) and _says_order(layer):
             return channels_first(layer) if has(layer.class_name, _WINDOWED) else None
@@ -56,6 +61,10 @@ def axis_orders(graph: LayerGraph) -> Mapping[str, bool]:
         return values[0] if values and keeps else None
 
     return graph.propagate(step, lambda one, other: one if one is other else None)
+
+
+axis_orders = PerObject(_orders)
+"""Layer with a map as its output -> whether it has channels first; none where it is unknown."""
 
 
 def one_position(layer: Layer) -> bool:

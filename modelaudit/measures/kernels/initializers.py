@@ -124,10 +124,9 @@ def candidates(initializer: Mapping[str, Json], shape: tuple[int, ...]) -> tuple
     name = canonical_name(initializer)
     saved = initializer.get("config")
     config = saved if isinstance(saved, Mapping) else {}
-    fan_in, fan_out = fans(shape)
     if name in _SCALED:
-        scale, mode, distribution = _SCALED[name]
-        return _scaled(scale, mode, distribution, fan_in, fan_out)
+        return _usual(name, shape)
+    fan_in, fan_out = fans(shape)
     if name == "variancescaling":
         return _scaled(
             _number(config, "scale", 1.0),
@@ -160,6 +159,13 @@ def candidates(initializer: Mapping[str, Json], shape: tuple[int, ...]) -> tuple
     if name == "identity":
         return (Distribution("identity", gain=_number(config, "gain", 1.0)),)
     return ()
+
+
+@lru_cache(maxsize=256)
+def _usual(name: str, shape: tuple[int, ...]) -> tuple[Distribution, ...]:
+    """Those of an initializer without settings, of which each layer of a network may have one."""
+    scale, mode, distribution = _SCALED[name]
+    return _scaled(scale, mode, distribution, *fans(shape))
 
 
 def einsum_candidates(
@@ -198,7 +204,10 @@ def standard_candidates(shape: tuple[int, ...]) -> Mapping[str, Distribution]:
 
 def canonical_name(initializer: Mapping[str, Json]) -> str:
     """Normalised name: `glorotuniform` for `GlorotUniform`, `glorot_uniform`, `GlorotUniformV2`."""
-    name = str(initializer.get("class_name") or "").rpartition(".")[2].rpartition(">")[2]
+    said = initializer.get("class_name")
+    if isinstance(said, str) and said in _CANONICAL:
+        return _CANONICAL[said]
+    name = str(said or "").rpartition(".")[2].rpartition(">")[2]
     plain = name.replace("_", "").lower()
     plain = plain.removesuffix("v1").removesuffix("v2").removesuffix("initializer")
     return {"xavieruniform": "glorotuniform", "xaviernormal": "glorotnormal"}.get(plain, plain)
@@ -209,6 +218,9 @@ _TITLES: tuple[str, ...] = (
     *("RandomUniform", "RandomNormal", "TruncatedNormal", "VarianceScaling", "Orthogonal"),
     *("Identity", "Zeros", "Ones", "Constant"),
 )
+
+
+_CANONICAL: Mapping[str, str] = {title: title.lower() for title in _TITLES}
 
 
 def display_name(canonical: str) -> str:

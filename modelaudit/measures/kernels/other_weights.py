@@ -236,11 +236,7 @@ def _at_start(bias: NDArray[np.generic], unnamed: bool) -> bool:
     return alike or bool(np.isin(bias, STARTS).all())
 
 
-def frozen_variables(artifact: Artifact) -> frozenset[str]:
-    """Tensors that the object graph calls not trainable, or the graph of TF1 does not list so.
-
-    An export of Keras 3 lists them; the flag of a variable is that of the time it was made.
-    """
+def _frozen(artifact: Artifact) -> frozenset[str]:
     nodes = {node.index: node for node in artifact.object_graph}
     frozen = {i for i, node in nodes.items() if node.detail.get("trainable") is False}
     for node in artifact.object_graph[:1]:
@@ -253,6 +249,13 @@ def frozen_variables(artifact: Artifact) -> frozenset[str]:
         for i, node in nodes.items()
         if i in frozen and "VARIABLE_VALUE" in node.attributes
     ) | (weights - trained if weights & trained else frozenset())
+
+
+frozen_variables = PerObject(_frozen)
+"""Tensors that the object graph calls not trainable, or the graph of TF1 does not list so.
+
+An export of Keras 3 lists them; the flag of a variable is that of the time it was made.
+"""
 
 
 def _moved(layer: Layer, role: str, tensor: Tensor) -> str:

@@ -15,6 +15,7 @@ from modelaudit.measures.architecture.layer_shapes import (
     channels_first,
     has_axis_order,
     input_shape,
+    mixes_orders,
 )
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
@@ -29,6 +30,7 @@ _KEEPS_AXES = Trait.SAME_SHAPE | Trait.PADDING | Trait.LOCAL_POOLING | Trait.AUG
 _MOVES = frozenset(
     ("Pack", "Permute", "Reshape", "StridedSlice", "Transpose", "Moveaxis", "Swapaxes", "Einsum")
 )
+_OVER_SERIES = frozenset(("Conv1D", "SeparableConv1D"))
 _VOLUME = 3  # sides of a volume
 _CHANNELS = frozenset((1, 3, 4))
 _COLORS = frozenset((1, 3))
@@ -39,32 +41,37 @@ def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     scrambled = [*_reshaped(rule, graph)]
     yield from scrambled
     inputs = [layer for layer in graph.layers if not graph.calls[layer.route]]
-    images = [layer for layer in inputs if len(input_shape(layer) or ()) in {4, 5}]
-    series = [layer for layer in inputs if len(input_shape(layer) or ()) == 3]
+    ranks = [len(input_shape(layer) or ()) for layer in inputs]
+    images = [layer for layer, rank in zip(inputs, ranks, strict=True) if rank in {4, 5}]
+    series = [layer for layer, rank in zip(inputs, ranks, strict=True) if rank == 3]
     if not images and not series and not scrambled:
         raise NotRelevant("the model takes no images or series")
     yield from _orders(rule, graph)
     yield from _short_series(rule, graph, series)
     seen: set[str] = set()
+    side = IMAGE_SIDE.value
+    leading = any(channels_first(layer) for layer in graph.layers if _slides(layer))
     for layer in images:
+        if not leading and ((input_shape(layer) or (None,))[-1] or 0) < side:
+            continue  # what all windows take for channels is too small for a side
         for first in _first_windows(graph, layer):
             sizes = _sizes(first, input_shape(layer) or ())
             said = _taken(first, sizes) if first.route not in seen else None
             if said is None:
                 continue
             seen.add(first.route)
-            taken, side, looks = said
+            taken, other, looks = said
             # A cube of features is as likely: a few slices of many channels. So are, where the
             # sides differ, a few series with many features at each step.
-            volume = sizes.count(taken) >= _VOLUME or taken != side
-            sides = (taken, side) if channels_first(first) else (side, taken)
+            volume = sizes.count(taken) >= _VOLUME or taken != other
+            sides = (taken, other) if channels_first(first) else (other, taken)
             images_of = f"images of {sides[0]}x{sides[1]} pixels with {counted(looks, 'channel', 'channels')}"
             yield rule.finding(
                 f"`{first.route}` takes the {'first' if channels_first(first) else 'last'} axis of "
                 f"inputs of shape {sizes} for {taken} channels"
                 + (
                     f", but these look like {images_of}."
-                    if taken == side
+                    if taken == other
                     else f". If they are {images_of}, that is one of the sides."
                 ),
                 route=first.route,
@@ -120,10 +127,12 @@ def _keeps_apart(layer: Layer, axis: int) -> bool:
 
 def _short_series(rule: Rule, graph: LayerGraph, inputs: list[Layer]) -> Iterator[Finding]:
     """Convolutions over few positions of many channels, which may be channels of many positions."""
+    if not any(layer.class_name in _OVER_SERIES for layer in graph.layers):
+        return
     for layer in inputs:
         _, *sizes = input_shape(layer) or (None,)
         first = next(iter(_first_windows(graph, layer)), None)
-        if first is None or first.class_name not in {"Conv1D", "SeparableConv1D"}:
+        if first is None or first.class_name not in _OVER_SERIES:
             continue
         steps, channels = sizes[::-1] if channels_first(first) else sizes
         if steps and channels and steps in _CHANNELS | {2} and channels >= IMAGE_SIDE.value * steps:
@@ -143,8 +152,10 @@ def _short_series(rule: Rule, graph: LayerGraph, inputs: list[Layer]) -> Iterato
 def _reshaped(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
     """Reshapes to the same axes in another order, which move no axis but deal values out anew."""
     for layer in graph.layers:
+        if layer.class_name != "Reshape":
+            continue
         shape, given = layer.output_shape, layer.input_shapes[0] if layer.input_shapes else None
-        if layer.class_name != "Reshape" or not shape or not given or len(given) != len(shape):
+        if not shape or not given or len(given) != len(shape):
             continue
         before, after = ([n for n in each[1:] if n != 1] for each in (given, shape))
         known = [n for n in before if n is not None]
@@ -170,6 +181,8 @@ def _reshaped(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
 
 def _orders(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
     """Layers that take the channels where the layer before them did not put them."""
+    if not mixes_orders(graph):
+        return
     orders = axis_orders(graph)
     for layer in graph.layers:
         given = {orders[s] for call in graph.calls[layer.route] for s in call if s in orders}

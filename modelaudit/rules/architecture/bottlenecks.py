@@ -24,6 +24,7 @@ _KEEPS_CHANNELS = (
 )
 
 
+_CUT_OR_RESIZED = Trait.PADDING | Trait.RESIZING
 _ONLY_PIXELS = Trait.KEEPS_RANGE | Trait.RESCALING | Trait.AUGMENTATION
 
 
@@ -44,6 +45,8 @@ def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = joined_graph(facts)
     yield from _one_pixel(rule, graph)
     found = [*_narrow_layers(graph)]
+    if not found:
+        return
     through = _through(graph, [each.layer.route for each in found])
     for number, each in enumerate(found):
         route = each.layer.route
@@ -68,9 +71,9 @@ def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _one_pixel(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
     """Layers that cut or resize each image to one pixel."""
     for layer in graph.layers:
-        shape, before = layer.output_shape, layer.input_shapes[:1]
-        if not has(layer.class_name, Trait.PADDING | Trait.RESIZING) or layer.custom:
+        if not has(layer.class_name, _CUT_OR_RESIZED) or layer.custom:
             continue
+        shape, before = layer.output_shape, layer.input_shapes[:1]
         if shape is None or len(shape) < 4 or (before and len(before[0]) != len(shape)):
             continue
         first = channels_first(layer)
@@ -100,9 +103,10 @@ def _resizes(layer: Layer) -> bool:
 def _narrow_layers(graph: LayerGraph) -> Iterator[_Narrow]:
     for layer in graph.layers:
         config = layer.config
+        if config.get("units", config.get("filters")) != 1 or config.get("return_state"):
+            continue
         recurs = has(layer.class_name, Trait.RECURRENT)
-        size = config.get("units", config.get("filters"))
-        if not (weighs(layer) or recurs) or size != 1 or config.get("return_state"):
+        if not weighs(layer) and not recurs:
             continue
         applied = ["" if recurs else activation_of(layer)]
         vector = _is_vector(layer)

@@ -32,6 +32,7 @@ _LIMIT = "a limit of 0"
 _SHARES = "a mean of all shares of a softmax"
 _CATEGORY = "one bin for all values"
 _OF_A_BATCH = "over the inputs of a batch"
+RELUS = frozenset(("ReLU", "ThresholdedReLU"))  # that may give 0 up to a limit
 _RESIZES = Trait.PADDING | Trait.UPSAMPLING | Trait.RESIZING | Trait.AUGMENTATION
 
 
@@ -70,6 +71,8 @@ def constant_reason(graph: LayerGraph, layer: Layer) -> str:
 
 def _of_itself(graph: LayerGraph, layer: Layer) -> str:
     """What a layer computes of one tensor that it gets twice; empty if that is no constant."""
+    if layer.class_name not in {"Subtract", "Dot"}:
+        return ""
     calls = graph.calls[layer.route]
     if not calls or not all(_is_one(graph, call) for call in calls):
         return ""
@@ -81,9 +84,10 @@ def _of_itself(graph: LayerGraph, layer: Layer) -> str:
 
 def unreached(layer: Layer) -> float | None:
     """The threshold of a ReLU that no usual value reaches; None if it has none."""
+    if layer.class_name not in RELUS:
+        return None
     limit = number(layer.config.get("threshold", layer.config.get("theta")))
-    is_relu = layer.class_name in {"ReLU", "ThresholdedReLU"}
-    return limit if is_relu and limit is not None and limit >= CRUSHED.value else None
+    return limit if limit is not None and limit >= CRUSHED.value else None
 
 
 def _averages_shares(graph: LayerGraph, layer: Layer) -> bool:
@@ -199,9 +203,22 @@ def over_one(layer: Layer, axis: int) -> bool:
     return axis == -1 and sizes == [1]
 
 
+def _reasons(graph: LayerGraph) -> Mapping[str, str]:
+    reasons = ((layer.route, constant_reason(graph, layer)) for layer in graph.layers)
+    return {route: reason for route, reason in reasons if reason}
+
+
+constant_reasons = PerObject(_reasons)
+"""Layer that gives the same for every input -> why."""
+
+
 def _constant_outputs(graph: LayerGraph) -> Mapping[str, Layer]:
+    reasons = constant_reasons(graph)
+    if not reasons:
+        return {}
+
     def step(layer: Layer, values: Sequence[str | None]) -> str | None:
-        if constant_reason(graph, layer):
+        if layer.route in reasons:
             return layer.route
         if layer.custom or not values or not all(values):
             return None
@@ -222,7 +239,7 @@ def constant_in_graph(artifact: Artifact) -> Mapping[str, tuple[Layer, str, str]
         return {}
     graph = layer_graph(shown)
     found = constant_outputs(graph)
-    reasons = {route: constant_reason(graph, layer) for route, layer in found.items()}
+    reasons = {route: constant_reasons(graph)[layer.route] for route, layer in found.items()}
     return {
         route: (layer, reasons[route], constant_fix(graph, layer, reasons[route]))
         for route, layer in found.items()
@@ -237,8 +254,10 @@ def behind_constants(facts: Facts) -> Callable[[str], bool]:
     if facts.artifact.architecture is None:
         return lambda _: False
     graph = saved_graph(facts)
-    reasons = {layer.route: constant_reason(graph, layer) for layer in graph.layers}
-    stops = {route for route, why in reasons.items() if why and not why.endswith(_OF_A_BATCH)}
+    reasons = constant_reasons(graph)
+    stops = {route for route, why in reasons.items() if not why.endswith(_OF_A_BATCH)}
+    if not stops:
+        return lambda _: False
     live = graph.above((each for each in graph.outputs if each not in stops), around=stops)
     cut = graph.above(graph.outputs) - live
     return lambda route: any(route == each or route.startswith(f"{each}/") for each in cut)
@@ -246,9 +265,10 @@ def behind_constants(facts: Facts) -> Callable[[str], bool]:
 
 def _hidden(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = joined_graph(facts)
+    reasons = constant_reasons(graph)
     reported = {layer.route for layer in constant_outputs(graph).values()}
-    for layer in graph.layers:
-        reason = constant_reason(graph, layer)
+    for layer in graph.layers if reasons else ():
+        reason = reasons.get(layer.route, "")
         if not reason or layer.route in reported:
             continue
         one = layer.output_shape is not None and prod(n or 2 for n in layer.output_shape[1:]) == 1

@@ -45,7 +45,7 @@ _REDUCTIONS = {
 def _operation(layer: Layer) -> str:
     """The name of an operation in lower case; empty for a layer."""
     by_tensorflow = layer.class_name in {"TFOpLambda", "TensorFlowOpLayer"}
-    ours = (layer.module or "").startswith(("keras.src.ops", "keras.ops"))
+    ours = layer.module is not None and layer.module.startswith(("keras.src.ops", "keras.ops"))
     return operation_name(layer).lower() if (by_tensorflow or ours) and not layer.custom else ""
 
 
@@ -60,9 +60,10 @@ def _given(layer: Layer, *names: str) -> list[Json]:
 
 def _is_flat(layer: Layer) -> bool:
     name = _operation(layer)
+    if name != "cast":
+        return name in _FLAT or name == _STOP
     told = _given(layer, "dtype", "DstT")
-    whole = bool(told) and str(told[0]).startswith(("int", "uint", "bool"))
-    return name in _FLAT or name == _STOP or (name == "cast" and whole)
+    return bool(told) and str(told[0]).startswith(("int", "uint", "bool"))
 
 
 def _learns(layer: Layer) -> bool:
@@ -146,6 +147,12 @@ def _moved(graph: LayerGraph) -> Mapping[str, int]:
     return graph.propagate(step, max)
 
 
+def _mixing(layer: Layer) -> bool:
+    """Whether an operation may mix the inputs of a batch."""
+    name = _operation(layer)
+    return name in _REDUCTIONS or name == "reshape"
+
+
 def _mixes(graph: LayerGraph, layer: Layer, moved: Mapping[str, int]) -> str:
     """What an operation does with the inputs of a batch; empty if it keeps them apart, or may."""
     name = _operation(layer)
@@ -185,6 +192,8 @@ def _shape(graph: LayerGraph, layer: Layer) -> Shape | None:
 
 def _mixed(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
+    if not any(_mixing(each) for each in graph.layers):
+        raise NotRelevant("the model has no operation over the inputs of a batch")
     moved = _moved(graph)
     how = {x.route: found for x in graph.layers if (found := _mixes(graph, x, moved))}
     if not how:

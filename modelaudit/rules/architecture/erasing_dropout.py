@@ -18,6 +18,8 @@ from modelaudit.rules.plain_graphs.architecture import shown_by_graph
 from modelaudit.thresholds.design import ERASED_IN_ALL, ERASING
 
 _OLD_KERAS = re.compile(r"(?:1\.[0-9]+|2\.[0-3])\.[0-9]+")  # that in TensorFlow was 2.2.4-tf
+_WITH_DROPOUT = Trait.RECURRENT | Trait.RECURRENT_CELL | Trait.ATTENTION
+_DROPPING = _WITH_DROPOUT | Trait.DROPOUT
 _WRAPPERS = frozenset(("Bidirectional", "TimeDistributed", "RNN"))
 
 
@@ -25,7 +27,9 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if shown_by_graph(facts.artifact) is not None:
         raise NotApplicable("a graph for inference does not show dropout, which only training has")
     graph = saved_graph(facts)
-    rates = {layer.route: [] if _wrapped(graph, layer) else _rates(layer) for layer in graph.layers}
+    rates = {layer.route: _rates(layer) for layer in graph.layers}
+    for route in [each for each, said in rates.items() if said and _wrapped(graph, each)]:
+        rates[route] = []
     if not any(rates.values()):
         raise NotRelevant("the model has no dropout")
     erasing = [
@@ -112,22 +116,24 @@ def _first(graph: LayerGraph, layer: Layer) -> bool:
     return all(each is not None and each.class_name == "InputLayer" for each in before)
 
 
-def _wrapped(graph: LayerGraph, layer: Layer) -> bool:
+def _wrapped(graph: LayerGraph, route: str) -> bool:
     """Whether it is the layer or cell that another one runs, which is judged with that one."""
-    around = graph.get(layer.route.rpartition("/")[0])
+    around = graph.get(route.rpartition("/")[0])
     return around is not None and around.class_name in _WRAPPERS
 
 
 def _rates(layer: Layer) -> list[tuple[str, float, str]]:
     """The settings that drop values, of a layer or of that which it runs, and the class of it."""
     config, name = layer.config, layer.class_name
+    if not has(name, _DROPPING) and name not in _WRAPPERS:
+        return []
     for key in ("layer", "cell"):
         inner = config.get(key)
         found = inner.get("config") if isinstance(inner, dict) else None
         if name in _WRAPPERS and isinstance(found, dict):
             config, name = found, str(inner.get("class_name") if isinstance(inner, dict) else "")
     keys: tuple[str, ...] = ("rate", "p") if has(name, Trait.DROPOUT) else ()
-    if has(name, Trait.RECURRENT | Trait.RECURRENT_CELL | Trait.ATTENTION):
+    if has(name, _WITH_DROPOUT):
         keys = ("dropout", "recurrent_dropout")
     said = [(key, config.get(key)) for key in keys]
     return [

@@ -14,8 +14,8 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import axis_orders
 from modelaudit.rules import examples
 from modelaudit.rules.architecture.augmented_ranges import other_range
-from modelaudit.rules.architecture.constant_layers import over_one, unreached
-from modelaudit.rules.architecture.random_factors import large_factors
+from modelaudit.rules.architecture.constant_layers import RELUS, over_one, unreached
+from modelaudit.rules.architecture.random_factors import WITH_FACTORS, large_factors
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
@@ -31,6 +31,10 @@ from modelaudit.thresholds.design import (
 
 _TAKE_INDICES = frozenset(("Embedding", "CategoryEncoding", "IntegerLookup"))
 _OVER_FEATURES = frozenset(("LayerNormalization", "GroupNormalization"))
+_CONSTRAINT = "kernel_constraint"
+_PENALTIES = ("kernel_regularizer", "embeddings_regularizer", "activity_regularizer")
+_TOLD = (_CONSTRAINT, *_PENALTIES)  # ends of keys
+_SIGN_ALONE = frozenset(("UnitNormalization", "RMSNormalization"))
 _FEATURES_LAST = Trait.SEQUENCE | Trait.FEATURE_WEIGHTS | Trait.ATTENTION
 _LIMIT_NORMS = frozenset(("MaxNorm", "MinMaxNorm", "max_norm", "min_max_norm"))
 
@@ -41,21 +45,8 @@ def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _of_each_layer(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
-    orders = axis_orders(graph)
     for layer in graph.layers:
-        first = orders.get(layer.route)
-        own = _own(layer, _as_started(facts, layer))
-        for detail, value, severity, fix in (
-            *own,
-            *_penalties(facts, layer),
-            *_lone_sign(layer),
-            *softmax_over_positions(facts, graph, layer, first),
-            *_scaled(graph, layer),
-            *_scaled_indices(graph, layer),
-            *large_factors(layer),
-            *other_range(graph, layer),
-            *_norm_axis(graph, layer, first),
-        ):
+        for detail, value, severity, fix in _found(facts, graph, layer):
             yield rule.finding(
                 f"`{layer.route}`: {detail}.",
                 route=layer.route,
@@ -66,18 +57,47 @@ def _of_each_layer(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
+def _found(
+    facts: Facts, graph: LayerGraph, layer: Layer
+) -> Iterator[tuple[str, Json, Severity, str]]:
+    """What is wrong with the settings of a layer: each kind is looked for where it can be."""
+    name = layer.class_name
+    told = any(isinstance(x, dict) and key.endswith(_TOLD) for key, x in layer.config.items())
+    normalizes = has(name, Trait.BATCH_NORMALISATION)
+    if told or normalizes or name in RELUS:
+        yield from _own(facts, layer)
+    if told or name == "ActivityRegularization":
+        yield from _penalties(facts, layer)
+    if name in _SIGN_ALONE:
+        yield from _lone_sign(layer)
+    elif name == "Softmax":
+        first = axis_orders(graph).get(layer.route)
+        yield from softmax_over_positions(facts, graph, layer, first)
+    elif name == "Rescaling":
+        yield from _scaled(graph, layer)
+    elif name in _TAKE_INDICES:
+        yield from _scaled_indices(graph, layer)
+    elif name in WITH_FACTORS:
+        yield from large_factors(layer)
+    if "value_range" in layer.config:
+        yield from other_range(graph, layer)
+    if normalizes or name in _OVER_FEATURES:
+        yield from _norm_axis(graph, layer, axis_orders(graph).get(layer.route))
+
+
 def _as_started(facts: Facts, layer: Layer) -> bool:
     """Whether no stored statistic contradicts that the layer keeps those that it started with."""
     measured = facts.measurements.batchnorm if facts.measurements else ()
     return all(norm.statistics_initial for norm in measured if norm.route == layer.route)
 
 
-def _own(layer: Layer, started: bool) -> Iterator[tuple[str, Json, Severity, str]]:
-    """What the config of a layer shows, whose moving statistics may be those it started with."""
+def _own(facts: Facts, layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
+    """What the config of a layer shows by itself."""
     config = layer.config
     if has(layer.class_name, Trait.BATCH_NORMALISATION):
         momentum, epsilon = number(config.get("momentum")), number(config.get("epsilon"))
         if momentum is not None and momentum >= 1:
+            started = _as_started(facts, layer)
             start = "at their initial values" if started else "as they were loaded"
             detail = f"momentum {momentum:g} keeps the moving statistics {start}"
             fix = f"Use keras.layers.BatchNormalization(momentum=0.99, name={layer.name!r})"
@@ -97,7 +117,7 @@ def _own(layer: Layer, started: bool) -> Iterator[tuple[str, Json, Severity, str
         if not isinstance(value, dict) or not isinstance(inner, dict):
             continue
         # Others, such as the author's own, may take `max_value` for another limit.
-        if key.endswith("kernel_constraint") and str(value.get("class_name")) in _LIMIT_NORMS:
+        if key.endswith(_CONSTRAINT) and str(value.get("class_name")) in _LIMIT_NORMS:
             most = number(inner.get("max_value"))
             if most is not None and most <= 0:
                 detail = f"{key} allows no weight but 0"
@@ -145,7 +165,7 @@ def _penalties(facts: Facts, layer: Layer) -> Iterator[tuple[str, Json, Severity
     penalties = {
         key: inner
         for key, value in layer.config.items()
-        if key.endswith(("kernel_regularizer", "embeddings_regularizer", "activity_regularizer"))
+        if key.endswith(_PENALTIES)
         and isinstance(value, dict)
         and isinstance(inner := value.get("config"), dict)
     }
@@ -175,7 +195,7 @@ def _unknown_loss(facts: Facts) -> bool:
 
 def _grown(facts: Facts, layer: Layer) -> bool:
     """Whether stored weights are larger than initializers draw them, whatever a penalty costs."""
-    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    tensors = facts.artifact.by_name
     for role in ("kernel", "embeddings"):
         found = tensors.get(layer.variables.get(role, ""))
         if found is not None and found.stats is not None and len(found.shape) > 1:
@@ -186,7 +206,7 @@ def _grown(facts: Facts, layer: Layer) -> bool:
 
 def _lone_sign(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
     """A single value scaled to the length 1, which leaves its sign and passes no gradient."""
-    scales = layer.class_name in {"UnitNormalization", "RMSNormalization"}
+    scales = layer.class_name in _SIGN_ALONE
     axis = layer.config.get("axis", -1)
     axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
     if scales and isinstance(axis, int) and over_one(layer, axis):

@@ -18,6 +18,7 @@ _SHARES = {
     "RandomWidth": ("factor",),
     "RandomBrightness": ("factor",),
 }
+WITH_FACTORS = frozenset(("RandomRotation", "GaussianNoise", *_SHARES))
 _OF = {"RandomBrightness": "the range of values", "RandomWidth": "the width"}
 
 

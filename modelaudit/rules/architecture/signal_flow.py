@@ -65,6 +65,8 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 evidence={"measured": applied},
                 fix=relu_code(layer),
             )
+    if sum(map(_is_sigmoid, graph.layers)) < PLAIN_SIGMOIDS.value:
+        return
     plain = _plain_descent(facts)
     limit = PLAIN_SIGMOIDS.value if plain else SIGMOIDS.value
     depths = sigmoid_depths(graph)
@@ -116,13 +118,15 @@ def _relus(layers: Sequence[Layer]) -> str:
 def _recurrent(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
     for layer in graph.layers:
         config, name = _recurrent_config(layer)
+        if not name:
+            continue
         said = activation(config.get("activation", "tanh"))
         applied = plain_activation(said or "linear")
         start = config.get("recurrent_initializer")
         start = canonical_name(start if isinstance(start, dict) else {"class_name": str(start)})
         around = graph.get(layer.route.rpartition("/")[0])  # a Bidirectional, an RNN or its cells
         inner = around is not None and around.class_name != "StackedRNNCells"
-        if inner or not name or applied not in _UNBOUNDED or start in _STABLE:
+        if inner or applied not in _UNBOUNDED or start in _STABLE:
             continue
         units = config.get("units", config.get("output_dim"))
         made = layer.class_name if layer.class_name == f"{name}Cell" else name
@@ -208,12 +212,20 @@ def _next_weights(graph: LayerGraph, layer: Layer) -> str:
     return behind[-1].route if behind and weighs(behind[-1]) else ""
 
 
+def _applies_one(layer: Layer) -> bool:
+    return weighs(layer) or layer.class_name == "Activation"
+
+
+def _is_sigmoid(layer: Layer) -> bool:
+    return _applies_one(layer) and activation_of(layer) == "sigmoid"
+
+
 def _sigmoids(layer: Layer, values: Sequence[int | None]) -> int | None:
     """The number of sigmoid layers in a row that end here; None starts again."""
     before = values[0] or 0 if len(values) == 1 else 0
     if has(layer.class_name, Trait.KEEPS_RANGE | Trait.LOCAL_POOLING):
         return before
-    if weighs(layer) or layer.class_name == "Activation":
+    if _applies_one(layer):
         name = activation_of(layer)
         return before + 1 if name == "sigmoid" else before if name == "linear" else 0
     return None

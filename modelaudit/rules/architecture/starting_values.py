@@ -65,14 +65,9 @@ def _first_sums(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding
         sums = [x.spread(kernel.shape) * math.sqrt(fans(kernel.shape)[0]) for x in drawn]
         if not sums or min(sums) <= 0:
             continue
-        bias = layer.config.get("bias_initializer")
-        started = candidates(bias, kernel.shape[-1:]) if isinstance(bias, dict) else ()
-        low = next((x.mean for x in started if x.kind == "constant"), 0.0)
-        dead = (
-            activation_of(layer) == "relu"
-            and layer.config.get("use_bias") is not False
-            and -low >= STARTING_BIAS.value * max(sums)
-        )
+        rectified = activation_of(layer) == "relu" and layer.config.get("use_bias") is not False
+        low = _first_bias(layer, kernel) if rectified else 0.0
+        dead = rectified and -low >= STARTING_BIAS.value * max(sums)
         if not dead and min(sums) < STARTING_SUMS.value:
             continue
         yield rule.finding(
@@ -97,6 +92,13 @@ def _first_sums(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding
             else "Use an initializer that fits the number of inputs, such as "
             'kernel_initializer="glorot_uniform", or "he_normal" with ReLU, and train again.',
         )
+
+
+def _first_bias(layer: Layer, kernel: Kernel) -> float:
+    """The value that the biases of a layer start with; 0 if they differ."""
+    said = layer.config.get("bias_initializer")
+    drawn = candidates(said, kernel.shape[-1:]) if isinstance(said, dict) else ()
+    return next((x.mean for x in drawn if x.kind == "constant"), 0.0)
 
 
 def _weighed(graph: LayerGraph, route: str) -> Layer:

@@ -19,7 +19,7 @@ def _not_adapted(rule: Rule, facts: Facts) -> Iterator[Finding]:
     found = [layer for layer in graph.layers if layer.class_name == "Normalization"]
     if not found:
         raise NotRelevant("the model has no Normalization layer")
-    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    tensors = facts.artifact.by_name
     for layer in found:
         mean = tensors.get(layer.variables.get("mean", ""))
         variance = tensors.get(layer.variables.get("variance", ""))

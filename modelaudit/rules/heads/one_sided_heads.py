@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from modelaudit.facts import Json, Layer, TensorStats
+from modelaudit.facts import Json, Layer, Tensor
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import BINARY
 from modelaudit.layer_classes import Trait, has
@@ -22,7 +22,7 @@ _SUMS = frozenset(("Add", "Multiply"))
 
 
 def _one_sided(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    stored = {tensor.name: tensor.stats for tensor in facts.artifact.tensors}
+    stored = facts.artifact.by_name
     graph, positive = saved_graph(facts), None
     for head, loss in paired_heads(facts):
         layer = head.weights
@@ -34,7 +34,8 @@ def _one_sided(rule: Rule, facts: Facts) -> Iterator[Finding]:
         sources = {source for call in graph.calls.get(layer.route, ()) for source in call}
         if not sign or not positive or not sources or not sources <= positive:
             continue
-        bias = stored.get(layer.variables.get("bias", ""))
+        held = stored.get(layer.variables.get("bias", ""))
+        bias = held.stats if held is not None else None
         # Classes are answers above 0.5, and a score of 0 gives 0.5: sums of nothing are a no.
         one = sign < 0 or (not limited and bias is not None and bias.minimum > 0)
         which = "negative" if sign > 0 else "positive"
@@ -72,11 +73,12 @@ def _scored(head: NetworkHead) -> bool:
     )
 
 
-def _sign(layer: Layer, stored: Mapping[str, TensorStats | None]) -> int:
+def _sign(layer: Layer, stored: Mapping[str, Tensor]) -> int:
     """1 if no stored weight or bias is below 0, -1 if none is above, 0 otherwise."""
     roles = ("kernel", "bias") if layer.config.get("use_bias") is not False else ("kernel",)
     found = [stored.get(layer.variables.get(role, "")) for role in roles]
-    stats = [each for each in found if each is not None and not each.nonfinite]
+    known = [each.stats for each in found if each is not None]
+    stats = [each for each in known if each is not None and not each.nonfinite]
     if len(stats) < len(roles) or stats[0].constant:
         return 0  # MA406 tells of a constant kernel
     if all(each.minimum >= 0 for each in stats):

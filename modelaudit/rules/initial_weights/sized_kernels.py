@@ -16,7 +16,7 @@ _KINDS = frozenset(("dense", "conv", "transpose"))  # depthwise kernels are larg
 
 
 def _read(facts: Facts) -> list[SizedKernel]:
-    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    tensors = facts.artifact.by_name
     layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
     frozen = {each.route for each in layers if not each.trainable}
     frozen |= frozen_variables(facts.artifact)

@@ -250,7 +250,7 @@ def _unexpected(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _shapes(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    tensors = facts.artifact.by_name
     layers, beside = weighted_layers(facts), _compared_with(facts)
     if facts.artifact.architecture is not None and facts.artifact.architecture.assumed:
         # Other shapes speak against the assumed order, from which they follow.

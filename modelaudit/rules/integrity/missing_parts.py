@@ -109,7 +109,7 @@ def _optimizer(rule: Rule, facts: Facts) -> Iterator[Finding]:
             "The model was compiled for training, but the file contains no optimizer state."
         )
         return
-    tensors = {tensor.name: tensor for tensor in artifact.tensors}
+    tensors = artifact.by_name
     weights = Counter(
         tensors[name].shape
         for layer in artifact.architecture.layers

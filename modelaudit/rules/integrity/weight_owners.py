@@ -135,7 +135,7 @@ def _reals(facts: Facts) -> Iterator[tuple[str, Tensor, str]]:
     if architecture is None:
         yield from _unlike_most(facts)
         return
-    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    tensors = facts.artifact.by_name
     for layer in weighted_layers(facts):
         wanted = variable_dtype(layer.config)
         norm = has(layer.class_name, Trait.BATCH_NORMALISATION | Trait.CHANNEL_NORMALISATION)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -15,7 +15,7 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.rules.grammar import quoted
 from modelaudit.rules.model import Facts
 from modelaudit.rules.plain_graphs.architecture import joined_architecture, shown_architecture
-from modelaudit.structs import replace
+from modelaudit.structs import PerObject, replace
 
 # Layers that are activations, and the activation that each computes.
 _ACTIVATION_LAYERS = {
@@ -37,6 +37,8 @@ _NAMES = {
     "": "linear",
     "identity": "linear",
 }
+# Names that `plain_activation` leaves as they are.
+_PLAIN = frozenset(("linear", "relu", "sigmoid", "softmax", "tanh", "elu", "selu", "gelu"))
 POSITIVE = frozenset(("softmax", "sigmoid", "relu", "softplus", "exponential"))
 _KEEPS_POSITIVE = frozenset(("relu", "leaky_relu", "elu"))
 SOFTMAXES = frozenset(("softmax", "log_softmax"))
@@ -199,6 +201,10 @@ def activation_of(layer: Layer) -> str:
     if layer.class_name in _ACTIVATION_LAYERS:
         return _of_layer(layer.class_name, layer.config)
     said = _inner(layer)[0].get("activation")
+    if said is None:
+        return "linear"
+    if isinstance(said, str) and said in _PLAIN:  # of nearly all layers
+        return said
     name, held = activation(said) or "linear", said.get("config") if isinstance(said, dict) else {}
     if name in _ACTIVATION_LAYERS and isinstance(held, dict):
         return _of_layer(name, held)
@@ -213,12 +219,13 @@ def _of_layer(name: str, config: Mapping[str, Json]) -> str:
     return "leaky_relu" if config.get("negative_slope") else _ACTIVATION_LAYERS[name]
 
 
-def output_heads(graph: LayerGraph) -> Iterator[NetworkHead]:
-    """The head of each output; none for an output that a layer of unknown effect computes."""
-    for route in graph.outputs:
-        head = _head(graph, route)
-        if head is not None:
-            yield head
+def _heads(graph: LayerGraph) -> tuple[NetworkHead, ...]:
+    heads = (_head(graph, route) for route in graph.outputs)
+    return tuple(head for head in heads if head is not None)
+
+
+output_heads = PerObject(_heads)
+"""The head of each output; none for an output that a layer of unknown effect computes."""
 
 
 def _head(graph: LayerGraph, route: str, *, alone: bool = False) -> NetworkHead | None:

@@ -43,7 +43,7 @@ _ZEROS = frozenset(("zeros", "zero", ""))
 
 def biased_layers(facts: Facts) -> list[tuple[Layer, TensorStats, TensorStats]]:
     """The trained layers whose biases started at 0, or at 0 and 1, with kernel and bias."""
-    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    tensors = facts.artifact.by_name
     architecture = facts.artifact.architecture
     found = []
     for layer in architecture.layers if architecture else ():
@@ -228,10 +228,11 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     state = optimizer_state(facts.artifact)
     if state is not None:
         require_steps(state)
-    cancelled = cancelled_biases(graph, graph.consumers())
+    scales = facts.measurements.input_scales
+    cancelled = cancelled_biases(graph, graph.consumers()) if scales else ()
     sizes = [
         (size, route)
-        for route, size in facts.measurements.input_scales.items()
+        for route, size in scales.items()
         if route not in cancelled and math.isfinite(size) and _tells_scale(graph, route)
     ]
     if not sizes:

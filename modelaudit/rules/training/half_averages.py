@@ -19,7 +19,7 @@ _SHAPE = (50, 20)  # of the example
 
 def _lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
     state = optimizer_state(facts.artifact)
-    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    tensors = facts.artifact.by_name
     kept = [
         (each, tensor)
         for each in (state.moments if state else ())

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median, median_low
 
 from modelaudit.audit_types.kernels import ConstantLayer
-from modelaudit.facts import Kernel, TensorStats
+from modelaudit.facts import Artifact, Kernel, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.kernels.initializers import fans
@@ -88,7 +88,7 @@ def _times(stats: TensorStats, fan: tuple[float, float]) -> float:
 def _of_recurrent(facts: Facts) -> Iterator[tuple[float, str]]:
     """The same of the two kernels of recurrent layers that train."""
     architecture = facts.artifact.architecture
-    stored = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    stored = facts.artifact.by_name
     for layer in architecture.layers if architecture else ():
         if not has(layer.class_name, Trait.RECURRENT) or layer.custom or not layer.trainable:
             continue
@@ -126,12 +126,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
     found = facts.measurements.constant
     starting = {k.tensor: k.initializer for k in facts.artifact.kernels}
     outputs = saved_graph(facts).outputs
-    stored = {tensor.name: tensor.stats for tensor in facts.artifact.tensors}
-    started = {
-        x.route
-        for x in facts.artifact.kernels
-        if starts_constant(x) and (stats := stored.get(x.tensor)) is not None and stats.constant
-    }
+    started = _as_started(facts.artifact) if found else set()
     for layer in found:
         if layer.kind == "zero" and not (layer.outputs and layer.route in started):
             continue  # said by MA406
@@ -163,11 +158,24 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield from _beyond_scale(rule, facts)
 
 
+def _as_started(artifact: Artifact) -> set[str]:
+    """The layers whose kernels have one value, as their initializers give it."""
+    stored = artifact.by_name
+    return {
+        kernel.route
+        for kernel in artifact.kernels
+        if starts_constant(kernel)
+        and (tensor := stored.get(kernel.tensor)) is not None
+        and tensor.stats is not None
+        and tensor.stats.constant
+    }
+
+
 def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Layers that are dead or saturated unless their inputs are far from a scale of 1."""
     graph = saved_graph(facts)
     takers = graph.consumers()
-    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    tensors = facts.artifact.by_name
     for number, (kernel, stats, _) in enumerate(sized_kernels(facts)):
         layer = graph.get(kernel.route)
         if layer is None or not has(layer.class_name, Trait.AFFINE):

@@ -197,7 +197,7 @@ def _unsettled(facts: Facts, layer: Layer, share: float) -> float:
     A moving average that started at mean 0 and variance 1 and took (1 - share) of steady mean m
     and variance v is at (1 - share) m and share + (1 - share) v, which gives m and v.
     """
-    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    tensors = facts.artifact.by_name
     mean = tensors.get(layer.variables.get("moving_mean", ""))
     variance = tensors.get(layer.variables.get("moving_variance", ""))
     if mean is None or variance is None or mean.stats is None or variance.stats is None:

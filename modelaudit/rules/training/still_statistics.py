@@ -32,7 +32,7 @@ def still_statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if facts.artifact.architecture is None or not steps or steps < FEW_STEPS.value:
         return
     graph = saved_graph(facts)
-    stored = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    stored = facts.artifact.by_name
     for layer in graph.layers:
         variance = stored.get(layer.variables.get("moving_variance", ""))
         if variance is None or variance.stats is None or variance.size < _CHANNELS:

@@ -204,7 +204,6 @@ def _equal(rule: Rule, facts: Facts) -> Iterator[Finding]:
     hidden = {layer.route: layer for layer in graph.layers if layer.route not in graph.outputs}
     if not facts.measurements.initialization:
         raise NotApplicable("no kernel could be measured")
-    unlike = {x.route for x in facts.artifact.kernels if x.initializer and not starts_constant(x)}
     for kernel in facts.measurements.initialization:
         layer = hidden.get(kernel.route)
         alike = kernel.tests.get("unit_similarity")
@@ -212,6 +211,11 @@ def _equal(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         if alike < UNITS_ALIKE.value:
             continue
+        unlike = any(
+            x.initializer and not starts_constant(x)
+            for x in facts.artifact.kernels
+            if x.route == layer.route
+        )
         units = layer.config.get("units", layer.config.get("filters"))
         initializer = layer.config.get("kernel_initializer")
         said = initializer.get("class_name") if isinstance(initializer, dict) else initializer
@@ -236,7 +240,7 @@ def _equal(rule: Rule, facts: Facts) -> Iterator[Finding]:
             fix="Its initializer draws them unlike. If a program set them to one value, draw them at "
             "random. Otherwise training moved all of them alike: use a loss that suits the output and "
             "a lower learning rate. Then train again."
-            if layer.route in unlike
+            if unlike
             else "Draw the weights at random and train again:\n"
             f'keras.layers.{layer.class_name}({units!r}, ..., kernel_initializer="glorot_uniform", '
             f"name={layer.name!r})",

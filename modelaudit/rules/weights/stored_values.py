@@ -61,7 +61,7 @@ def _config(facts: Facts, route: str) -> Mapping[str, Json]:
 def _kernels(facts: Facts) -> Iterator[tuple[str, str, Tensor]]:
     """Route, role and tensor of the weights that layers apply; in a graph, the name is the role."""
     artifact = facts.artifact
-    tensors = {tensor.name: tensor for tensor in artifact.tensors}
+    tensors = artifact.by_name
     seen: set[str] = set()
     for layer in artifact.architecture.layers if artifact.architecture else ():
         for path, name in layer.variables.items():  # of attention and both directions, in parts
