@@ -2,30 +2,43 @@
 
     python -m benchmarks.security.honest_models DIR 10     # 30 models, to measure with
     python -m benchmarks.speed.mistakes DIR [ROUNDS]
+    python -m benchmarks.speed.mistakes DIR judging [ROUNDS]
     python -m benchmarks.speed.mistakes DIR instructions   # needs valgrind
 
 Leaves out the rules that were added for mistakes, and then all that `docs/mistakes.md` names, also
 older ones on restored weights and damage. What is left out is not imported either, unless something
 else needs it. Each round scans the models in a new process for each choice, in turns in one order
 and the other. Counts the user and system time of the command and of its workers; prints the
-medians, and those of the ratios, with 95 % intervals. Instructions are counted instead where other
-programs share the cores, since they do not depend on these; time does a little, by caches.
+medians, and those of the ratios, with 95 % intervals.
+
+Where other programs share the cores, two further measures depend less on them. `judging` takes the
+time of each audit and, behind all other rules, of each added one, in one process: sums of the least
+of all rounds for each model and rule. `instructions` counts those of whole processes.
 """
 
 from __future__ import annotations
 
+import gc
 import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
+from time import perf_counter_ns, thread_time_ns
 
 from benchmarks.paired import interval
 from benchmarks.speed.usage import ROOT, measure
+from modelaudit import pipeline
 from modelaudit.rules import catalogue
+from modelaudit.rules.engine import run_rules
+from modelaudit.rules.model import Need
+from modelaudit.settings import Settings
+from modelaudit.workers.worker_pool import COLLECTED
 
 ROUNDS = 40
+SETTINGS = Settings()
 # The rules that the page names, and that are older than it.
 OLDER = frozenset(
     {
@@ -89,11 +102,45 @@ def instructions(left_out: Collection[str], folder: Path) -> int:
         return sum(int(count[1]) for count in counts if count)
 
 
+def judging(added: Collection[str], folder: Path, rounds: int) -> None:
+    """Print what audits and the added rules take in one process that has imported everything."""
+    rules = [rule for rule in catalogue.CATALOGUE if Need.DIAGNOSIS not in rule.needs]
+    others = [rule for rule in rules if rule.code not in added]
+    whole: dict[str, int] = {}
+    taken: dict[tuple[str, str], int] = {}
+    for path in sorted(folder.iterdir()) * rounds:
+        target = pipeline.AuditTarget(path, path.parent, path.name, "x")
+        start = thread_time_ns()
+        pipeline.audit_model(target, SETTINGS, "2026-01-01T00:00:00Z")
+        spent = thread_time_ns() - start
+        whole[path.name] = min(spent, whole.get(path.name, spent))
+        facts = pipeline.static_facts(path, SETTINGS)
+        run_rules(others, facts)
+        for rule in rules:
+            if rule.code in added:
+                start = perf_counter_ns()
+                run_rules([rule], facts)
+                spent = perf_counter_ns() - start
+                key = rule.code, path.name
+                taken[key] = min(spent, taken.get(key, spent))
+    total, own = sum(whole.values()) / 1e6, sum(taken.values()) / 1e6
+    print(f"{rounds} rounds; {len(whole)} audits in one process: {total:.0f} ms")
+    print(f"the {len(added)} added rules: {own:.1f} ms, {own / (total - own):.1%} of the rest")
+    by_rule: Counter[str] = Counter()
+    for (code, _), spent in taken.items():
+        by_rule[code] += spent
+    print(*(f"{code} {spent / 1e6:.2f}" for code, spent in by_rule.most_common(8)), sep=", ")
+
+
 def main() -> None:
-    folder = Path(sys.argv[1]).absolute()
-    counted = sys.argv[2:] == ["instructions"]
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 and not counted else ROUNDS
+    folder, *said = Path(sys.argv[1]).absolute(), *sys.argv[2:]
+    counted = said == ["instructions"]
+    rounds = int(said[-1]) if said and said[-1].isdecimal() else ROUNDS
     added, every = named() - OLDER, named()
+    if said[:1] == ["judging"]:
+        gc.set_threshold(COLLECTED)  # as the workers of a scan do
+        judging(added, folder, rounds)
+        return
     choices: dict[str, Collection[str]] = {
         "all rules": (),
         f"without the {len(added)} added": added,

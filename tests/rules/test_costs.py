@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Layer
 from modelaudit.findings import Severity
 from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.rules import examples
-from modelaudit.rules.architecture import cancelled_biases, network_design
+from modelaudit.rules.architecture import augmented_ranges, cancelled_biases, network_design
+from modelaudit.rules.architecture.layer_settings import RULES
 from modelaudit.rules.initial_weights.untrained_bodies import only_head_moved
 from modelaudit.structs import replace
 
@@ -86,3 +89,29 @@ def test_frozen_models_around_kernels_are_collected_once():
     found = only_head_moved(artifact, [*moved, kernels[-1]])
     assert 0 < counted.times < 5
     assert [each.severity for each in found] == [Severity.MEDIUM] * (COUNT - 1)
+
+
+@pytest.mark.parametrize(
+    ("class_name", "config"),
+    [
+        ("Rescaling", {"scale": 1.0, "offset": 0.0}),
+        ("RandomContrast", {"value_range": [0, 255]}),
+        ("RandomBrightness", {"value_range": [0, 1]}),
+    ],
+)
+def test_layers_in_a_row_look_at_a_few_of_it(monkeypatch, class_name, config):
+    asked = []
+
+    def counted(layers):
+        kept = list(row(layers))
+        asked.append(len(kept))
+        return iter(kept)
+
+    row = augmented_ranges.row
+    monkeypatch.setattr(augmented_ranges, "row", counted)
+    monkeypatch.setattr("modelaudit.rules.architecture.layer_settings.row", counted)
+    settings = next(rule for rule in RULES if rule.code == "MA322")
+    layers = [examples.layer(f"l{n}", class_name, {}, config) for n in range(10 * COUNT)]
+    assert [*settings.check(settings, examples.chain(*layers))] == []
+    assert len(asked) >= len(layers)
+    assert max(asked) == 64

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from modelaudit.audit_types.values import number
 from modelaudit.facts import Json, Layer
@@ -13,6 +14,7 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.thresholds.design import OTHER_RANGE
 
 # Layers whose change is a share of the range, or starts at its end (Keras 3.15).
+_MOST = 64  # layers in a row; those of images are a few
 _ADD = {"RandomBrightness": "factor", "RandomInvert": ""}
 
 
@@ -28,8 +30,8 @@ def other_range(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Se
     if low is None or high is None or high <= low:
         return
     clips = has(layer.class_name, Trait.CLIPS_TO_RANGE)
-    before = _scaling(graph.only_sources(layer.route, _keeps_or_scales))
-    behind = _scaling(graph.only_takers(layer.route, _keeps_or_scales))
+    before = _scaling(row(graph.only_sources(layer.route, _keeps_or_scales)))
+    behind = _scaling(row(graph.only_takers(layer.route, _keeps_or_scales)))
     if before is not None and (high - low) > OTHER_RANGE.value * WHITE * abs(before[0]):
         start, end = sorted((before[1], before[1] + WHITE * before[0]))
         width = (high - low) * _share(layer)
@@ -49,6 +51,11 @@ def other_range(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Se
         )
         fix = f"Use value_range=(0, {WHITE:g}) in `{layer.name}`, or move it behind the scaling"
         yield detail, [low, high], Severity.MEDIUM, fix
+
+
+def row(layers: Iterator[Layer]) -> Iterator[Layer]:
+    """The first of layers one after another: each is looked at from all others of its row."""
+    return islice(layers, _MOST)
 
 
 def _share(layer: Layer) -> float:

@@ -13,7 +13,7 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import axis_orders
 from modelaudit.rules import examples
-from modelaudit.rules.architecture.augmented_ranges import other_range
+from modelaudit.rules.architecture.augmented_ranges import other_range, row
 from modelaudit.rules.architecture.constant_layers import RELUS, over_one, unreached
 from modelaudit.rules.architecture.random_factors import WITH_FACTORS, large_factors
 from modelaudit.rules.grammar import counted
@@ -224,7 +224,7 @@ def _scaled_indices(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json
     scale, scaling = 1.0, None
     if layer.class_name not in _TAKE_INDICES:
         return
-    for at in graph.only_sources(layer.route, _keeps_or_scales):
+    for at in row(graph.only_sources(layer.route, _keeps_or_scales)):
         if at.custom:
             break
         if at.class_name == "Rescaling":
@@ -247,7 +247,7 @@ def _scaled(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severi
     product, scalings = 1.0, 0
     if layer.class_name != "Rescaling":
         return
-    for at in (layer, *graph.only_sources(layer.route, _keeps_or_scales)):
+    for at in (layer, *row(graph.only_sources(layer.route, _keeps_or_scales))):
         if at.class_name == "Rescaling":
             scale = number(at.config.get("scale"))
             if scale is None or number(at.config.get("offset", 0.0)) is None:

@@ -230,11 +230,8 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
         require_steps(state)
     scales = facts.measurements.input_scales
     cancelled = cancelled_biases(graph, graph.consumers()) if scales else ()
-    sizes = [
-        (size, route)
-        for route, size in scales.items()
-        if route not in cancelled and math.isfinite(size) and _tells_scale(graph, route)
-    ]
+    known = [(size, route) for route, size in scales.items() if math.isfinite(size)]
+    sizes = [x for x in known if x[1] not in cancelled and _tells_scale(graph, x[1])]
     if not sizes:
         raise NotApplicable("no layer that gets the inputs has averages of its gradients")
     size, route = max(sizes)
