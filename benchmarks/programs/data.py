@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
-Random = np.random.Generator
-Drawn = tuple[NDArray[np.generic], NDArray[np.generic], int]  # inputs, targets, classes or 0
+from benchmarks.programs.drawn import Array, Drawn, Random
+from benchmarks.programs.fourth_data import FOURTH
 
 # The segments that are lit in each digit of a seven-segment display: top, upper left, upper right,
 # middle, lower left, lower right, bottom.
@@ -306,6 +305,7 @@ def _flows(rng: Random, n: int) -> Drawn:
 ADULT = (
     "38:13 4:1.5 189000:105000 9:3 10:2.5 3:1 6:4 2:1.5 3.5:1 0.6:0.5 1100:7400 87:400 40:12 37:8"
 )
+TITANIC = "2.3:0.8 450:250 0.6:0.5 30:13 0.5:1 0.4:0.8 340:200 32:50 100:50 1.5:0.8"
 PIMA = "3.8:3.3 121:32 69:19 20:16 80:115 32:8 0.47:0.33 33:12"
 SETS: dict[str, Callable[..., Drawn]] = {
     "digits": _digits, "scenes": _scenes, "masks": _masks, "faces": _faces, "iris": _iris,
@@ -328,5 +328,6 @@ SETS: dict[str, Callable[..., Drawn]] = {
     "line": _formula(-1, 6, lambda x: 2 * x - 1), "hundred": _formula(0, 100, lambda x: x**2 + 3),
     "houses": _formula(0, 1, lambda x: 3e5 + 2e6 * x[:, 0] * x[:, 1] + 4e5 * x[:, 2], 12),
     "smooth": _formula(-1, 1, lambda x: np.sin(2 * x[:, 0]) + x[:, 1] * x[:, 2], 6, 0.05),
+    "titanic": _table(TITANIC, rate=0.38), **FOURTH,
     "chances": _formula(-1, 1, lambda x: 1 / (1 + np.exp(-3 * x[:, 0] - x[:, 1])), 8),
 }  # fmt: skip

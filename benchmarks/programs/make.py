@@ -16,7 +16,7 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -27,7 +27,11 @@ import keras
 import numpy as np
 from keras import layers as kl
 
-from benchmarks.programs.data import Array, Rows, probe_rows, rows
+from benchmarks.programs.data import Rows, probe_rows, rows
+from benchmarks.programs.drawn import Array
+from benchmarks.programs.fourth_issues import FOURTH_ISSUES
+from benchmarks.programs.fourth_papers import FOURTH_PAPERS
+from benchmarks.programs.fourth_threads import FOURTH_THREADS
 from benchmarks.programs.issues import ISSUES
 from benchmarks.programs.more_threads import MORE_THREADS
 from benchmarks.programs.others import OTHERS
@@ -40,26 +44,56 @@ SETS: tuple[tuple[Program, ...], ...] = (
     (*POSTS, *OTHERS, *THREADS),
     (*ISSUES, *MORE_THREADS),
     THIRD_SET,
+    (*FOURTH_PAPERS, *FOURTH_THREADS, *FOURTH_ISSUES),
 )
 INITIALIZERS = {
     "normal": "random_normal",
     "uniform": "random_uniform",
     "wide": keras.initializers.RandomNormal(stddev=1.0),
 }
+LOGITS = {
+    "sparse_logits": keras.losses.SparseCategoricalCrossentropy,
+    "binary_logits": keras.losses.BinaryCrossentropy,
+}
+METRICS: dict[str, Callable[[str], object]] = {
+    "logits_accuracy": lambda name: keras.metrics.BinaryAccuracy(name, threshold=0),
+    "binary_iou": lambda name: keras.metrics.BinaryIoU(name=name),
+    "mean_iou": lambda name: keras.metrics.MeanIoU(2, name=name),
+    "equal": keras.metrics.Accuracy,
+}
 PROBES = 200
 
 
 def build(setup: Setup, shape: tuple[int, ...]) -> keras.Model:
     """The model, compiled: one layer for each part of `setup.layers`."""
+    parts = [part.split() for part in setup.layers.split(";")]
     model = keras.Sequential([keras.Input(shape)])
-    for part in setup.layers.split(";"):
-        model.add(_layer(*part.split()))
+    if any(kind == "gated" for kind, *_ in parts):
+        model = _branched(parts, shape)
+    else:
+        for part in parts:
+            model.add(_layer(*part))
     loss: object = setup.loss
-    if setup.loss == "sparse_logits":
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    metrics = [setup.metric] if setup.metric else []
+    if setup.loss in LOGITS:
+        loss = LOGITS[setup.loss](from_logits=True)
+    metrics = [METRICS.get(setup.metric, str)(setup.metric)] if setup.metric else []
     model.compile(optimizer=_optimizer(*setup.optimizer.split()), loss=loss, metrics=metrics)
     return model
+
+
+def _branched(parts: list[list[str]], shape: tuple[int, ...]) -> keras.Model:
+    """A model in which a convolution is multiplied by the sigmoid of another."""
+    x = inputs = keras.Input(shape)
+    for kind, *words in parts:
+        if kind == "gated":
+            filters, window = (int(word) for word in words)
+            one, other = (
+                kl.Conv1D(filters, window, strides=window, padding="same")(x) for _ in range(2)
+            )
+            x = kl.multiply([one, kl.Activation("sigmoid")(other)])
+        else:
+            x = _layer(kind, *words)(x)
+    return keras.Model(inputs, x)
 
 
 def _layer(kind: str, *words: str) -> keras.layers.Layer:
@@ -83,10 +117,12 @@ def _layer(kind: str, *words: str) -> keras.layers.Layer:
         options["padding"] = "same"
     if "seq" in names:
         options["return_sequences"] = True
-    activation = next((name for name in names if name not in {"same", "seq"}), None)
+    if "frozen" in names:
+        options["trainable"] = False
+    activation = next((name for name in names if name not in {"same", "seq", "frozen"}), None)
     if kind in UNITS:
         sizes = [int(number) for number in numbers]
-        used = activation or ("tanh" if kind in {"lstm", "gru", "rnn"} else None)
+        used = activation or ("tanh" if kind in {"lstm", "gru", "rnn", "bilstm"} else None)
         return UNITS[kind](*sizes, activation=used, **options)
     if kind == "act":
         return kl.Activation(activation)
@@ -97,12 +133,15 @@ def _layer(kind: str, *words: str) -> keras.layers.Layer:
 
 UNITS = {
     "dense": kl.Dense, "conv": kl.Conv2D, "conv1d": kl.Conv1D, "lstm": kl.LSTM, "gru": kl.GRU,
-    "rnn": kl.SimpleRNN,
+    "rnn": kl.SimpleRNN, "timed": lambda *sizes, **options: kl.TimeDistributed(
+        kl.Dense(*sizes, **options)
+    ), "bilstm": lambda *sizes, **options: kl.Bidirectional(kl.LSTM(*sizes, **options)),
 }  # fmt: skip
 PLAIN = {
     "avgpool": kl.AveragePooling2D, "bn": kl.BatchNormalization, "drop": kl.Dropout,
     "embed": kl.Embedding, "flatten": kl.Flatten, "gap": kl.GlobalAveragePooling2D,
     "gmax1d": kl.GlobalMaxPooling1D, "leaky": kl.LeakyReLU, "mask": kl.Masking,
+    "prelu": kl.PReLU, "repeat": kl.RepeatVector,
     "pool": kl.MaxPooling2D, "pool1d": kl.MaxPooling1D, "up": kl.UpSampling2D,
 }  # fmt: skip
 OPTIMIZERS = {
@@ -194,7 +233,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--only", default="", metavar="REGEX")
-    parser.add_argument("--set", type=int, choices=(1, 2, 3), default=1)
+    parser.add_argument("--set", type=int, choices=(1, 2, 3, 4), default=1)
     args = parser.parse_args()
     truth = []
     for number, (program, twin) in enumerate(models(args.only, args.set)):

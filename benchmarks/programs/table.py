@@ -95,6 +95,8 @@ KINDS: dict[str, Kind] = {
     "activation-choice": Kind(),
     "batch-size": Kind(),
     "overfit": Kind(),
+    "softmax-twice": Kind(),
+    "stride": Kind(),
 }
 INFOS = {code for kind in KINDS.values() if kind.harmless for code in kind.named}
 
