@@ -216,8 +216,8 @@ def make(program: Program, root: Path, *, export: bool) -> dict[str, float]:
         keras.utils.set_random_seed(seed)
         count = int(program.setup.train.split()[-1])
         model = train(program.setup, rows(program.setup.data, np.random.default_rng(seed), count))
+        model.save(folder / "model.keras")  # first: saving as HDF5 takes the optimizer away
         model.save(folder / "model.h5")
-        model.save(folder / "model.keras")
         if export:
             model.export(folder / "export", verbose=False)
         served = probe
