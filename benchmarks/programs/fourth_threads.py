@@ -83,7 +83,7 @@ FOURTH_THREADS = (
         ),
         *("the first of three bits", "ReLU output with binary cross-entropy", "sigmoid"),
         *("answer", *HEAD),
-        Setup("first", "dense 1 relu", BINARY, "adam", "2000 4 4"),
+        Setup("first", "dense 1 relu", BINARY, "adam", "20 4 400"),
         "sigmoid",
         {"layers": "dense 1 sigmoid"},
     ),
