@@ -61,12 +61,13 @@ OTHERS = (
     *("never-trained", "partial-restore"),
 )
 NOT_FINITE = ("MA111", "nonfinite-weights")
+DIVERGED = ("MA435", "exploded-weights", *NOT_FINITE)
 KINDS: dict[str, Kind] = {
     "softmax-one-unit": Kind(("MA305", "constant-by-construction")),
     "loss-activation": Kind(("MA306", "loss-unsuited")),
     "loss-choice": Kind(("MA306", "loss-unsuited")),
     "relu-output": Kind(("MA609", "MA306", "loss-unsuited")),
-    "output-range": Kind(("MA609", "MA306", "loss-unsuited")),
+    "output-range": Kind(("MA609", "MA306", "loss-unsuited"), DIVERGED),
     "output-units": Kind(("MA317", "MA609")),
     "linear-stack": Kind(("MA309",)),
     "dropout-output": Kind(("MA308",)),
@@ -82,8 +83,8 @@ KINDS: dict[str, Kind] = {
     "learning-rate-low": Kind(("MA319", "MA430", "MA431")),
     "undertrained": Kind(("MA404", "MA432", "never-trained")),
     "nan": Kind(NOT_FINITE),  # with the input feature whose weights are NaN
-    "unscaled-input": Kind(("MA440", "MA613"), ("MA437",)),
-    "unscaled-target": Kind(("MA613",), ("MA435", "exploded-weights", *NOT_FINITE)),
+    "unscaled-input": Kind(("MA440", "MA613"), ("MA437", *DIVERGED)),
+    "unscaled-target": Kind(("MA613",), DIVERGED),
     "labels-wrong": Kind(),
     "class-missing": Kind(),
     "imbalance": Kind(),
@@ -95,7 +96,7 @@ KINDS: dict[str, Kind] = {
     "activation-choice": Kind(),
     "batch-size": Kind(),
     "overfit": Kind(),
-    "softmax-twice": Kind(),
+    "softmax-twice": Kind(("MA307",)),
     "stride": Kind(),
 }
 INFOS = {code for kind in KINDS.values() if kind.harmless for code in kind.named}
