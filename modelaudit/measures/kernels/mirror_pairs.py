@@ -82,25 +82,38 @@ def match_mirror_pairs(
     rng = np.random.default_rng(_SEED)
     maps = [mirror, *(_conjugate(mirror, rng) for _ in range(draws))]
     flat = permuted.reshape(-1, outputs)
-    overlaps = np.stack([unit[m].reshape(-1, outputs).T @ flat for m in maps])
-    if allowed is not None:
-        overlaps[:, ~allowed] = -2.0  # below all cosines: only chosen if nothing else is left
-    pairs = greedy_matching(overlaps)
-    scores = np.take_along_axis(overlaps, pairs[:, :, None], axis=2).mean(axis=(1, 2))
+    twins = None if allowed is None else _only_pairs(allowed)
+    if twins is not None:  # as of a depthwise convolution
+        flat = flat[:, twins]
+        moved = (unit[m].reshape(-1, outputs) for m in maps)
+        scores = np.array([np.vdot(each, flat) for each in moved]) / outputs
+    else:
+        overlaps = np.stack([unit[m].reshape(-1, outputs).T @ flat for m in maps])
+        if allowed is not None:
+            overlaps[:, ~allowed] = -2.0  # below all cosines: only chosen if nothing else is left
+        pairs = greedy_matching(overlaps)
+        scores = np.take_along_axis(overlaps, pairs[:, :, None], axis=2).mean(axis=(1, 2))
+        twins = pairs[0]
     matched = float(scores[0])
     if not draws:
-        return MirrorMatch(pairs[0], matched)
+        return MirrorMatch(twins, matched)
     null = scores[1:].astype(np.float64)
     expected, spread = float(null.mean()), float(null.std(ddof=1))
     if expected >= 1 - 1e-6 or spread == 0.0:
-        return MirrorMatch(pairs[0], matched, expected)
+        return MirrorMatch(twins, matched, expected)
     return MirrorMatch(
-        pairs[0],
+        twins,
         matched,
         expected,
         (matched - expected) / (1 - expected),
         (matched - expected) / spread,
     )
+
+
+def _only_pairs(allowed: NDArray[np.bool_]) -> Permutation | None:
+    """The twins, if each filter may have a single one, and none that another has."""
+    single = (allowed.sum(axis=0) == 1).all() and (allowed.sum(axis=1) == 1).all()
+    return allowed.argmax(axis=1) if single else None
 
 
 def greedy_matching(weights: NDArray[np.floating]) -> NDArray[np.intp]:

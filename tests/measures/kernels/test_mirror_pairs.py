@@ -54,6 +54,29 @@ def test_random_filters_score_nothing() -> None:
     assert 0.7 < np.std(z) < 1.5
 
 
+def test_filters_with_a_single_twin_each_are_not_searched(monkeypatch) -> None:
+    """Those of a depthwise convolution: their twins are those of their channels."""
+    rng = np.random.default_rng(3)
+    pi = involution(rng, 300)
+    kernel = rng.normal(size=(3, 3, 300))
+    kernel[..., :40] = (kernel + kernel[:, ::-1, pi])[..., :40]
+    allowed = pi[:, None] == np.arange(300)
+
+    def cosine(i: int) -> float:
+        one, other = kernel[:, ::-1, i].ravel(), kernel[:, :, pi[i]].ravel()
+        return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+
+    flat, alone = kernel.reshape(9, 1, 300), np.zeros(1, dtype=np.intp)
+    monkeypatch.setattr(mirror_pairs, "greedy_matching", None)
+    found = mirror_pairs.match_mirror_pairs(flat, H, (3, 3), alone, allowed)
+    assert np.array_equal(found.permutation, pi)
+    assert found.matched == pytest.approx(np.mean([cosine(i) for i in range(300)]), abs=1e-5)
+    monkeypatch.undo()
+    allowed[0, pi[0] - 1] = True  # one more to choose from: searched
+    searched = mirror_pairs.match_mirror_pairs(flat, H, (3, 3), alone, allowed)
+    assert searched.expected == pytest.approx(found.expected, abs=0.01)
+
+
 def test_matching_is_limited_in_size() -> None:
     with pytest.raises(mirror_pairs.MirrorPairsUndefined, match="too many"):
         mirror_pairs.match_mirror_pairs(np.zeros((9, 1, 513)), H, (3, 3), np.arange(1))

@@ -142,6 +142,7 @@ _PART_MODULES = words(
 )
 _TOOL_MODULES = words("saving export callbacks datasets config distribution visualization testing")
 # Where TensorFlow has functions that it does not export, and the types of tensors.
+_INITIALIZERS = re.compile(r"tensorflow\.python\.ops\.init_ops(?:_v2)?")
 _TENSORFLOW_OPS = re.compile(r"tensorflow(?:_core)?\.python\.(?:ops|keras)(?:\.|\Z)")
 _TYPE_MODULES = re.compile(r"tensorflow(?:_core)?\.(?:python\.(?:framework|ops|data)(?:\.|\Z)|\Z)?")
 _TYPES = re.compile(r"(?:[A-Z]\w*)?(?:Spec|TensorShape|DType)V?\d?|_TensorShape")
@@ -180,6 +181,8 @@ def _is_tensorflow_part(reference: ObjectReference) -> bool:
         return _TYPE_MODULES.match(module) is not None
     if reference.site.class_name == "TensorFlowOpLayer":
         return True  # judged as an operation
+    if _INITIALIZERS.fullmatch(module):  # Keras 2 gives one to the last layer of EfficientNetV2
+        return name in part_names()
     if _TENSORFLOW_OPS.match(module):
         return re.sub(r"_v[12]\Z", "", name) in allowed_words()
     inner = module.removeprefix("tensorflow").strip(".")

@@ -73,6 +73,7 @@ HOSTILE = {
     ],
     "files": [
         function("tensorflow.python.ops.io_ops", "read_file"),
+        function("tensorflow.python.ops.init_ops_v2", "io_ops.read_file"),
         function("tensorflow.io.gfile", "remove"),
         thing("tensorflow.python.ops.lookup_ops", "TextFileInitializer"),
         called("data.experimental.save"),
@@ -133,6 +134,9 @@ HONEST = [
     thing("keras.mixed_precision", "Policy"),
     thing("keras.optimizers.schedules", "CosineDecay"),
     thing("tensorflow.python.keras.layers.core", "Dense"),
+    # `tf.constant_initializer(0)` in the last layer of EfficientNetV2, as Keras 2.12 to 2.15 writes it
+    thing("tensorflow.python.ops.init_ops_v2", "Constant"),
+    thing("tensorflow.python.ops.init_ops", "GlorotUniform"),
     thing("keras.layers.experimental.preprocessing", "Rescaling"),
     thing("keras.src.applications.convnext", "LayerScale"),
     {
