@@ -134,7 +134,7 @@ HONEST = [
     thing("keras.mixed_precision", "Policy"),
     thing("keras.optimizers.schedules", "CosineDecay"),
     thing("tensorflow.python.keras.layers.core", "Dense"),
-    # `tf.constant_initializer(0)` in the last layer of EfficientNetV2, as Keras 2.12 to 2.15 writes it
+    # In the last layer of EfficientNetV2, as Keras 2.12 to 2.15 writes `tf.constant_initializer`.
     thing("tensorflow.python.ops.init_ops_v2", "Constant"),
     thing("tensorflow.python.ops.init_ops", "GlorotUniform"),
     thing("keras.layers.experimental.preprocessing", "Rescaling"),
