@@ -307,6 +307,6 @@ def _is_optimizer(node: ObjectNode) -> bool:
     if node.detail.get("identifier") == "optimizer" or node.slots:
         return True
     names = node.children.keys()
-    if names >= _SCALED:
+    if names >= _SCALED and node.index != 0:  # a `tf.train.Checkpoint` names what it likes
         return True
     return bool(names & _STEP_CHILDREN and names & _RATE_CHILDREN)

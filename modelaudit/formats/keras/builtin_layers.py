@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from modelaudit.facts import Json
+from modelaudit.facts import Json, Layer
 from modelaudit.layer_classes import LAYER_CLASSES, OWN_NAMES
 
 
@@ -83,8 +83,14 @@ def is_custom(
     return class_name not in LAYER_CLASSES
 
 
+def container_name(layer: Layer) -> str:
+    """How an archive of Keras 3 calls the weights of the first layer of this class."""
+    name = layer.class_name.rpartition(">")[2]
+    return snake_case(name if layer.custom else OWN_NAMES.get(name, name))
+
+
 def snake_case(class_name: str) -> str:
     """Keras's snake-case name of a class, for weight containers and unnamed layers."""
-    name = re.sub(r"\W+", "", OWN_NAMES.get(class_name, class_name))
+    name = re.sub(r"\W+", "", class_name)
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

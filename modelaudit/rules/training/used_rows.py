@@ -30,12 +30,8 @@ def one_row_used(rule: Rule, facts: Facts) -> Iterator[Finding]:
     inputs = {layer.route for layer in graph.layers if not any(graph.calls[layer.route])}
     if not tables or not all(_one_row(each) for each in tables.values()):
         return
-    if not inputs <= graph.above(tables) or any(
-        layer.variables and layer.route not in tables
-        for layer in graph.layers
-        if not graph.above([layer.route]) & tables.keys()
-    ):
-        return  # what else takes the inputs may have learnt from them
+    if graph.above(graph.outputs, around=tables.keys()) & inputs:
+        return  # what comes round the tables may have differed
     route, table = next(iter(tables.items()))
     yield rule.finding(
         f"Of the {table.shape[0]:,} rows of `{route}`, training used a single one: the average of "

@@ -222,6 +222,17 @@ def test_the_loss_scale_of_tensorflow_2_2_is_the_state_of_an_optimizer(name, rol
     assert (roles["k11"], roles["k5"], roles["k3"]) == (role, "optimizer", "weight")
 
 
+def test_a_checkpoint_with_an_optimizer_and_a_loss_scale_is_no_optimizer():
+    """`tf.train.Checkpoint(model=…, base_optimizer=…, loss_scale=…)`."""
+    graph = object_graph()
+    scale = graph.nodes.add()
+    scale.attributes.add(name="VARIABLE_VALUE", checkpoint_key="k9")
+    graph.nodes[0].children.add(local_name="base_optimizer", node_id=4)
+    graph.nodes[0].children.add(local_name="loss_scale", node_id=9)
+    roles = key_roles(checkpoint_objects(graph, "f"))
+    assert (roles["k3"], roles["k5"]) == ("weight", "optimizer")
+
+
 def test_weights_below_a_keras3_optimizer_are_weights():
     graph = object_graph()
     graph.nodes[1].children.pop(0)  # the model has no path to its kernel

@@ -105,3 +105,20 @@ def test_a_class_that_keras_exports_under_another_name_keeps_its_own_in_archives
     outputs = library.layers.GroupQueryAttention(4, 4, 2)(inputs, inputs)
     library.Model(inputs, outputs).save(tmp_path / "model.keras")
     assert found(RULES, tmp_path / "model.keras") == []
+
+
+def test_a_class_of_the_program_with_such_a_name_has_its_own_name_in_archives(tmp_path):
+    library = pytest.importorskip("keras")
+
+    class GroupQueryAttention(library.layers.Layer):
+        def build(self, shape):
+            self.scale = self.add_weight(shape=(shape[-1],), name="scale")
+            self.shift = self.add_weight(shape=(shape[-1],), name="shift")
+
+        def call(self, values):
+            return values * self.scale + self.shift
+
+    inputs = library.Input((6, 8))
+    outputs = library.layers.Dense(3)(GroupQueryAttention()(inputs))
+    library.Model(inputs, outputs).save(tmp_path / "model.keras")
+    assert found(RULES, tmp_path / "model.keras") == []

@@ -57,6 +57,21 @@ def test_bodies(tmp_path, keras):
         assert said(tmp_path, keras, TOKENS, ".keras", body=body) == []
 
 
+def test_numbers_that_go_round_a_table_of_the_same_input(tmp_path, keras):
+    """Of a row of a table, the first column is a category that has one value."""
+    layers = keras.layers
+    given = keras.Input((7,))
+    shop = layers.Embedding(50, 4)(keras.ops.cast(given[:, 0], "int32"))
+    joined = layers.Concatenate()([shop, given[:, 1:]])
+    model = keras.Model(given, layers.Dense(1, "sigmoid")(layers.Dense(8, "relu")(joined)))
+    model.compile("adam", "binary_crossentropy")
+    rows = DRAW.normal(size=(96, 7))
+    rows[:, 0] = 3
+    model.fit(rows, rows[:, 1] > 0, epochs=14, verbose=0)
+    model.save(tmp_path / "m.keras")
+    assert severities(tmp_path / "m.keras") == []
+
+
 def test_a_constant_column_beside_others(tmp_path, keras):
     """Segments of BERT are 0 for texts of one sentence, and numbers may stand beside words."""
     layers = keras.layers

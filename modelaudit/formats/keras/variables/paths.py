@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.facts import Layer, Shape, Tensor, fits
-from modelaudit.formats.keras.builtin_layers import snake_case
+from modelaudit.formats.keras.builtin_layers import container_name
 from modelaudit.formats.keras.variables.slots import (
     ExpectedVariable,
     LayerTree,
@@ -119,7 +119,7 @@ def _members(tree: LayerTree, route: str, twice: bool) -> Iterator[tuple[Layer, 
             if not held:
                 yield member, holder
                 continue
-        name = f"{holder}/{snake_case(member.class_name.rpartition('>')[2])}"
+        name = f"{holder}/{container_name(member)}"
         count = used.get(name, -1) + 1
         used[name] = count + (1 if twice and tree.has_weights(member) else 0)
         yield member, f"{name}_{count}" if count else name
@@ -136,7 +136,7 @@ def _wrapped_members(tree: LayerTree, layer: Layer) -> Iterator[tuple[Layer, str
         if not attribute.startswith("cells/"):
             yield member, attribute.split("/")[0]
             continue
-        name = snake_case(member.class_name)
+        name = container_name(member)
         count = used[name] = used.get(name, -1) + 1
         yield member, f"cells/{name}_{count}" if count else f"cells/{name}"
 
