@@ -118,6 +118,7 @@ BUNDLES = (*SAVED, *OBJECTS, "tf1")
 HDF5 = (*LEGACY_H5, *V3)
 WITH_CONFIG = ("h5", "h5_k2", "keras", "keras_k2")
 BESIDE = ("weights", "weights_k2", *OBJECTS)
+WITHOUT_OPTIMIZER = ("export", "weights_k2", "tf1")
 ALL = tuple(FORMATS)
 
 
