@@ -30,7 +30,7 @@ def noisy_waves(rng: np.random.Generator, n: int) -> Arrays:
     return [x[..., None].astype(np.float32)], [clean[..., None].astype(np.float32)]
 
 
-def sortings(rng: np.random.Generator, n: int) -> Arrays:
+def unsorted(rng: np.random.Generator, n: int) -> Arrays:
     """Seven numbers, their places, and what a sorter has said so far; what it says next."""
     x = rng.integers(2, 14, (n, 7))
     y = np.sort(x, axis=1)
@@ -230,7 +230,7 @@ TENTH = (
     Net("wave_unet", noisy_waves, wave_unet, ("mean_absolute_error",), epochs=8, enough=0.7,
         optimizer="AdamW", options=(("weight_decay", 0.01),)),
     Net("conformer", fifth.spectrograms, conformer, epochs=6, options=(("clipvalue", 0.5),)),
-    Net("sorter", sortings, sorter, epochs=15, rate=2e-3, optimizer="Nadam"),
+    Net("sorter", unsorted, sorter, epochs=15, rate=2e-3, optimizer="Nadam"),
     Net("additive", columns, additive, ("huber",), epochs=20, rate=2e-3, optimizer="RMSprop",
         options=(("momentum", 0.5),)),
     Net("radial", bands, radial, epochs=25, rate=1e-2, optimizer="Adamax"),
