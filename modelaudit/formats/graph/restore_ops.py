@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from modelaudit.facts import Graph, Json
-from modelaudit.formats.graph.dataflow import CALLS, GraphWalker, NodeOutput
+from modelaudit.formats.graph.dataflow import CALLS, Frame, GraphWalker, NodeOutput
 
 _ASSIGN = frozenset({"Assign", "AssignVariableOp"})
 STATISTICS = ("moving_mean", "moving_variance")
 _DIGITS = 19  # of an int64
 VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
+# Frame and name of a constant -> that frame, which keeps its number, and the texts.
+_Lists: TypeAlias = dict[tuple[int, str], tuple[Frame, list[str]]]
 
 
 def restored_variables(graph: Graph) -> dict[str, str]:
@@ -34,6 +37,7 @@ def restored_slices(graph: Graph) -> dict[str, tuple[str, str]]:
     restore = walker.main.nodes.get(str(graph.saver.get("restore_op_name", "")))
     calls = [(walker.main, restore)] if restore is not None and restore.op in CALLS else []
     keys: dict[str, tuple[str, str]] = {}
+    known: _Lists = {}
     for frame in (walker.main, *walker.frames(calls)):
         for node in frame.nodes.values():
             if node.op not in _ASSIGN or len(node.inputs) < 2:
@@ -42,7 +46,7 @@ def restored_slices(graph: Graph) -> dict[str, tuple[str, str]]:
             source = walker.value(frame, node.inputs[1])
             if target is None or target.node.op not in VARIABLES or source is None:
                 continue
-            key = _restored_key(walker, source)
+            key = _restored_key(walker, source, known)
             if key is not None:
                 keys[target.node.name] = key
     return keys
@@ -108,7 +112,7 @@ def lost_statistics(graph: Graph, assigned: Mapping[str, str]) -> list[str]:
     return [name for name in lost if name in read]
 
 
-def _restored_key(walker: GraphWalker, source: NodeOutput) -> tuple[str, str] | None:
+def _restored_key(walker: GraphWalker, source: NodeOutput, known: _Lists) -> tuple[str, str] | None:
     node, frame = source.node, source.frame
     if node.op == "Reshape" and node.inputs:  # TF1 saver with reshape=True
         behind = walker.value(frame, node.inputs[0])
@@ -117,8 +121,8 @@ def _restored_key(walker: GraphWalker, source: NodeOutput) -> tuple[str, str] | 
         node, frame, source = behind.node, behind.frame, behind
     if node.op != "RestoreV2" or len(node.inputs) < 2:
         return None
-    names = _strings(walker.value(frame, node.inputs[1]))
-    parts = _strings(walker.value(frame, node.inputs[2])) if len(node.inputs) > 2 else []
+    names = _strings(walker.value(frame, node.inputs[1]), known)
+    parts = _strings(walker.value(frame, node.inputs[2]), known) if len(node.inputs) > 2 else []
     if source.output >= len(names):
         return None
     return names[source.output], parts[source.output] if source.output < len(parts) else ""
@@ -131,8 +135,14 @@ def whole_shape(part: str) -> list[Json] | None:
     return [*numbers] if sizes and len(numbers) == len(sizes) else None
 
 
-def _strings(place: NodeOutput | None) -> list[str]:
-    """The values of a constant of strings."""
-    value = place.node.attrs.get("value") if place and place.node.op == "Const" else None
-    strings = value.get("value") if isinstance(value, dict) else None
-    return [x for x in strings if isinstance(x, str)] if isinstance(strings, list) else []
+def _strings(place: NodeOutput | None, known: _Lists) -> list[str]:
+    """The values of a constant of strings, which all variables of a saver share."""
+    if place is None or place.node.op != "Const":
+        return []
+    key = id(place.frame), place.node.name
+    if key not in known:
+        value = place.node.attrs.get("value")
+        strings = value.get("value") if isinstance(value, dict) else None
+        listed = strings if isinstance(strings, list) else []
+        known[key] = place.frame, [each for each in listed if isinstance(each, str)]
+    return known[key][1]
