@@ -70,6 +70,19 @@ def _form(config: Config, context: CheckContext, weights: bool, route: str) -> I
     if outcomes.get(f"inner-{form}" if route else form) != LoadOutcome.FAILS.value:
         return
     place, error = _refusal(_layers(config)) if form == "first-layer" else (None, "")
+    if place == _AT_THE_CALL and not route and _takes_one_value(_layers(config)):
+        if not any(text(each.get("class_name")) == "Reshape" for each in _layers(config)):
+            yield Reason(
+                "sequential-config",
+                LoadOutcome.DIFFERS,
+                f"the config of the Sequential model itself {FORMS[form]}, which "
+                f"{context.profile.name} {_READS}: each answer has one, too",
+                "no error",
+                f"{USE_KERAS_2}.",
+                unless="the program takes that axis of the answers away",
+                repairs=True,
+            )
+        return
     yield Reason(
         "sequential-config",
         LoadOutcome.FAILS,
@@ -83,6 +96,12 @@ def _form(config: Config, context: CheckContext, weights: bool, route: str) -> I
         loads=place == _AT_THE_CALL,
         repairs=shaped,
     )
+
+
+def _takes_one_value(layers: list[Config]) -> bool:
+    """Whether Keras gives its inputs an axis more by itself, as their last one has one value."""
+    shape = sequence(mapping(layers[0].get("config")).get("batch_input_shape"))
+    return shape[-1:] == [1]
 
 
 def refused_layer(config: Config, context: CheckContext, route: str) -> tuple[int, Reason] | None:
