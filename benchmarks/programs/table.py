@@ -73,7 +73,7 @@ KINDS: dict[str, Kind] = {
     "dropout-output": Kind(("MA308",)),
     "saturating-hidden": Kind(("MA315",), ("MA434",)),
     "recurrent-activation": Kind(("MA315",), NOT_FINITE),
-    "dead-units": Kind(("MA328", "MA433", "MA437", "MA606", "dead-units")),
+    "dead-units": Kind(("MA328", "MA405", "MA433", "MA437", "MA606", "dead-units")),
     "bn-statistics": Kind(("MA438", "MA625", "MA627", "bn-statistics-unsettled")),
     "constant-init": Kind(("MA323", "MA406")),
     "regularization": Kind(("MA322", "MA436")),

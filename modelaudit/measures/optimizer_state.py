@@ -28,7 +28,8 @@ _IN_BLOCKS = re.compile(r"(^|/)Variable(_\d+)?(:0)?$")  # Keras 2.0 to 2.2: of a
 # Names of m or of v, as a part of a path or as the end of a name.
 _FIRST = re.compile(r"(/m(?=/)|/m(?=:0$|$)|_momentum$|/momentum(?=[/:]|$)|/Adam$|/Momentum$)")
 _SECOND = re.compile(
-    r"(/v(?=/)|/v(?=:0$|$)|_velocity$|/velocity(?=[/:]|$)|/rms(?=[/:]|$)|/Adam_1$|/RMSProp$)"
+    r"(/v(?=/)|/v(?=:0$|$)|_velocity$|/velocity(?=[/:]|$)|/rms(?=[/:]|$)|/Adam_1$|/RMSProp$"
+    r"|_accumulated_grad$|/accum(?:ulated)?_grad(?=[/:]|$))"  # the last two of Adadelta
 )
 # TensorFlow 1 names slots after the optimizer, and the powers of the betas of Adam.
 _TF1_SLOT = re.compile(r"/(Adam|RMSProp|Momentum)(_1)?$")
@@ -114,8 +115,8 @@ def _find(artifact: Artifact) -> OptimizerState | None:
         if not tensor.shape and tensor.stats and _RATE.search(tensor.name):
             rate = tensor.stats.maximum
     slots = sorted((t for t in stored if t.shape), key=lambda t: natural(t.name))
-    if not name and _accumulates(slots):
-        name, slots = "Adadelta", []
+    if name == "Adadelta" or (not name and _accumulates(slots)):
+        name, slots = "Adadelta", _without_steps(slots)
     return OptimizerState(
         name,
         _count(steps),
@@ -182,6 +183,15 @@ def _accumulates(slots: Sequence[Tensor]) -> bool:
     return (
         bool(slots) and numbered and pairs and all(s.minimum >= 0 and s.maximum > 0 for s in stats)
     )
+
+
+def _without_steps(slots: Sequence[Tensor]) -> list[Tensor]:
+    """Adadelta's averages of squared gradients; those of its squared steps follow each of them.
+
+    Slots with names say themselves what they hold.
+    """
+    numbered = all(_NUMBERED.search(slot.name) for slot in slots)
+    return [*(slots[::2] if numbered else slots)]
 
 
 def _settings(training: Mapping[str, Json] | None) -> tuple[str, Mapping[str, Json]]:

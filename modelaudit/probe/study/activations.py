@@ -197,9 +197,13 @@ def _split(seen: Mapping[str, Array]) -> Iterator[tuple[tuple[str, str], Array]]
 
 
 def _rectified(layer: Layer) -> bool:
+    """Whether it gives 0 for all negative values; a leaky one keeps what tells them apart."""
     activation = layer.config.get("activation")
     named = activation.get("class_name") if isinstance(activation, dict) else activation
-    return layer.class_name in RECTIFIERS or named in RECTIFIERS
+    held = activation.get("config") if isinstance(activation, dict) else None
+    configs = (layer.config, held if isinstance(held, dict) else {})
+    leaky = any(config.get("negative_slope", config.get("alpha")) for config in configs)
+    return (layer.class_name in RECTIFIERS or named in RECTIFIERS) and not leaky
 
 
 def _statistics(

@@ -47,6 +47,10 @@ BODY = (
     "They were left out of training, as in a body that was frozen without its pretrained weights: "
     "the layers that were trained get random features."
 )
+SILENT = (
+    "Behind them, nothing but biases is known to have moved, and none of these layers is frozen, as where "
+    "ReLUs give 0 for every training input and let no gradient pass."
+)
 NETWORK = (
     "Nothing of these networks has moved, while other networks of the file are trained: they were never "
     "trained, or are copies that were not brought up to date."
@@ -145,6 +149,13 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
             'base = keras.applications.MobileNetV2(weights="imagenet", include_top=False)  # or '
             "load_weights\n"
             "model.trainable = True  # without pretrained weights"
+        ),
+    ),
+    SILENT: (
+        "Nothing but biases was trained, behind ReLUs",
+        (
+            "Use leaky_relu, more units or He initialization in these layers, and a smaller learning rate, and "
+            "train again."
         ),
     ),
     NETWORK: (

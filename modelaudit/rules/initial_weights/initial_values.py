@@ -42,6 +42,7 @@ from modelaudit.rules.initial_weights.initial_explained import (
 )
 from modelaudit.rules.initial_weights.moving_averages import averages_apart
 from modelaudit.rules.initial_weights.other_causes import other_cause
+from modelaudit.rules.initial_weights.silent_layers import behind_rectifiers
 from modelaudit.rules.initial_weights.training_reach import (
     barely_trained,
     far_from_start,
@@ -154,7 +155,7 @@ def left_initial(
     found = _left_initial(artifact, kernels, norms)
     if all(each.against in {FEATURES, NO_STATE, BODY} for each in found):
         found = only_head_moved(artifact, averages_apart(kernels)[0]) or found
-    found = behind_zeros(artifact, found)
+    found = behind_zeros(artifact, behind_rectifiers(artifact, found, kernels))
     steps = barely_trained(artifact) if found else 0
     if not steps:
         return tuple(

@@ -314,7 +314,8 @@ def _vectors(artifact: Artifact, names: Mapping[str, str]) -> dict[str, Tensor]:
 
 def kept_squares(state: OptimizerState) -> float | None:
     """The share of an average of squares that each step keeps; None if the config is unusual."""
-    key, usual = ("rho", 0.9) if state.name.lower() == "rmsprop" else ("beta_2", 0.999)
+    usual_rho = {"rmsprop": 0.9, "adadelta": 0.95}.get(state.name.lower())
+    key, usual = ("beta_2", 0.999) if usual_rho is None else ("rho", usual_rho)
     kept = state.settings.get(key, usual)
     return kept if isinstance(kept, float) and 0 < kept < 1 else None
 

@@ -43,6 +43,8 @@ _ABOVE_0 = "keras.metrics.BinaryAccuracy(threshold=0.0)"
 _PRECISION_AND_RECALL = (
     "keras.metrics.Precision(thresholds=0.0), keras.metrics.Recall(thresholds=0.0)"
 )
+# Metrics that take the output for the number of a class, unless they are told that it is a share of each.
+_NUMBERED = frozenset(("iou", "meaniou"))
 # Metrics over many thresholds from 0 to 1.
 _OVER_THRESHOLDS = frozenset(
     {
@@ -127,6 +129,8 @@ def _named_metrics(value: Json, depth: int = 0) -> Iterator[tuple[str, Mapping[s
         for each in value:
             yield from _named_metrics(each, depth + 1)
     elif isinstance(value, dict) and "class_name" in value:
+        if value.get("registered_name"):  # of the user's own, whatever it is called
+            return
         config = value.get("config")
         config = config if isinstance(config, dict) else {}
         name = activation(value)
@@ -185,6 +189,8 @@ def _unsuited(
         takes = plain == "auc"  # the others know no scores
         fix = "keras.metrics.AUC(from_logits=True)" if takes else _ABOVE_0
         return detail, Severity.LOW, fix
+    if plain in _NUMBERED and saved.get("sparse_y_pred") is not False:
+        return _cut_to_numbers(saved, head, loss)
     made, key = _COUNTS.get(plain, (name, ""))
     limit = _least(saved.get(key or "threshold"))
     # An F score without a threshold takes the class with the largest score.
@@ -203,6 +209,26 @@ def _unsuited(
         detail = "it counts the zeros of one-hot labels, so guessing scores high"
         return detail, Severity.LOW, '"accuracy"'
     return None
+
+
+def _cut_to_numbers(
+    saved: Mapping[str, Json], head: NetworkHead, loss: CompiledLoss
+) -> tuple[str, Severity, str] | None:
+    """What is wrong with an IoU that takes the answer for the number of a class."""
+    if head.last in PROBABILITIES:
+        detail = "it takes the answer for the number of a class: a probability below 1 is class 0"
+    elif head.last == "linear" and loss.name in CROSS_ENTROPIES:
+        detail = "it takes the answer for the number of a class, and cuts scores to whole numbers"
+    else:
+        return None
+    if head.last != "softmax" and (head.units == 1 or loss.name in BINARY):
+        threshold = 0.5 if head.last in PROBABILITIES else 0.0
+        return detail, Severity.LOW, f"keras.metrics.BinaryIoU(threshold={threshold})"
+    classes = saved.get("num_classes", head.units)
+    if loss.name in CATEGORICAL or saved.get("sparse_y_true") is False:
+        return detail, Severity.LOW, f"keras.metrics.OneHotMeanIoU(num_classes={classes})"
+    shares = f"keras.metrics.MeanIoU(num_classes={classes}, sparse_y_pred=False)"
+    return detail, Severity.LOW, shares
 
 
 def _largest(plain: str, saved: Mapping[str, Json]) -> int:

@@ -105,6 +105,24 @@ def faults(k):
             classes,
             {"loss": smooth(), "metrics": [k.metrics.BinaryAccuracy()]},
         ),
+        "a share for a number": (
+            [("MA320", "low")],
+            {"units": 1, "activation": "sigmoid"},
+            {"loss": "binary_crossentropy", "metrics": [k.metrics.MeanIoU(2)]},
+        ),
+        "shares for numbers": (
+            [("MA320", "low")],
+            classes,
+            {"loss": sparse, "metrics": [k.metrics.IoU(3, [0, 2])]},
+        ),
+        "scores for numbers": (
+            [("MA320", "low")],
+            {"units": 3},
+            {
+                "loss": k.losses.SparseCategoricalCrossentropy(from_logits=True),
+                "metrics": [k.metrics.MeanIoU(3)],
+            },
+        ),
     }
 
 
@@ -127,6 +145,13 @@ def sound(k):
         ({"units": 3, "activation": "sigmoid"}, {"loss": "mse", "metrics": ["mae"]}),
         ({"units": 3, "activation": "sigmoid"}, {"loss": "mse", "metrics": ["binary_accuracy"]}),
         ({"units": 1}, {"loss": logits, "metrics": [above]}),
+        (chance, {"loss": "binary_crossentropy", "metrics": [k.metrics.BinaryIoU()]}),
+        (classes, {"loss": sparse, "metrics": [k.metrics.MeanIoU(3, sparse_y_pred=False)]}),
+        (
+            classes,
+            {"loss": "categorical_crossentropy", "metrics": [k.metrics.OneHotMeanIoU(3)]},
+        ),
+        ({"units": 1}, {"loss": "mse", "metrics": [k.metrics.MeanIoU(3)]}),  # rounded by design
         ({"units": 1}, {"metrics": ["mae"], "optimizer": "rmsprop"}),
         ({"units": 1}, {"loss_weights": [0.5], "optimizer": k.optimizers.Adadelta(1.0)}),
         ({"units": 1}, {"optimizer": k.optimizers.SGD(0.1, momentum=0.9, nesterov=True)}),
