@@ -49,11 +49,12 @@ def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
         (_times(stats, fans(kernel.shape)), kernel.route)
         for kernel, stats, _ in sized_kernels(facts)
     ]
-    sizes = _in_order(facts, [*sizes, *_of_recurrent(facts)])
+    sizes += _of_recurrent(facts)
     largest, route = max(sizes)
     middle = median(size for size, _ in sizes)
     everywhere = len(sizes) > 1 and middle >= EXPLODED_MEDIAN.value
     if largest >= EXPLODED.value or everywhere:
+        sizes = _in_order(facts, sizes)
         # The first and the last layer make up for inputs and targets of another scale.
         ends = not everywhere and len(sizes) > 1 and route in {sizes[0][1], sizes[-1][1]}
         yield rule.finding(
