@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from modelaudit.audit_types.architecture import WindowGrid
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
-from modelaudit.measures.architecture.layer_shapes import one_position, one_step
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.architecture.layer_shapes import (
+    channels_first,
+    one_position,
+    one_step,
+    spatial_part,
+)
 from modelaudit.measures.architecture.window_grid import (
     always_beyond,
     extent,
@@ -19,6 +24,7 @@ from modelaudit.rules.architecture.windows import SHOWN, shown_profile
 from modelaudit.rules.examples_architecture import one_map
 from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.model import Facts, Family, NotRelevant, Rule
+from modelaudit.rules.network.network_heads import joined_graph
 from modelaudit.rules.plain_graphs.architecture import joined_architecture
 
 _TIMES_SMALLER = 4  # what is left of an image behind poolings that no convolution was before
@@ -95,20 +101,25 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
             route=first.route,
             evidence={"measured": len(found), "unit": "layers", "n": len(profile.grids)},
             severity=Severity.MEDIUM if alike or ((lost or at_once) and not pooling) else severity,
-            fix=_more_positions(before)
+            fix=_more_positions(joined_graph(facts), first.route)
             if found is single
             else f"Use a smaller {'dilation_rate' if dilated else 'window'} in `{first.route}`, fewer "
             "poolings and strides before it, or larger inputs, and train again.",
         )
 
 
-def _more_positions(before: Sequence[WindowGrid]) -> str:
+def _more_positions(graph: LayerGraph, route: str) -> str:
     """What to do about the layer that leaves a single position; empty if the input had no more."""
-    for grid in reversed(before):
-        if set(grid.size) != {1}:
+    above = graph.above([route]) - {route}
+    for layer in reversed(graph.layers):
+        if layer.route not in above or not (layer.output_shape and layer.input_shapes):
+            continue
+        first = channels_first(layer)
+        left, had = (spatial_part(x, first) for x in (layer.output_shape, layer.input_shapes[0]))
+        if set(left) == {1} and had and set(had) != {1}:
             return (
-                f"`{grid.route}` leaves one position of {list(grid.size)}. Use a smaller window or "
-                "stride in it or in the layers before it, or larger inputs, and train again."
+                f"`{layer.route}` leaves one position of {list(had)}. Use a smaller window or stride in "
+                "it or in the layers before it, or larger inputs, and train again."
             )
     return ""
 

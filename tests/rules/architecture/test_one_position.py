@@ -70,8 +70,20 @@ def test_attention_to_a_single_position(k, tmp_path):
 
 def test_the_layer_that_left_one_position(k, tmp_path):
     layers = k.layers
+    given = k.Input((8, 8, 1))
     shrinking = [layers.MaxPooling2D(2), layers.Conv2D(4, 3), layers.MaxPooling2D(2, name="last")]
-    model = sequential(k, (8, 8, 1), *shrinking, layers.Conv2D(4, 3, padding="same"))
-    model.save(tmp_path / "m.keras")
-    (said,) = found(LATE, tmp_path / "m.keras")
-    assert "`last` leaves one position of [2, 2]" in said.fix
+    shrunk = given
+    for layer in shrinking:
+        shrunk = layer(shrunk)
+    wide = layers.Conv2D(4, 3, padding="same", name="wide")(given)
+    whole = layers.GlobalAveragePooling2D(keepdims=True, name="whole")(wide)
+    for before, said in (
+        (shrunk, "`last` leaves one position of [2, 2]"),
+        (whole, "`whole` leaves one position of [8, 8]"),
+    ):
+        late = layers.Conv2D(4, 3, padding="same", name="late")(before)
+        other = layers.Conv2D(4, 3, name="other")(given)  # a branch of its own
+        flat = [layers.Flatten()(each) for each in (other, late)]
+        k.Model(given, layers.Concatenate()(flat)).save(tmp_path / "m.keras")
+        (only,) = [x for x in found(LATE, tmp_path / "m.keras") if x.location.route == "late"]
+        assert said in only.fix
