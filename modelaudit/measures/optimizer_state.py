@@ -52,6 +52,7 @@ class WeightMoments(Struct, frozen=True):
         faded: of a vector, number of entries whose average of gradients (of squares, where it is
             the only one) has faded to nothing.
         squares: name of the tensor of averages of squared gradients; empty without one.
+        mean_first: mean of the average gradients; 0 where it keeps none.
     """
 
     route: str
@@ -64,6 +65,7 @@ class WeightMoments(Struct, frozen=True):
     faded: int = 0
     squares: str = ""
     typical: float = 0.0
+    mean_first: float = 0.0
 
 
 class OptimizerState(Struct, frozen=True):
@@ -310,4 +312,5 @@ def _summed(route: str, role: str, first: Tensor | None, second: Tensor | None) 
         used.faded if (used := m or v) else 0,
         second.name if second else "",
         math.hypot(m.mean, m.std) if m else 0.0,
+        m.mean if m else 0.0,
     )

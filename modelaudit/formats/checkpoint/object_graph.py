@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, ObjectNode, ProblemKind
@@ -259,6 +259,7 @@ def key_roles(nodes: tuple[ObjectNode, ...]) -> dict[str, str]:
             states = nodes[exported].children.get("states")
             roles |= {} if states is None else {states: "other"}
     optimizers = {node.index for node in nodes if _is_optimizer(node)}
+    optimizers |= {node.index for node in nodes if _scales_losses(node, optimizers)}
     later: list[tuple[str, int]] = []
     _spread(nodes, [0], "weight", roles, optimizers, later)
     for role, start in sorted(
@@ -303,10 +304,17 @@ def _spread(
                 queue.append(child)
 
 
+def _scales_losses(node: ObjectNode, optimizers: Container[int]) -> bool:
+    """Whether it wraps an optimizer; a `tf.train.Checkpoint`, the root, names what it likes."""
+    return (
+        node.index != 0
+        and node.children.keys() >= _SCALED
+        and node.children["base_optimizer"] in optimizers
+    )
+
+
 def _is_optimizer(node: ObjectNode) -> bool:
     if node.detail.get("identifier") == "optimizer" or node.slots:
         return True
     names = node.children.keys()
-    if names >= _SCALED and node.index != 0:  # a `tf.train.Checkpoint` names what it likes
-        return True
     return bool(names & _STEP_CHILDREN and names & _RATE_CHILDREN)

@@ -67,7 +67,7 @@ def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     else Severity.LOW,
                     fix=f"Move `{step.layer.name}` before `{head.weights.name}`, then train again.",
                 )
-            elif seen and step.activation == "relu" and not step.layer.config.get("threshold"):
+            elif seen and step.activation == "relu" and _passes_shares(step.layer):
                 yield rule.finding(
                     f"`{step.layer.route}` (relu) follows the {seen} of the output and changes "
                     "nothing: no probability is negative.",
@@ -159,6 +159,13 @@ def _still_shares(head: NetworkHead) -> bool:
     """Whether the results are between 0 and 1, on both sides of a half, as those kept off 0 and 1."""
     low, high = head_range(head)
     return 0 <= low < 0.5 < high <= 1 and head.last == "sigmoid"
+
+
+def _passes_shares(layer: Layer) -> bool:
+    """Whether a ReLU leaves values from 0 to 1 as they are."""
+    most = layer.config.get("max_value")
+    whole = most is None or (isinstance(most, int | float) and most >= 1)
+    return whole and not layer.config.get("threshold")
 
 
 def _scales(layer: Layer) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from enum import Enum, auto
 
 from msgspec import Struct
@@ -26,6 +26,7 @@ from modelaudit.rules.training.used_rows import one_row_used
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import FEW_UNITS, ONE_RATIO
 
+_FADED = math.ldexp(1, -63)  # an average of gradients that is left of one long ago
 _SCALES = ("gamma", "beta")  # of normalizations, which pass on what they get
 
 
@@ -202,8 +203,12 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     before = "" if first else ", or the layers before it gave one value for all inputs"
     yield rule.finding(
         f"{when}, every value that `{fed.route}` got was {fed.value:.3g}: all inputs were "
-        f"the same{before}. The gradient of a kernel is that of the bias times the input, "
-        "and here the averages of both have one ratio.",
+        f"the same{before}. The gradient of a kernel is that of the bias times the input, and here "
+        + (
+            "the averages of both have one ratio."
+            if fed.value
+            else "that of the kernel is 0 and that of the bias is not."
+        ),
         route=fed.route,
         evidence=evidence,
         severity=rule.severity if first else Severity.MEDIUM,
@@ -246,8 +251,8 @@ def _unmasked(graph: LayerGraph | None, route: str, value: float) -> str:
 
 
 def _reached(moments: WeightMoments) -> bool:
-    """Whether a gradient may have come to a weight."""
-    return (moments.first if moments.second is None else moments.second) != 0
+    """Whether a gradient may have come to a weight; an average of gradients alone forgets them."""
+    return moments.second is None or moments.second != 0
 
 
 def _only_input(kernel: WeightMoments, bias: WeightMoments) -> float | None:
@@ -255,24 +260,47 @@ def _only_input(kernel: WeightMoments, bias: WeightMoments) -> float | None:
 
     For z = x W + b, the gradients are dL/dW[i, j] = x[i] dL/db[j]. Of inputs that are 1 or -1, the
     squares are those of the bias as well; their averages themselves cancel. So squares alone, as of
-    RMSprop, show zeros only, and averages alone, as of momentum, any value.
+    RMSprop, show zeros only.
     """
-    known = kernel.first is not None or kernel.second is not None
-    if not known or not _reached(bias):
+    if bias.second is None:
+        return _by_averages(kernel, bias)
+    if kernel.second is None or not bias.second:
         return None
-    if not kernel.first and not kernel.second:
+    if kernel.second == 0 and not kernel.first:
         return 0.0
-    if kernel.first is None or not bias.first:
+    if kernel.first is None or not (bias.first and bias.mean_second):
         return None
     ratio = kernel.first / bias.first
-    pairs = [(kernel.typical, bias.typical * ratio)]
-    if kernel.second is not None and bias.second and bias.mean_second:
-        pairs.append((kernel.second, bias.second * ratio**2))
-        pairs.append((kernel.mean_second or 0.0, bias.mean_second * ratio**2))
-    elif bias.second is not None or math.prod(kernel.shape[:-1]) < FEW_UNITS.value:
-        return None  # of few inputs, both can have one ratio by chance
-    same = all(math.isclose(one, other, rel_tol=ONE_RATIO.value) for one, other in pairs)
-    return ratio if same else None
+    pairs = (
+        (kernel.second, bias.second * ratio**2),
+        (kernel.mean_second or 0.0, bias.mean_second * ratio**2),
+        (kernel.typical, bias.typical * ratio),
+    )
+    return ratio if _all_close(pairs) else None
+
+
+def _by_averages(kernel: WeightMoments, bias: WeightMoments) -> float | None:
+    """The same of momentum and Lion, which keep averages of the last gradients alone.
+
+    What is left of a single gradient shows one input, whose values may be 1 and -1: their mean
+    differs. Of few inputs, both can have one ratio by chance.
+    """
+    if kernel.first is None or not bias.first or bias.first < _FADED:
+        return None
+    if kernel.first == 0:
+        return 0.0
+    if math.prod(kernel.shape[:-1]) < FEW_UNITS.value:
+        return None
+    ratio = kernel.first / bias.first
+    pairs = (
+        (kernel.typical, bias.typical * ratio),
+        (abs(kernel.mean_first), abs(bias.mean_first) * ratio),
+    )
+    return ratio if _all_close(pairs) else None
+
+
+def _all_close(pairs: Iterable[tuple[float, float]]) -> bool:
+    return all(math.isclose(one, other, rel_tol=ONE_RATIO.value) for one, other in pairs)
 
 
 def _inputs(first: float, second: float) -> Facts:

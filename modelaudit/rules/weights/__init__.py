@@ -1,1 +1,1 @@
-"""MA4xx and MA5xx on stored values: what training and a complete restore leave, and the symmetry of filters."""
+"""MA401 to MA406, MA419 to MA421, MA441 and MA5xx: stored values that training and a restore leave, and symmetric filters."""

@@ -146,6 +146,10 @@ def faults(keras):
             *("MA308", "info", [dense(3, "softmax"), layers.ReLU()]),
             "categorical_crossentropy",
         ),
+        "cut off": (
+            *("MA307", "medium", [dense(1, "sigmoid"), layers.ReLU(max_value=0.5)]),
+            "binary_crossentropy",
+        ),
         "two normalized classes": (
             *("MA308", "medium", [dense(2, "softmax"), layers.BatchNormalization()]),
             "categorical_crossentropy",

@@ -137,6 +137,42 @@ def test_inputs_of_1_and_minus_1_are_not_all_the_same(varied):
     assert (fed_alike(pair) is None) is varied
 
 
+@pytest.mark.parametrize("kind", ["same", "signs", "faded", "zeros", "faded zeros"])
+def test_averages_alone_show_inputs_that_were_the_same_lately(kind):
+    """Of momentum; where one gradient is left, inputs of 1 and -1 have one size as well."""
+    rng = np.random.default_rng(0)
+    inputs = {"signs": rng.choice([-1.0, 1.0], 12), "zeros": np.zeros(12)}.get(
+        kind.rpartition(" ")[2], np.full(12, 0.7)
+    )
+    of_bias = rng.normal(size=5) * (1e-30 if "faded" in kind else 1.0)
+    pair = [
+        WeightMoments(
+            *("a", role, each.shape, float(np.abs(each).max())),
+            typical=float(np.sqrt(np.mean(each**2))),
+            mean_first=float(each.mean()),
+        )
+        for role, each in (("kernel", np.outer(inputs, of_bias)), ("bias", of_bias))
+    ]
+    found = fed_alike(pair)
+    assert (found.value if found else None) == {
+        "same": pytest.approx(0.7),
+        "zeros": 0.0,
+    }.get(kind)
+
+
+def test_averages_alone_do_not_say_that_no_gradient_ever_came():
+    """They have forgotten those of layers that learnt and died."""
+    slots = [("a", 0.0), ("a", 0.0), ("b", 0.0), ("b", 0.3)]
+    roles = ("kernel", "bias") * 2
+    found = fed_alike(
+        [
+            WeightMoments(route, role, (12, 4) if role == "kernel" else (4,), first, typical=first)
+            for (route, first), role in zip(slots, roles, strict=True)
+        ]
+    )
+    assert (found.route, found.value, found.zeros) == ("b", 0.0, False)
+
+
 def test_biases_below_zero_are_another_reason_for_zeros():
     """ReLUs that start far below 0 give 0 for every input."""
     found = [each for layer in (("a", 0.0, 0.0), ("b", 0.0, 0.1)) for each in moments(*layer)]

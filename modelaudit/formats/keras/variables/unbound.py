@@ -14,6 +14,7 @@ from modelaudit.layer_classes import Trait, classes
 
 _COUNTED = re.compile(r"_\d{1,9}$")
 # Layers whose first weight is a kernel. A part of attention is called `query_dense`.
+_WIDEST = 11  # windows of AlexNet; slopes of a PReLU have the sides of a whole map
 _WITH_KERNEL = {snake_case(name) for name in classes_with_kernel()}
 _NORMALISATIONS = {snake_case(name) for name in classes(Trait.BATCH_NORMALISATION)}
 _ATTENTION = ("query", "key", "value", "attention_output")  # their kernels are not applied as such
@@ -65,13 +66,20 @@ def _roles(container: str, shapes: Sequence[tuple[int, ...]], *, cell: bool) -> 
     if not ranks or ranks[0] < 2:
         return ()
     bias = ranks[1:] == [1]
-    if not (bias or container in _WITH_KERNEL or container.endswith("_dense")):
+    named = container in _WITH_KERNEL or container.endswith("_dense")
+    if not (bias or named or _is_window(shapes[0])):
         return ()  # such as the slopes of a PReLU, gamma of several axes, or a table of a class
     if container.startswith("separable") and ranks[:2] == [ranks[0]] * 2:
         return ("depthwise_kernel", "pointwise_kernel", "bias")[: len(shapes)]
     if not (bias or len(shapes) == 1):
         return ()
     return ("depthwise_kernel" if container.startswith("depthwise") else "kernel", "bias")
+
+
+def _is_window(shape: tuple[int, ...]) -> bool:
+    """Whether it is that of a kernel over two or three axes, as of a convolution without a bias."""
+    sides = set(shape[:-2])
+    return len(shape) in {4, 5} and len(sides) == 1 and max(sides) <= _WIDEST
 
 
 def named_kernels(tensors: Iterable[Tensor], names: Mapping[str, str]) -> tuple[Kernel, ...]:

@@ -232,9 +232,14 @@ def _roots(
 
 
 def _of_adapt(nodes: Sequence[ObjectNode]) -> set[int]:
-    """The functions with which preprocessing layers of Keras 2 look at data before training."""
-    held = {node.children.get("_adapt_function", -1) for node in nodes}
-    return held | {part for node in nodes if node.index in held for part in node.children.values()}
+    """The functions with which preprocessing layers of Keras 2 look at data before training.
+
+    What has another name as well may be called by it.
+    """
+    edges = [(name == "_adapt_function", end) for x in nodes for name, end in x.children.items()]
+    held = {end for adapts, end in edges if adapts} - {end for adapts, end in edges if not adapts}
+    parts = {end for x in nodes if x.index in held for end in x.children.values()}
+    return {x.index for x in nodes if x.index in held | parts and "function" in x.kind}
 
 
 def _savers(main: Mapping[str, GraphNode]) -> frozenset[str]:
