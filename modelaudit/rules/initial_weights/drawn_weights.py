@@ -79,9 +79,11 @@ def orthogonal(kernel: KernelInitialization) -> bool:
 def trained_before(kernel: KernelInitialization) -> bool:
     """Whether a frozen kernel was trained before it was frozen.
 
-    One that fits no common initializer beside a bias at its start may have another initializer.
+    One that fits no common initializer beside a bias at its start may have another initializer,
+    and so may an embedding, which has no bias.
     """
-    unknown = kernel.guessed and kernel.tests.get("bias_initial") is True
+    untold = kernel.tests.get("bias_initial") is True or kernel.route.endswith("/embeddings")
+    unknown = kernel.guessed and untold
     return kernel.tests.get("fits") is not True and not unknown
 
 

@@ -71,6 +71,10 @@ DEAD_BEFORE = (
     "Its bias was trained, and so were some of its weights. Many others never received a gradient, as behind "
     "ReLUs that give 0 for every input."
 )
+RESERVOIR = (
+    "Its recurrent kernel is of none of the usual initializers, although its biases never moved: somebody "
+    "chose how it is drawn, as in a reservoir (echo state network), which is random by design."
+)
 SIBLINGS = (
     "The same layers have other kernels of the same shape, which are trained. The file does not "
     "tell whether these were skipped by a restore or never used in training."
@@ -178,6 +182,10 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
             "Scale the inputs, use a smaller learning rate or leaky_relu in the layers before it, and train "
             "again."
         ),
+    ),
+    RESERVOIR: (
+        "A recurrent layer is at its initial values",
+        "If only what reads the layer is to be trained, nothing is wrong. Otherwise, load the weights again.",
     ),
     ROTATION: (
         "An orthogonal matrix may still have its initial values",

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Artifact
 from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.rules.initial_weights.drawn_weights import recurrent
 from modelaudit.rules.initial_weights.initial_explained import (
     DEAD_BEFORE,
     QUERIES,
+    RESERVOIR,
     ROTATION,
     SIBLINGS,
 )
@@ -28,6 +30,8 @@ def other_cause(
         return QUERIES
     if _behind_dead_units(artifact, kernel):
         return DEAD_BEFORE
+    if _reservoir(artifact, kernel, kernels):
+        return RESERVOIR
     return ROTATION if may_be_rotation(artifact, kernel) else ""
 
 
@@ -52,3 +56,24 @@ def _queries_alone(kernel: KernelInitialization, kernels: Sequence[KernelInitial
     }
     drawn = fits.get("query") is True and fits.get("key") is True
     return part in {"query", "key"} and drawn and fits.get("value") is False
+
+
+def _reservoir(
+    artifact: Artifact, kernel: KernelInitialization, kernels: Sequence[KernelInitialization]
+) -> bool:
+    """Whether the kernel is of a recurrent layer that may be random by design, and frozen.
+
+    Its recurrent kernel fits none of the usual initializers. Training, which would have moved the
+    biases, did not do that, so somebody chose how it is drawn. A graph of TensorFlow 1 calls its
+    variables trainable also where the layer was frozen; an object graph does not.
+    """
+    layer = layer_of(kernel)
+    chosen = any(
+        each.guessed
+        and each.tests.get("fits") is False
+        and each.tests.get("bias_initial") is True
+        and recurrent(each)
+        and layer_of(each) == layer
+        for each in kernels
+    )
+    return chosen and not any(node.kind == "variable" for node in artifact.object_graph)

@@ -237,3 +237,56 @@ def test_a_skipped_recurrent_layer_has_its_other_gates_as_drawn_too(keras, tmp_p
 
 def _last(x):
     return x[:, -1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chosen", [True, False])
+def test_a_reservoir_in_tensors_alone_may_be_meant(keras, tensorflow, tmp_path, chosen):
+    """Keras draws recurrent kernels orthogonal: of another kind, somebody chose how."""
+    keras.utils.set_random_seed(12)
+    own = {"class_name": "RandomNormal", "config": {"stddev": 0.09}}
+    draw = {"recurrent_initializer": own} if chosen else {}
+    of = keras.layers
+    layers = [keras.Input((20, 8)), of.SimpleRNN(48, trainable=False, name="echo", **draw)]
+    layers += [of.Dense(32, "tanh"), of.Dense(24, "relu"), of.Dense(2)]
+    network = keras.Sequential(layers)
+    x = np.random.default_rng(12).uniform(-1, 1, (512, 20, 8))
+    network.compile(keras.optimizers.Adam(0.01), "mse")
+    train(network, x, x[:, -1, :2] * x[:, -2, 2:4], epochs=12)
+    tensors = {
+        f"{layer.name}/{weight.name}": weight.numpy()
+        for layer in network.layers
+        for weight in layer.weights
+    }
+    names, values = list(tensors), list(tensors.values())
+    prefix = str(tmp_path / "model.ckpt")
+    tensorflow.raw_ops.SaveV2(
+        prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), tensors=values
+    )
+    facts = static_facts(tmp_path / "model.ckpt", Settings())
+    found = run_rule(rule("MA405"), facts).findings
+    assert any("reservoir" in each.detail for each in found) is chosen
+    assert not chosen or {each.severity for each in found} == {LOW}
+
+
+def test_what_a_graph_calls_trainable_may_have_been_frozen():
+    """A layer of Keras that is frozen stays among the trainable variables of a graph."""
+    input_kernel = drawn("rnn/kernel", 600, guessed=True, law="uniform")
+    own = replace(moved("rnn/recurrent_kernel", bias=True), guessed=True, state="undecidable")
+    others = [moved(name) for name in "abcd"]
+    graph = Graph((), (), trainable=("rnn/kernel",))
+    of_tf1 = replace(model(), architecture=None, graphs=(graph,))
+    assert severities(input_kernel, own, *others, artifact=of_tf1)["rnn/kernel"] is LOW
+    usual = replace(own, tests=dict(own.tests) | {"fits": True, "law": "orthogonal"})
+    assert severities(input_kernel, usual, *others, artifact=of_tf1)["rnn/kernel"] is HIGH
+
+
+def test_a_frozen_embedding_does_not_tell_that_a_base_was_trained():
+    """An embedding has no bias, and may be drawn by an initializer that an export does not name."""
+    frozen = drawn("a", guessed=True, law="uniform", trainable=False)
+    table = replace(moved("words/embeddings", bias=None, trainable=False), guessed=True)
+    export = replace(model(), architecture=None)
+    others = [moved(name) for name in "bcde"]
+    assert severities(frozen, table, *others, artifact=export)["a"] is INFO
+    base = moved("f", trainable=False)
+    assert severities(frozen, table, base, *others, artifact=export)["a"] is HIGH

@@ -19,11 +19,11 @@ pytestmark = pytest.mark.slow
 HIGH, MEDIUM, LOW, INFO = (Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.INFO)
 
 
-def build(keras, *, frozen=()):
+def build(keras, *, frozen=(), words="uniform"):
     of = keras.layers
     layers = [
         keras.Input((12,), dtype="int32"),
-        of.Embedding(50, 16, name="words"),
+        of.Embedding(50, 16, embeddings_initializer=words, name="words"),
         of.LSTM(16, return_sequences=True, name="reader"),
         of.LayerNormalization(name="middle"),
         of.LSTM(16, name="writer"),
@@ -133,9 +133,13 @@ def test_a_redrawn_export_was_never_trained(keras, trained, tmp_path):
     assert found(trained, tmp_path / "trained", "MA404") == {}
 
 
-def test_random_features_are_no_fault(keras, tmp_path):
+@pytest.mark.parametrize(
+    "words", ["uniform", {"class_name": "TruncatedNormal", "config": {"stddev": 0.1}}]
+)
+def test_random_features_are_no_fault(keras, tmp_path, words):
     keras.utils.set_random_seed(7)
-    model = build(keras, frozen=("words", "reader", "middle", "writer", "norm", "mix"))
+    frozen = ("words", "reader", "middle", "writer", "norm", "mix")
+    model = build(keras, frozen=frozen, words=words)
     fit(keras, model)
     for name in ("model.keras", "export"):
         said = found(model, tmp_path / name)
