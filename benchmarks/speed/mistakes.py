@@ -3,7 +3,6 @@
     python -m benchmarks.security.honest_models DIR 10     # 30 models, to measure with
     python -m benchmarks.speed.mistakes DIR [ROUNDS]
     python -m benchmarks.speed.mistakes DIR judging [ROUNDS]
-    python -m benchmarks.speed.mistakes DIR instructions   # needs valgrind
 
 Leaves out the rules that were added for mistakes, and then all that `docs/mistakes.md` names, also
 older ones on restored weights and damage. What is left out is not imported either, unless something
@@ -11,18 +10,16 @@ else needs it. Each round scans the models in a new process for each choice, in 
 and the other. Counts the user and system time of the command and of its workers; prints the
 medians, and those of the ratios, with 95 % intervals.
 
-Where other programs share the cores, two further measures depend less on them. `judging` takes the
-time of each audit and, behind all other rules, of each added one, in one process: sums of the least
-of all rounds for each model and rule. `instructions` counts those of whole processes.
+Where other programs share the cores, `judging` depends less on them: the time of each audit
+and, behind all other rules, of each added one, in one process: sums of the least of all rounds for
+each model and rule.
 """
 
 from __future__ import annotations
 
 import gc
 import re
-import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
@@ -86,23 +83,6 @@ def scan(left_out: Collection[str], folder: Path) -> list[str]:
     return [sys.executable, "-c", SCAN, *words, "scan", "--quiet", str(folder)]
 
 
-def instructions(left_out: Collection[str], folder: Path) -> int:
-    """How many instructions a scan takes, with its workers."""
-    with tempfile.TemporaryDirectory() as place:
-        subprocess.run(
-            [
-                *("valgrind", "--tool=cachegrind", "--cache-sim=no", "--quiet"),
-                *("--trace-children=yes", f"--cachegrind-out-file={place}/%p"),
-                *("env", "PYTHONHASHSEED=0", *scan(left_out, folder)),
-            ],
-            cwd=ROOT,
-            capture_output=True,
-            check=False,
-        )
-        counts = (re.search(r"summary: (\d+)", each.read_text()) for each in Path(place).iterdir())
-        return sum(int(count[1]) for count in counts if count)
-
-
 def judging(added: Collection[str], folder: Path, rounds: int) -> None:
     """Print what audits and the added rules take in one process that has imported everything."""
     rules = [rule for rule in catalogue.CATALOGUE if Need.DIAGNOSIS not in rule.needs]
@@ -135,7 +115,6 @@ def judging(added: Collection[str], folder: Path, rounds: int) -> None:
 
 def main() -> None:
     folder, *said = Path(sys.argv[1]).absolute(), *sys.argv[2:]
-    counted = said == ["instructions"]
     rounds = int(said[-1]) if said and said[-1].isdecimal() else ROUNDS
     added, every = named() - OLDER, named()
     if said[:1] == ["judging"]:
@@ -147,14 +126,6 @@ def main() -> None:
         f"without the {len(added)} added": added,
         f"without all {len(every)} named": every,
     }
-    if counted:
-        counts = {title: instructions(left_out, folder) for title, left_out in choices.items()}
-        print(
-            "million instructions of `modelaudit scan`, and how many times as many all rules take"
-        )
-        for title, count in counts.items():
-            print(f"{title:<24} {count / 1e6:8.1f}   {counts['all rules'] / count:.4f}")
-        return
     commands = {title: scan(left_out, folder) for title, left_out in choices.items()}
     found: dict[str, list[float]] = {title: [] for title in choices}
     for number in range(-1, rounds):  # the first fills caches and is not counted
