@@ -79,8 +79,9 @@ def read_keras_metadata(
 ) -> tuple[KerasMetadata, list[Problem]]:
     """Read metadata from `keras_metadata.pb` (Keras 2.5 on) or else from the object graph.
 
-    The file lists exactly the Keras objects of the graph, by index. If it lists others, another
-    save left it there: the model is then described by the object graph alone.
+    The file lists exactly the Keras objects of the graph, by index, without those in wrappers. If
+    it lists others, another save left it there: the model is then described by the object graph
+    alone.
 
     Args:
         data: contents of the file; None if it does not exist.
@@ -102,7 +103,8 @@ def read_keras_metadata(
         except ReadError as error:
             return KerasMetadata(), [Problem(ProblemKind(error.kind), KERAS_METADATA, error.reason)]
         listed = {entry.node_id: entry.identifier for entry in message.nodes}
-        foreign = bool(identifiers and listed) and listed.keys() != identifiers.keys()
+        own = identifiers.keys() - _wrapped(nodes, identifiers)
+        foreign = bool(identifiers and listed) and not own <= listed.keys() <= identifiers.keys()
         described = identifiers if foreign else identifiers | listed
         texts += [(KERAS_METADATA, entry.node_id, entry.metadata) for entry in message.nodes]
     file = KERAS_METADATA if data is not None and not foreign else "saved_model.pb"
@@ -133,6 +135,22 @@ def read_keras_metadata(
         objects[index] = value
     root = objects.get(0) if described.get(0) in _MODELS else None
     return KerasMetadata(objects, root, file, tuple(others), foreign), problems
+
+
+def _wrapped(nodes: tuple[ObjectNode, ...], identifiers: Mapping[int, str]) -> set[int]:
+    """Layers of another Keras, such as `keras` beside `tf.keras`, and what they own.
+
+    Keras lists the `ModuleWrapper` that it puts around each.
+    """
+    children = {node.index: node.children for node in nodes}
+    left = [each["_module"] for each in children.values() if "_module" in each]
+    found: set[int] = set()
+    while left:
+        index = left.pop()
+        if index in identifiers and index not in found:
+            found.add(index)
+            left += children.get(index, {}).values()
+    return found
 
 
 def _check_parts(texts: Sequence[str], file: str, limits: Limits) -> None:

@@ -114,8 +114,11 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
     if binding:
         applied = {kernel.tensor for kernel in kernels}
         compared = {k.route for k in binding.kernels if k.activation and k.tensor in applied}
+        listed = _of_own_layers(binding, metadata, objects, variables)
         extra |= {
-            "unclaimed": [*binding.unclaimed] if binding.architecture.layers else [],
+            "unclaimed": [name for name in binding.unclaimed if name not in listed]
+            if binding.architecture.layers
+            else [],
             "misordered": [*binding.misordered],
             "config_differs": config_differences(binding.kernels, kernels)
             + (absent_settings(binding.architecture.layers, graphs[0], compared) if graphs else []),
@@ -251,6 +254,26 @@ def _bind(
         alone = replace(architecture, layers=(), inputs=(), outputs=(), assumed=False)
         binding = bind(alone, variables.tensors, "saved_model", var_names=names)
     return binding, []
+
+
+def _of_own_layers(
+    binding: Binding,
+    metadata: KerasMetadata,
+    objects: tuple[ObjectNode, ...],
+    variables: CheckpointVariables,
+) -> set[str]:
+    """The weights that layers of the program's own list as theirs.
+
+    The key of a weight is one of the ways to it, and may lead past its layer (`variables/10`).
+    """
+    own = {layer.name for layer in binding.architecture.layers if layer.custom}
+    found: set[str] = set()
+    for index, told in metadata.objects.items():
+        if told.get("name") in own and 0 <= index < len(objects):
+            held = objects[index].children.get("variables")
+            listed = objects[held].children.values() if held is not None else ()
+            found |= {_stored_name(objects[each], variables) for each in listed}
+    return found
 
 
 def _kernels(

@@ -26,6 +26,7 @@ from modelaudit.rules.security.config.allowed_code import (
     judge_bytecode,
     judge_source,
 )
+from modelaudit.rules.security.config.read_attributes import only_reads
 from modelaudit.rules.security.config_walk import (
     ConfigObject,
     ConfigText,
@@ -64,6 +65,7 @@ class CodeSite(Struct, frozen=True, eq=False):
         unreadable: why it could not be read; empty if it could.
         judged: what in it is not on the allow list.
         digest: SHA-256 of its bytes.
+        only_reads: whether it calls nothing, and all that is unlisted is attributes that it reads.
     """
 
     text: ConfigText
@@ -75,6 +77,7 @@ class CodeSite(Struct, frozen=True, eq=False):
     unreadable: str
     digest: str
     judged: Judgement = Judgement()
+    only_reads: bool = False
 
     def evidence(self) -> dict[str, Json]:
         """As JSON, shortened for display."""
@@ -161,6 +164,7 @@ def _bytecode(text: ConfigText, encoding: str, data: bytes) -> CodeSite:
     digest = hashlib.sha256(data).hexdigest()
     if isinstance(result, Unreadable):
         return CodeSite(text, encoding, (), (), "", "", result.reason, digest)
+    judged = judge_bytecode(result, _modules(text), _given(text))
     return CodeSite(
         text,
         encoding,
@@ -170,7 +174,8 @@ def _bytecode(text: ConfigText, encoding: str, data: bytes) -> CodeSite:
         python=result.python,
         unreadable="",
         digest=digest,
-        judged=judge_bytecode(result, _modules(text), _given(text)),
+        judged=judged,
+        only_reads=only_reads(result, judged.unlisted),
     )
 
 

@@ -112,7 +112,9 @@ def check_unlisted(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if judged.unlisted:
             unlisted = ", ".join(judged.unlisted[:_SHOWN])
             what = f"{before}has more than arithmetic on tensors: {unlisted}"
-            yield _finding(rule, facts, code, what)
+            if code.only_reads:
+                what = f"{before}reads {unlisted} of an object, and calls nothing"
+            yield _finding(rule, facts, code, what, Severity.MEDIUM if code.only_reads else None)
         elif versions := " and ".join(judged.unsound):
             what = (
                 f"{before}is arithmetic in one version of Python, but has instructions that Python "

@@ -158,6 +158,27 @@ IMPORTS = {
 }
 
 
+@pytest.mark.parametrize(
+    ("code", "severity"),
+    [
+        ("x[:, y.output_slice_index, :]", Severity.MEDIUM),  # of keras-tcn, where y is the layer
+        ("x * y.width + 1", Severity.MEDIUM),
+        ("(x.size, y.width) if x.size else -x", Severity.MEDIUM),
+        ("x[y.width()]", Severity.HIGH),
+        ("tf.square(y.width)", Severity.HIGH),
+        ("x * y._width", Severity.HIGH),
+        ("f'{y.width}'", Severity.HIGH),
+        ("[y.width for _ in x]", Severity.HIGH),
+        ("x * settings.width", Severity.HIGH),
+    ],
+)
+def test_attributes_that_are_read_where_nothing_is_called(code: str, severity: Severity) -> None:
+    function = keras3(in_base64(f"lambda x, y: {code}"))
+    (finding,) = findings(lambda_layer(function=function))
+    assert (finding.code, finding.severity) == ("MA717", severity)
+    assert ("calls nothing" in finding.detail) is (severity is Severity.MEDIUM)
+
+
 @pytest.mark.parametrize(("body", "named"), IMPORTS.items())
 def test_an_import_is_told_by_what_it_imports(body: str, named: str) -> None:
     """Layers of honest models import TensorFlow; it is not that their code is malformed."""
