@@ -57,7 +57,9 @@ class ManifestWeights:
             self._group(mapping(group))
 
     def _group(self, group: Mapping[str, Json]) -> None:
-        shards = [self._shard(text(path)) for path in sequence(group.get("paths"))]
+        paths = sequence(group.get("paths"))
+        needed = self._needed(group) if len(paths) == 1 else 0
+        shards = [self._shard(text(path), needed) for path in paths]
         held = [each for each in shards if each is not None]
         # Behind a file that is missing, no weight is where the manifest says.
         known = Shards(held) if held and len(held) == len(shards) else None
@@ -78,8 +80,25 @@ class ManifestWeights:
             detail = f"{shown} {known.size:,} bytes, of which the listed weights take {at:,}"
             self._add(ProblemKind.SIZE_MISMATCH, detail, file)
 
-    def _shard(self, given: str) -> FileWindow | None:
-        """A file of weights; None with a problem if there is none."""
+    def _needed(self, group: Mapping[str, Json]) -> int:
+        """Bytes of all weights of a group; 0 if they are not known without the files."""
+        total = 0
+        for entry in map(mapping, sequence(group.get("weights"))):
+            shape, dtype = _shape(entry.get("shape")), text(entry.get("dtype"))
+            given = _quantization(entry.get("quantization"), dtype)
+            stored = stored_dtype(given.dtype if given else dtype)
+            if shape is None or stored is None or dtype == _STRING or is_spent():
+                return 0
+            total += math.prod(shape) * stored.itemsize
+        return total
+
+    def _shard(self, given: str, needed: int) -> FileWindow | None:
+        """A file of weights; None with a problem if there is none.
+
+        Args:
+            given: its path in the manifest.
+            needed: its size, if that is known; else 0.
+        """
         # Loaders of TensorFlow.js put the place of the model before the path, as they find it.
         at_root = PurePosixPath(given)
         name = self._decoded(at_root.name if len(at_root.parts) == 2 and given[0] == "/" else given)
@@ -102,9 +121,12 @@ class ManifestWeights:
             detail = error.reason if path.exists() else f"{name} is listed but not there"
             missed = kind is ProblemKind.MISSING_SHARD
             self._missed += missed
-            renamed = _renamed(path) if missed and self._missed <= _MOST_MISSED else ""
+            looked = missed and self._missed <= _MOST_MISSED
+            renamed = _renamed(path) if looked else ""
             detail += f"; {renamed} is, as if it had been renamed" * bool(renamed)
-            self._add(kind, detail, name, renamed)
+            like = _of_size(path, needed) if looked and needed and not renamed else ""
+            detail += f"; {like} is, of exactly the size that is needed" * bool(like)
+            self._add(kind, detail, name, renamed or like, as_large=bool(like))
             return None
         self.files[plain] = file_entry(path, self._model.parent, "weights", self._limits)
         if pointer := pointer_problem(path, name):
@@ -176,8 +198,17 @@ class ManifestWeights:
             at += _LENGTH + int.from_bytes(length, "little")
         return at - start
 
-    def _add(self, kind: ProblemKind, detail: str, route: str, renamed: str = "") -> None:
+    def _add(
+        self,
+        kind: ProblemKind,
+        detail: str,
+        route: str,
+        renamed: str = "",
+        *,
+        as_large: bool = False,
+    ) -> None:
         evidence: dict[str, Json] = {"renamed": renamed} if renamed else {}
+        evidence |= {"as_large": True} if as_large else {}
         self.problems.append(Problem(kind, self._model.name, detail, route, evidence=evidence))
 
 
@@ -214,6 +245,22 @@ def _renamed(path: Path) -> str:
     except OSError:
         return ""
     found = [name for name in entries if name == plain or pattern.fullmatch(name)]
+    return found[0] if len(found) == 1 else ""
+
+
+def _of_size(path: Path, needed: int) -> str:
+    """The one file beside it, with its suffix, that has exactly this size."""
+    try:
+        with os.scandir(path.parent) as listed:
+            found = [
+                each.name
+                for each in islice(listed, _MOST_FILES)
+                if each.name.endswith(path.suffix or ".bin")
+                and each.is_file(follow_symlinks=False)
+                and each.stat(follow_symlinks=False).st_size == needed
+            ]
+    except OSError:
+        return ""
     return found[0] if len(found) == 1 else ""
 
 

@@ -292,8 +292,10 @@ def _severity(rule: Rule, problem: Problem) -> Severity:
     And for a checkpoint that the state file does not list beside the latest, if that is there:
     another series, or an earlier save, which is kept while the list drops it. A later one is what
     a program that restores the latest does not get; the last of all may have a name without a
-    number.
+    number. Weights that are there under another name may be given to the loader by the program.
     """
+    if problem.evidence.get("as_large"):
+        return Severity.MEDIUM
     unlisted = problem.evidence.get("exists") and problem.evidence.get("in_order")
     if problem.kind is ProblemKind.STATE_FILE_MISMATCH and unlisted:
         saves = (_save_of(problem.evidence.get(key)) for key in ("prefix", "latest"))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from modelaudit.facts import ProblemKind
+from modelaudit.findings import Severity
 from modelaudit.formats.reader import read
 from modelaudit.pipeline import static_facts
 from modelaudit.rules import catalogue
@@ -57,11 +58,20 @@ def test_a_path_that_begins_with_a_slash_is_beside_the_model(tmp_path: Path) -> 
     assert read(path, Limits()).problems == ()
 
 
-@pytest.mark.parametrize("stored", ["other.bin", "group1-shard2of2.bin", "group1-shard1of10.bin"])
-def test_another_file_is_no_renamed_one(tmp_path: Path, stored: str) -> None:
+@pytest.mark.parametrize("stored", ["weights.bin", "group1-shard2of2.bin", "group1-shard1of10.bin"])
+def test_another_name_is_no_renamed_file_unless_its_size_fits(tmp_path: Path, stored: str) -> None:
+    """Programs on phones give `weights.bin` to the loader, which then reads no path."""
     path = named(tmp_path / "m", "group1-shard1of1.bin", stored)
     (found,) = run_rule(catalogue.rule("MA108"), static_facts(path, Settings())).findings
-    assert "renamed" not in found.detail and "Rename" not in found.fix
+    assert f"; {stored} is, of exactly the size that is needed" in found.detail
+    assert found.severity is Severity.MEDIUM
+    size = (path.parent / stored).stat().st_size
+    for other in (size - 1, size + 1):
+        with (path.parent / stored).open("ab") as file:
+            file.truncate(other)
+        (found,) = run_rule(catalogue.rule("MA108"), static_facts(path, Settings())).findings
+        assert "is, " not in found.detail and "Rename" not in found.fix
+        assert found.severity is Severity.HIGH
 
 
 def test_of_two_copies_none_is_named(tmp_path: Path) -> None:
