@@ -27,6 +27,7 @@ from modelaudit.rules.architecture import (
 )
 from modelaudit.rules.behaviour import causes, nondeterminism, outputs, probe_labels, probes
 from modelaudit.rules.compatibility import (
+    browsers,
     lite,
     loading,
     mlflow,
@@ -78,6 +79,7 @@ CATALOGUE: tuple[Rule, ...] = tuple(
             *uncompiled.RULES,
             *lite.RULES,
             *presets.RULES,
+            *browsers.RULES,
             *versions.RULES,
             *targets.RULES,
             *serving.RULES,
