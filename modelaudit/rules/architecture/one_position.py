@@ -77,7 +77,8 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         first, before = found[0], windows[: windows.index(found[0])]
         # Of an image, nothing but a few values is left before anything looked for shapes.
-        sides = [size or 0 for size in profile.input_size or (0,)]
+        graph = joined_graph(facts)
+        sides = _sides_of_inputs(graph, first.route)
         looked = any(has(each.class_name, Trait.CONVOLUTION) for each in before)
         lost = _TIMES_SMALLER * max(n or 0 for n in first.size) <= min(sides) and not looked
         pooling = has(first.class_name, Trait.LOCAL_POOLING)
@@ -101,11 +102,18 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
             route=first.route,
             evidence={"measured": len(found), "unit": "layers", "n": len(profile.grids)},
             severity=Severity.MEDIUM if alike or ((lost or at_once) and not pooling) else severity,
-            fix=_more_positions(joined_graph(facts), first.route)
+            fix=_more_positions(graph, first.route)
             if found is single
             else f"Use a smaller {'dilation_rate' if dilated else 'window'} in `{first.route}`, fewer "
             "poolings and strides before it, or larger inputs, and train again.",
         )
+
+
+def _sides_of_inputs(graph: LayerGraph, route: str) -> list[int]:
+    """The sides of the maps from which a layer gets its own; [0] if it gets none, as from a seed."""
+    given = [graph.layer(each) for each in graph.above([route]) if not any(graph.calls[each])]
+    maps = [each.output_shape for each in given if each.output_shape and len(each.output_shape) > 2]
+    return [size or 0 for shape in maps for size in shape[1:-1]] or [0]
 
 
 def _more_positions(graph: LayerGraph, route: str) -> str:

@@ -39,8 +39,8 @@ QUERIES = (
 )
 FEATURES = "The layer is frozen, and no frozen layer was trained: random features."
 ZEROS = (
-    "A normalization behind them has a trained beta and a gamma of exactly 1: what it normalized was 0 for "
-    "every training input, so that no gradient reached the layers before it."
+    "A normalization behind them has a trained beta and a gamma of exactly 1: less its mean, what it got was "
+    "0 for every training input, as in batches of one input, so that no gradient reached the layers before it."
 )
 NO_STATE = "The optimizer has no state for these values: they were frozen in training."
 BODY = (

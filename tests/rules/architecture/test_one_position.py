@@ -87,3 +87,19 @@ def test_the_layer_that_left_one_position(k, tmp_path):
         k.Model(given, layers.Concatenate()(flat)).save(tmp_path / "m.keras")
         (only,) = [x for x in found(LATE, tmp_path / "m.keras") if x.location.route == "late"]
         assert said in only.fix
+
+
+def test_a_map_that_grows_from_a_seed_was_no_larger_image(k, tmp_path):
+    """The first convolution of a generator, in a model that takes an image as well."""
+    layers = k.layers
+    image, seed = k.Input((32, 32, 1)), k.Input((8,))
+    grown = layers.Reshape((4, 4, 4))(layers.Dense(64)(seed))
+    grown = layers.Conv2D(4, 5, padding="same", name="grown")(grown)
+    shrunk = layers.Conv2D(4, 5, padding="same", name="shrunk")(layers.MaxPooling2D(8)(image))
+    for late, severity in ((grown, "low"), (shrunk, "medium")):
+        flat = layers.Flatten()(late)
+        given = [image, seed]
+        joined = layers.Concatenate()([flat, layers.GlobalAveragePooling2D()(image), seed])
+        k.Model(given, layers.Dense(1)(joined)).save(tmp_path / "m.keras")
+        (only,) = found(LATE, tmp_path / "m.keras")
+        assert only.severity.value == severity
