@@ -111,7 +111,8 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _sides_of_inputs(graph: LayerGraph, route: str) -> list[int]:
     """The sides of the maps from which a layer gets its own; [0] if it gets none, as from a seed."""
-    given = [graph.layer(each) for each in graph.above([route]) if not any(graph.calls[each])]
+    before = (x for each in graph.above([route]) if (x := graph.get(each)))
+    given = [layer for layer in before if not any(graph.calls[layer.route])]
     maps = [each.output_shape for each in given if each.output_shape and len(each.output_shape) > 2]
     return [size or 0 for shape in maps for size in shape[1:-1]] or [0]
 
