@@ -139,6 +139,27 @@ def _is_one(graph: LayerGraph, call: tuple[str, ...]) -> bool:
     return once and not (states or source.config.get("return_state"))
 
 
+def _behind_weights(graph: LayerGraph, layer: Layer) -> bool:
+    before = map(graph.layer, graph.above([layer.route]) - {layer.route})
+    return any(each.variables or weighs(each) for each in before)
+
+
+def softmax_fix(layer: Layer) -> str:
+    """What to do about a softmax over a single value that is not the output."""
+    shape = layer.output_shape
+    axis = softmax_axis(layer) if layer.class_name == "Softmax" else -1
+    last = axis == -1 or (shape is not None and axis == len(shape) - 1)
+    if not last:
+        return f"Let it run over the classes: keras.layers.Softmax(axis=-1, name={layer.name!r})"
+    if shape is not None and prod(n or 2 for n in shape[1:]) == 1:
+        return f"Give `{layer.name}` more units, or use a sigmoid if it is a gate, and train again."
+    return (
+        "If these are the weights of an attention, normalize over the positions:\n"
+        f"keras.layers.Softmax(axis=1, name={layer.name + '_weights'!r})  # behind the "
+        f"layer `{layer.name}`, without its activation"
+    )
+
+
 def constant_fix(graph: LayerGraph, layer: Layer, reason: str) -> str:
     """What to do about a layer that is constant for a reason; empty where the rule says it."""
     if reason == _DIFFERENCE:
@@ -151,6 +172,8 @@ def constant_fix(graph: LayerGraph, layer: Layer, reason: str) -> str:
             "and train again. "
             "BatchNormalization takes its statistics over the batch, so it may stay there."
         )
+    if reason == _PRODUCT and _behind_weights(graph, layer):  # so it gets no pixels
+        return f"Remove `{layer.name}`, or give it a factor other than 0, and train again."
     if reason == _PRODUCT:
         return (
             "If 1 // 255 was meant for pixels, that is 0. Use this layer and train again:\n"
@@ -271,14 +294,9 @@ def _hidden(rule: Rule, facts: Facts) -> Iterator[Finding]:
         reason = reasons.get(layer.route, "")
         if not reason or layer.route in reported:
             continue
-        one = layer.output_shape is not None and prod(n or 2 for n in layer.output_shape[1:]) == 1
         fix = constant_fix(graph, layer, reason)
-        if reason.startswith("softmax over a single") and not one:
-            fix = (
-                "If these are the weights of an attention, normalize over the positions:\n"
-                f"keras.layers.Softmax(axis=1, name={layer.name + '_weights'!r})  # behind the "
-                f"layer `{layer.name}`, without its activation"
-            )
+        if reason.startswith("softmax over a single"):
+            fix = softmax_fix(layer)
         batch = reason.endswith(_OF_A_BATCH)
         yield rule.finding(
             f"`{layer.route}` computes {reason}, so it gives the same for every input"

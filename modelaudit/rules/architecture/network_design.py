@@ -14,6 +14,7 @@ from modelaudit.rules.grammar import quoted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network.loss_inputs import PROBABILITIES
 from modelaudit.rules.network.network_heads import activation_of, joined_graph, output_heads, weighs
+from modelaudit.terminal_text import first_of
 
 # Layers that are linear in their input at inference, if their activation is.
 _LINEAR = (
@@ -136,36 +137,43 @@ def _pairs(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Findi
     # Behind another one, a layer is no bottleneck that was put before the last of them.
     again = [route for route in found if any(x.route == route for x in followed.values())]
     useless = again or [each for each in found if _adds_nothing(graph, each, followed[each])]
-    layer = graph.layer((useless or found)[0])
+    # Two can be a bottleneck and what widens it again; three have no use, and two none either
+    # if each has as many units as the layer behind it.
+    chain = _longest_chain(followed)
+    wide = {route: b for route, b in followed.items() if _as_wide(graph, route, b)}
+    certain = len(chain) > 2 or len(_longest_chain(wide)) > 1
+    named = chain if len(chain) > 2 else [(useless or found)[0]]
+    after = followed[named[-1]].route
     yield rule.finding(
-        f"`{layer.route}` has no activation before `{followed[layer.route].route}`: the two together "
-        "compute what one of them can compute.",
-        route=layer.route,
+        f"`{named[0]}` has no activation before `{after}`: the two together "
+        "compute what one of them can compute."
+        if len(named) == 1
+        else f"{first_of(quoted(named), 6)} have no activation before `{after}`: together they compute "
+        "what one of them can compute.",
+        route=named[0],
         evidence={"measured": "linear", "n": len(found)},
         title=_PAIR,
-        # Two can be a bottleneck and what widens it again; three have no use, and two none either
-        # if each has as many units as the layer behind it.
-        severity=Severity.MEDIUM
-        if _in_a_row(followed) > 2
-        or _in_a_row({route: b for route, b in followed.items() if _as_wide(graph, route, b)}) > 1
-        else Severity.LOW
-        if useless
-        else Severity.INFO,
-        fix=("Give it" if useless else "If it is no bottleneck on purpose, give it")
-        + " an activation and train again:\n"
-        f'keras.layers.Dense({layer.config.get("units")!r}, activation="relu", name={layer.name!r})',
+        severity=Severity.MEDIUM if certain else Severity.LOW if useless else Severity.INFO,
+        fix=("Give " if useless or certain else "If it is no bottleneck on purpose, give ")
+        + f"{'them' if len(named) > 1 else 'it'} an activation and train again:\n"
+        + "\n".join(_activated(graph.layer(route)) for route in named),
     )
 
 
-def _in_a_row(followed: Mapping[str, Layer]) -> int:
-    """The number of layers of the longest chain, each followed by the next and counted once."""
-    longest = 0
-    for route in followed.keys() - {behind.route for behind in followed.values()}:
-        seen, at = set[str](), route
-        while at in followed and at not in seen:  # calls of a shared layer can close a ring
-            seen.add(at)
+def _activated(layer: Layer) -> str:
+    units = layer.config.get("units")
+    return f'keras.layers.Dense({units!r}, activation="relu", name={layer.name!r})'
+
+
+def _longest_chain(followed: Mapping[str, Layer]) -> list[str]:
+    """The longest chain of layers, each followed by the next and named once."""
+    longest: list[str] = []
+    for route in sorted(followed.keys() - {behind.route for behind in followed.values()}):
+        chain, at = list[str](), route
+        while at in followed and at not in chain:  # calls of a shared layer can close a ring
+            chain.append(at)
             at = followed[at].route
-        longest = max(longest, len(seen))
+        longest = max(longest, chain, key=len)
     return longest
 
 

@@ -22,6 +22,7 @@ from modelaudit.rules.architecture.constant_layers import (
     constant_in_graph,
     constant_outputs,
     constant_reason,
+    softmax_fix,
 )
 from modelaudit.rules.assumed_parts import with_outputs
 from modelaudit.rules.grouped import by_cause, one_for_alike
@@ -138,7 +139,7 @@ def _same(
     if head is not None and head.units == 1 and reason.startswith("softmax"):
         fix = of_one_class(facts.artifact.training, head, loss)
     elif reason.startswith("softmax"):
-        fix = f"Let it run over the classes: keras.layers.Softmax(axis=-1, name={layer.name!r})"
+        fix = softmax_fix(layer)
     return rule.finding(
         f"`{layer.route}` applies {reason}, which gives {'1' if reason[:7] == 'softmax' else 'the same'}"
         " for every input" + (", given one at a time." if "batch" in reason else "."),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import wraps
 
 from modelaudit.file_formats import Format
 from modelaudit.findings import Finding
+from modelaudit.layer_classes import Trait, has
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.structs import replace
 
@@ -72,3 +73,16 @@ def as_saved(fix: str, form: Format) -> str:
         call += "  # or tf.train.Checkpoint(model=model).save(path), as it was written"
     weights = form in _WEIGHTS or form is Format.TF2_CHECKPOINT
     return fix.replace("model.save(path)", call) if weights else fix
+
+
+def for_recurrent(facts: Facts, routes: Collection[str]) -> str:
+    """What to do where no gradient reaches these layers and all are recurrent; empty otherwise."""
+    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    named = [layer for layer in layers if layer.route in routes]
+    if not named or not all(has(layer.class_name, Trait.RECURRENT) for layer in named):
+        return ""
+    return (
+        'Train again with the defaults activation="tanh" and recurrent_initializer="orthogonal", inputs '
+        "on a scale of about 1, and keras.layers.LSTM or GRU in place of SimpleRNN. If the layers were "
+        "frozen on purpose, set trainable=False before compiling."
+    )

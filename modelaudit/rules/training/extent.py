@@ -28,6 +28,7 @@ from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.network.quantized_layers import quantized
 from modelaudit.rules.training.advice import TRAIN
+from modelaudit.structs import replace
 from modelaudit.thresholds.design import LOW_RATE
 from modelaudit.thresholds.training import (
     FEW_STEPS,
@@ -213,12 +214,19 @@ def fix_without_steps(facts: Facts) -> str:
 
 
 def steps_without_effect(facts: Facts) -> int:
-    """The steps at a learning rate of nearly 0 that left every weight as drawn; 0 if none did."""
+    """The steps at a learning rate of nearly 0 that left all they trained as drawn; 0 if none did.
+
+    Frozen layers are not trained, and moving statistics move at any rate.
+    """
     state, found = optimizer_state(facts.artifact), facts.measurements
     rate = rate_of(state) if state and state.steps and found else None
     if state is None or found is None or rate is None or not 0 <= rate < LOW_RATE.value:
         return 0
-    drawn, _ = never_trained(facts.artifact, found.initialization, found.batchnorm)
+    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    frozen = {layer.route for layer in layers if not layer.trainable}
+    kernels = [x for x in found.initialization if x.tests.get("trainable") is not False]
+    norms = [replace(x, statistics_initial=True) for x in found.batchnorm if x.route not in frozen]
+    drawn, _ = never_trained(facts.artifact, kernels, norms)
     return (state.steps or 0) if drawn else 0
 
 

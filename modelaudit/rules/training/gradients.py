@@ -19,6 +19,7 @@ from modelaudit.rules.initial_weights.training_reach import forgets_squares, req
 from modelaudit.rules.initial_weights.training_traces import without_state
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network.network_heads import saved_graph
+from modelaudit.rules.training.advice import for_recurrent
 from modelaudit.rules.training.alike_inputs import fed_alike, fed_zeros
 from modelaudit.rules.training.silent_units import (
     SMALLEST,
@@ -226,6 +227,7 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
         else rule.severity
         if through and not passes
         else Severity.LOW,
+        fix=for_recurrent(facts, routes),
     )
 
 

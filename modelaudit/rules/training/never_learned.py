@@ -98,6 +98,18 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
     return why, None, _fix(facts)
 
 
+def why_left(facts: Facts) -> tuple[str, str]:
+    """Why training cannot have moved what is left as drawn, and what to do; empty if it can."""
+    if _frozen(facts):
+        return (
+            ", since all layers are frozen",
+            "If it is to learn, unfreeze it, compile and train again:\nmodel.trainable = True",
+        )
+    if fix := _fix(facts):
+        return ", since the optimizer has made no step since the model was compiled", fix
+    return "", ""
+
+
 def _fix(facts: Facts) -> str:
     """What to do with a graph, or where the optimizer has made no step; empty otherwise."""
     return as_saved(fix_without_steps(facts), facts.artifact.format)

@@ -38,7 +38,8 @@ from modelaudit.rules.initial_weights.untrained_bodies import Untouched, layer_o
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.training.advice import EXPORT_AGAIN, UPDATE_AND_FREEZE
 from modelaudit.rules.training.alike_inputs import fed_zeros
-from modelaudit.rules.training.never_learned import why_initial
+from modelaudit.rules.training.extent import steps_without_effect
+from modelaudit.rules.training.never_learned import why_initial, why_left
 from modelaudit.rules.training.trainability import frozen_heads
 from modelaudit.rules.weights.half_statistics import NOT_LOST, UNTOLD, UNTOLD_BY_EXPORT, half_lost
 from modelaudit.terminal_text import first_of
@@ -169,6 +170,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
     said = fed_zeros(facts.artifact)  # by MA439, with what to do
     constant = behind_constants(facts)  # by MA305 or MA314
     frozen = {layer.route for layer in frozen_heads(facts)}  # by MA321
+    idle = steps_without_effect(facts) > 0  # by MA319
     found = [
         each
         for each in left_initial(facts.artifact, kernels, _measurements(facts).batchnorm)
@@ -180,6 +182,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
         and not (said and not got_gradients(facts.artifact, each.kernel))
         and not constant(each.kernel.route)
         and layer_of(each.kernel) not in frozen
+        and not (idle and each.kernel.tests.get("trainable") is not False)
     ]
     yield from by_cause(_left_out(rule, facts, found, while_others, len(decided)), "layer")
     for why, severity in dict.fromkeys((e.against, e.severity) for e in found if e.against):
@@ -211,6 +214,7 @@ def _left_out(
     rule: Rule, facts: Facts, found: Sequence[Untouched], while_others: str, decided: int
 ) -> Iterator[Finding]:
     """Layers of which nothing but a restore, or no training, explains the initial values."""
+    since, do = why_left(facts)
     for each in found:
         kernel = each.kernel
         if each.against:
@@ -223,13 +227,15 @@ def _left_out(
         alike = norm and kernel.tests["norms"] == kernel.tests.get("initial")
         moved = ", or a converter moved them into the layer behind" * alike
         values = f"values as drawn by its initializer{guess}"
-        untrained = how_untrained(facts.artifact, kernel)
+        still = bool(do) and not got_gradients(facts.artifact, kernel)
+        untrained = how_untrained(facts.artifact, kernel) + since * still
         yield rule.finding(
             f"`{kernel.route}` still has {'gamma 1 and beta 0' if norm else values}, {while_others}: "
             f"it was skipped when the weights were restored, or {untrained}{moved}.{bias}",
             route=kernel.route,
             severity=each.severity,
             evidence={"n": kernel.weights, "tests": dict(kernel.tests), "tested": decided},
+            fix=f"{do}\n\nIf it had been trained before: {rule.fix}" if still else "",
         )
 
 
