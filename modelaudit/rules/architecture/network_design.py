@@ -169,11 +169,11 @@ def _longest_chain(followed: Mapping[str, Layer]) -> list[str]:
     """The longest chain of layers, each followed by the next and named once."""
     longest: list[str] = []
     for route in sorted(followed.keys() - {behind.route for behind in followed.values()}):
-        chain, at = list[str](), route
+        chain, at = dict[str, None](), route
         while at in followed and at not in chain:  # calls of a shared layer can close a ring
-            chain.append(at)
+            chain[at] = None
             at = followed[at].route
-        longest = max(longest, chain, key=len)
+        longest = max(longest, [*chain], key=len)
     return longest
 
 
