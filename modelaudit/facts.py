@@ -347,4 +347,4 @@ class Artifact(Struct, frozen=True):
         return _tensors(self)[name]
 
 
-_tensors = PerObject[Artifact, dict[str, Tensor]](lambda x: {each.name: each for each in x.tensors})
+_tensors = PerObject[Artifact, dict[str, Tensor]](lambda x: {y.name: y for y in x.tensors[::-1]})
