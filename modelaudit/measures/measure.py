@@ -88,7 +88,6 @@ class _Measuring:
         self.batchnorm = self._batchnorm()
         self.graph = self._graph()
         self.consumers = self.graph.consumers() if self.graph is not None else {}
-        self.frozen = frozen_variables(artifact)
         self.folded = artifact.format is Format.TFLITE
         self.biases = {k.route: k.bias for k in artifact.kernels if k.bias is not None}
 
@@ -170,7 +169,7 @@ class _Measuring:
                 batchnorm_initial=self._batchnorm_initial(kernel.route),
                 trainable=layer.trainable
                 if layer is not None
-                else kernel.tensor not in self.frozen,
+                else kernel.tensor not in frozen_variables(self.artifact),
             )
             found = kernel_initialization(
                 kernel, values, tensor.dtype, companions, len(self.artifact.kernels)

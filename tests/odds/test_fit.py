@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from benchmarks.population import fit as fitting
+from benchmarks.population import estimate as fitting
 from modelaudit.odds.posterior import posterior
 from modelaudit.odds.table import shipped_table
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelaudit.facts import Shape
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
@@ -78,7 +79,7 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
         first, before = found[0], windows[: windows.index(found[0])]
         # Of an image, nothing but a few values is left before anything looked for shapes.
         graph = joined_graph(facts)
-        sides = _sides_of_inputs(graph, first.route)
+        sides = _sides_of_inputs(graph, first.route, profile.input_size)
         looked = any(has(each.class_name, Trait.CONVOLUTION) for each in before)
         lost = _TIMES_SMALLER * max(n or 0 for n in first.size) <= min(sides) and not looked
         pooling = has(first.class_name, Trait.LOCAL_POOLING)
@@ -109,12 +110,17 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _sides_of_inputs(graph: LayerGraph, route: str) -> list[int]:
-    """The sides of the maps from which a layer gets its own; [0] if it gets none, as from a seed."""
+def _sides_of_inputs(graph: LayerGraph, route: str, size: Shape | None) -> list[int]:
+    """The sides of the maps from which a layer gets its own; [0] if it gets none, as from a seed.
+
+    Where the file does not tell, those of the model's input.
+    """
     before = (x for each in graph.above([route]) if (x := graph.get(each)))
     given = [layer for layer in before if not any(graph.calls[layer.route])]
-    maps = [each.output_shape for each in given if each.output_shape and len(each.output_shape) > 2]
-    return [size or 0 for shape in maps for size in shape[1:-1]] or [0]
+    shapes = [each.output_shape for each in given if each.output_shape]
+    if not shapes:
+        return [side or 0 for side in size or (0,)]
+    return [side or 0 for shape in shapes if len(shape) > 2 for side in shape[1:-1]] or [0]
 
 
 def _more_positions(graph: LayerGraph, route: str) -> str:
