@@ -33,7 +33,7 @@ from modelaudit.thresholds.weights import (
 
 _HALF = ("float16", "bfloat16")
 _ULP = math.ldexp(1, -22)  # a change of this share of a float32 is not lost to rounding
-_FADED_AWAY = math.ldexp(1, -63)  # the root of twice the smallest normal float32
+FADED_AWAY = math.ldexp(1, -63)  # the root of twice the smallest normal float32
 
 
 def require_steps(state: OptimizerState) -> None:
@@ -323,4 +323,4 @@ def kept_squares(state: OptimizerState) -> float | None:
 def forgets_squares(state: OptimizerState) -> bool:
     """Whether there were so many steps that squares of gradients at their start may be 0 by now."""
     kept = kept_squares(state)
-    return kept is not None and (state.steps or 0) * -math.log(kept) > -math.log(_FADED_AWAY)
+    return kept is not None and (state.steps or 0) * -math.log(kept) > -math.log(FADED_AWAY)

@@ -17,7 +17,11 @@ from modelaudit.measures.weights_in_order import NOT_TRAINED
 from modelaudit.rules import examples
 from modelaudit.rules.architecture.constant_layers import constant_reason, unreached
 from modelaudit.rules.initial_weights.sized_kernels import starts_constant
-from modelaudit.rules.initial_weights.training_reach import forgets_squares, require_steps
+from modelaudit.rules.initial_weights.training_reach import (
+    FADED_AWAY,
+    forgets_squares,
+    require_steps,
+)
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network.network_heads import activation_of, saved_graph
 from modelaudit.rules.training.steps import adam, compiled_state
@@ -26,7 +30,6 @@ from modelaudit.rules.training.used_rows import one_row_used
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import FEW_UNITS, ONE_RATIO
 
-_FADED = math.ldexp(1, -63)  # an average of gradients that is left of one long ago
 _SCALES = ("gamma", "beta")  # of normalizations, which pass on what they get
 
 
@@ -285,7 +288,7 @@ def _by_averages(kernel: WeightMoments, bias: WeightMoments) -> float | None:
     What is left of a single gradient shows one input, whose values may be 1 and -1: their mean
     differs. Of few inputs, both can have one ratio by chance.
     """
-    if kernel.first is None or not bias.first or bias.first < _FADED:
+    if kernel.first is None or not bias.first or bias.first < FADED_AWAY:
         return None
     if kernel.first == 0:
         return 0.0
