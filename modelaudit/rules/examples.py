@@ -110,8 +110,8 @@ def with_problem(kind: ProblemKind, **evidence: Json) -> Callable[[], Facts]:
 
 
 def measured(measurements: Measurements) -> Callable[[], Facts]:
-    """Facts with these static measurements."""
-    return lambda: Facts(model(layer()), measurements=measurements)
+    """Facts with these static measurements, of a compiled model."""
+    return lambda: replace(chain(layer()), measurements=measurements)
 
 
 def observed(*statuses: Status, error: str = "") -> Callable[[], Facts]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from modelaudit.audit_types.values import number
-from modelaudit.facts import Artifact
+from modelaudit.facts import Artifact, Format
 from modelaudit.findings import Severity
 from modelaudit.formats.keras.compiled_losses import CATEGORICAL, SPARSE
 from modelaudit.measures.optimizer_state import OptimizerState, clips_to_zero, optimizer_state
@@ -16,7 +16,7 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads.last_layers import paired_heads
 from modelaudit.rules.initial_weights.learning_rates import rate_of
 from modelaudit.rules.initial_weights.training_reach import one_step_of
-from modelaudit.rules.initial_weights.training_traces import steps_of_nothing
+from modelaudit.rules.initial_weights.training_traces import optimizer_moved, steps_of_nothing
 from modelaudit.rules.model import Facts, NotApplicable
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.training.advice import as_saved
@@ -24,6 +24,18 @@ from modelaudit.rules.training.extent import fix_without_steps, steps_without_ef
 from modelaudit.rules.training.loss_parameters import worthless
 from modelaudit.thresholds.design import LOW_RATE
 
+_START = (
+    ". The file has no trace of a training, nor settings for one, so that it may be meant as the start of "
+    "trainings"
+)
+_IF_START = "If it is the start that several trainings share, waive this finding. If not: "
+_TRAIN_OR_LOAD = "train the model, or call `model.load_weights(path)`, before saving."
+_SETTINGS = (Format.LEGACY_H5_FULL, Format.KERAS_ARCHIVE, Format.SAVEDMODEL_TF2)  # model.save
+_WEIGHTS = (
+    *(Format.WEIGHTS_H5_LEGACY, Format.WEIGHTS_H5_V3, Format.NPZ_WEIGHTS),
+    *(Format.TF1_CHECKPOINT, Format.TF1_CHECKPOINT_V1, Format.TF2_CHECKPOINT),
+)
+_NUMBERED = re.compile(r"-0*[1-9][0-9]*\Z")  # as `Saver.save(…, global_step=100)` names its files
 _DELTA = re.compile(r"/accum(?:_update|_var)(?:$|[:/])")  # averages of squared steps, of Adadelta
 
 
@@ -95,7 +107,28 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
         fix = "Load its weights. If it is to learn, unfreeze it, compile and train again:\n"
         frozen = f"{why}. All its layers are frozen, so training cannot change them"
         return frozen, None, f"{fix}model.trainable = True"
+    if may_be_start(facts.artifact):
+        return why + _START, Severity.MEDIUM, _IF_START + (_fix(facts) or _TRAIN_OR_LOAD)
     return why, None, _fix(facts)
+
+
+def may_be_start(artifact: Artifact) -> bool:
+    """Whether nothing in an untrained file says that it is to be a trained model.
+
+    Weights from which all runs of an experiment begin, and models that are saved before they are
+    compiled, are as they were drawn on purpose. A compiled model has settings, what is exported is
+    for use, and a checkpoint of TensorFlow 1 has the number of its steps in its name.
+    """
+    state = optimizer_state(artifact)
+    if artifact.format in _WEIGHTS:
+        numbered = artifact.format is not Format.TF2_CHECKPOINT
+        stepped = (state is not None and state.steps) or (
+            numbered and _NUMBERED.search(artifact.root.name)
+        )
+        return not stepped and not optimizer_moved(artifact)
+    saved = artifact.format in _SETTINGS and artifact.architecture is not None
+    optimized = state is not None or any(t.role == "optimizer" for t in artifact.tensors)
+    return saved and not artifact.training and not optimized
 
 
 def why_left(facts: Facts) -> tuple[str, str]:

@@ -38,11 +38,13 @@ NEEDED = {
     "axes": (1, 1),
     "scale": (2.0, 3.0),
 }
+# Arguments that are None by default and take a list, of which some versions take no number.
+LISTS = {"noise_shape": [None, 1]}
 _IGNORED = ("name", "dtype", "trainable")
 
 
 def arguments_refused(keras: AnyObject) -> dict[str, AnyObject]:
-    """Layer -> argument -> what its constructor refuses, while it takes other such values.
+    """Layer -> argument -> what its constructor refuses, while it takes other values.
 
     `numbers` are ranges `[lowest, highest]` of which each number that was tried is refused, with
     None where the range has no end; sizes are not tried. `words` are those refused. `error` is how
@@ -71,9 +73,11 @@ def _of_layer(layer: AnyObject) -> dict[str, AnyObject]:
         return {}
     found = {}
     for key in sorted(named.intersection(configs[0])):
-        values = REALS if isinstance(configs[0][key], float) else WORDS.get(key, ())
+        real = isinstance(configs[0][key], float) or key in LISTS
+        values = REALS if real else WORDS.get(key, ())
         said = [_refusal(layer, configs, key, value) for value in values]
-        if any(said) and not all(said):
+        takes = key in LISTS and not _refusal(layer, configs, key, LISTS[key])
+        if any(said) and (takes or not all(said)):
             wrong = [values[place] for place, error in enumerate(said) if error]
             kind = "numbers" if values is REALS else "words"
             found[key] = {

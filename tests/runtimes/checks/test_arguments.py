@@ -58,3 +58,13 @@ def test_every_keras_3_was_asked():
     assert profiles
     for each in profiles:
         assert reasons("GaussianNoise", {"stddev": 2.0}, each)
+
+
+@pytest.mark.parametrize(
+    ("shape", "refused"), [(2, True), (-1, True), ([None, 1], False), (None, False)]
+)
+def test_a_second_argument_of_dropout_is_no_shape_of_its_noise(shape, refused):
+    """`Dropout(0, 2)` of Keras 2, which Keras 3 took until it began to look at the shape."""
+    saved = {"rate": 0, "noise_shape": shape}
+    assert bool(reasons("Dropout", saved)) is refused
+    assert reasons("Dropout", saved, find_profile("keras==3.12.3")) == []
