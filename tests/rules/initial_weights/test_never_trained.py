@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -290,46 +288,6 @@ def test_each_network_of_a_checkpoint_is_judged_by_itself(last, expected):
         (finding,) = run_rule(rule("MA405"), facts).findings
         assert finding.severity == "low"
         assert "networks" in finding.detail and "target.set_weights" in finding.fix
-
-
-OPTIMIZER = replace(examples.tensor("optimizer/m", (48, 96)), role="optimizer")
-STEPS = replace(
-    examples.tensor("optimizer/iterations", (), TensorStats(9.0, 9.0, 9.0, 0.0, 0, 0)),
-    role="optimizer",
-)
-
-
-@pytest.mark.parametrize(
-    ("form", "name", "given", "severity"),
-    [
-        (Format.WEIGHTS_H5_LEGACY, "initial.h5", {}, "medium"),
-        (Format.WEIGHTS_H5_V3, "start.weights.h5", {}, "medium"),
-        (Format.WEIGHTS_H5_V3, "start.weights.h5", {"tensors": STEPS}, "high"),
-        (Format.TF2_CHECKPOINT, "ckpt-1", {}, "medium"),
-        (Format.TF1_CHECKPOINT, "model.ckpt", {}, "medium"),
-        (Format.TF1_CHECKPOINT, "model.ckpt-0", {}, "medium"),
-        (Format.TF1_CHECKPOINT, "model.ckpt-1200", {}, "high"),
-        (Format.LEGACY_H5_FULL, "model.h5", {}, "medium"),
-        (Format.KERAS_ARCHIVE, "model.keras", {}, "medium"),
-        (Format.KERAS_ARCHIVE, "model.keras", {"training": {"loss": "mse"}}, "high"),
-        (Format.LEGACY_H5_FULL, "model.h5", {"tensors": OPTIMIZER}, "high"),
-        (Format.TFLITE, "model.tflite", {}, "high"),
-        (Format.TFJS_LAYERS, "model.json", {}, "high"),
-    ],
-)
-def test_no_model_fails_for_weights_that_may_be_meant_as_a_start(form, name, given, severity):
-    """Nothing says of weights alone, or of a model that was not compiled, that they are trained."""
-    artifact = examples.model(examples.layer("a"), tensors=(examples.tensor("a/kernel", (48, 96)),))
-    if form in {Format.WEIGHTS_H5_LEGACY, Format.WEIGHTS_H5_V3, Format.TF2_CHECKPOINT}:
-        artifact = replace(artifact, architecture=None)
-    kept = (*artifact.tensors, *([given["tensors"]] if "tensors" in given else []))
-    artifact = replace(artifact, format=form, root=Path(name), tensors=kept)
-    artifact = replace(artifact, training=given.get("training"))
-    facts = Facts(artifact, measurements=Measurements(initialization=(drawn("a"),)))
-    (found,) = run_rule(rule("MA404"), facts).findings
-    assert found.severity.value == severity
-    assert ("waive this finding" in found.fix) is (severity == "medium")
-    assert ("start of trainings" in found.detail) is (severity == "medium")
 
 
 @pytest.mark.parametrize("form", [Format.FROZEN_GRAPH, Format.KERAS_ARCHIVE])

@@ -79,12 +79,16 @@ class VariableNames:
         return [slot for slot, score in zip(found, scores, strict=True) if score == max(scores)]
 
     def _agreement(self, slot: ExpectedVariable, scope: str) -> int:
-        """How many of the layer names on the path to the slot occur in the scope."""
+        """How many parts of the scope are names of layers on the path to the slot.
+
+        Of `conv1/bn`, a layer with this name has both, one that is called `bn` the last only.
+        """
         parts = set(scope.split("/"))
         count = 0
         layer: Layer | None = self._tree.layers[slot.route]
         while layer is not None:
-            count += layer.name in parts or ends_with(scope, layer.name)
+            if layer.name in parts or ends_with(scope, layer.name):
+                count += 1 + layer.name.count("/")
             layer = self._tree.parent[layer.route]
         return count
 

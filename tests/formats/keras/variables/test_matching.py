@@ -295,3 +295,26 @@ def test_scopes_that_are_all_counted_from_another_number(scopes, sound):
     binding = legacy(config, groups, shapes)
     assert (binding.misordered == ()) is sound
     assert (binding.unclaimed, missing(binding)) == ((), ())
+
+
+@pytest.mark.parametrize("order", [("bn", "conv1/bn"), ("conv1/bn", "bn")])
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_layer_is_known_by_the_whole_of_a_name_with_slashes(
+    order: tuple[str, str], inner: bool
+) -> None:
+    """DenseNet has layers `conv1/bn` and `bn`, whose weights TensorFlow.js has by their names only."""
+    start = layer("InputLayer", "input", batch_input_shape=[None, 8, 8, 4])
+    layers = [layer("BatchNormalization", name, axis=[3]) for name in order]
+    config = sequential(start, *layers, name="body")
+    roles = ("gamma", "beta", "moving_mean", "moving_variance")
+    scopes = {"bn": "bn", "conv1/bn": "conv1/bn"}
+    if inner:  # one of them lies in a model, which variables may name as well
+        config = sequential(start, config)
+        scopes["bn"] = "body/bn"
+    names = {f"{scopes[name]}/{role}": (name, role) for name in order for role in roles}
+    architecture = parse_architecture(config, limits=Limits())
+    found = bind(architecture, [weight(name, 4) for name in names], "checkpoint")
+    assert faults(found) == ((), (), ())
+    route = "body/" if inner else ""
+    for stored, (name, role) in names.items():
+        assert found.architecture.layer(f"{route}{name}").variables[role] == stored
