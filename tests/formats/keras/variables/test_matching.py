@@ -302,7 +302,7 @@ def test_scopes_that_are_all_counted_from_another_number(scopes, sound):
 def test_a_layer_is_known_by_the_whole_of_a_name_with_slashes(
     order: tuple[str, str], inner: bool
 ) -> None:
-    """DenseNet has layers `conv1/bn` and `bn`, whose weights TensorFlow.js has by their names only."""
+    """DenseNet has layers `conv1/bn` and `bn`; TensorFlow.js has their weights by name only."""
     start = layer("InputLayer", "input", batch_input_shape=[None, 8, 8, 4])
     layers = [layer("BatchNormalization", name, axis=[3]) for name in order]
     config = sequential(start, *layers, name="body")
