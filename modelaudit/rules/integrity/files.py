@@ -230,6 +230,8 @@ _PLACES = {
     ProblemKind.UNSUPPORTED: "tensor",
     ProblemKind.MISSING_SHARD: "file",
 }
+_DECIMAL = re.compile(r"(?<![0-9])[0-9]+\.[0-9]+(?![0-9])")
+_NUMBER = re.compile(r"(?<=[-_.])[0-9]{1,18}(?![0-9])")
 _OF_PARTS = ("(setting density)", "(setting layers)", "(setting work)")
 # Fixed limits on what sound models nest, which TensorFlow and Keras load all the same.
 _OF_DEPTH = ("limit nested models exceeded", "limit function calls followed exceeded")
@@ -300,7 +302,7 @@ def _severity(rule: Rule, problem: Problem) -> Severity:
     if problem.kind is ProblemKind.STATE_FILE_MISMATCH and unlisted:
         saves = (_save_of(problem.evidence.get(key)) for key in ("prefix", "latest"))
         (series, own), (listed, latest) = saves
-        later = series == listed and own > latest >= 0
+        later = series == listed and own > latest
         return rule.severity if later else Severity.LOW
     many = problem.kind is ProblemKind.LIMIT_EXCEEDED and (
         problem.detail.endswith(_OF_PARTS) or problem.detail.startswith(_OF_DEPTH)
@@ -308,11 +310,13 @@ def _severity(rule: Rule, problem: Problem) -> Severity:
     return Severity.MEDIUM if many else rule.severity
 
 
-def _save_of(prefix: Json) -> tuple[str, int]:
-    """Name and number of a save, as of `ckpt-3`, in whatever directory; -1 without a number."""
-    name = re.split(r"[/\\]", str(prefix))[-1]
-    last = re.fullmatch(r"(.*[-_.])(\d{1,18})(\D.*)?", name, re.DOTALL)
-    return (last[1], int(last[2])) if last else (name, -1)
+def _save_of(prefix: Json) -> tuple[str, tuple[int, ...]]:
+    """Name and numbers of a save, as of `ckpt-3` or `weights.07-0.28`, in whatever directory.
+
+    Decimals are no numbers of a save, but losses and versions.
+    """
+    name = _DECIMAL.sub("#", re.split(r"[/\\]", str(prefix))[-1])
+    return _NUMBER.sub("#", name), tuple(map(int, _NUMBER.findall(name)))
 
 
 def _told_elsewhere(problem: Problem, empty: Container[str]) -> bool:

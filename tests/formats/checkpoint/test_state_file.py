@@ -7,6 +7,9 @@ import pytest
 
 from modelaudit.formats.checkpoint.reader import read_checkpoint
 from modelaudit.formats.checkpoint.state_fields import HISTORY, LATEST
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
 from modelaudit.settings import Limits
 from tests.formats.bundle_writer import write_bundle
 
@@ -55,6 +58,28 @@ def test_models_that_share_a_directory_have_one_state_file(tmp_path, name, other
     (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{other}"')
     problems = read_checkpoint(tmp_path / name, LIMITS).problems
     assert [each.kind for each in problems] == ["state-file-mismatch"] * told
+
+
+@pytest.mark.parametrize(
+    ("name", "latest", "severity"),
+    [
+        ("weights.12-0.31", "weights.07-0.28", "medium"),
+        ("weights.07-0.28", "weights.12-0.31", "low"),
+        ("weights.07-0.40", "weights.12-0.31", "low"),
+        ("w_2020-11-02", "w_2020-10-30", "medium"),
+        ("m-v2.5-ckpt-3", "m-v2.5-ckpt-10", "low"),
+        ("ckpt-10", "ckpt-9", "medium"),
+        ("loss-0.5", "loss-0.4", "low"),
+    ],
+)
+def test_a_save_is_later_by_the_first_number_that_differs(tmp_path, name, latest, severity):
+    """The step may stand in the middle of a name, before a loss, which is no number of a save."""
+    for each in (name, latest):
+        write_bundle(tmp_path / each, {"w": np.ones(2, "float32")})
+    (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{latest}"')
+    artifact = read_checkpoint(tmp_path / name, LIMITS)
+    found = run_rule(rule("MA116"), Facts(artifact)).findings
+    assert [each.severity.value for each in found] == [severity]
 
 
 @pytest.mark.parametrize("field", [LATEST, HISTORY])
