@@ -92,6 +92,17 @@ class ConstantLayer(Struct, frozen=True):
     """The outputs of the model that are constant."""
 
 
+class DeadUnits(Struct, frozen=True):
+    """How many units of a ReLU layer are never above 0 for inputs of some range."""
+
+    dead: Count
+    """Units that give 0 for every input of the range."""
+    units: Count
+    """All units."""
+    nonnegative: bool
+    """True if that holds only for inputs without negative values."""
+
+
 class FilterPair(Struct, frozen=True):
     """A filter and the one that is nearest to its mirror image."""
 

@@ -10,6 +10,7 @@ from modelaudit.audit_types.architecture import ArchitectureProfile
 from modelaudit.audit_types.kernels import (
     BatchNormState,
     ConstantLayer,
+    DeadUnits,
     KernelInitialization,
     KernelSymmetry,
 )
@@ -24,6 +25,7 @@ from modelaudit.measures.kernels.batchnorm import (
     batchnorm_tensors,
 )
 from modelaudit.measures.kernels.constant_layers import constant_layers
+from modelaudit.measures.kernels.dead_units import dead_units
 from modelaudit.measures.kernels.initialization import (
     LayerContext,
     kernel_initialization,
@@ -32,6 +34,7 @@ from modelaudit.measures.kernels.initialization import (
 )
 from modelaudit.measures.kernels.initializers import candidates
 from modelaudit.measures.kernels.input_scale import input_scales
+from modelaudit.measures.kernels.one_vector import one_vector
 from modelaudit.measures.kernels.other_weights import (
     biases_start,
     frozen_variables,
@@ -119,6 +122,8 @@ class _Measuring:
             profile=self._profile(),
             input_scales=self._input_scales(),
             skipped=self.skipped,
+            one_vector=self._one_vector(),
+            dead_units=self._dead_units(),
         )
 
     def _other_layers(self) -> None:
@@ -271,6 +276,21 @@ class _Measuring:
             return dict(input_scales(self.artifact, self.limits.tensor_bytes))
         except _FAILURES as failure:
             self.skipped["input scales"] = _said(failure)
+            return {}
+
+    def _one_vector(self) -> str:
+        try:
+            return one_vector(self.artifact, self.limits.tensor_bytes)
+        except _FAILURES as failure:
+            self.skipped["vectors of the inputs"] = _said(failure)
+            return ""
+
+    def _dead_units(self) -> dict[str, DeadUnits]:
+        try:
+            most = self.limits.tensor_bytes
+            return dict(dead_units(self.artifact, self.graph, most)) if self.graph else {}
+        except _FAILURES as failure:
+            self.skipped["dead units"] = _said(failure)
             return {}
 
     def _layer(self, route: str) -> Layer | None:

@@ -53,6 +53,8 @@ class WeightMoments(Struct, frozen=True):
             the only one) has faded to nothing.
         squares: name of the tensor of averages of squared gradients; empty without one.
         mean_first: mean of the average gradients; 0 where it keeps none.
+        nonfinite: whether an average is NaN or infinite, so that each step is 0 or NaN.
+        averages: name of the tensor of averages of gradients; empty without one.
     """
 
     route: str
@@ -66,6 +68,8 @@ class WeightMoments(Struct, frozen=True):
     squares: str = ""
     typical: float = 0.0
     mean_first: float = 0.0
+    nonfinite: bool = False
+    averages: str = ""
 
 
 class OptimizerState(Struct, frozen=True):
@@ -313,4 +317,6 @@ def _summed(route: str, role: str, first: Tensor | None, second: Tensor | None) 
         second.name if second else "",
         math.hypot(m.mean, m.std) if m else 0.0,
         m.mean if m else 0.0,
+        bool((m and m.nonfinite) or (v and v.nonfinite)),
+        first.name if first else "",
     )

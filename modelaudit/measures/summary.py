@@ -22,6 +22,7 @@ from modelaudit.audit_types.behaviour import (
 from modelaudit.audit_types.kernels import (
     BatchNormState,
     ConstantLayer,
+    DeadUnits,
     FilterGallery,
     KernelDirections,
     KernelInitialization,
@@ -43,6 +44,8 @@ class Measurements(Struct, frozen=True):
     directions: tuple[KernelDirections, ...] = ()
     input_scales: Mapping[str, float] = field(default_factory=dict)  # by route, in training
     skipped: Mapping[str, str] = field(default_factory=dict)  # measure -> why it was skipped
+    one_vector: str = ""  # route of a layer that got the same from every training input
+    dead_units: Mapping[str, DeadUnits] = field(default_factory=dict)  # by route
 
 
 class Behaviour(Struct, frozen=True):

@@ -105,6 +105,13 @@ ONE_RATIO = Threshold(
     "they are sums of the same numbers, and float32 rounds by 6e-8; where inputs differ, the ratio "
     "of the averages and that of the average squares differ by far more",
 )
+ONE_GRADIENT = Threshold(
+    0.01,
+    "",
+    "difference of the ratios, of the squared average gradient to the average square, of the units "
+    "of a layer up to which a single gradient is in both",
+    "chosen: of one gradient they are one number, and of two they differ as its signs change",
+)
 ALIVE = Threshold(
     1e-3,
     "",
@@ -155,6 +162,12 @@ EXPLODED_MEDIAN = Threshold(
     "the same for the median of all kernels",
     "152 models of public repositories: 41 at most",
 )
+INPUT_REACH = Threshold(
+    10.0,
+    "",
+    "size of inputs up to which units of a network with exploded weights are called dead",
+    "chosen; of inputs with a standard deviation of 1, none is larger in practice",
+)
 OFF_SCALE = Threshold(
     35.0,
     "times the spread of the sums",
@@ -196,6 +209,13 @@ PRIOR_KERNEL = Threshold(
     "spread of the kernel of an output of probabilities below which it may have learnt nothing but "
     "the frequencies of the classes",
     "heads that L2 with a factor of 0.5 or 3 drew down: 0.02 to 0.05; sound ones: 0.8 and more",
+)
+PENALIZED_KERNEL = Threshold(
+    0.3,
+    "of the initial spread",
+    "the same where the kernel has a penalty that draws it to 0",
+    "a head that L2 with a factor of 0.5 drew down while other layers grew: 0.11; sound heads: 0.8 "
+    "and more",
 )
 PRIOR_BIAS = Threshold(
     1.0,

@@ -10,7 +10,10 @@ import pytest
 from modelaudit.audit_types.kernels import BatchNormState
 from modelaudit.diagnosis.steps.training import still_trained
 from modelaudit.facts import Kernel, TensorStats
+from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.measures.kernels.constant_layers import _kind
+from modelaudit.measures.kernels.dead_units import dead_units
+from modelaudit.measures.kernels.one_vector import _of_one_step
 from modelaudit.measures.kernels.values import KernelValues
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
 from modelaudit.measures.summary import Measurements
@@ -26,6 +29,7 @@ from modelaudit.rules.training.steps import adam
 from modelaudit.rules.training.trainability import _units
 from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, silent
+from tests.measures.artifacts import tensor as made_tensor
 from tests.thresholds.edges import Edges, check, outcome, severities
 
 EDGES = Edges()
@@ -221,14 +225,16 @@ def largest_weight(times):
     return outcome("MA436", Facts(spread(times)))
 
 
-def scores(kernel, bias):
+def scores(kernel, bias, penalty=0.0):
     """Severities of MA436 on an output of probabilities: spread of its kernel and of its biases."""
     facts = example_kernel(1.0)
     size = kernel * math.sqrt(2 / 128)
     stats = TensorStats(-2 * size, 2 * size, 0.0, size, 0, 0)
     shown = TensorStats(-2 * bias, 2 * bias, 0.0, bias, 0, 0)
     names = {"kernel": "dense/kernel", "bias": "dense/bias"}
-    layer = examples.layer("dense", "Dense", names, {"units": 64, "activation": "softmax"})
+    config = {"units": 64, "activation": "softmax"}
+    config |= {"kernel_regularizer": {"class_name": "L2", "config": {"l2": penalty}}}
+    layer = examples.layer("dense", "Dense", names, config)
     made = examples.model(layer)
     tensors = tuple(
         replace(tensor, stats=each)
@@ -243,9 +249,38 @@ def kernel_of_an_output(share):
     return scores(share, 1.0)
 
 
+@at("training.PENALIZED_KERNEL", {0.297: ["medium"], 0.3003: [], 0.303: []})
+def penalized_kernel(share):
+    return scores(share, 1.0, penalty=0.5)
+
+
 @at("training.PRIOR_BIAS", {0.99: ["low"], 1.001: [], 1.01: []})
 def sums_beside_biases(share):
     return scores(0.05, 0.05 * math.sqrt(2 / 128) * 8 / share)
+
+
+@at("training.ONE_GRADIENT", {0.0099: True, 0.01001: False, 0.0101: False})
+def ratios_of_two_units(apart):
+    return _of_one_step(np.array([1.0, math.sqrt(1 - apart)]), np.ones(2))
+
+
+@at("training.INPUT_REACH", {9.9: {}, 10.01: {"hidden": 4}, 10.1: {"hidden": 4}})
+def reach_of_dead_units(reach):
+    """Units whose sums are above 0 from inputs of this size on, behind a kernel that exploded."""
+
+    kernel, bias = np.full((2, 4), 500.0), np.full(4, -2 * 500.0 * reach)
+    stats = TensorStats(500.0, 500.0, 500.0, 0.0, 0, 0)
+    tensors = (
+        replace(made_tensor("hidden/kernel", kernel), stats=stats),
+        made_tensor("hidden/bias", bias),
+    )
+    names = {role: f"hidden/{role}" for role in ("kernel", "bias")}
+    layer = examples.layer("hidden", "Dense", names, {"units": 4, "activation": "relu"})
+    made = examples.chain(examples.layer("x", "InputLayer", {}), layer).artifact
+    used = Kernel("hidden", "hidden/kernel", "dense", "io", 0, (2, 4), "hidden/bias")
+    made = replace(made, tensors=tensors, kernels=(used,))
+    found = dead_units(made, layer_graph(made.architecture), 1 << 20)
+    return {route: each.dead for route, each in found.items()}
 
 
 @at("training.SILENT_UNITS", {0.295: [], 0.3: ["low"], 0.305: ["low"]})

@@ -20,6 +20,13 @@ from modelaudit.rules.network.network_heads import (
     softmax_axis,
     weighs,
 )
+from modelaudit.rules.network.softmax_shares import (
+    averages_shares,
+    of_positions,
+    over_places,
+    passes_all,
+    shared_out,
+)
 from modelaudit.rules.plain_graphs.architecture import graph_architecture
 from modelaudit.structs import PerObject, replace
 from modelaudit.thresholds.design import CRUSHED
@@ -30,10 +37,10 @@ _NORMALIZATION = "a normalization over a single value"
 _PRODUCT = "a multiplication by 0"
 _LIMIT = "a limit of 0"
 _SHARES = "a mean of all shares of a softmax"
+_OVER_PLACES = "a mean over the positions that a softmax runs over"
 _CATEGORY = "one bin for all values"
 _OF_A_BATCH = "over the inputs of a batch"
 RELUS = frozenset(("ReLU", "ThresholdedReLU"))  # that may give 0 up to a limit
-_RESIZES = Trait.PADDING | Trait.UPSAMPLING | Trait.RESIZING | Trait.AUGMENTATION
 
 
 def constant_reason(graph: LayerGraph, layer: Layer) -> str:
@@ -64,8 +71,10 @@ def constant_reason(graph: LayerGraph, layer: Layer) -> str:
         return _LIMIT
     if layer.class_name == "Hashing" and config.get("num_bins") == 1:
         return _CATEGORY
-    if has(layer.class_name, Trait.GLOBAL_POOLING) and _averages_shares(graph, layer):
-        return _SHARES
+    if has(layer.class_name, Trait.GLOBAL_POOLING) and has(layer.class_name, Trait.LINEAR):
+        return (
+            _SHARES if averages_shares(graph, layer) else _OVER_PLACES * over_places(graph, layer)
+        )
     return ""
 
 
@@ -88,38 +97,6 @@ def unreached(layer: Layer) -> float | None:
         return None
     limit = number(layer.config.get("threshold", layer.config.get("theta")))
     return limit if limit is not None and limit >= CRUSHED.value else None
-
-
-def _averages_shares(graph: LayerGraph, layer: Layer) -> bool:
-    """Whether it gives the mean of all results of one softmax for each input."""
-    if not has(layer.class_name, Trait.LINEAR) or _size(layer) != 1:
-        return False
-    before = [*graph.only_sources(layer.route, _passes_all)]
-    last = before[-1] if before else None
-    shares = last is not None and not last.custom and activation_of(last) == "softmax"
-    return last is not None and shares and len(last.output_shape or ()) == 2
-
-
-def _of_positions(graph: LayerGraph, shares: Layer) -> bool:
-    """Whether a softmax gets one score of each position: of a last axis of size 1."""
-    if weighs(shares):
-        return False
-    before = [shares, *graph.only_sources(shares.route, _passes_all)]
-    shapes = [
-        shape for each in before for shape in (each.output_shape, *each.input_shapes) if shape
-    ]
-    return any(len(shape) > 2 and shape[-1] == 1 for shape in shapes)
-
-
-def _passes_all(layer: Layer) -> bool:
-    """Whether it passes every value on, unlike one that crops or interpolates."""
-    changes = has(layer.class_name, _RESIZES)
-    return has(layer.class_name, Trait.KEEPS_RANGE) and not changes and not layer.custom
-
-
-def _size(layer: Layer) -> int:
-    """The number of values for each input; 0 if it is not known."""
-    return prod(n or 0 for n in layer.output_shape[1:]) if layer.output_shape else 0
 
 
 def _is_one(graph: LayerGraph, call: tuple[str, ...]) -> bool:
@@ -182,8 +159,8 @@ def constant_fix(graph: LayerGraph, layer: Layer, reason: str) -> str:
     if reason == _LIMIT:
         return f"Use this layer and train again:\nkeras.layers.ReLU(name={layer.name!r})"
     if reason == _SHARES:
-        shares = [*graph.only_sources(layer.route, _passes_all)][-1]
-        if not _of_positions(graph, shares):
+        shares = [*graph.only_sources(layer.route, passes_all)][-1]
+        if not of_positions(graph, shares):
             return (
                 f"Remove the softmax of `{shares.name}` and train again. For classes, use "
                 f"it behind `{layer.name}`, on values that are averaged for each class."
@@ -191,6 +168,12 @@ def constant_fix(graph: LayerGraph, layer: Layer, reason: str) -> str:
         return (
             f"To weight positions, multiply the values with the softmax, and let `{layer.name}` average "
             "these products. Then train again."
+        )
+    if reason == _OVER_PLACES:
+        name = shared_out(graph, layer).name
+        return (
+            "For classes, let the softmax run over the last axis, behind the mean, and train again:\n"
+            f"keras.layers.Softmax(axis=-1, name={name!r})  # behind `{layer.name}`"
         )
     if reason == _CATEGORY:
         return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 
 from modelaudit.facts import Json, Layer
@@ -145,17 +145,21 @@ def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
         checked = CROSS_ENTROPIES | HINGES if len(shape) > 3 else CROSS_ENTROPIES - BINARY
         silent = loss is not None and loss.name not in checked and head.units == 1
         compared = loss is None or loss.name in CROSS_ENTROPIES
+        tagged = loss is not None and compared and same and _may_be_one_label(graph, head, shape)
         # What the operations of a graph do to positions may be unknown.
         judged = (silent and architecture is facts.artifact.architecture) or (
             (silent or (compared and not same)) and _windowed(graph, route)
         )
-        if not judged:
+        if not (judged or tagged):
             continue
         size = "x".join(str(n or "?") for n in shape[1:-1])
         yield rule.finding(
             f"`{route}` gives one value for each of {size} positions. With one label per input, "
             f"{loss.name} compares all positions with it and raises no error."
             if silent and loss
+            else f"`{route}` gives one answer for each of {size} positions, as taggers do, and none for the "
+            "input as a whole."
+            if tagged
             else f"`{route}` gives one answer for each of {size} positions, which are others than those "
             "of the input: it has no single answer for an input.",
             route=route,
@@ -165,6 +169,17 @@ def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
             confidence=Confidence.LOW if same or not silent else Confidence.MEDIUM,
             fix=_one_value(graph, head, len(shape)),
         )
+
+
+def _may_be_one_label(graph: LayerGraph, head: NetworkHead, shape: Sequence[int | None]) -> bool:
+    """Whether classes at each position of one sequence may stand for classes of the whole.
+
+    A language model answers with words, as many as its embedding knows.
+    """
+    inputs = [layer for layer in graph.layers if not any(graph.calls[layer.route])]
+    words = {layer.config.get("input_dim") for layer in graph.layers}
+    plain = len(shape) == 3 and head.last == "softmax" and not head.joined
+    return plain and len(inputs) == len(graph.outputs) == 1 and head.units not in words
 
 
 def _named_classes(facts: Facts) -> int:

@@ -63,6 +63,7 @@ SLIGHTLY = (
     "The optimizer's moments of these values are not 0: gradients reached them. The steps may have "
     "been too few or too small to show."
 )
+NOT_FINITE = "The optimizer's averages of these values are NaN or infinite: each of its steps on them is 0 or NaN."
 ROTATION = (
     "A matrix that was computed, such as principal components, a cosine transform or a rotation, and one "
     "that a constraint keeps orthogonal look the same."
@@ -82,7 +83,10 @@ SIBLINGS = (
 
 # What shows that training, not a restore, left values as they were drawn.
 BY_TRAINING = frozenset(
-    (NO_GRADIENT, FIRST_STEP, NO_SECOND_STEP, *IDLE_GATES.values(), NO_STATE, FEATURES, BODY)
+    (
+        *(NO_GRADIENT, FIRST_STEP, NO_SECOND_STEP, *IDLE_GATES.values()),
+        *(NO_STATE, FEATURES, BODY, NOT_FINITE),
+    )
 )
 
 # Explanation -> title and fix.
@@ -181,6 +185,14 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
         (
             "Scale the inputs, use a smaller learning rate or leaky_relu in the layers before it, and train "
             "again."
+        ),
+    ),
+    NOT_FINITE: (
+        "Kernels got no step in training",
+        (
+            "Compile the model with a new optimizer, and train again with inputs and targets on a scale of "
+            "about 1 and clipped gradients:\n"
+            "model.compile(keras.optimizers.Adam(1e-4, clipnorm=1.0), loss)"
         ),
     ),
     RESERVOIR: (

@@ -10,6 +10,7 @@ from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules.initial_weights.drawn_weights import recurrent
 from modelaudit.rules.initial_weights.initial_explained import (
     DEAD_BEFORE,
+    NOT_FINITE,
     QUERIES,
     RESERVOIR,
     ROTATION,
@@ -24,6 +25,8 @@ def other_cause(
     artifact: Artifact, kernel: KernelInitialization, kernels: Sequence[KernelInitialization]
 ) -> str:
     """What else explains a kernel that looks as drawn; empty if nothing does."""
+    if _not_finite(artifact, kernel):
+        return NOT_FINITE
     if among_siblings(artifact, kernel, kernels):
         return SIBLINGS
     if _queries_alone(kernel, kernels):
@@ -33,6 +36,16 @@ def other_cause(
     if _reservoir(artifact, kernel, kernels):
         return RESERVOIR
     return ROTATION if may_be_rotation(artifact, kernel) else ""
+
+
+def _not_finite(artifact: Artifact, kernel: KernelInitialization) -> bool:
+    """Whether the averages of its gradients are NaN or infinite: no step moved it since."""
+    state, route = optimizer_state(artifact), layer_of(kernel)
+    role = kernel.tensor.removesuffix(":0").rpartition("/")[2]
+    return any(
+        each.nonfinite and each.route == route and (each.role or "kernel") in {role, "kernel"}
+        for each in (state.moments if state else ())
+    )
 
 
 def _behind_dead_units(artifact: Artifact, kernel: KernelInitialization) -> bool:

@@ -24,6 +24,7 @@ from modelaudit.rules.initial_weights.training_reach import (
 )
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network.network_heads import activation_of, saved_graph
+from modelaudit.rules.training.alike_vectors import one_vector
 from modelaudit.rules.training.steps import adam, compiled_state
 from modelaudit.rules.training.still_statistics import still_statistics
 from modelaudit.rules.training.used_rows import one_row_used
@@ -155,6 +156,7 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotApplicable("no layer has averages of the gradients of a kernel and a bias")
     fed = fed_alike(state.moments, _below_zero(facts.artifact))
     if fed is None:
+        yield from one_vector(rule, facts, state.moments)
         return
     graph = saved_graph(facts) if facts.artifact.architecture else None
     if graph is not None and (

@@ -1,11 +1,14 @@
-"""MA437: ReLU layers whose biases fell below 0 together."""
+"""MA437: ReLU layers whose biases fell below 0 together, and units that exploded weights killed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
+from modelaudit.audit_types.kernels import DeadUnits
 from modelaudit.facts import Layer, Tensor
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.model import Rule
-from modelaudit.thresholds.training import ALIKE, BELOW_SUMS, FEW_UNITS
+from modelaudit.thresholds.training import ALIKE, BELOW_SUMS, FEW_UNITS, INPUT_REACH, SILENT_UNITS
 
 
 def fell_together(layer: Layer, bias: Tensor | None, reach: float) -> bool:
@@ -42,4 +45,31 @@ def fallen(rule: Rule, layer: Layer, most: float, reach: float) -> Finding:
         },
         severity=Severity.MEDIUM,
         confidence=Confidence.MEDIUM,
+    )
+
+
+def mostly_dead(rule: Rule, found: Mapping[str, DeadUnits]) -> Iterator[Finding]:
+    """Layers of a network with exploded weights, many of whose units are dead."""
+    if not found:
+        return
+    route, worst = max(found.items(), key=lambda each: each[1].dead / each[1].units)
+    least = "0" if worst.nonnegative else f"-{INPUT_REACH.value:g}"
+    others = len(found) - 1
+    yield rule.finding(
+        f"By its weights, {worst.dead:,} of the {worst.units:,} units of `{route}` give 0 for every input "
+        f"with values from {least} to {INPUT_REACH.value:g}"
+        + f", and many of {others} other {'layer' if others == 1 else 'layers'}" * bool(others)
+        + ": steps that were far too large drove their weights below 0.",
+        route=route,
+        title="Many units of a ReLU layer are dead",
+        evidence={
+            "measured": worst.dead / worst.units,
+            "unit": SILENT_UNITS.unit,
+            "threshold": SILENT_UNITS.value,
+            "n": worst.units,
+        },
+        severity=Severity.MEDIUM if worst.dead == worst.units else Severity.LOW,
+        confidence=Confidence.HIGH,
+        fix="Train again from new weights, with a smaller learning rate, or with leaky_relu instead of "
+        "relu:\n\n    keras.optimizers.Adam(1e-4, clipnorm=1.0)",
     )

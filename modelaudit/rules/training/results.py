@@ -18,9 +18,10 @@ from modelaudit.rules.initial_weights.sized_kernels import (
     sized_kernels,
     starts_constant,
 )
-from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network.network_heads import activation_of, saved_graph
-from modelaudit.rules.training.fallen_units import fallen, fell_together
+from modelaudit.rules.training.fallen_units import fallen, fell_together, mostly_dead
+from modelaudit.rules.training.saturated_inputs import saturated_by_inputs
 from modelaudit.thresholds.training import (
     EXPLODED,
     EXPLODED_MEDIAN,
@@ -68,13 +69,21 @@ def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "median": middle,
                 "n": len(sizes),
             },
-            severity=Severity.LOW
-            if ends
-            # Of a single layer, inputs or targets of another scale can be the reason.
-            else Severity.HIGH
-            if len(sizes) > 1 and middle >= EXPLODED.value
-            else rule.severity,
+            # Of the first or last layer, inputs or targets of another scale can be the reason.
+            severity=Severity.LOW if ends else rule.severity,
         )
+
+
+def exploded_beside(facts: Facts, name: str) -> bool:
+    """Whether the kernels beside a tensor are enormous, half of them or more."""
+    try:
+        kernels = sized_kernels(facts)
+    except NotApplicable:
+        return False
+    sizes = [
+        _times(stats, fans(kernel.shape)) for kernel, stats, _ in kernels if kernel.tensor != name
+    ]
+    return bool(sizes) and median(sizes) >= EXPLODED_MEDIAN.value
 
 
 def _times(stats: TensorStats, fan: tuple[float, float]) -> float:
@@ -157,6 +166,8 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
     if not found and facts.artifact.kernels:
         yield from _beyond_scale(rule, facts)
+        yield from mostly_dead(rule, facts.measurements.dead_units)
+        yield from saturated_by_inputs(rule, facts)
 
 
 def _as_started(artifact: Artifact) -> set[str]:

@@ -29,7 +29,7 @@ from modelaudit.rules.network.network_heads import (
 from modelaudit.rules.network.sole_paths import biases_of
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.thresholds.design import LARGE_REGULARIZER
-from modelaudit.thresholds.training import PRIOR_BIAS, PRIOR_KERNEL, SHRUNK
+from modelaudit.thresholds.training import PENALIZED_KERNEL, PRIOR_BIAS, PRIOR_KERNEL, SHRUNK
 
 _KEEP_LIMITS = Trait.KEEPS_RANGE | Trait.DROPOUT | Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING
 _STATES = frozenset(("GRU", "LSTM", "SimpleRNN"))
@@ -181,10 +181,11 @@ def _prior(rule: Rule, facts: Facts, shrunk: Sequence[str]) -> Iterator[Finding]
             continue
         # Of inputs with a mean square of 1, the sums spread by this.
         sums = size * math.sqrt(kernel.shape[0])
-        if size > PRIOR_KERNEL.value * started or sums > PRIOR_BIAS.value * moved:
-            continue
         factor = _penalty(head)
         drawn = factor >= LARGE_REGULARIZER.value
+        most = PENALIZED_KERNEL.value if drawn else PRIOR_KERNEL.value
+        if size > most * started or sums > PRIOR_BIAS.value * moved:
+            continue
         bounded = _at_most_one(graph, head.weights.route)
         inputs = "its inputs, which are between -1 and 1," if bounded else "inputs on a scale of 1"
         yield rule.finding(
@@ -200,11 +201,15 @@ def _prior(rule: Rule, facts: Facts, shrunk: Sequence[str]) -> Iterator[Finding]
             evidence={
                 "measured": size / started,
                 "unit": PRIOR_KERNEL.unit,
-                "threshold": PRIOR_KERNEL.value,
+                "threshold": most,
                 "sums": sums,
                 "biases": moved,
             },
-            severity=Severity.HIGH if drawn else rule.severity if bounded else Severity.LOW,
+            severity=Severity.HIGH
+            if drawn and size <= PRIOR_KERNEL.value * started
+            else rule.severity
+            if drawn or bounded
+            else Severity.LOW,
             fix=""
             if drawn
             else "If nothing was learnt, look for a penalty or weight decay that is too "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Format, Json, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
@@ -11,11 +11,12 @@ from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.measures.kernels.initializers import canonical_name, fans
 from modelaudit.measures.statistics import distance_from_others
 from modelaudit.rules import examples
-from modelaudit.rules.integrity.weight_owners import REAL_ROLES, last_part
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network.sequence_steps import one_step
 from modelaudit.rules.network.sole_paths import biases_of, carries_alone
 from modelaudit.rules.training.advice import FREEZE
+from modelaudit.rules.training.results import exploded_beside
+from modelaudit.rules.weights.chosen_values import for_masks, wide_variances
 from modelaudit.thresholds.training import SHRUNK
 from modelaudit.thresholds.weights import (
     BEYOND_USE,
@@ -23,8 +24,6 @@ from modelaudit.thresholds.weights import (
     MIN_VALUES,
     OTHER_ZEROS,
     OUTLIER,
-    ROUND,
-    WIDEST_COLUMN,
     WILD_OUTLIER,
     ZERO_BLOCK,
     ZERO_ROWS,
@@ -39,8 +38,6 @@ SILENCED = (
 _PARTS = " Rows that were pruned, padded or added later look the same."
 _REGULARIZERS = ("kernel_regularizer", "embeddings_regularizer")
 CONSTANT_INITIALIZERS = ("zeros", "zero", "ones", "one", "constant")
-# Constants of masks: the largest float32 and float64.
-LARGEST_FLOATS = (math.ldexp(1 - math.ldexp(1, -24), 128), math.nextafter(math.inf, 0))
 
 
 def initializer_of(facts: Facts, route: str, role: str) -> str:
@@ -218,45 +215,21 @@ def _zero_block(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _variances(facts: Facts) -> Iterator[str]:
-    """Variances of columns of large numbers, as of times in nanoseconds, whose means say so, too."""
-    stored = {tensor.name: tensor.stats for tensor in facts.artifact.tensors}
-    architecture = facts.artifact.architecture
-    for layer in architecture.layers if architecture else ():
-        if layer.class_name != "Normalization":
-            continue
-        name = layer.variables.get("variance", "")
-        mean, variance = stored.get(layer.variables.get("mean", "")), stored.get(name)
-        if mean and variance:
-            size = max(abs(mean.minimum), abs(mean.maximum))
-            if 0 < variance.maximum <= (WIDEST_COLUMN.value * size) ** 2:
-                yield name
-
-
-def _for_masks(tensor: Tensor, value: float, kernels: Container[str]) -> bool:
-    """Whether a program chose the value: the largest, or a round one outside of learnt weights.
-
-    Masks and forbidden transitions have -10000 or -1e30; a flipped bit makes no round number.
-    """
-    learnt = tensor.name in kernels or last_part(tensor.name) in REAL_ROLES
-    said = abs(float(f"{value:.6g}"))  # as far as float32 tells
-    chosen = ROUND.value <= said <= BEYOND_USE.value and said == float(f"{said:.0e}")
-    return abs(value) in LARGEST_FLOATS or (chosen and not learnt)
-
-
 def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
     matrices = {tensor.name for tensor, _ in _matrices(facts)}
     # An L1 penalty leaves a few large weights among values near 0.
     kernels = {tensor.name: route for route, _, tensor in _kernels(facts)}
     sparse = {name for name, route in kernels.items() if _sparse(facts, route)}
-    squares = {*_variances(facts)}
+    squares = {*wide_variances(facts)}
     for tensor in facts.artifact.tensors:
         stats = tensor.stats
         if tensor.role != "weight" or stats is None or "float" not in tensor.dtype:
             continue
         value = max(stats.minimum, stats.maximum, key=abs)
-        if stats.constant or not math.isfinite(value) or _for_masks(tensor, value, kernels):
+        if stats.constant or not math.isfinite(value) or for_masks(tensor, value, kernels):
             continue
+        if exploded_beside(facts, tensor.name):
+            continue  # training drove it there, with the others (MA435)
         least = SHRUNK.value * math.sqrt(2 / max(1.0, sum(fans(tensor.shape))))
         if abs(value) < least:
             continue  # nothing beside what initializers draw: training left it (MA436)

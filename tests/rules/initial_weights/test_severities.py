@@ -119,7 +119,10 @@ def test_answers_for_positions_that_windows_chose():
     assert said(layer("Conv2D", filters=8), answers=(16, 16)) == []  # a class for each pixel
     # Tokens have no axis for channels: an answer for each is one for each position of the input.
     text = (layer("Embedding", input_dim=30, output_dim=8), layer("Conv1D", filters=8))
-    assert said(*text, answers=(16,), given=(16,), channels=()) == []
+    # A tagger does that; so does a network for one label that has no pooling.
+    tagger = said(*text, answers=(16,), given=(16,), channels=())
+    assert names(tagger, "GlobalAveragePooling1D") == "info"
+    assert said(*text, answers=(16,), given=(16,), channels=(), classes=30) == []  # words
     assert names(said(*text, answers=(8,), given=(16,), channels=()), "GlobalAverage") == "low"
     # A decoder gives as many answers as it was made for.
     assert said(layer("Conv1D", filters=8), layer("LSTM"), answers=(4,), given=(16,)) == []

@@ -1,0 +1,121 @@
+"""Layers that got one vector from every training input, by the ranks of the optimizer's averages.
+
+For z = x W + b the gradients are dL/dW[i, j] = x[i] dL/db[j]. Where x never differs, each average
+of the gradients of W is x[i] times that of b, and each average of their squares x[i]**2 times that
+of b: matrices of rank one, with the same x.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Artifact, Layer, Tensor
+from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
+from modelaudit.thresholds.training import FEW_UNITS, ONE_GRADIENT, ONE_RATIO
+
+_Array = NDArray[np.float64]
+_SMALLEST = math.ldexp(1, -100)  # averages below are near the smallest float32
+_CURVED = frozenset(("relu", "relu6", "elu", "selu", "gelu", "silu", "swish", "tanh", "sigmoid"))
+
+
+def one_vector(artifact: Artifact, most_bytes: int) -> str:
+    """The first layer of which every input was the same vector in training; or ""."""
+    state = optimizer_state(artifact)
+    moments = state.moments if state else ()
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    by_route = {layer.route: layer for layer in layers}
+    biases = {each.route: each for each in moments if each.role == "bias"}
+    tensors = artifact.by_name
+    for each in moments:
+        bias, layer = biases.get(each.route), by_route.get(each.route)
+        if each.role != "kernel" or bias is None or layer is None:
+            continue
+        try:
+            if _is_one(tensors, layer, each, bias, most_bytes):
+                return each.route
+        except ReadError:
+            continue
+    return ""
+
+
+def _is_one(
+    tensors: Mapping[str, Tensor],
+    layer: Layer,
+    kernel: WeightMoments,
+    bias: WeightMoments,
+    most_bytes: int,
+) -> bool:
+    squares, firsts = (
+        _pair([tensors.get(one), tensors.get(other)], layer, most_bytes)
+        for one, other in (
+            (kernel.squares, bias.squares),
+            (kernel.averages, bias.averages),
+        )
+    )
+    by_squares = _factors(*squares) if squares else None
+    by_firsts = _factors(*firsts) if firsts else None
+    if squares and firsts:
+        # Where the gradients of all units are multiples of each other, one alone tells nothing.
+        if by_squares is None or by_firsts is None:
+            return False
+        if _of_one_step(firsts[1], squares[1]):
+            return False
+        size = float(np.abs(by_firsts).max())
+        apart = np.abs(np.sqrt(np.maximum(by_squares, 0)) - np.abs(by_firsts))
+        return size > 0 and bool((apart <= _OF_BOTH * size).all())
+    found = by_firsts if by_squares is None else by_squares
+    units = kernel.shape[-1] if kernel.shape else 0
+    curved = layer.config.get("activation") in _CURVED
+    return found is not None and curved and units >= FEW_UNITS.value and bool(found.any())
+
+
+def _of_one_step(first: _Array, second: _Array) -> bool:
+    """Whether the averages are of a single gradient g: a g and b g**2, as a hinge leaves."""
+    live = second > _SMALLEST
+    ratios = first[live] ** 2 / second[live]
+    return bool(ratios.min(initial=np.inf) >= (1 - ONE_GRADIENT.value) * ratios.max(initial=0.0))
+
+
+_OF_BOTH = 10 * ONE_RATIO.value  # averages of gradients cancel, which costs digits
+
+
+def _pair(
+    both: Sequence[Tensor | None], layer: Layer, most_bytes: int
+) -> tuple[_Array, _Array] | None:
+    """The averages of a kernel, a row for each input, and those of its bias."""
+    if any(t is None or t.source is None or t.nbytes > most_bytes for t in both):
+        return None
+    rows, line = (t.source.array().astype(np.float64) for t in both if t and t.source)
+    if rows.ndim > 2 and layer.config.get("padding") not in (None, "valid"):
+        if any(s != 1 for s in _sizes(layer, "strides")) or any(
+            n % 2 == 0 for n in rows.shape[:-2]
+        ):
+            return None
+        rows = rows[tuple(n // 2 for n in rows.shape[:-2])]  # the one that sees no border
+    rows = rows.reshape(-1, rows.shape[-1])
+    line = line[0] if line.ndim == 2 else line  # that of the inputs, in a GRU
+    if line.shape != rows.shape[1:] or not (np.isfinite(rows).all() and np.isfinite(line).all()):
+        return None
+    return rows, line
+
+
+def _sizes(layer: Layer, key: str) -> list[int]:
+    said = layer.config.get(key)
+    return [n for n in (said if isinstance(said, list) else [said]) if isinstance(n, int)]
+
+
+def _factors(rows: _Array, line: _Array) -> _Array | None:
+    """The x of `rows = x line`, a factor for each input, if all units agree on it, or None."""
+    live = np.abs(line) > max(_SMALLEST, ONE_RATIO.value * float(np.abs(line).max(initial=0.0)))
+    if live.sum() < 2:
+        return None
+    rows, line = rows[:, live], line[live]
+    found: _Array = rows @ line / (line @ line)
+    apart = np.abs(rows - np.outer(found, line)).max(axis=1)
+    size = np.abs(found) * float(np.abs(line).max())
+    return found if bool((apart <= ONE_RATIO.value * size + _SMALLEST).all()) else None

@@ -1,0 +1,50 @@
+"""MA439: layers that got one vector from every training input, which need not be of one value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from modelaudit.findings import Finding, Severity
+from modelaudit.formats.keras.compiled_losses import HINGES, KNOWN, compiled_losses
+from modelaudit.measures.optimizer_state import WeightMoments
+from modelaudit.rules.architecture.constant_layers import constant_reason, unreached
+from modelaudit.rules.initial_weights.sized_kernels import starts_constant
+from modelaudit.rules.model import Facts, Rule
+from modelaudit.rules.network.network_heads import saved_graph
+from modelaudit.rules.training.results import exploded_beside
+
+
+def one_vector(rule: Rule, facts: Facts, moments: Sequence[WeightMoments]) -> Iterator[Finding]:
+    """What is said of a layer that got one vector from every input."""
+    route = facts.measurements.one_vector if facts.measurements else ""
+    if not route:
+        return
+    losses = compiled_losses(facts.artifact.training, [""])
+    if any(loss is None or loss.name not in KNOWN - HINGES for loss in losses) or exploded_beside(
+        facts, ""
+    ):
+        return  # a single input may have been all that had a gradient
+    graph = saved_graph(facts)
+    before = graph.above([route]) - {route}
+    started = {each.route for each in facts.artifact.kernels if starts_constant(each)}
+    if any(
+        x in started or constant_reason(graph, graph.layer(x)) or unreached(graph.layer(x))
+        for x in before
+    ):
+        return  # said by MA305, MA314, MA322 or MA406
+    inputs = {layer.route for layer in graph.layers if not any(graph.calls[layer.route])}
+    every = inputs <= before and not graph.above(graph.outputs, around={route}) & inputs
+    if before & {each.route for each in moments}:
+        return  # they let nothing through, as sigmoids in a row: MA315 and MA434 judge it
+    yield rule.finding(
+        f"In training, `{route}` got the same vector from every input"
+        + ": all inputs were the same" * every
+        + ". The gradient of a kernel is that of the bias times the input, and for each input the "
+        "averages of both have one ratio in all units.",
+        route=route,
+        evidence={"measured": len(moments), "unit": "weights with averages"},
+        severity=rule.severity if every else Severity.LOW,
+        fix=""
+        if every
+        else f"If `{route}` should have learnt from its input, check that it differs. {rule.fix}",
+    )

@@ -1,0 +1,62 @@
+"""MA437: layers that the inputs of training themselves saturated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from modelaudit.facts import Layer
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.rules.model import Facts, Rule
+from modelaudit.rules.network.network_heads import activation_of, saved_graph
+from modelaudit.thresholds.training import OFF_SCALE, UNSCALED
+
+_LIMITED = frozenset(("tanh", "sigmoid"))
+_MOST = 0.5  # of the weights, above which gradients that are exactly 0 show the saturation
+
+
+def saturated_by_inputs(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Layers with a limit whose sums are far beyond it, at the size of inputs that MA440 measured."""
+    scales = facts.measurements.input_scales if facts.measurements else {}
+    if not any(size > UNSCALED.value for size in scales.values()):
+        return
+    graph, stored = saved_graph(facts), facts.artifact.by_name
+    for route, size in scales.items():
+        layer = graph.get(route)
+        kernel = stored.get(layer.variables.get("kernel", "")) if layer is not None else None
+        if layer is None or kernel is None or kernel.stats is None or not size > UNSCALED.value:
+            continue
+        spread = size * math.hypot(kernel.stats.mean, kernel.stats.std)
+        if not _limits(layer) or not math.isfinite(spread) or spread < OFF_SCALE.value:
+            continue
+        still = _without_gradient(facts, route)
+        yield rule.finding(
+            f"At the size that the inputs of training had (MA440), the sums of `{route}` are of about "
+            f"{spread:,.3g}: {'its gates are' if has(layer.class_name, Trait.RECURRENT) else 'it is'} "
+            "saturated" + ", and most of its weights never received a gradient" * still + ".",
+            route=route,
+            title="The inputs of training saturate a layer",
+            evidence={"measured": spread, "unit": OFF_SCALE.unit, "threshold": OFF_SCALE.value},
+            severity=Severity.MEDIUM if still else Severity.LOW,
+            confidence=Confidence.MEDIUM,
+            fix="Scale the inputs to mean 0 and standard deviation 1, for example with a Normalization "
+            "layer that was adapted to the training data, and train again from new weights.",
+        )
+
+
+def _limits(layer: Layer) -> bool:
+    recurrent = has(layer.class_name, Trait.RECURRENT) and not layer.custom
+    return recurrent or activation_of(layer) in _LIMITED
+
+
+def _without_gradient(facts: Facts, route: str) -> bool:
+    state = optimizer_state(facts.artifact)
+    return any(
+        each.route == route
+        and each.role == "kernel"
+        and bool(each.second)
+        and each.zeros > _MOST * math.prod(each.shape)
+        for each in (state.moments if state else ())
+    )
