@@ -268,6 +268,7 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if not (archive or listed):  # models inside are called before outputs are looked up
         yield from (each for each in form if each.route and not each.loads)
     yield from check_nodes(config, context, artifact.format is Format.LEGACY_H5_FULL)
+    yield from match_config.check_name(config, context)
     if archive:
         if whole and not is_model(config):
             yield from match_subclasses.check(config, context, artifact.provenance.keras)

@@ -50,7 +50,13 @@ class DialectTranslator(ABC):
     def model(self, saved: Config, route: str) -> Node:
         """A Sequential or Functional model."""
         values, sequential = opened(saved, self.translation, route)
-        return (self.sequential if sequential else self.functional)(values, route)
+        new = (self.sequential if sequential else self.functional)(values, route)
+        config = mapping(new["config"])
+        if "name" in config and (name := self.name(text(config["name"]))) != config["name"]:
+            if not route:
+                self.translation.note(name, f"replaced {self.forbidden} in its name")
+            new["config"] = {**config, "name": name}
+        return new
 
     def steps(
         self, item: Config, route: str, calls: Sequence[LayerCall] = ()

@@ -24,7 +24,7 @@ from modelaudit.runtimes.checks import (
     values as match_values,
 )
 from modelaudit.runtimes.checks.sequential import refused_layer
-from modelaudit.runtimes.checks.values import dtype_policy
+from modelaudit.runtimes.checks.values import dtype_policy, slash_in_name
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import (
     USE_KERAS_2,
@@ -49,6 +49,12 @@ def check_model(config: Config, context: CheckContext, archive: bool) -> Iterato
     yield from _object(config, context, ConfigLocation("", archive=archive))
 
 
+def check_name(config: Config, context: CheckContext) -> Iterator[Reason]:
+    """The name of the whole model, if it is made after its layers are connected."""
+    if text(config.get("class_name")) != "Sequential" and not is_custom(config, context):
+        yield from slash_in_name(mapping(config.get("config")), context, "")
+
+
 def check_layer(node: Config, context: CheckContext, route: str) -> Iterator[Reason]:
     """Reasons for one layer without modules, as in a SavedModel."""
     yield from _object(node, context, ConfigLocation(route))
@@ -70,10 +76,15 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
         within = route.partition("/")[2]
         refused = None if place.archive else refused_layer(node, context, within)
         listed = sequence(config.get("layers")) or sequence(node.get("config"))
+        # A Sequential is made before its layers, any other model after them.
+        named = [] if missing or custom else [*slash_in_name(config, context, route)]
+        first = name == "Sequential"
+        yield from named[: len(named) * first]
         for number, item in enumerate(listed):
             yield from _object(mapping(item), context, inner)
             if refused and refused[0] == number:
                 yield refused[1]
+        yield from named[len(named) * first :] if place.route else ()
     if model or missing:
         return
     if custom:

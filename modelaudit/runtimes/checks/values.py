@@ -42,18 +42,7 @@ def check(
             route,
             repairs=True,
         )
-    layer_name = config.get("name")
-    if "/" in str(layer_name) and context.behaviour("slash_in_names") is False:
-        yield Reason(
-            "slash-in-name",
-            LoadOutcome.FAILS,
-            f"the layer name {layer_name} contains a slash, which Keras 3 does not allow",
-            "Argument `name` must be a string and cannot contain character `/`. "
-            f"Received: name={layer_name}",
-            "Rename the layer in the config and in every inbound_nodes entry.",
-            route,
-            repairs=True,
-        )
+    yield from slash_in_name(config, context, route)
     if (
         name == "Lambda"
         and profile.keras3
@@ -71,6 +60,21 @@ def check(
         )
     if profile.keras3 and not by_module:
         yield from _resolved(config, context, route)
+
+
+def slash_in_name(config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
+    """The name of a layer or model with a slash, where the runtime does not take one."""
+    name = config.get("name")
+    if "/" in str(name) and context.behaviour("slash_in_names") is False:
+        yield Reason(
+            "slash-in-name",
+            LoadOutcome.FAILS,
+            f"the layer name {name} contains a slash, which Keras 3 does not allow",
+            f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}",
+            "Rename the layer in the config and in every inbound_nodes entry.",
+            route,
+            repairs=True,
+        )
 
 
 def _resolved(config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
