@@ -70,7 +70,8 @@ def slash_in_name(config: Config, context: CheckContext, route: str) -> Iterator
             "slash-in-name",
             LoadOutcome.FAILS,
             f"the layer name {name} contains a slash, which Keras 3 does not allow",
-            f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}",
+            "Argument `name` must be a string and cannot contain character `/`. "
+            f"Received: name={name}",
             "Rename the layer in the config and in every inbound_nodes entry.",
             route,
             repairs=True,
