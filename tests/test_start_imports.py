@@ -33,7 +33,7 @@ HEAVY = {"tensorflow", "keras", "tf_keras", "matplotlib", "weasyprint", "scipy",
 NOT_FOR_HELP = HEAVY | {"numpy", "h5py", "google.protobuf", "modelaudit.pipeline", "tomllib"}
 NOT_FOR_A_SCAN = HEAVY | {
     *("asyncio", "concurrent.futures", "email", "importlib.metadata", "importlib.resources"),
-    *("sqlite3", "tomllib", "zoneinfo"),
+    *("sqlite3", "tomllib", "zoneinfo", "numpy.ma"),
     *("modelaudit.probe.host", "modelaudit.probe.study", "modelaudit.probe.run"),
     *("modelaudit.store.store", "modelaudit.runs.recorded_run", "modelaudit.report.pages"),
 }

@@ -99,6 +99,8 @@ def run_rule(rule: Rule, facts: Facts) -> RuleResult:
     if work is not None and work.is_cut():
         return _unfinished(rule)
     try:
+        if unmet := _unmet(rule, facts):
+            return unmet
         result = _judged(rule, facts)
     except WorkSpent:
         return _unfinished(rule)
@@ -111,7 +113,8 @@ def _unfinished(rule: Rule) -> RuleResult:
     return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, WORK_SPENT)
 
 
-def _judged(rule: Rule, facts: Facts) -> RuleResult:
+def _unmet(rule: Rule, facts: Facts) -> RuleResult | None:
+    """Why the rule cannot be asked, if a need of it is not met."""
     for need in rule.needs:
         reason = missing_need(need, facts)
         if reason:
@@ -120,6 +123,10 @@ def _judged(rule: Rule, facts: Facts) -> RuleResult:
             )
             moot = graphless or need is Need.SIDES
             return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, reason, moot=moot)
+    return None
+
+
+def _judged(rule: Rule, facts: Facts) -> RuleResult:
     try:
         findings = _worst(rule, rule.check(rule, facts), facts.settings.limits.findings)
     except NotApplicable as reason:

@@ -6,8 +6,9 @@ import platform
 import re
 import sys
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -277,10 +278,14 @@ def on_python(profile: RuntimeProfile, version: str) -> RuntimeProfile:
     """The profile on another Python; its instructions are known if any profile has this Python."""
     if profile.python == numbers(version)[:2]:
         return profile
+    return profile.on_python(version, partial(_with_python, numbers(version)[:2]))
+
+
+def _with_python(version: tuple[int, ...]) -> Mapping[str, Any]:
+    """The document of the newest TensorFlow that was collected on this Python, or nothing."""
     newest = (entry for entry in reversed(shipped_profiles()) if entry.kind == "tf")
-    others = (read_profile(entry.path) for entry in newest)
-    known = next((each for each in others if each.python == numbers(version)[:2]), None)
-    return profile.on_python(version, known.data.get("instructions", {}) if known else {})
+    profiles = (read_profile(entry.path) for entry in newest)
+    return next((each.data for each in profiles if each.python == version), {})
 
 
 def _installed(package: str) -> str | None:

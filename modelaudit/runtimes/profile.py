@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -40,13 +40,15 @@ class RuntimeProfile(Struct, frozen=True, dict=True):
     """One runtime. `data` is the collector's document; `asked` the version that was requested.
 
     `exact` is False if the profile was collected from a different version. `beside` says that
-    tf-keras is known to be installed there, beside Keras 3.
+    tf-keras is known to be installed there, beside Keras 3. `on` reads the document of another
+    runtime with the same Python, where `data` are of another Python.
     """
 
     data: Mapping[str, Any]
     asked: str = ""
     exact: bool = True
     beside: bool = False
+    on: Callable[[], Mapping[str, Any]] | None = None
 
     @cached_property
     def _tables(self) -> dict[tuple[str, ...], frozenset[str]]:
@@ -82,10 +84,13 @@ class RuntimeProfile(Struct, frozen=True, dict=True):
         data["overlaid"] = True
         return RuntimeProfile(data)
 
-    def on_python(self, version: str, instructions: Mapping[str, Fact]) -> RuntimeProfile:
-        """The same packages on another Python, with the instructions of that version."""
+    def on_python(self, version: str, on: Callable[[], Mapping[str, Any]]) -> RuntimeProfile:
+        """The same packages on another Python, with the instructions of a document with it.
+
+        Few models hold code, so the document is read only when its instructions are asked for.
+        """
         versions = {**self.data["versions"], "python": version}
-        return replace(self, data={**self.data, "versions": versions, "instructions": instructions})
+        return replace(self, data={**self.data, "versions": versions}, on=on)
 
     def without_tensorflow(self) -> RuntimeProfile:
         """Only the Keras part, to be combined with the profile of any TensorFlow."""
@@ -180,7 +185,7 @@ class RuntimeProfile(Struct, frozen=True, dict=True):
 
         Empty for Python before 3.11 and for a profile without this information.
         """
-        found = self.data.get("instructions", {})
+        found = (self.data if self.on is None else self.on()).get("instructions", {})
         return {int(number): (name, caches) for number, (name, caches) in found.items()}
 
     def _set(self, table: str, key: str) -> frozenset[str]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import marshal
+import opcode
+import platform
+import sys
 
 import pytest
 
 from modelaudit.formats.bytecode.code_fields import LAYOUTS
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code
-from modelaudit.runtimes.catalogue import find_profile
+from modelaudit.runtimes import catalogue
+from modelaudit.runtimes.catalogue import find_profile, on_python
 from modelaudit.runtimes.checks.lambda_code import _other_instructions, check
 from modelaudit.runtimes.model import CheckContext, LoadCall, LoadRequest
 
@@ -47,6 +51,20 @@ def test_pythons_without_a_table_are_unknown():
     )
     assert not context.profile.instructions
     assert not _other_instructions(code(255), context)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="no profile is of Python 3.13")
+def test_another_python_has_its_own_instructions(monkeypatch):
+    """Those of Python itself; a profile with them is read only when they are asked for."""
+    there = find_profile("tf==2.15" if sys.version_info >= (3, 12) else "tf==2.21")
+    with monkeypatch.context() as patch:
+        patch.delattr(catalogue, "read_profile")
+        here = on_python(there, platform.python_version())
+    assert here.python == sys.version_info[:2] != there.python
+    names = {number: name for number, (name, _) in here.instructions.items()}
+    assert names
+    assert names.items() <= {number: name for name, number in opcode.opmap.items()}.items()
+    assert there.instructions != here.instructions
 
 
 @pytest.mark.parametrize(("text", "works"), [("x * 2", True), ("tf.sqrt(x)", False)])
