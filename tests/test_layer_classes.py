@@ -17,7 +17,7 @@ from modelaudit.layer_classes import (
     has,
     spatial_rank,
 )
-from tests.test_architecture import SOURCES, within
+from tests.sources import SOURCES, within
 
 # Computations keyed by class. The child's files run without the package.
 TABLES_OF_FUNCTIONS = (

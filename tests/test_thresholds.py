@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from modelaudit.thresholds.every import MODULES, THRESHOLDS
-from tests.test_architecture import PACKAGES, SOURCES, within
+from tests.sources import PACKAGES, SOURCES, within
 
 DECIDING = (
     "modelaudit.measures",

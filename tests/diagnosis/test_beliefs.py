@@ -50,7 +50,7 @@ from tests.diagnosis.cases import (
     renumbered,
     silent,
 )
-from tests.test_architecture import SOURCES, within
+from tests.sources import SOURCES, within
 
 NOTHING = StepResults((), (), (), ())
 

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from tests.test_architecture import SOURCES, within
+from tests.sources import SOURCES, within
 
 
 @pytest.mark.slow

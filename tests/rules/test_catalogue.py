@@ -12,7 +12,7 @@ from modelaudit.findings import Outcome
 from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Family, Rule
-from tests.test_architecture import SOURCES, within
+from tests.sources import SOURCES, within
 
 FAMILY_DIGIT = {family: str(digit) for digit, family in enumerate(Family, start=1)}
 

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from modelaudit.store import cache_keys
-from tests.test_architecture import SOURCES, imports, within
+from tests.sources import SOURCES, imports, within
 
 
 @pytest.fixture

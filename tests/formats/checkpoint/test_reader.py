@@ -9,15 +9,8 @@ from modelaudit.errors import ReadError
 from modelaudit.facts import Format
 from modelaudit.findings import Outcome
 from modelaudit.formats.checkpoint.index import read_tensor_bundle
-from modelaudit.formats.checkpoint.object_graph import (
-    checkpoint_objects,
-    joined,
-    key_roles,
-    saved_objects,
-)
 from modelaudit.formats.checkpoint.reader import read_checkpoint
 from modelaudit.formats.checkpoint.state_file import read_state_file
-from modelaudit.formats.checkpoint.variables import name_roles
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.saved_model.reader import read_session_bundle
 from modelaudit.formats.sniff import sniff
@@ -29,6 +22,7 @@ from modelaudit.settings import Limits
 from modelaudit.structs import replace
 from tests.formats import bundle_writer
 from tests.formats.bundle_writer import BundleWriter, write_bundle
+from tests.formats.checkpoint.objects import object_graph
 
 LIMITS = Limits()
 
@@ -173,136 +167,6 @@ def test_invalid_state_file(tmp_path, text):
     state, problems = read_state_file(tmp_path, tmp_path, Limits(text_bytes=90))
     assert state is None
     assert len(problems) == 1
-
-
-def object_graph():
-    """Root -> model -> layer -> kernel; root -> optimizer with a slot; a metric; a counter."""
-    graph = pb.TrackableObjectGraph()
-    nodes = [graph.nodes.add() for _ in range(9)]
-
-    def link(parent, name, child):
-        nodes[parent].children.add(local_name=name, node_id=child)
-
-    link(0, "optimizer", 4)
-    link(0, "model", 1)
-    link(0, "save_counter", 8)
-    link(1, "layer", 2)
-    link(1, "metrics", 7)
-    link(2, "kernel", 3)
-    link(4, "iter", 5)
-    link(4, "learning_rate", 6)
-    nodes[4].slot_variables.add(original_variable_node_id=3, slot_name="m", slot_variable_node_id=6)
-    for index in (3, 5, 6, 7, 8):
-        nodes[index].attributes.add(name="VARIABLE_VALUE", checkpoint_key=f"k{index}")
-    return graph
-
-
-def test_roles_follow_the_object_graph():
-    roles = key_roles(checkpoint_objects(object_graph(), "f"))
-    assert roles == {
-        "k3": "weight",
-        "k5": "optimizer",
-        "k6": "optimizer",
-        "k7": "metric",
-        "k8": "other",
-    }
-
-
-@pytest.mark.parametrize(("name", "role"), [("base_optimizer", "optimizer"), ("base", "weight")])
-def test_the_loss_scale_of_tensorflow_2_2_is_the_state_of_an_optimizer(name, role):
-    """`LossScaleOptimizer` then had no steps of its own, but those of the one that it wraps."""
-    graph = object_graph()
-    wrapper, scale, value = (graph.nodes.add() for _ in range(3))
-    graph.nodes[0].children[0].node_id = 9
-    wrapper.children.add(local_name=name, node_id=4)
-    wrapper.children.add(local_name="loss_scale", node_id=10)
-    scale.children.add(local_name="current_loss_scale", node_id=11)
-    value.attributes.add(name="VARIABLE_VALUE", checkpoint_key="k11")
-    roles = key_roles(checkpoint_objects(graph, "f"))
-    assert (roles["k11"], roles["k5"], roles["k3"]) == (role, "optimizer", "weight")
-
-
-def test_a_checkpoint_with_an_optimizer_and_a_loss_scale_is_no_optimizer():
-    """`tf.train.Checkpoint(model=…, base_optimizer=…, loss_scale=…)`."""
-    graph = object_graph()
-    scale = graph.nodes.add()
-    scale.attributes.add(name="VARIABLE_VALUE", checkpoint_key="k9")
-    graph.nodes[0].children.add(local_name="base_optimizer", node_id=4)
-    graph.nodes[0].children.add(local_name="loss_scale", node_id=9)
-    roles = key_roles(checkpoint_objects(graph, "f"))
-    assert (roles["k3"], roles["k5"]) == ("weight", "optimizer")
-
-
-def test_weights_below_a_keras3_optimizer_are_weights():
-    graph = object_graph()
-    graph.nodes[1].children.pop(0)  # the model has no path to its kernel
-    del graph.nodes[4].slot_variables[:]
-    graph.nodes[4].children.add(local_name="_trainable_variables", node_id=2)
-    roles = key_roles(checkpoint_objects(graph, "f"))
-    assert (roles["k3"], roles["k5"]) == ("weight", "optimizer")
-
-
-@pytest.mark.parametrize("target", [-1, 9, 1 << 30])
-def test_references_out_of_the_object_graph_are_corrupt(target):
-    graph = object_graph()
-    graph.nodes[0].children[0].node_id = target
-    with pytest.raises(ReadError):
-        checkpoint_objects(graph, "f")
-    graph = object_graph()
-    graph.nodes[4].slot_variables[0].slot_variable_node_id = target
-    with pytest.raises(ReadError):
-        checkpoint_objects(graph, "f")
-
-
-def test_saved_objects_get_their_keys_by_equal_names():
-    stored = checkpoint_objects(object_graph(), "f")
-    saved = pb.SavedObjectGraph()
-    nodes = [saved.nodes.add() for _ in range(6)]  # another order, one branch less
-    nodes[0].children.add(local_name="model", node_id=3)
-    nodes[0].children.add(local_name="optimizer", node_id=4)
-    nodes[3].children.add(local_name="layer", node_id=2)
-    nodes[2].children.add(local_name="kernel", node_id=1)
-    nodes[4].slot_variables.add(original_variable_node_id=1, slot_name="m", slot_variable_node_id=5)
-    nodes[1].variable.name = nodes[5].variable.name = "v"
-    result = joined(saved_objects(saved, "f"), stored)
-    keys = {node.index: node.attributes for node in result if node.attributes}
-    assert {index: item["VARIABLE_VALUE"]["key"] for index, item in keys.items()} == {
-        1: "k3",
-        5: "k6",
-    }
-
-
-@pytest.mark.parametrize(
-    ("name", "role"),
-    [
-        ("conv/kernel", "weight"),
-        ("conv/kernel/Adam", "optimizer"),
-        ("conv/kernel/Adam_1", "optimizer"),
-        ("other/Adam", "weight"),  # no variable `other`: a layer of that name
-        ("conv/conv/kernel/Adam_1", "optimizer"),  # an optimizer in a scope
-        ("train/conv/kernel/Adam", "optimizer"),
-        ("head/kernel/Adam_1:0", "optimizer"),  # a saver given a dict of variables
-        ("conv/kernel/t_0/Adam", "optimizer"),  # a canned Estimator
-        ("conv/kernel/part_1/Adam_1", "optimizer"),
-        ("other/t_0/Adam", "weight"),
-        ("beta1_power", "optimizer"),
-        ("beta2_power:0", "optimizer"),
-        ("global_step", "other"),
-        ("training/Adam/conv/kernel/m", "optimizer"),
-        ("conv/kernel/ExponentialMovingAverage", "weight"),
-        ("_CHECKPOINTABLE_OBJECT_GRAPH", "other"),
-    ],
-)
-def test_roles_by_name(name, role):
-    assert name_roles(["conv/kernel", "head/kernel:0", name])[name] == role
-
-
-def test_slots_are_known_by_an_optimizer_s_own_name():
-    adam = {f"{v}/D_opt{n}" for v in ("a/kernel", "a/bias") for n in ("", "_1")}
-    averages = {f"{v}/ExponentialMovingAverage" for v in ("a/kernel", "a/bias")}
-    layer = {"b", "b/w", "b/w_1"}  # one variable named like the scope of two others
-    roles = name_roles([*adam, *averages, *layer, "a/kernel", "a/bias"])
-    assert {name for name, role in roles.items() if role == "optimizer"} == adam
 
 
 def with_objects(tmp_path):
