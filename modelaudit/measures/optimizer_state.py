@@ -55,6 +55,7 @@ class WeightMoments(Struct, frozen=True):
         mean_first: mean of the average gradients; 0 where it keeps none.
         nonfinite: whether an average is NaN or infinite, so that each step is 0 or NaN.
         averages: name of the tensor of averages of gradients; empty without one.
+        still: number of entries whose average of gradients is exactly 0.
     """
 
     route: str
@@ -70,6 +71,7 @@ class WeightMoments(Struct, frozen=True):
     mean_first: float = 0.0
     nonfinite: bool = False
     averages: str = ""
+    still: int = 0
 
 
 class OptimizerState(Struct, frozen=True):
@@ -319,4 +321,5 @@ def _summed(route: str, role: str, first: Tensor | None, second: Tensor | None) 
         m.mean if m else 0.0,
         bool((m and m.nonfinite) or (v and v.nonfinite)),
         first.name if first else "",
+        m.zeros if m else 0,
     )

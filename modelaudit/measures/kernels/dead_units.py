@@ -60,6 +60,11 @@ def _counted(
     def step(layer: Layer, values: Sequence[_Limits | None]) -> _Limits | None:
         if not values:
             return np.array([least]), np.array([INPUT_REACH.value])
+        if layer.class_name == "Add":
+            known = [each or _UNKNOWN for each in values]
+            return _added([x[0] for x in known]), _added([x[1] for x in known])
+        if layer.class_name == "LayerNormalization":
+            return _normalized(layer, tensors)
         given = values[0] if len(values) == 1 and not layer.custom else None
         low, high = given or _UNKNOWN
         name = _activation(layer.config)
@@ -87,6 +92,27 @@ def _counted(
     )
     for route, (dead, units) in counts.items():
         yield route, dead, units
+
+
+def _added(limits: Sequence[_Array]) -> _Array:
+    total = np.zeros(1)
+    for each in limits:
+        total = total + each
+    return total
+
+
+def _normalized(layer: Layer, tensors: Mapping[str, Tensor]) -> _Limits | None:
+    """Of n values with a mean square of 1, none is larger than the root of n."""
+    gamma, beta = (tensors.get(layer.variables.get(role, "")) for role in ("gamma", "beta"))
+    shape = layer.output_shape
+    last = layer.config.get("axis", -1) in (-1, [-1], [len(shape or ()) - 1])
+    if gamma is None or gamma.source is None or len(gamma.shape) != 1 or not last:
+        return None
+    size = np.abs(gamma.source.array().astype(np.float64)) * math.sqrt(gamma.shape[0])
+    start = np.zeros_like(size)
+    if beta is not None and beta.source is not None:
+        start = beta.source.array().astype(np.float64)
+    return start - size, start + size
 
 
 def _sums(

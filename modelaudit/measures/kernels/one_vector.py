@@ -57,8 +57,8 @@ def _is_one(
             (kernel.averages, bias.averages),
         )
     )
-    by_squares = _factors(*squares) if squares else None
-    by_firsts = _factors(*firsts) if firsts else None
+    by_squares = _factors(*squares, ONE_RATIO.value) if squares else None
+    by_firsts = _factors(*firsts, _OF_FIRSTS) if firsts else None
     if squares and firsts:
         # Where the gradients of all units are multiples of each other, one alone tells nothing.
         if by_squares is None or by_firsts is None:
@@ -67,7 +67,7 @@ def _is_one(
             return False
         size = float(np.abs(by_firsts).max())
         apart = np.abs(np.sqrt(np.maximum(by_squares, 0)) - np.abs(by_firsts))
-        return size > 0 and bool((apart <= _OF_BOTH * size).all())
+        return size > 0 and bool((apart <= _OF_FIRSTS * size).all())
     found = by_firsts if by_squares is None else by_squares
     units = kernel.shape[-1] if kernel.shape else 0
     curved = layer.config.get("activation") in _CURVED
@@ -81,7 +81,7 @@ def _of_one_step(first: _Array, second: _Array) -> bool:
     return bool(ratios.min(initial=np.inf) >= (1 - ONE_GRADIENT.value) * ratios.max(initial=0.0))
 
 
-_OF_BOTH = 10 * ONE_RATIO.value  # averages of gradients cancel, which costs digits
+_OF_FIRSTS = 10 * ONE_RATIO.value  # averages of gradients cancel, which costs digits
 
 
 def _pair(
@@ -109,7 +109,7 @@ def _sizes(layer: Layer, key: str) -> list[int]:
     return [n for n in (said if isinstance(said, list) else [said]) if isinstance(n, int)]
 
 
-def _factors(rows: _Array, line: _Array) -> _Array | None:
+def _factors(rows: _Array, line: _Array, most: float) -> _Array | None:
     """The x of `rows = x line`, a factor for each input, if all units agree on it, or None."""
     live = np.abs(line) > max(_SMALLEST, ONE_RATIO.value * float(np.abs(line).max(initial=0.0)))
     if live.sum() < 2:
@@ -118,4 +118,4 @@ def _factors(rows: _Array, line: _Array) -> _Array | None:
     found: _Array = rows @ line / (line @ line)
     apart = np.abs(rows - np.outer(found, line)).max(axis=1)
     size = np.abs(found) * float(np.abs(line).max())
-    return found if bool((apart <= ONE_RATIO.value * size + _SMALLEST).all()) else None
+    return found if bool((apart <= most * size + _SMALLEST).all()) else None

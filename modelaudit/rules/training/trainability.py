@@ -209,8 +209,9 @@ def _equal(rule: Rule, facts: Facts) -> Iterator[Finding]:
         alike = kernel.tests.get("unit_similarity")
         if layer is None or not isinstance(alike, float) or not weighs(layer):
             continue
-        if alike < UNITS_ALIKE.value:
-            continue
+        constant = {each.route for each in facts.measurements.constant}
+        if alike < UNITS_ALIKE.value or (alike < 1 and kernel.route in constant):
+            continue  # of units that one large step killed, MA437 tells
         unlike = any(
             x.initializer and not starts_constant(x)
             for x in facts.artifact.kernels

@@ -35,8 +35,8 @@ def one_row_used(rule: Rule, facts: Facts) -> Iterator[Finding]:
     route, table = next(iter(tables.items()))
     yield rule.finding(
         f"Of the {table.shape[0]:,} rows of `{route}`, training used a single one: the average of "
-        f"the squared gradients of all others is exactly 0 after {state.steps:,} steps. Every token "
-        "of every input was the same.",
+        f"the {'gradients' if table.second is None else 'squared gradients'} of all others is exactly "
+        f"0 after {state.steps:,} steps. Every token of every input was the same.",
         route=route,
         evidence={"measured": 1, "unit": "rows used", "n": table.shape[0]},
         severity=Severity.HIGH,
@@ -49,7 +49,10 @@ def one_row_used(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _one_row(table: WeightMoments) -> bool:
     """Whether all but one row never got a gradient; two rows may be all that there are."""
-    if len(table.shape) != 2 or table.shape[0] < 3 or not table.second:
+    if len(table.shape) != 2 or table.shape[0] < 3:
+        return False
+    if not (table.first if table.second is None else table.second):
         return False
     rows, width = table.shape
-    return 0 <= table.zeros - (rows - 1) * width < width
+    zeros = table.still if table.second is None else table.zeros
+    return 0 <= zeros - (rows - 1) * width < width

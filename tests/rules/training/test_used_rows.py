@@ -50,6 +50,13 @@ def test_one_token(tmp_path, library, ending):
     assert said(tmp_path, k, two, ending, optimizer="rmsprop") == []
 
 
+def test_momentum(tmp_path, keras):
+    """Which keeps averages of the gradients, and none of their squares."""
+    for given, expected in ((np.full((96, 10), 7), ["high"]), (TOKENS, [])):
+        optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
+        assert said(tmp_path, keras, given, ".keras", optimizer=optimizer) == expected
+
+
 def test_bodies(tmp_path, keras):
     layers = keras.layers
     for body in (layers.LSTM(6), layers.Flatten(), layers.Bidirectional(layers.GRU(4))):
