@@ -78,13 +78,14 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
         listed = sequence(config.get("layers")) or sequence(node.get("config"))
         # A Sequential is made before its layers, any other model after them.
         named = [] if missing or custom else [*slash_in_name(config, context, route)]
-        first = name == "Sequential"
-        yield from named[: len(named) * first]
+        if name == "Sequential":
+            yield from named
         for number, item in enumerate(listed):
             yield from _object(mapping(item), context, inner)
             if refused and refused[0] == number:
                 yield refused[1]
-        yield from named[len(named) * first :] if place.route else ()
+        if name != "Sequential" and place.route:  # `check_name` asks for the whole model's
+            yield from named
     if model or missing:
         return
     if custom:
