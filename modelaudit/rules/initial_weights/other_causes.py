@@ -10,12 +10,14 @@ from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules.initial_weights.drawn_weights import recurrent
 from modelaudit.rules.initial_weights.initial_explained import (
     DEAD_BEFORE,
+    NO_GRADIENT,
     NOT_FINITE,
     QUERIES,
     RESERVOIR,
     ROTATION,
     SIBLINGS,
 )
+from modelaudit.rules.initial_weights.training_reach import forgets_squares
 from modelaudit.rules.initial_weights.training_traces import among_siblings, may_be_rotation
 from modelaudit.rules.initial_weights.untrained_bodies import layer_of
 from modelaudit.thresholds.training import SILENT_UNITS
@@ -27,6 +29,8 @@ def other_cause(
     """What else explains a kernel that looks as drawn; empty if nothing does."""
     if _not_finite(artifact, kernel):
         return NOT_FINITE
+    if _never_reached(artifact):
+        return NO_GRADIENT
     if among_siblings(artifact, kernel, kernels):
         return SIBLINGS
     if _queries_alone(kernel, kernels):
@@ -46,6 +50,14 @@ def _not_finite(artifact: Artifact, kernel: KernelInitialization) -> bool:
         each.nonfinite and each.route == route and (each.role or "kernel") in {role, "kernel"}
         for each in (state.moments if state else ())
     )
+
+
+def _never_reached(artifact: Artifact) -> bool:
+    """Whether no step of the optimizer had a gradient, of any weight: MA433 tells why."""
+    state = optimizer_state(artifact)
+    squares = [each.second for each in state.moments] if state and state.steps else []
+    kept = bool(squares) and not any(each is None or each for each in squares)
+    return kept and state is not None and not forgets_squares(state)
 
 
 def _behind_dead_units(artifact: Artifact, kernel: KernelInitialization) -> bool:

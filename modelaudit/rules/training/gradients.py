@@ -33,6 +33,7 @@ from modelaudit.thresholds.design import SIGMOIDS
 from modelaudit.thresholds.training import (
     ALIVE,
     BIASES_ALONE,
+    SCALED_AWAY,
     SHRINKING,
     STOPPED,
     STOPPED_MOMENTUM,
@@ -274,6 +275,9 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if len(sizes) < 2:
         raise NotRelevant("there are no squared gradients of several layers")
     (first, least), (_, last) = sizes[0], sizes[-1]
+    scales = facts.measurements.input_scales if facts.measurements else {}
+    if 0 < scales.get(first.route, 0.0) < SCALED_AWAY.value:
+        return  # its inputs are nearly nothing: said by MA440
     epsilon = state.settings.get("epsilon", 1e-7)
     small = squared and isinstance(epsilon, float) and least < epsilon < last
     explained = least < SHRINKING.value * last and _explained(facts)

@@ -140,7 +140,19 @@ def why_left(facts: Facts) -> tuple[str, str]:
         )
     if fix := _fix(facts):
         return ", since the optimizer has made no step since the model was compiled", fix
+    if may_be_start(facts.artifact) and _only_frozen_trained(facts):
+        why = ", as nothing but frozen layers is, and the file has no settings of a training"
+        return why, f"If it was never trained, {_TRAIN_OR_LOAD}"
     return "", ""
+
+
+def _only_frozen_trained(facts: Facts) -> bool:
+    """Whether all kernels that are not frozen are as drawn, beside a frozen base."""
+    kernels = facts.measurements.initialization if facts.measurements else ()
+    open_ones = [k for k in kernels if k.tests.get("trainable") is not False]
+    return len(open_ones) < len(kernels) and not any(
+        k.tests.get("fits") is False or k.tests.get("bias_initial") is False for k in open_ones
+    )
 
 
 def _fix(facts: Facts) -> str:

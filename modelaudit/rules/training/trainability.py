@@ -18,6 +18,7 @@ from modelaudit.rules.initial_weights.untrained_bodies import layer_of
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network.network_heads import output_heads, saved_graph, weighs
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
+from modelaudit.rules.training.results import exploded_beside
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import UNITS_ALIKE
 
@@ -210,8 +211,10 @@ def _equal(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if layer is None or not isinstance(alike, float) or not weighs(layer):
             continue
         constant = {each.route for each in facts.measurements.constant}
-        if alike < UNITS_ALIKE.value or (alike < 1 and kernel.route in constant):
-            continue  # of units that one large step killed, MA437 tells
+        if alike < UNITS_ALIKE.value:
+            continue
+        if alike < 1 and (kernel.route in constant or exploded_beside(facts, kernel.tensor)):
+            continue  # of units that large steps moved alike, MA435 and MA437 tell
         unlike = any(
             x.initializer and not starts_constant(x)
             for x in facts.artifact.kernels
