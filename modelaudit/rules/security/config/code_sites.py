@@ -26,6 +26,7 @@ from modelaudit.rules.security.config.allowed_code import (
     judge_bytecode,
     judge_source,
 )
+from modelaudit.rules.security.config.own_imports import only_imports
 from modelaudit.rules.security.config.read_attributes import only_reads
 from modelaudit.rules.security.config_walk import (
     ConfigObject,
@@ -66,6 +67,7 @@ class CodeSite(Struct, frozen=True, eq=False):
         judged: what in it is not on the allow list.
         digest: SHA-256 of its bytes.
         only_reads: whether it calls nothing, and all that is unlisted is attributes that it reads.
+        only_imports: whether all that is unlisted is imports of what it computes with, and its names.
     """
 
     text: ConfigText
@@ -78,6 +80,7 @@ class CodeSite(Struct, frozen=True, eq=False):
     digest: str
     judged: Judgement = Judgement()
     only_reads: bool = False
+    only_imports: bool = False
 
     def evidence(self) -> dict[str, Json]:
         """As JSON, shortened for display."""
@@ -176,6 +179,7 @@ def _bytecode(text: ConfigText, encoding: str, data: bytes) -> CodeSite:
         digest=digest,
         judged=judged,
         only_reads=only_reads(result, judged.unlisted),
+        only_imports=only_imports(result, judged.unlisted),
     )
 
 

@@ -114,7 +114,10 @@ def check_unlisted(rule: Rule, facts: Facts) -> Iterator[Finding]:
             what = f"{before}has more than arithmetic on tensors: {unlisted}"
             if code.only_reads:
                 what = f"{before}reads {unlisted} of an object, and calls nothing"
-            yield _finding(rule, facts, code, what, Severity.MEDIUM if code.only_reads else None)
+            elif code.only_imports:
+                what = f"{before}imports what it computes with: {unlisted}"
+            known = code.only_reads or code.only_imports
+            yield _finding(rule, facts, code, what, Severity.MEDIUM if known else None)
         elif versions := " and ".join(judged.unsound):
             what = (
                 f"{before}is arithmetic in one version of Python, but has instructions that Python "
