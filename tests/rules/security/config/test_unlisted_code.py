@@ -187,7 +187,9 @@ def test_an_import_is_told_by_what_it_imports(body: str, named: str) -> None:
     assert named in found
     assert not any(each.startswith("an instruction that takes") for each in found), found
     (only,) = findings(lambda_layer(function=keras3(in_base64(source))))
-    assert (only.code, only.severity) == ("MA717", Severity.HIGH)
+    known = {"import tensorflow", "import numpy"}.issuperset(found)
+    severity = Severity.MEDIUM if known else Severity.HIGH
+    assert (only.code, only.severity) == ("MA717", severity)
 
 
 @pytest.mark.parametrize("body", ["import os\n    os.system('a')", "from os import system as s"])
