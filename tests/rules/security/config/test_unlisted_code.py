@@ -187,7 +187,7 @@ def test_an_import_is_told_by_what_it_imports(body: str, named: str) -> None:
     assert named in found
     assert not any(each.startswith("an instruction that takes") for each in found), found
     (only,) = findings(lambda_layer(function=keras3(in_base64(source))))
-    known = {"import tensorflow", "import numpy"}.issuperset(found)
+    known = named in {"import tensorflow", "import numpy"}  # no names are taken from a module
     severity = Severity.MEDIUM if known else Severity.HIGH
     assert (only.code, only.severity) == ("MA717", severity)
 
