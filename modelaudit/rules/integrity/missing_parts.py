@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -18,6 +19,7 @@ from modelaudit.structs import replace
 
 # Optimizers that keep averages of gradients and of squares for every weight, whatever is set.
 _KEPT = dict.fromkeys(("adam", "adamax", "adamw", "nadam"), 2)
+_OF_INNER = re.compile(r".+/optimizer/_?(?:vars|variables)/")
 
 
 def _without_graph(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -104,6 +106,8 @@ def _optimizer(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if artifact.architecture is None or not artifact.training:
         raise NotRelevant("the file does not say that the model was compiled for training")
     stored = [tensor for tensor in artifact.tensors if tensor.role == "optimizer"]
+    # A model inside that was compiled for itself keeps its optimizer as well.
+    stored = [tensor for tensor in stored if not _OF_INNER.match(tensor.name)] or stored
     if not stored:
         yield rule.finding(
             "The model was compiled for training, but the file contains no optimizer state."

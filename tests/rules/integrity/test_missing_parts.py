@@ -106,6 +106,17 @@ def test_the_state_of_a_random_generator_is_no_trained_weight():
     assert result_of("MA424", replace(facts, artifact=artifact)).outcome is Outcome.PASS
 
 
+@pytest.mark.parametrize(
+    "inside", ["layers/functional/optimizer/vars", "body/optimizer/_variables"]
+)
+def test_the_optimizer_of_a_model_inside_is_another(inside):
+    """A body that was trained for itself before it became a part of this model."""
+    facts = compiled(*STEP, (4, 2), (2,), (2,))
+    own = [replace(examples.tensor(f"{inside}/{n}", (2,)), role="optimizer") for n in range(4)]
+    artifact = replace(facts.artifact, tensors=(*facts.artifact.tensors, *own))
+    assert result_of("MA424", replace(facts, artifact=artifact)).outcome is Outcome.PASS
+
+
 def test_tensorflow_js_keeps_no_optimizer():
     facts = compiled()
     artifact = replace(facts.artifact, format=Format.TFJS_LAYERS)
