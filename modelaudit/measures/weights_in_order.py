@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice, permutations
 from typing import TypeAlias
 
@@ -18,6 +18,8 @@ Owned: TypeAlias = tuple[str, str, Tensor]  # route and role, "" if unknown
 _TRAINABLE = re.compile(r"(^|/)_trainable_variables/\d+$")
 _NUMBER = re.compile(r"(\d+)")
 _NUMBERED = re.compile(r"(.+?)(/vars)?/\d+$")
+_OF_LAYERS = ("kernel", "bias")
+_OF_CELLS = ("kernel", "recurrent_kernel", "bias")
 _OF_NORMS = 4  # vectors of a batch normalization; the last two are its statistics
 _MOST_ORDERS = 24  # of the attributes of a class, as many as four have
 _WEIGHT_ORDER = (
@@ -55,13 +57,26 @@ def _of_attributes(artifact: Artifact) -> Iterator[list[Owned]]:
         if found and tensor.role == "weight" and tensor.shape and tensor.dtype.startswith("float"):
             layers[found[1]].append(tensor)
     attributes: dict[str, list[Owned]] = defaultdict(list)
+    owned = {each.tensor: (each.route, "kernel") for each in artifact.kernels}
+    owned |= {each.bias: (each.route, "bias") for each in artifact.kernels if each.bias}
     for route, own in layers.items():
         shapes = [each.shape for each in own]
         normalizes = len(own) == _OF_NORMS and len({*shapes}) == len(shapes[0]) == 1
-        for tensor in own[: _OF_NORMS // 2] if normalizes else own:
-            attributes[route.partition("/")[0]].append((route, "", tensor))
+        roles = _roles_by_shape(route, shapes)
+        for place, tensor in enumerate(own[: _OF_NORMS // 2] if normalizes else own):
+            known = owned.get(tensor.name, (route, roles[place] if roles else ""))
+            attributes[route.partition("/")[0]].append((*known, tensor))
     for order in islice(permutations(attributes.values()), _MOST_ORDERS):
         yield [each for owned in order for each in owned]
+
+
+def _roles_by_shape(route: str, shapes: Sequence[tuple[int, ...]]) -> tuple[str, ...]:
+    """The roles of a layer's variables, in order, if their shapes are those of a usual layer."""
+    roles = _OF_CELLS if route.endswith("/cell") else _OF_LAYERS
+    wide = len(shapes) == len(roles) and all(len(shape) > 1 for shape in shapes[:-1])
+    line = 2 if roles is _OF_CELLS else 1  # a GRU has two biases in one matrix
+    fits = wide and len(shapes[-1]) <= line and shapes[0][-1:] == shapes[-1][-1:]
+    return roles if fits else ()
 
 
 def _place(role: str) -> int:

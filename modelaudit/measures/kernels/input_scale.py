@@ -31,6 +31,9 @@ def input_scales(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, flo
         return
     given = reads_inputs(layer_graph(artifact.architecture))
     tensors = {tensor.name: tensor for tensor in artifact.tensors}
+    if not artifact.architecture.layers:  # of a class of the program: it made the first layer first
+        state = optimizer_state(artifact)
+        given = frozenset(each.route for each in state.moments[:1]) if state else given
     for kernel, bias in _pairs(artifact):
         if kernel.route not in given:
             continue

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelaudit.errors import ReadError
-from modelaudit.facts import Artifact, Layer, Tensor
+from modelaudit.facts import Artifact, Json, Layer, Tensor
 from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.thresholds.training import FEW_UNITS, ONE_GRADIENT, ONE_RATIO
 
@@ -33,7 +33,7 @@ def one_vector(artifact: Artifact, most_bytes: int) -> str:
     tensors = artifact.by_name
     for each in moments:
         bias, layer = biases.get(each.route), by_route.get(each.route)
-        if each.role != "kernel" or bias is None or layer is None:
+        if each.role != "kernel" or bias is None or (layers and layer is None):
             continue
         try:
             if _is_one(tensors, layer, each, bias, most_bytes):
@@ -45,7 +45,7 @@ def one_vector(artifact: Artifact, most_bytes: int) -> str:
 
 def _is_one(
     tensors: Mapping[str, Tensor],
-    layer: Layer,
+    layer: Layer | None,
     kernel: WeightMoments,
     bias: WeightMoments,
     most_bytes: int,
@@ -70,7 +70,7 @@ def _is_one(
         return size > 0 and bool((apart <= _OF_FIRSTS * size).all())
     found = by_firsts if by_squares is None else by_squares
     units = kernel.shape[-1] if kernel.shape else 0
-    curved = layer.config.get("activation") in _CURVED
+    curved = layer is not None and layer.config.get("activation") in _CURVED
     return found is not None and curved and units >= FEW_UNITS.value and bool(found.any())
 
 
@@ -85,16 +85,16 @@ _OF_FIRSTS = 10 * ONE_RATIO.value  # averages of gradients cancel, which costs d
 
 
 def _pair(
-    both: Sequence[Tensor | None], layer: Layer, most_bytes: int
+    both: Sequence[Tensor | None], layer: Layer | None, most_bytes: int
 ) -> tuple[_Array, _Array] | None:
     """The averages of a kernel, a row for each input, and those of its bias."""
     if any(t is None or t.source is None or t.nbytes > most_bytes for t in both):
         return None
     rows, line = (t.source.array().astype(np.float64) for t in both if t and t.source)
-    if rows.ndim > 2 and layer.config.get("padding") not in (None, "valid"):
-        if any(s != 1 for s in _sizes(layer, "strides")) or any(
-            n % 2 == 0 for n in rows.shape[:-2]
-        ):
+    config: Mapping[str, Json] = {"padding": "unknown"} if layer is None else layer.config
+    if rows.ndim > 2 and config.get("padding") not in (None, "valid"):
+        strided = any(step != 1 for step in _sizes(config, "strides"))
+        if strided or any(n % 2 == 0 for n in rows.shape[:-2]):
             return None
         rows = rows[tuple(n // 2 for n in rows.shape[:-2])]  # the one that sees no border
     rows = rows.reshape(-1, rows.shape[-1])
@@ -104,8 +104,8 @@ def _pair(
     return rows, line
 
 
-def _sizes(layer: Layer, key: str) -> list[int]:
-    said = layer.config.get(key)
+def _sizes(config: Mapping[str, Json], key: str) -> list[int]:
+    said = config.get(key)
     return [n for n in (said if isinstance(said, list) else [said]) if isinstance(n, int)]
 
 

@@ -24,6 +24,7 @@ from modelaudit.rules.initial_weights.training_reach import (
 )
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network.network_heads import activation_of, saved_graph
+from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.training.alike_vectors import one_vector
 from modelaudit.rules.training.steps import adam, compiled_state
 from modelaudit.rules.training.still_statistics import still_statistics
@@ -100,9 +101,13 @@ class InputShare(Enum):
 
 
 def _fed(artifact: Artifact, moments: Sequence[WeightMoments], fed: FedAlike) -> InputShare:
-    if artifact.architecture is None:
+    shown = shown_architecture(artifact)
+    if shown is None:
         return InputShare.PART
-    graph = layer_graph(artifact.architecture)
+    graph = layer_graph(shown)
+    if not graph.layers:  # of a class of the program, which makes its first layer first
+        first_made = fed.route == moments[0].route or fed.zeros
+        return InputShare.INSIDE if first_made else InputShare.PART
     inputs = {layer.route for layer in graph.layers if not any(graph.calls[layer.route])}
     taught = {x.route for x in graph.layers if x.variables.keys() - {*NOT_TRAINED, *_SCALES}}
     first = {route for route in taught if graph.above([route]) & taught == {route}}

@@ -34,6 +34,8 @@ def one_vector(rule: Rule, facts: Facts, moments: Sequence[WeightMoments]) -> It
         return  # said by MA305, MA314, MA322 or MA406
     inputs = {layer.route for layer in graph.layers if not any(graph.calls[layer.route])}
     every = inputs <= before and not graph.above(graph.outputs, around={route}) & inputs
+    whole = bool(graph.layers)
+    every = every if whole else route == moments[0].route  # a class makes its first layer first
     if before & {each.route for each in moments}:
         return  # they let nothing through, as sigmoids in a row: MA315 and MA434 judge it
     yield rule.finding(
@@ -43,7 +45,7 @@ def one_vector(rule: Rule, facts: Facts, moments: Sequence[WeightMoments]) -> It
         "averages of both have one ratio in all units.",
         route=route,
         evidence={"measured": len(moments), "unit": "weights with averages"},
-        severity=rule.severity if every else Severity.LOW,
+        severity=Severity.LOW if not every else rule.severity if whole else Severity.MEDIUM,
         fix=""
         if every
         else f"If `{route}` should have learnt from its input, check that it differs. {rule.fix}",
