@@ -112,12 +112,24 @@ def _copy_hdf5(
 
 
 def _rename_layers(group: h5py.Group, renamed: Mapping[str, str]) -> None:
-    """Rename the groups of layers, and their names in the attributes that list them."""
-    known = {old: new for old, new in renamed.items() if old in group and old != new}
-    for old, new in known.items():
-        group.move(old, new)
-    for key in [key for key in group.attrs if key.startswith("layer_names")] if known else ():
-        names = [name if isinstance(name, bytes) else name.encode() for name in group.attrs[key]]
+    """Rename the groups of layers, and their names in the attributes that list them.
+
+    Layers of a model inside have none: its group has their weights by the names of the weights.
+    """
+    lists = {
+        key: [name if isinstance(name, bytes) else name.encode() for name in group.attrs[key]]
+        for key in group.attrs
+        if key.startswith("layer_names")
+    }
+    listed = {name for names in lists.values() for name in names}
+    known = {
+        old: new
+        for old, new in renamed.items()
+        if old in group and old != new and old.encode() in listed
+    }
+    for old in sorted(known, key=lambda name: -name.count("/")):  # what is inside another first
+        group.move(old, known[old])
+    for key, names in lists.items() if known else ():
         new_names = {old.encode(): new.encode() for old, new in known.items()}
         group.attrs[key] = np.asarray([new_names.get(name, name) for name in names])
 
