@@ -208,7 +208,6 @@ def _within(route: str, replaced: Collection[str]) -> bool:
 
 def _renamed(route: str, renamed: Mapping[str, str]) -> str:
     """A route (or `route/role`) with the new names of its layers."""
-    for old, new in renamed.items():
-        if route == old or route.startswith(f"{old}/"):
-            return new + route[len(old) :]
-    return route
+    within = [old for old in renamed if route == old or route.startswith(f"{old}/")]
+    old = max(within, key=len, default="")  # a name may begin with that of another layer
+    return renamed.get(old, old) + route[len(old) :]
