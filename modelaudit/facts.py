@@ -164,12 +164,11 @@ class Layer(Struct, frozen=True):
     """One layer of the saved architecture; nested models' layers are listed with their path.
 
     Attributes:
-        route: unique readable path of layer names, `outer/inner/conv2d` (no model name for
-            top-level layers: `conv2d`).
+        route: unique path of layer names, `outer/inner/conv2d`; `conv2d` at the top level.
         config_route: route of keys in the saved config, `config/layers/3`.
         inbound: routes of the layers whose outputs it takes, one tuple per call (node).
             Entries that are the model's own inputs are their InputLayer's route.
-        call_kwargs: keyword arguments of each call as saved (`training`, `mask` …), one per call.
+        call_kwargs: keyword arguments as saved, one per call; `call_numbers` are its numbers.
         variables: role (kernel, bias, gamma, moving_mean, depthwise_kernel …) -> Tensor.name.
         expected: role -> shape implied by the config (None for unknown axes).
         trainable: as saved in the config.
@@ -191,6 +190,7 @@ class Layer(Struct, frozen=True):
     trainable: bool = True
     is_model: bool = False
     custom: bool = False
+    call_numbers: tuple[tuple[float, ...], ...] = ()
 
 
 class Architecture(Struct, frozen=True):

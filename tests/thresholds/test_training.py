@@ -249,7 +249,7 @@ def kernel_of_an_output(share):
     return scores(share, 1.0)
 
 
-@at("training.PENALIZED_KERNEL", {0.297: ["medium"], 0.3003: [], 0.303: []})
+@at("training.PENALIZED_KERNEL", {0.297: ["low"], 0.3003: [], 0.303: []})
 def penalized_kernel(share):
     return scores(share, 1.0, penalty=0.5)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TypeGuard
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Architecture, Dialect, Json, Layer, ProblemKind, Shape
 from modelaudit.formats.keras import dialects as keras_dialects
 from modelaudit.formats.keras import json_config as kj
 from modelaudit.formats.keras.builtin_layers import is_custom
+from modelaudit.formats.keras.inbound_nodes import Argument
 from modelaudit.formats.keras.joined_parts import joined_parts
 from modelaudit.formats.keras.layer_tree import LayerEntry, ModelEntry, TreeReader, walk
 from modelaudit.formats.keras.shapes.inference import CallShapes, ShapeInference
@@ -100,7 +102,12 @@ def _layer(entry: LayerEntry, inbound: tuple[tuple[str, ...], ...], flow: ShapeI
         trainable=kj.flag(entry.config, "trainable", True),
         is_model=entry.model is not None,
         custom=is_custom(entry.class_name, entry.module, entry.registered_name, entry.config),
+        call_numbers=tuple(tuple(filter(_is_number, call.args)) for call in entry.calls),
     )
+
+
+def _is_number(argument: Argument) -> TypeGuard[float]:
+    return isinstance(argument, (int, float)) and not isinstance(argument, bool)
 
 
 def _expected(entry: LayerEntry, seen: CallShapes | None) -> Mapping[str, Shape]:

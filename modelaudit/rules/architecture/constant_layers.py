@@ -9,6 +9,7 @@ from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact, Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, classes, has
+from modelaudit.measures.architecture.activation_operations import operation_name
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, Rule
@@ -65,7 +66,7 @@ def constant_reason(graph: LayerGraph, layer: Layer) -> str:
     flat = layer.class_name == "GroupNormalization" and shape is not None and len(shape) == 2
     if flat and shape and config.get("groups") in (-1, shape[-1]):
         return _NORMALIZATION
-    if layer.class_name == "Rescaling" and config.get("scale") == 0:
+    if (layer.class_name == "Rescaling" and config.get("scale") == 0) or _times_zero(layer):
         return _PRODUCT
     if layer.class_name == "ReLU" and config.get("max_value") == 0:
         return _LIMIT
@@ -80,15 +81,26 @@ def constant_reason(graph: LayerGraph, layer: Layer) -> str:
 
 def _of_itself(graph: LayerGraph, layer: Layer) -> str:
     """What a layer computes of one tensor that it gets twice; empty if that is no constant."""
-    if layer.class_name not in {"Subtract", "Dot"}:
+    name = operation_name(layer)
+    if name not in {"Subtract", "Dot"}:
         return ""
     calls = graph.calls[layer.route]
     if not calls or not all(_is_one(graph, call) for call in calls):
         return ""
-    if layer.class_name == "Subtract":
+    if name == "Subtract":
         return _DIFFERENCE
     vectors = len(layer.output_shape or ()) == 2 and layer.config.get("normalize") is True
     return _COSINE if layer.class_name == "Dot" and vectors else ""
+
+
+def _times_zero(layer: Layer) -> bool:
+    """Whether an operation multiplies by the number 0, as `x * 0.0` is saved."""
+    if operation_name(layer) not in {"Multiply", "Mul"}:
+        return False
+    given = [each.get(key) for each in layer.call_kwargs for key in ("y", "x2")]
+    numbers = [each for call in layer.call_numbers for each in call]
+    found = [each for each in map(number, [*given, *numbers]) if each is not None]
+    return bool(found) and not any(found)
 
 
 def unreached(layer: Layer) -> float | None:
@@ -149,7 +161,7 @@ def constant_fix(graph: LayerGraph, layer: Layer, reason: str) -> str:
             "and train again. "
             "BatchNormalization takes its statistics over the batch, so it may stay there."
         )
-    if reason == _PRODUCT and _behind_weights(graph, layer):  # so it gets no pixels
+    if reason == _PRODUCT and (_times_zero(layer) or _behind_weights(graph, layer)):
         return f"Remove `{layer.name}`, or give it a factor other than 0, and train again."
     if reason == _PRODUCT:
         return (

@@ -58,6 +58,11 @@ def _given(layer: Layer, *names: str) -> list[Json]:
     return next(([place[name]] for place in places for name in names if name in place), [])
 
 
+def rounds(layer: Layer) -> bool:
+    """Whether it is an operation that gives steps, such as rounding, and no gradient."""
+    return _operation(layer) in _FLAT
+
+
 def _is_flat(layer: Layer) -> bool:
     name = _operation(layer)
     if name != "cast":

@@ -221,7 +221,13 @@ def _waits(layer: Layer) -> bool:
 
 def _next_dense(graph: LayerGraph, layer: Layer) -> Layer | None:
     """The Dense layer that alone takes the output of a layer, perhaps behind dropout."""
-    behind = [*graph.only_takers(layer.route, lambda x: has(x.class_name, Trait.DROPOUT))]
+
+    def passes(x: Layer) -> bool:
+        return has(x.class_name, Trait.DROPOUT) or (
+            x.class_name == "Activation" and activation_of(x) == "linear"
+        )
+
+    behind = [*graph.only_takers(layer.route, passes)]
     return behind[-1] if behind and behind[-1].class_name == "Dense" else None
 
 

@@ -16,6 +16,7 @@ from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.measures.weights_in_order import NOT_TRAINED
 from modelaudit.rules import examples
 from modelaudit.rules.architecture.constant_layers import constant_reason, unreached
+from modelaudit.rules.architecture.dead_ends import rounds
 from modelaudit.rules.initial_weights.sized_kernels import starts_constant
 from modelaudit.rules.initial_weights.training_reach import (
     FADED_AWAY,
@@ -168,7 +169,7 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
         any(unreached(layer) is not None for layer in graph.layers)
         or _constant_before(facts.artifact, graph, fed.route)
     ):
-        return  # said by MA305, MA314, MA322, MA406 or MA437
+        return  # said by MA305, MA314, MA322, MA332, MA406 or MA437
     reach = _fed(facts.artifact, state.moments, fed)
     lately = forgets_squares(state) or all(each.second is None for each in state.moments)
     when = "At the end of training" if lately else "In training"
@@ -241,7 +242,10 @@ def _constant_before(artifact: Artifact, graph: LayerGraph, route: str) -> bool:
     """Whether a layer before another gives the same for every input, by construction or at first."""
     before = graph.above([route]) - {route}
     started = {each.route for each in artifact.kernels if starts_constant(each)}
-    return any(each in started or constant_reason(graph, graph.layer(each)) for each in before)
+    layers = [graph.layer(each) for each in before]
+    return not started.isdisjoint(before) or any(
+        constant_reason(graph, layer) or rounds(layer) for layer in layers
+    )
 
 
 def _unmasked(graph: LayerGraph | None, route: str, value: float) -> str:

@@ -208,8 +208,8 @@ def _prior(rule: Rule, facts: Facts, shrunk: Sequence[str]) -> Iterator[Finding]
             severity=Severity.HIGH
             if drawn and size <= PRIOR_KERNEL.value * started
             else rule.severity
-            if drawn or bounded
-            else Severity.LOW,
+            if bounded and not drawn
+            else Severity.LOW,  # a normalization before it gives inputs that may be enough
             fix=""
             if drawn
             else "If nothing was learnt, look for a penalty or weight decay that is too "

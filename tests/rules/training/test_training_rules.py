@@ -123,14 +123,15 @@ def test_no_step_and_steps_of_size_zero(keras, tmp_path):
     adam = keras.optimizers.Adam
     for number, (optimizer, steps) in enumerate(((adam(), 0), (adam(0.0), 12))):
         seen = found(fit(network(keras, "dense"), x, y, optimizer, steps), tmp_path / str(number))
-        for codes in seen.values():
+        for name, codes in seen.items():
             # Where kernels can be tested, MA404 says that they are as drawn, and MA319 or MA431 of
             # which rate.
             if steps:
                 graver = [{("MA404", "low")}, {("MA404", "low"), ("MA431", "high")}]
                 assert codes in graver or codes - {("MA431", "low")} == {("MA430", "high")}
             else:
-                assert codes in ({("MA404", "high")}, {("MA430", "medium")})
+                start = "medium" if name == "ck/ck" else "high"  # weights may be a start
+                assert codes in ({("MA404", start)}, {("MA430", "medium")})
 
 
 def test_rates_that_diverge_or_climb(keras, tmp_path):
