@@ -14,6 +14,7 @@ from modelaudit.diagnosis.features import NAMED, NEED_INPUTS
 from modelaudit.diagnosis.model import (
     CauseExcluded,
     CauseFound,
+    CauseUnknown,
     StepResult,
     StepResults,
 )
@@ -22,6 +23,7 @@ from modelaudit.diagnosis.steps.label import restored
 from modelaudit.measures.architecture.modality_words import in_words
 from modelaudit.odds.posterior import SOUND
 from modelaudit.structs import replace
+from modelaudit.terminal_text import plain
 
 
 class DiagnosisStep(Struct, frozen=True):
@@ -61,7 +63,16 @@ def decided(case: Case, steps: Sequence[DiagnosisStep]) -> Decided:
     left_out = frozenset() if case.words.oriented else OF_SIDES
     if case.columns:
         left_out -= {"input-domain"}
-    return [(step, step.decide(case)) for step in steps if step.cause not in left_out]
+    return [(step, _result(step, case)) for step in steps if step.cause not in left_out]
+
+
+def _result(step: DiagnosisStep, case: Case) -> StepResult:
+    """What a step decides. An exception in it is open, and never ends the audit, as of a rule."""
+    try:
+        return step.decide(case)
+    except Exception as error:
+        detail = plain(f"{type(error).__name__}: {error}")[:500]
+        return CauseUnknown(f"a version in which this step does not end in an error ({detail})")
 
 
 def _found(results: Decided) -> set[str]:

@@ -12,7 +12,7 @@ from modelaudit.diagnosis.arrangement import DiagnosisStep, arranged, decided, j
 from modelaudit.diagnosis.beliefs import Beliefs
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.features import BEHIND, NAMED
-from modelaudit.diagnosis.model import CauseExcluded, CauseFound
+from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown
 from modelaudit.diagnosis.odds_text import DESCRIPTIONS
 from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.odds.posterior import Posterior, Shift
@@ -38,6 +38,18 @@ def results(known: Beliefs, *answers, seen=None):
     found = arranged(case, judged(case, steps, known), present(case, steps, known))
     suspected = [each.cause for each in found.open if each.suspected]
     return [name for name, _ in found.found], suspected, found
+
+
+def test_an_error_in_a_step_is_open_and_ends_nothing():
+    case = Case(facts(None), ())
+    steps = [
+        DiagnosisStep("input-domain", lambda _: 1 / 0),
+        DiagnosisStep("head-bias", lambda _: OUT),
+    ]
+    (_, broken), (_, other) = decided(case, steps)
+    assert isinstance(broken, CauseUnknown)
+    assert "ZeroDivisionError" in broken.needs
+    assert other is OUT
 
 
 def test_what_a_step_found_is_suspected_where_a_sound_model_is_likelier():

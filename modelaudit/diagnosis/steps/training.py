@@ -10,6 +10,7 @@ from modelaudit.diagnosis.steps.weight import LISTED, evidence_of
 from modelaudit.findings import Severity
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.grammar import counted
+from modelaudit.rules.initial_weights.learning_rates import rate_of
 from modelaudit.rules.training.extent import steps_without_effect
 from modelaudit.thresholds.answers import ONE_CLASS, SAME_SCORE, TOP_SHARE
 from modelaudit.thresholds.training import ALIVE, PRIOR
@@ -26,8 +27,10 @@ def not_trained(case: Case) -> StepResult:
     initial = case.findings("MA404")
     if initial and (steps := steps_without_effect(case.facts)):
         made = counted(steps, "step", "steps")
-        text = f"The learning rate is {state.rate:g}: {made} changed nothing."
-        evidence = (Evidence(text, "", state.rate, None, state.steps), evidence_of(initial[0]))
+        rate = rate_of(state)
+        said = "is" if state.rate is not None else "starts with"
+        text = f"The learning rate {said} {rate or 0.0:g}: {made} changed nothing."
+        evidence = (Evidence(text, "", rate, None, state.steps), evidence_of(initial[0]))
         return CauseFound(evidence, where=initial[0].location.route)
     return CauseExcluded(f"the optimizer counts {counted(state.steps, 'step', 'steps')}")
 

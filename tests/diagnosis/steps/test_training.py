@@ -44,6 +44,16 @@ def test_a_rate_of_zero_is_told_from_weights_that_were_not_loaded():
     assert causes(replace(still, measurements=fresh), failing("MA404", "high"))[0] == "not-trained"
     moved = adam(*layers)
     assert "not-trained" not in causes(replace(moved, measurements=fresh))
+    decay = {"class_name": "ExponentialDecay", "config": {"initial_learning_rate": 0.0}}
+    config = {"learning_rate": decay, "epsilon": 1e-7}
+    settings = {"optimizer": {"class_name": "Adam", "config": config}}
+    scheduled = replace(
+        still, measurements=fresh, artifact=replace(still.artifact, training=settings)
+    )
+    results = (*run_rules(CATALOGUE, scheduled), failing("MA404", "high"))
+    first = diagnose(scheduled, results).causes[0]
+    assert first.cause == "not-trained"
+    assert first.evidence[0].text.startswith("The learning rate starts with 0: 500 steps changed")
 
 
 @pytest.mark.parametrize(
