@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct, field
 
-from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.errors import LimitExceeded, ReadError, WorkSpent
 from modelaudit.facts import Document, Json, ObjectNode, Problem, ProblemKind
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
@@ -123,6 +123,8 @@ def read_keras_metadata(
         except ReadError as error:
             route = f"nodes/{index}"
             problems.append(Problem(ProblemKind(error.kind), source, error.reason, route))
+            if isinstance(error, WorkSpent):
+                break  # nothing more can be read
             continue
         problems += document_problems(value, duplicates, impossible, source, f"nodes/{index}")
         if not isinstance(value, dict):
