@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import prod
 
 from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact, Json, Layer
@@ -21,6 +20,7 @@ from modelaudit.rules.network.network_heads import (
     softmax_axis,
     weighs,
 )
+from modelaudit.rules.network.softmax_fixes import is_column, softmax_fix
 from modelaudit.rules.network.softmax_shares import (
     averages_shares,
     of_positions,
@@ -131,22 +131,6 @@ def _is_one(graph: LayerGraph, call: tuple[str, ...]) -> bool:
 def _behind_weights(graph: LayerGraph, layer: Layer) -> bool:
     before = map(graph.layer, graph.above([layer.route]) - {layer.route})
     return any(each.variables or weighs(each) for each in before)
-
-
-def softmax_fix(layer: Layer) -> str:
-    """What to do about a softmax over a single value that is not the output."""
-    shape = layer.output_shape
-    axis = softmax_axis(layer) if layer.class_name == "Softmax" else -1
-    last = axis == -1 or (shape is not None and axis == len(shape) - 1)
-    if not last:
-        return f"Let it run over the classes: keras.layers.Softmax(axis=-1, name={layer.name!r})"
-    if shape is not None and prod(n or 2 for n in shape[1:]) == 1:
-        return f"Give `{layer.name}` more units, or use a sigmoid if it is a gate, and train again."
-    return (
-        "If these are the weights of an attention, normalize over the positions:\n"
-        f"keras.layers.Softmax(axis=1, name={layer.name + '_weights'!r})  # behind the "
-        f"layer `{layer.name}`, without its activation"
-    )
 
 
 def constant_fix(graph: LayerGraph, layer: Layer, reason: str) -> str:
@@ -291,7 +275,7 @@ def _hidden(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         fix = constant_fix(graph, layer, reason)
         if reason.startswith("softmax over a single"):
-            fix = softmax_fix(layer)
+            fix = softmax_fix(layer, column=is_column(graph, layer))
         batch = reason.endswith(_OF_A_BATCH)
         yield rule.finding(
             f"`{layer.route}` computes {reason}, so it gives the same for every input"

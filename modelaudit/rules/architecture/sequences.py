@@ -42,6 +42,7 @@ _USE_MASKS = (
 _LOSE_MASKS = frozenset(("Flatten", "Reshape", "Permute")) | {
     *("Conv1D", "SeparableConv1D"),
     *("MaxPooling1D", "AveragePooling1D", "GlobalMaxPooling1D"),
+    *("ZeroPadding1D", "Cropping1D", "UpSampling1D"),
 }
 _MOST = 16
 

@@ -22,7 +22,6 @@ from modelaudit.rules.architecture.constant_layers import (
     constant_in_graph,
     constant_outputs,
     constant_reason,
-    softmax_fix,
 )
 from modelaudit.rules.assumed_parts import with_outputs
 from modelaudit.rules.grouped import by_cause, one_for_alike
@@ -46,6 +45,7 @@ from modelaudit.rules.network.network_heads import (
     output_heads,
     saved_graph,
 )
+from modelaudit.rules.network.softmax_fixes import is_column, softmax_fix
 from modelaudit.rules.network.value_ranges import limited_step
 from modelaudit.structs import PerObject
 
@@ -136,10 +136,11 @@ def _same(
     head: NetworkHead | None,
     loss: CompiledLoss | None = None,
 ) -> Finding:
-    if head is not None and head.units == 1 and reason.startswith("softmax"):
-        fix = of_one_class(facts.artifact.training, head, loss)
-    elif reason.startswith("softmax"):
-        fix = softmax_fix(layer)
+    if reason.startswith("softmax"):
+        column = facts.artifact.architecture is not None and is_column(saved_graph(facts), layer)
+        fix = softmax_fix(layer, column=column)
+        if head is not None and head.units == 1 and not column:
+            fix = of_one_class(facts.artifact.training, head, loss)
     return rule.finding(
         f"`{layer.route}` applies {reason}, which gives {'1' if reason[:7] == 'softmax' else 'the same'}"
         " for every input" + (", given one at a time." if "batch" in reason else "."),

@@ -31,11 +31,11 @@ def fell_together(layer: Layer, bias: Tensor | None, reach: float) -> bool:
 
 
 def fallen(rule: Rule, layer: Layer, most: float, reach: float) -> Finding:
-    """What is said of such a layer, whose sums of inputs on a scale of 1 spread by `reach`."""
+    """What is said of such a layer, whose sums of inputs on a scale of 1 get as large as `reach`."""
     return rule.finding(
         f"Every bias of `{layer.route}` fell from 0 to about {most:.3g}, which is {-most / reach:.2g} "
-        "times the spread of its sums for inputs on a scale of 1, as after a step that was far too "
-        "large: its units are probably never above zero.",
+        "times what its weights add to that for inputs on a scale of 1, as after a step that was far "
+        "too large: its units are probably never above zero.",
         route=layer.route,
         title="The units of a ReLU layer fell below 0 together",
         evidence={

@@ -205,8 +205,9 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
         # Inputs that are all positive, behind a ReLU, add up the mean of the weights.
         together = abs(stats.mean) * n + stats.std * math.sqrt(n)
         dead = applied == "relu" and 0 < FAR_BELOW.value * together <= -most
-        if applied == "relu" and not dead and fell_together(layer, bias, stats.std * math.sqrt(n)):
-            yield fallen(rule, layer, most, stats.std * math.sqrt(n))
+        reach = max(stats.mean, 0.0) * n + stats.std * math.sqrt(n)
+        if applied == "relu" and not dead and fell_together(layer, bias, reach):
+            yield fallen(rule, layer, most, reach)
             continue
         before = (graph.get(each) for call in graph.calls[layer.route] for each in call)
         later = number > 0 or any(x and x.class_name in _RECURRENT for x in before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from modelaudit.audit_types.values import number
 from modelaudit.facts import Format, Json, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.kernels.batchnorm import variable_names
@@ -42,10 +43,15 @@ CONSTANT_INITIALIZERS = ("zeros", "zero", "ones", "one", "constant")
 
 def initializer_of(facts: Facts, route: str, role: str) -> str:
     """Normalised name of a variable's initializer in the saved config, or ""."""
+    said = _setting(facts, route, role)
+    return canonical_name(said if isinstance(said, Mapping) else {"class_name": said})
+
+
+def _setting(facts: Facts, route: str, role: str) -> Json:
+    """A variable's initializer as the config has it."""
     config = _config(facts, route)
     said = config.get(f"{role.removesuffix('_kernel') or role}_initializer")
-    said = config.get(f"{role}_initializer", said)
-    return canonical_name(said if isinstance(said, Mapping) else {"class_name": said})
+    return config.get(f"{role}_initializer", said)
 
 
 def _config(facts: Facts, route: str) -> Mapping[str, Json]:
@@ -109,7 +115,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
             yield rule.finding(
                 f"Every value of `{named}` is {stats.minimum:g}: {effect}."
-                + " Its initializer also gives one value: it was not trained." * drawn
+                + (_of_initializer(facts, route, role, stats.minimum) if drawn else "")
                 + " The layer has a regularizer or constraint, which can do this." * penalized
                 + _UNNAMED * (architecture is None and not stats.minimum)
                 + _BY_HAND * by_hand
@@ -121,6 +127,21 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 severity=Severity.LOW if drawn or by_hand else severity,
                 fix=_constant_fix(facts, route, role, stats, drawn=drawn, alone=alone),
             )
+
+
+def _of_initializer(facts: Facts, route: str, role: str, value: float) -> str:
+    """Whether a kernel of one value, whose initializer gives one too, has still that of it."""
+    name = initializer_of(facts, route, role)
+    given = _setting(facts, route, role)
+    config = given.get("config") if isinstance(given, Mapping) else None
+    said = config.get("value") if isinstance(config, Mapping) else None
+    first = {"z": 0.0, "o": 1.0}.get(name[0], number(said))
+    if first is not None and not math.isclose(first, value, rel_tol=1e-6, abs_tol=1e-30):
+        return (
+            f" Its initializer gave {first:g} to all of them, and training has moved them all alike, since "
+            "units that begin with the same weights get the same gradients."
+        )
+    return " Its initializer also gives one value: it was not trained."
 
 
 def _constant_fix(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelaudit.rules.architecture.sequences import RULES
+from modelaudit.rules.architecture.sequences import _LOSE_MASKS, RULES
 from tests.made.training import train
 from tests.rules.saved import FORMATS, codes, sequential
 
@@ -38,6 +38,8 @@ def test_masks(k, tmp_path):
     assert text(layers.Flatten(), mask=False) == []
     model = sequential(k, (12, 3), layers.Masking(), layers.Flatten(), layers.Dense(1))
     assert codes(RULES, model, tmp_path) == low
+    for resized in (layers.ZeroPadding1D(1), layers.Cropping1D(1), layers.UpSampling1D(2)):
+        assert text(resized, layers.LSTM(4)) == low
     model = sequential(k, (12, 3), layers.Masking(), layers.LSTM(4), layers.Dense(1))
     assert codes(RULES, model, tmp_path) == []
 
@@ -110,3 +112,13 @@ def test_keras_compares_one_label_with_all_positions(k):
     with pytest.raises(ValueError, match="rank"):
         hard = sequential(k, (12, 3), layers.Conv1D(4, 3), layers.Dense(1, "sigmoid"), loss="bce")
         train(hard, x, y, steps=1)
+
+
+@pytest.mark.parametrize("name", sorted(_LOSE_MASKS - {"Flatten"}))
+@pytest.mark.parametrize("module", ["keras", "tf_keras"])
+def test_layers_that_lose_masks_support_none(module, name):
+    """As both versions of Keras say; `Flatten` passes one on that fits nothing behind it."""
+    given = {"Reshape": ((4, 1),), "Permute": ((2, 1),), "Conv1D": (2, 3)}
+    given |= {"SeparableConv1D": (2, 3), "AveragePooling1D": (2,)}
+    layer = getattr(pytest.importorskip(module).layers, name)(*given.get(name, ()))
+    assert not layer.supports_masking

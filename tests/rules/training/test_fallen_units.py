@@ -46,6 +46,18 @@ def test_biases_that_fell_together(k, tmp_path):
         assert codes(RULES, network(biases, **options)[0], tmp_path) == [], options
 
 
+def test_weights_of_one_sign_lift_inputs_that_are_never_below_0(k, tmp_path):
+    """As after training from equal positive weights, on images."""
+    hidden, head = k.layers.Dense(32, "relu"), k.layers.Dense(4, "softmax")
+    model = sequential(k, (64,), k.layers.Dense(64, "relu"), hidden, head)
+    rng = np.random.default_rng(2)
+    model.layers[0].set_weights([np.eye(64), np.zeros(64)])
+    hidden.set_weights([rng.uniform(0.04, 0.06, size=(64, 32)), np.full(32, -0.2)])
+    x = rng.uniform(size=(200, 64)).astype("float32")
+    assert float(np.asarray(hidden(x)).min()) > 0
+    assert codes(RULES, model, tmp_path) == []
+
+
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
 def test_a_saturated_layer_behind_a_recurrent_one(k, tmp_path, activation):
     """Results of an LSTM are from -1 to 1; inputs of the network can be of any size."""

@@ -224,3 +224,27 @@ def test_a_table_without_axes_is_no_table(tmp_path: Path) -> None:
     kernels = (Kernel("embedding", tensor.name, "dense", "io", 0, ()),)
     facts = Facts(replace(examples.model(tensors=(tensor,)), kernels=kernels, architecture=None))
     assert run_rule(rule("MA406"), facts).outcome is not Outcome.ERROR
+
+
+@pytest.mark.parametrize(
+    ("initial", "value", "trained"),
+    [
+        ({"class_name": "Constant", "config": {"value": 0.05}}, 0.041, True),
+        ({"class_name": "Constant", "config": {"value": 0.05}}, float(np.float32(0.05)), False),
+        ({"class_name": "Ones", "config": {}}, 0.92, True),
+        ("ones", 1.0, False),
+        ("zeros", -0.2, True),
+        ("zeros", 0.0, False),
+    ],
+)
+def test_a_kernel_of_one_value_may_have_been_trained(
+    tmp_path: Path, initial: Json, value: float, trained: bool
+) -> None:
+    """Units that begin with the same weights get the same gradients."""
+    kernel = stored(tmp_path, "dense/kernel", np.full(SHAPE, value, "float32"))
+    names = {"kernel": "dense/kernel"}
+    layer = examples.layer("dense", "Dense", names, {"kernel_initializer": initial})
+    facts = Facts(examples.model(layer, tensors=(kernel,)))
+    (found,) = run_rule(rule("MA406"), facts).findings
+    assert ("training has moved them all alike" in found.detail) is trained
+    assert ("it was not trained" in found.detail) is not trained
