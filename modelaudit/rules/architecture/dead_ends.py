@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from modelaudit.facts import Artifact, Json, Layer, Shape
+from modelaudit.facts import Artifact, Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import KNOWN, compiled_losses, named_outputs
 from modelaudit.measures.architecture.activation_operations import operation_name
-from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_weights.untrained_bodies import layer_of
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
-from modelaudit.rules.network.network_heads import saved_graph
+from modelaudit.rules.network.batch_mixing import (
+    REDUCTIONS,
+    given,
+    mixes,
+    moved_axes,
+    operation,
+    put_back,
+)
+from modelaudit.rules.network.network_heads import joined_graph, saved_graph
 from modelaudit.structs import replace
 
 # Operations whose derivative is 0 or not defined, in the spellings of Keras 3 and TensorFlow.
@@ -26,48 +33,19 @@ _FLAT = frozenset(
 )
 _STOP = "stopgradient"
 _LEARNED = frozenset(("bias", "embeddings", "gamma", "beta", "alpha"))
-# They change which axis is that of the batch.
-_MOVES = frozenset(
-    {
-        *("transpose", "moveaxis", "swapaxes", "rollaxis", "stack", "expanddims", "pack"),
-        *("permutedims", "unstack", "concat", "concatenate", "repeat", "tile", "einsum"),
-    }
-)
 _FURTHER, _FURTHERS = "further layer with weights", "further layers with weights"
-_REDUCTIONS = {
-    **dict.fromkeys(("mean", "reducemean"), "a mean"),
-    **dict.fromkeys(("sum", "reducesum"), "a sum"),
-    **dict.fromkeys(("max", "amax", "reducemax"), "a maximum"),
-    **dict.fromkeys(("min", "amin", "reducemin"), "a minimum"),
-}
-
-
-def _operation(layer: Layer) -> str:
-    """The name of an operation in lower case; empty for a layer."""
-    by_tensorflow = layer.class_name in {"TFOpLambda", "TensorFlowOpLayer"}
-    ours = layer.module is not None and layer.module.startswith(("keras.src.ops", "keras.ops"))
-    return operation_name(layer).lower() if (by_tensorflow or ours) and not layer.custom else ""
-
-
-def _given(layer: Layer, *names: str) -> list[Json]:
-    """The first of these arguments that the call, or the config of the operation, gives; or none.
-
-    What is not in the file may have been given by its place, so it is not known.
-    """
-    places: list[Mapping[str, Json]] = [*layer.call_kwargs, layer.config]
-    return next(([place[name]] for place in places for name in names if name in place), [])
 
 
 def rounds(layer: Layer) -> bool:
     """Whether it is an operation that gives steps, such as rounding, and no gradient."""
-    return _operation(layer) in _FLAT
+    return operation(layer) in _FLAT
 
 
 def _is_flat(layer: Layer) -> bool:
-    name = _operation(layer)
+    name = operation(layer)
     if name != "cast":
         return name in _FLAT or name == _STOP
-    told = _given(layer, "dtype", "DstT")
+    told = given(layer, "dtype", "DstT")
     return bool(told) and str(told[0]).startswith(("int", "uint", "bool"))
 
 
@@ -98,7 +76,7 @@ def _without_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
         name = operation_name(layer)
         last = stopped[-1].route
         several = len(stopped) > 1
-        meant = _operation(layer) == _STOP
+        meant = operation(layer) == _STOP
         before_it = _trained(facts, stopped)
         yield rule.finding(
             f"`{layer.route}` ({name}) passes no gradient on, and `{last}` reaches the output through "
@@ -128,7 +106,7 @@ def _judged(artifact: Artifact) -> bool:
 
 
 def _purpose(layer: Layer) -> str:
-    name = _operation(layer)
+    name = operation(layer)
     return "choose a class" if name.startswith("arg") else "get whole numbers or a decision"
 
 
@@ -139,69 +117,13 @@ def _trained(facts: Facts, layers: Sequence[Layer]) -> bool:
     return any(each.state == "trained" and layer_of(each) in routes for each in found)
 
 
-def _moved(graph: LayerGraph) -> Mapping[str, int]:
-    """How many layers in front of each, itself included, may move the axis of the batch.
-
-    Of branches that join, the sum: two or more are the same here.
-    """
-
-    def step(layer: Layer, values: Sequence[int | None]) -> int:
-        own = _operation(layer) in _MOVES or layer.custom or layer.config.get("time_major") is True
-        return min(2, sum(each or 0 for each in values) + own)
-
-    return graph.propagate(step, max)
-
-
-def _mixing(layer: Layer) -> bool:
-    """Whether an operation may mix the inputs of a batch."""
-    name = _operation(layer)
-    return name in _REDUCTIONS or name == "reshape"
-
-
-def _mixes(graph: LayerGraph, layer: Layer, moved: Mapping[str, int]) -> str:
-    """What an operation does with the inputs of a batch; empty if it keeps them apart, or may."""
-    name = _operation(layer)
-    if name in _REDUCTIONS:
-        shape = _shape(graph, layer)
-        if moved.get(layer.route) or not shape or shape[0] is not None:
-            return ""
-        told = _given(layer, "axis")
-        axes = told[0] if told and isinstance(told[0], list) else told
-        over = any(each is None or each in (0, -len(shape)) for each in axes)
-        return f"computes {_REDUCTIONS[name]} over the inputs of a batch" if over else ""
-    if name != "reshape" or moved.get(layer.route) != 1:
-        return ""
-    for only in graph.only_sources(layer.route, lambda _: False):
-        given, order = _shape(graph, only), _given(only, "axes", "perm")
-        turned = _operation(only) == "transpose" and order in ([None], [[1, 0]])
-        # One that is turned back later was meant.
-        if turned and given and len(given) == 2 and given[0] is None and _turns(graph) == 1:
-            return (
-                f"cuts what `{only.route}` gives, whose first axis is not the batch, so that values "
-                "of several inputs come together"
-            )
-    return ""
-
-
-def _turns(graph: LayerGraph) -> int:
-    return sum(_operation(each) in _MOVES for each in graph.layers)
-
-
-def _shape(graph: LayerGraph, layer: Layer) -> Shape | None:
-    """The shape of what an operation takes."""
-    if layer.input_shapes:
-        return layer.input_shapes[0]
-    before = [*graph.only_sources(layer.route, lambda _: False)]
-    return before[0].output_shape if before else None
-
-
 def _mixed(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    graph = saved_graph(facts)
-    if not any(_mixing(each) for each in graph.layers):
-        raise NotRelevant("the model has no operation over the inputs of a batch")
-    moved = _moved(graph)
-    how = {x.route: found for x in graph.layers if (found := _mixes(graph, x, moved))}
-    if not how:
+    graph = joined_graph(facts)
+    moved = moved_axes(graph)
+    used = graph.above(graph.outputs)
+    back = {x.route: found for x in graph.layers if (found := put_back(graph, x, moved))}
+    how = {x.route: found for x in graph.layers if (found := mixes(graph, x, moved))}
+    if not how and not back:
         raise NotRelevant("the model has no operation over the inputs of a batch")
     starts = {layer.route for layer in graph.layers if not graph.calls[layer.route]}
     said: set[str] = set()
@@ -212,7 +134,7 @@ def _mixed(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue  # told of another output, or there is a way that keeps the inputs apart
         said.add(first)
         layer, detail = graph.layer(first), how[first]
-        alike = _operation(layer) in _REDUCTIONS
+        alike = operation(layer) in REDUCTIONS
         yield rule.finding(
             f"`{first}` {detail}: what `{end}` answers for one input depends on the others in its "
             "batch" + (", and is the same for all of them." if alike else "."),
@@ -222,6 +144,16 @@ def _mixed(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if alike
             else "Use keras.layers.Permute and keras.layers.Reshape, which keep the batch, and train "
             "again.",
+        )
+    for route in sorted((back.keys() & used) - said)[: not said]:
+        yield rule.finding(
+            f"`{route}` {back[route]}: what the model answers for one input depends on the others in "
+            "its batch.",
+            route=route,
+            evidence={"measured": operation_name(graph.layer(route))},
+            severity=Severity.LOW,  # a statistic of the batch may be meant, as in training alone
+            fix=f"Use another axis than 0 in `{graph.layer(route).name}`, such as axis=-1, or a "
+            "BatchNormalization, which keeps statistics for inference. Then train again.",
         )
 
 

@@ -52,8 +52,8 @@ def _only(held: Json, value: float) -> bool:
 
 def _scaled_before(graph: LayerGraph, layer: Layer) -> bool:
     """Whether anything but the network's inputs reaches a layer."""
-    inputs = [source for source, calls in graph.calls.items() if not calls]
-    return not graph.above([layer.route]) <= {layer.route, *inputs}
+    before = map(graph.layer, graph.above([layer.route]) - {layer.route})
+    return any(each.class_name != "InputLayer" for each in before)  # also of a model inside
 
 
 def _scaled_behind(graph: LayerGraph, layer: Layer) -> bool:

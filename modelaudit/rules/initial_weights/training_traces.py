@@ -8,6 +8,7 @@ from collections.abc import Sequence, Set
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Artifact, Shape
 from modelaudit.graphs import VALUE, VARIABLE_KEY_END
+from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_shapes import one_position
 from modelaudit.measures.kernels.batchnorm import (
     batchnorm_tensors,
@@ -16,6 +17,7 @@ from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules.initial_weights.initial_explained import NO_STATE, ONE_POSITION
 from modelaudit.rules.initial_weights.learning_rates import ADAPTIVE
+from modelaudit.rules.plain_graphs.architecture import graph_architecture
 from modelaudit.structs import PerObject
 from modelaudit.thresholds.weights import FADED
 
@@ -148,11 +150,24 @@ def left_out(artifact: Artifact, kernel: KernelInitialization) -> str:
 
 def _attends_once(artifact: Artifact, kernel: KernelInitialization) -> bool:
     """Whether it makes queries or keys of an attention to a single position."""
-    layers = artifact.architecture.layers if artifact.architecture else ()
-    part = kernel.route.rpartition("/")[2]
-    return ("query" in part or "key" in part) and any(
-        kernel.route.startswith(f"{layer.route}/") and one_position(layer) for layer in layers
-    )
+    parts = kernel.route.removesuffix("/kernel").split("/")
+    if not ("query" in parts[-1] or "key" in parts[-1]):
+        return False
+    saved = artifact.architecture
+    if saved is not None and saved.layers:
+        return any(
+            kernel.route.startswith(f"{layer.route}/") and one_position(layer)
+            for layer in saved.layers
+        )
+    # An export counts the calls of a layer, and names the operations after it.
+    shown = graph_architecture(artifact) if len(parts) > 1 else None
+    named = re.compile(rf"(^|/){re.escape(parts[-2])}(_\d+)?(/|$)") if shown else None
+    found = [
+        layer
+        for layer in (shown.layers if shown else ())
+        if named and has(layer.class_name, Trait.ATTENTION) and named.search(layer.route)
+    ]
+    return bool(found) and all(map(one_position, found))
 
 
 def _referred(artifact: Artifact) -> set[str]:

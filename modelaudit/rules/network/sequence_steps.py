@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from modelaudit.facts import Artifact, GraphNode, Json, Layer, Shape
+from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_shapes import input_shape
+from modelaudit.rules.plain_graphs.architecture import graph_architecture
 from modelaudit.structs import PerObject
 from modelaudit.work_budget import spend
 
@@ -70,7 +72,20 @@ def one_step(artifact: Artifact, recurrent: str) -> bool | None:
         windows = any(kernel.spatial for kernel in artifact.kernels)
     if any(len(shape) == rank and shape[1] == 1 for shape in known):
         return True
+    if artifact.architecture is None and _each_of_one_step(artifact):
+        return True
     return None if windows or not known else False
+
+
+def _each_of_one_step(artifact: Artifact) -> bool:
+    """Whether the graph shows sequences of one step for every recurrent layer, in either order."""
+    shown = graph_architecture(artifact)
+    taken = [
+        layer.input_shapes[0] if layer.input_shapes else ()
+        for layer in (shown.layers if shown else ())
+        if has(layer.class_name, Trait.RECURRENT)
+    ]
+    return bool(taken) and all(len(shape) > 2 and 1 in shape[:2] for shape in taken)
 
 
 def open_forward(artifact: Artifact, recurrent: str) -> bool:

@@ -228,8 +228,18 @@ def _scaled_kernel(reader: GraphReader, place: NodeOutput) -> OperationGroup | N
     """A kernel and a bias, perhaps multiplied by a constant."""
     if place.node.op == "Mul" and reader.numbers(place, 1) is not None:
         before = reader.source(place)
-        return weighted(reader, before) if before is not None else None
-    return weighted(reader, place)
+        return _projected(reader, before) if before is not None else None
+    return _projected(reader, place)
+
+
+def _projected(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
+    """A kernel and a bias; also as the products over named axes of which Keras 2 makes attention."""
+    biased = place.node.op in {"Add", "AddV2"} and reader.stored(place, 1) is not None
+    product = reader.source(place) if biased else place
+    if product is None or product.node.op != "Einsum" or reader.stored(product, 1) is None:
+        return weighted(reader, place)
+    data = reader.source(product)
+    return OperationGroup("EinsumDense", (data,)) if data is not None else None
 
 
 def _convolution(kernel: Kernel, data: NodeOutput) -> OperationGroup | None:

@@ -97,7 +97,8 @@ def unreached(rule: Rule, facts: Facts, state: OptimizerState) -> Finding:
         evidence={"measured": len(state.moments), "unit": "weights without gradient"},
         severity=Severity.LOW if ends else None,
         fix="See what stops the gradient: an output that is 0 or clipped for every input, a loss that "
-        "does not depend on it, or an operation without a derivative. Then train again.",
+        "does not depend on it or has a parameter that leaves nothing of it (Huber with delta=0), or an "
+        "operation without a derivative. Then train again.",
     )
 
 

@@ -58,7 +58,7 @@ def graphs(k, operations):
         (mixes, between(operations["mean"])),
         (mixes, between(operations["scrambled"])),
         ([], between(operations["reshaped"])),
-        ([], beside(operations["mean"])),
+        ([("MA333", "low")], beside(operations["mean"])),
         ([("MA334", "medium")], inputs(0)),
         ([], inputs(0, 1)),
     ]
