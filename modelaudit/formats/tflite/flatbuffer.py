@@ -136,7 +136,7 @@ class FlatBuffer:
             size, nbytes = 0, 0
             if 0 <= vtable <= self.size - 4:
                 size, nbytes = struct.unpack("<HH", self.read(vtable, 4))
-            small = 4 < size <= _SMALL and 4 < nbytes <= _SMALL and at + nbytes <= end
+            small = 4 <= size <= _SMALL and 4 <= nbytes <= _SMALL and at + nbytes <= end
             # A code and a version are two bytes; a table with more may hide something.
             if small and nbytes - 4 - self.read(at + 4, nbytes - 4).count(0) <= 2:
                 found += nbytes

@@ -25,6 +25,7 @@ _PIECE = 1 << 20
 _NUMBER = 8  # bytes of the largest number
 _REPEATS = 4  # of one number, with which it is a constant
 _LEFT = 1 << 10  # bytes, above which no converter left them
+_TABLE = 12  # bytes of the code of an operation, which TOCO wrote for each and lists once
 _CONSTANTS = _LEFT // _NUMBER  # which the converter of LSTM leaves
 
 
@@ -64,7 +65,13 @@ def read_tflite(path: Path, limits: Limits) -> Artifact:
             *reader.problems,
             *metadata.problems,
             *flex_problems,
-            *_unused(flatbuffer, buffers, constants.used | metadata.used, metadata),
+            *_unused(
+                flatbuffer,
+                buffers,
+                constants.used | metadata.used,
+                metadata,
+                max(_LEFT, _TABLE * sum(len(graph.operators) for graph in graphs)),
+            ),
         )
     kernels = find_kernels(lite)
     weights = {each for kernel in kernels for each in (kernel.tensor, kernel.bias) if each}
@@ -103,9 +110,17 @@ def _is_loss(problem: Problem) -> bool:
 
 
 def _unused(
-    flatbuffer: FlatBuffer, buffers: Buffers, used: set[int], metadata: Metadata
+    flatbuffer: FlatBuffer,
+    buffers: Buffers,
+    used: set[int],
+    metadata: Metadata,
+    most: int = _LEFT,
 ) -> Iterator[Problem]:
-    """Bytes that hold something and that nothing in the file refers to."""
+    """Bytes that hold something and that nothing in the file refers to.
+
+    Args:
+        most: bytes, above which a converter did not leave them in small tables.
+    """
     outside = [(each.offset, each.end) for each in buffers.behind]
     if metadata.archive is not None:
         outside.append((metadata.archive.offset, metadata.archive.end))
@@ -126,7 +141,7 @@ def _unused(
             first = head if what else first or head
     if total:
         evidence: dict[str, Json] = {"tflite": "unused", "measured": total, "head": first.hex()}
-        if total <= _LEFT:
+        if total <= most:
             evidence["tables"] = sum(flatbuffer.small_tables(*gap) for gap in gaps)
         if what:
             evidence["program"] = what
