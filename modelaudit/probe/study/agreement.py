@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.feeding import prepare_inputs
 from modelaudit.probe.study.golden_replay import in_order, moved_by_rounding, run_outputs
 from modelaudit.probe.study.inputs import Unprobeable
-from modelaudit.probe.study.runner import Array
+from modelaudit.probe.study.open_sizes import inputs_to_try
+from modelaudit.probe.study.runner import Array, StudyEnded
 from modelaudit.restore.golden_check import (
     compare_output,
     matching_output,
@@ -62,15 +64,31 @@ class ReferenceRun(Struct, frozen=True):
 def run_reference(
     session: Session, artifact: Artifact, settings: ProbeSettings, data: Path | None
 ) -> ReferenceRun:
-    """Run a loaded model on a few probe inputs, which other runtimes will be given too."""
+    """Run a loaded model on a few probe inputs, which other runtimes will be given too.
+
+    Where it takes none of the usual size, such as short sequences before poolings, they are larger.
+    """
     seen = session.observation
     few = replace(settings, samples=min(settings.samples, MORE_SAMPLES))
     fed = prepare_inputs(seen, artifact, few, data)
     if isinstance(fed, Unprobeable):
         return ReferenceRun(seen, reason=fed.reason)
+    first = None
+    with suppress(StudyEnded):
+        for each in inputs_to_try(session, artifact, few, fed):
+            found = _run(session, artifact, each.arrays)
+            if not found.reason.startswith(CALL_FAILED):
+                return found
+            first = first or found
+    return first or ReferenceRun(seen, reason=_why(session.observation))
+
+
+def _run(session: Session, artifact: Artifact, given: tuple[Array, ...]) -> ReferenceRun:
+    """Outputs for the first of these inputs, or for more if the model amplifies rounding."""
+    seen = session.observation
     usual = _allowed(artifact) / NOISE_FACTOR.value
     for samples in (SAMPLES, MORE_SAMPLES):
-        arrays = tuple(array[:samples] for array in fed.arrays)
+        arrays = tuple(array[:samples] for array in given)
         answered = run_outputs(session, arrays)
         if isinstance(answered, Observation):
             return ReferenceRun(seen, reason=_why(answered))
