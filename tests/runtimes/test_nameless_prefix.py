@@ -51,3 +51,16 @@ def test_load_checkpoint_takes_a_prefix_with_a_slash_for_a_directory(
         for path in folder.iterdir():
             path.rename(path.with_name(f"model{path.name}"))
         assert tf.train.load_checkpoint(f"{folder}/model").has_tensor("w")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["", "model"])
+def test_a_copy_needs_a_prefix_with_a_name(tmp_path: Path, name: str) -> None:
+    tf_keras = pytest.importorskip("tf_keras")
+    folder = tmp_path / "models"
+    model = tf_keras.Sequential([tf_keras.Input((3,)), tf_keras.layers.Dense(2)])
+    model.save_weights(f"{folder}/{name}", save_format="tf")
+    facts = static_facts(folder / name if name else folder, Settings())
+    (found,) = run_rule(rule("MA221"), facts).findings
+    assert "load_checkpoint" in found.fix
+    assert ("rename `.index`" in found.fix) is not bool(name)

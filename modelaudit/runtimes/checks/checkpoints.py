@@ -25,15 +25,20 @@ _LISTED = re.compile(r"\boptimizer(?:/inner_optimizer)?/_variables/([0-9]{1,6})\
 _VARIABLES = ("_trainable_variables", "_variables")
 _RATE = "optimizer/_learning_rate"
 _SCALE = "_scale"  # of the loss, in mixed precision: numbers with other dtypes
+# Which SavedModels of Keras 2 list for each object, and no object of Keras 3 has.
+_LISTS = ("keras_api", "variables", "trainable_variables")
 # Keras before 2.12 writes another layout under this name, which Keras 3 refuses.
 REBUILD = "Load it into its network with tf-keras, and save the weights there as .weights.h5"
 # For all checkpoints whose keys are others in the runtime.
 COPY = "copy the variables with `tf.train.load_checkpoint`."
+_NAMED = (
+    "rename `.index` and `.data-…` to names with something in front, such as `model.index`, and "
+)
 
 
 def nameless_prefix(artifact: Artifact) -> Iterator[Reason]:
     """A prefix that ends in a slash, which `load_checkpoint` takes for the directory."""
-    if any(entry.path == ".index" for entry in artifact.files):
+    if _nameless(artifact):
         yield Reason(
             "prefix-without-name",
             LoadOutcome.FAILS,
@@ -45,23 +50,33 @@ def nameless_prefix(artifact: Artifact) -> Iterator[Reason]:
         )
 
 
+def _nameless(artifact: Artifact) -> bool:
+    return any(entry.path == ".index" for entry in artifact.files)
+
+
+def copy_advice(artifact: Artifact) -> str:
+    """How to copy the variables, after a prefix without a name has got one."""
+    return _NAMED * _nameless(artifact) + COPY
+
+
 def check_checkpoint(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Reasons for `load_weights` and `Checkpoint.restore` of an object-based checkpoint."""
     if context.request.call is LoadCall.LOAD_WEIGHTS:
-        yield from _checkpoint_as_weights(context)
+        yield from _checkpoint_as_weights(artifact, context)
     yield from _restored(artifact, context)
     if written_by_keras3(artifact) is context.profile.keras3:
         yield from _adapted(artifact, context)
 
 
-def _checkpoint_as_weights(context: CheckContext) -> Iterator[Reason]:
+def _checkpoint_as_weights(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if context.profile.keras3:
         yield Reason(
             "checkpoint-in-keras-3",
             LoadOutcome.FAILS,
             "Keras 3 cannot load weights from a TensorFlow checkpoint",
             "ValueError: File format not supported: filepath=… Keras 3 only supports V3 `.keras`",
-            f"{REBUILD}, or {COPY} Never restore with expect_partial(), which hides mismatches.",
+            f"{REBUILD}, or {copy_advice(artifact)} Never restore with expect_partial(), which "
+            "hides mismatches.",
         )
 
 
@@ -108,7 +123,13 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
 def _renamed(artifact: Artifact, context: CheckContext, keras3: bool) -> Iterator[Reason]:
     """Weights that the other generation of Keras lists under other names."""
     listed = sorted(names(artifact))
-    found = found_by_name(artifact, lambda held, name: not _of_one_generation(held, name, keras3))
+    exported = any("keras_api" in node.children for node in artifact.object_graph)
+    found = found_by_name(
+        artifact,
+        lambda held, name: (
+            not (_of_one_generation(held, name, keras3) or (exported and name in _LISTS))
+        ),
+    )
     lost = [name for name in listed if name not in found]
     if not lost:
         return
@@ -127,7 +148,7 @@ def _renamed(artifact: Artifact, context: CheckContext, keras3: bool) -> Iterato
         LoadOutcome.DIFFERS,
         f"the checkpoint's keys are those of {old}, but {new} objects have other names: {text}",
         "no error",
-        f"Check with `status.assert_existing_objects_matched()`, and {COPY}",
+        f"Check with `status.assert_existing_objects_matched()`, and {copy_advice(artifact)}",
         unless=f"its layers are of tf_keras, as {library} needs them" if library else "",
     )
 
@@ -200,7 +221,7 @@ def _optimizer_variables(
             f"other variables in {context.profile.name}",
             "ValueError: Received incompatible tensor with shape … when attempting to restore "
             "variable with shape …",
-            COPY[:1].upper() + COPY[1:],
+            copy_advice(artifact).capitalize(),
         )
 
 
@@ -300,7 +321,7 @@ def _nothing_matches(artifact: Artifact) -> Reason:
         "AssertionError: Nothing except the root object matched a checkpointed value."
         if whole
         else "no error",
-        COPY[:1].upper() + COPY[1:],
+        copy_advice(artifact).capitalize(),
     )
 
 
@@ -323,5 +344,5 @@ def _unmatched(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             f"the checkpoint lists {lost[0]} only under a name that {context.profile.name} "
             "does not use, so the weight keeps its random value",
             "no error",
-            f"Check with `status.assert_existing_objects_matched()`, and {COPY}",
+            f"Check with `status.assert_existing_objects_matched()`, and {copy_advice(artifact)}",
         )
