@@ -125,8 +125,12 @@ class ManifestWeights:
             renamed = _renamed(path) if looked else ""
             detail += f"; {renamed} is, as if it had been renamed" * bool(renamed)
             like = _of_size(path, needed) if looked and needed and not renamed else ""
+            beside = self._model.parent / path.name  # the model was moved without its folder
+            moved = looked and needed and not (renamed or like) and _of_size(beside, needed)
+            if moved:
+                detail += f"; {moved} beside the model is, of exactly the size that is needed"
             detail += f"; {like} is, of exactly the size that is needed" * bool(like)
-            self._add(kind, detail, name, renamed or like, as_large=bool(like))
+            self._add(kind, detail, name, renamed or like or moved or "", as_large=bool(like))
             return None
         self.files[plain] = file_entry(path, self._model.parent, "weights", self._limits)
         if pointer := pointer_problem(path, name):

@@ -115,3 +115,22 @@ def test_few_missing_files_are_looked_for(tmp_path: Path) -> None:
     path.write_text(json.dumps({"format": "layers-model", "weightsManifest": manifest}))
     told = ["renamed" in each.detail for each in read(path, Limits()).problems]
     assert len(told) >= 40 and 0 < told.count(True) < 40
+
+
+@pytest.mark.parametrize("folder", ["weights", "."])
+def test_a_file_beside_a_model_that_lists_it_in_a_folder_is_named(
+    tmp_path: Path, folder: str
+) -> None:
+    """The loader looks into the folder only, so the finding is no milder."""
+    path = named(tmp_path / "m", f"{folder}/w.bin", "w.bin")
+    found = run_rule(catalogue.rule("MA108"), static_facts(path, Settings())).findings
+    if folder == ".":
+        assert found == ()
+        return
+    (only,) = found
+    assert "w.bin beside the model is, of exactly the size that is needed" in only.detail
+    assert only.severity is Severity.HIGH
+    assert only.fix.startswith("Rename `w.bin` to `weights/w.bin`")
+    (path.parent / folder).mkdir()
+    (path.parent / "w.bin").rename(path.parent / folder / "w.bin")  # the advice
+    assert read(path, Limits()).problems == ()
