@@ -269,7 +269,7 @@ def reach_of_dead_units(reach):
     """Units whose sums are above 0 from inputs of this size on, behind a kernel that exploded."""
 
     kernel, bias = np.full((2, 4), 500.0), np.full(4, -2 * 500.0 * reach)
-    stats = TensorStats(500.0, 500.0, 500.0, 0.0, 0, 0)
+    stats = TensorStats(500.0, 500.0, 500.0, 0.0, 0, 0, second=500.0)
     tensors = (
         replace(made_tensor("hidden/kernel", kernel), stats=stats),
         made_tensor("hidden/bias", bias),

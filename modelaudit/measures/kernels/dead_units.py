@@ -38,8 +38,11 @@ def dead_units(artifact: Artifact, graph: LayerGraph, limit: int) -> Mapping[str
         return {}
     found: dict[str, DeadUnits] = {}
     for least in (-INPUT_REACH.value, 0.0):
-        for route, dead, units in _counted(artifact, graph, limit, least):
-            if dead >= SILENT_UNITS.value * units and route not in found:
+        for route, mask, inputs, own in _counted(artifact, graph, limit, least):
+            dead, units = int(mask.sum()), mask.size
+            # Of n inputs that are never below 0, all weights of a unit are below 0 by chance.
+            share = max(SILENT_UNITS.value, min(1.0, 2.0 ** (1 - inputs)))
+            if dead >= share * units and route not in found and (own or least < 0):
                 found[route] = DeadUnits(dead, units, least == 0.0)
     return found
 
@@ -48,14 +51,25 @@ def _exploded(kernel: Tensor | None) -> bool:
     if kernel is None or kernel.stats is None or len(kernel.shape) < 2:
         return False
     drawn = math.sqrt(2 / max(1.0, sum(fans(kernel.shape))))
-    size = math.hypot(kernel.stats.mean, kernel.stats.std)
+    # One weight of any size is damage, not training.
+    size = min(math.hypot(kernel.stats.mean, kernel.stats.std), kernel.stats.second)
     return math.isfinite(size) and size >= EXPLODED_MEDIAN.value * drawn
 
 
 def _counted(
     artifact: Artifact, graph: LayerGraph, limit: int, least: float
-) -> Iterator[tuple[str, int, int]]:
-    tensors, counts = artifact.by_name, dict[str, tuple[int, int]]()
+) -> Iterator[tuple[str, NDArray[np.bool_], int, bool]]:
+    """Layer, which units are dead, the inputs of a unit, and whether its own kernel exploded.
+
+    A unit of a layer that is called several times is dead if it is so in each call.
+    """
+    tensors, masks, made = artifact.by_name, dict[str, NDArray[np.bool_]](), dict[str, Tensor]()
+
+    def count(layer: Layer, high: _Array) -> None:
+        dead, before = high <= 0, masks.get(layer.route)
+        if before is not None and before.shape == dead.shape:
+            dead = dead & before
+        masks[layer.route] = dead
 
     def step(layer: Layer, values: Sequence[_Limits | None]) -> _Limits | None:
         if not values:
@@ -72,14 +86,15 @@ def _counted(
             sums = _sums(layer, tensors, (low, high), limit)
             if sums is None:
                 return _applied(name, _UNKNOWN)
+            made[layer.route] = tensors[layer.variables["kernel"]]
             if name in _RECTIFIED:
-                counts[layer.route] = int((sums[1] <= 0).sum()), len(sums[1])
+                count(layer, sums[1])
             return _applied(name, sums)
         if layer.class_name in {"Activation", "ReLU"}:
             name = "relu" if layer.class_name == "ReLU" else name
             plain = not layer.config.get("negative_slope") and not layer.config.get("threshold")
             if name in _RECTIFIED and plain and len(high) > 1:
-                counts[layer.route] = int((high <= 0).sum()), len(high)
+                count(layer, high)
             return _applied(name, (low, high)) if plain else None
         if has(layer.class_name, Trait.PADDING):
             return np.minimum(low, 0), np.maximum(high, 0)
@@ -90,8 +105,17 @@ def _counted(
     graph.propagate(
         step, lambda one, other: (np.minimum(one[0], other[0]), np.maximum(one[1], other[1]))
     )
-    for route, (dead, units) in counts.items():
-        yield route, dead, units
+    for route, mask in masks.items():
+        sources = [x for x in (route, *_before(graph, route)) if x in made]
+        kernel = made[sources[0]] if sources else None
+        inputs = math.prod(kernel.shape[:-1]) if kernel is not None else 0
+        yield route, mask, inputs, _exploded(kernel)
+
+
+def _before(graph: LayerGraph, route: str) -> Iterator[str]:
+    """The layer whose sums an activation layer gets."""
+    for layer in graph.only_sources(route, lambda _: False):
+        yield layer.route
 
 
 def _added(limits: Sequence[_Array]) -> _Array:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from modelaudit.findings import Finding, Severity
-from modelaudit.formats.keras.compiled_losses import HINGES, KNOWN, compiled_losses
+from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, HINGES, KNOWN, compiled_losses
 from modelaudit.measures.optimizer_state import WeightMoments
 from modelaudit.rules.architecture.constant_layers import constant_reason, unreached
 from modelaudit.rules.initial_weights.sized_kernels import starts_constant
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.training.results import exploded_beside
+
+# Losses of which no target makes the gradient of an output larger than 1.
+_BOUNDED = CROSS_ENTROPIES | {"mean_absolute_error", "huber", "log_cosh"}
 
 
 def one_vector(rule: Rule, facts: Facts, moments: Sequence[WeightMoments]) -> Iterator[Finding]:
@@ -38,14 +41,22 @@ def one_vector(rule: Rule, facts: Facts, moments: Sequence[WeightMoments]) -> It
     every = every if whole else route == moments[0].route  # a class makes its first layer first
     if before & {each.route for each in moments}:
         return  # they let nothing through, as sigmoids in a row: MA315 and MA434 judge it
+    # A target of another size may have all the gradient there is; in these losses it cannot.
+    bounded = bool(losses) and all(loss and loss.name in _BOUNDED for loss in losses)
     yield rule.finding(
         f"In training, `{route}` got the same vector from every input"
-        + ": all inputs were the same" * every
+        + ": all inputs were the same" * (every and bounded)
+        + ", or one input, such as one with a target of another size, outweighs all others"
+        * (not bounded)
         + ". The gradient of a kernel is that of the bias times the input, and for each input the "
         "averages of both have one ratio in all units.",
         route=route,
         evidence={"measured": len(moments), "unit": "weights with averages"},
-        severity=Severity.LOW if not every else rule.severity if whole else Severity.MEDIUM,
+        severity=Severity.LOW
+        if not (every and bounded)
+        else rule.severity
+        if whole
+        else Severity.MEDIUM,
         fix=""
         if every
         else f"If `{route}` should have learnt from its input, check that it differs. {rule.fix}",

@@ -75,24 +75,33 @@ def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def exploded_beside(facts: Facts, name: str) -> bool:
-    """Whether the kernels beside a tensor are enormous, half of them or more."""
+    """Whether the kernels beside a tensor are enormous, half of them or more.
+
+    By their second largest weight at most, as one of any size is no training, but damage.
+    """
     try:
         kernels = sized_kernels(facts)
     except NotApplicable:
         return False
     sizes = [
-        _times(stats, fans(kernel.shape)) for kernel, stats, _ in kernels if kernel.tensor != name
+        min(math.hypot(stats.std, stats.mean), stats.second) / _drawn(fans(kernel.shape))
+        for kernel, stats, _ in kernels
+        if kernel.tensor != name
     ]
     return bool(sizes) and median(sizes) >= EXPLODED_MEDIAN.value
 
 
 def _times(stats: TensorStats, fan: tuple[float, float]) -> float:
-    """How many times as large as Glorot's initializer draws them the weights of a kernel are.
+    """How many times as large as Glorot's initializer draws them the weights of a kernel are."""
+    return math.hypot(stats.std, stats.mean) / _drawn(fan)
+
+
+def _drawn(fan: tuple[float, float]) -> float:
+    """The spread that Glorot's initializer gives, or more.
 
     Few inputs need large weights, however many outputs make the initial ones small.
     """
-    drawn = max(math.sqrt(2 / max(1.0, sum(fan))), 1 / math.sqrt(max(1.0, fan[0])))
-    return math.hypot(stats.std, stats.mean) / drawn
+    return max(math.sqrt(2 / max(1.0, sum(fan))), 1 / math.sqrt(max(1.0, fan[0])))
 
 
 def _of_recurrent(facts: Facts) -> Iterator[tuple[float, str]]:

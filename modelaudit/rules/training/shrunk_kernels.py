@@ -187,15 +187,17 @@ def _prior(rule: Rule, facts: Facts, shrunk: Sequence[str]) -> Iterator[Finding]
         if size > most * started or sums > PRIOR_BIAS.value * moved:
             continue
         bounded = _at_most_one(graph, head.weights.route)
+        # Layers before it that have no penalty can grow by as much as this one shrank.
+        before = [sized[each] for each in graph.above([kernel.route]) if each in sized]
+        growth = math.prod(max(1.0, _growth(each)) for each in before if each[0] is not kernel)
+        certain = bounded or sums * growth <= PRIOR_BIAS.value * moved
         inputs = "its inputs, which are between -1 and 1," if bounded else "inputs on a scale of 1"
         yield rule.finding(
             f"The weights of `{kernel.route}` have {size / started:.2g} of the spread that its initializer "
             f"gives, so that {inputs} move its scores by {sums:.2g}, while its biases "
             f"differ by {moved:.2g}: the output is about the frequencies of the classes, whatever the input is"
-            + (
-                f". Its kernel_regularizer has a factor of {factor:g}." * drawn
-                or ("." if bounded else ", unless inputs are large.")
-            ),
+            + (", unless inputs are large." if not (bounded or (drawn and certain)) else ".")
+            + f" Its kernel_regularizer has a factor of {factor:g}." * drawn,
             route=kernel.route,
             title="An output learnt little but the frequencies of its classes",
             evidence={
@@ -206,7 +208,7 @@ def _prior(rule: Rule, facts: Facts, shrunk: Sequence[str]) -> Iterator[Finding]
                 "biases": moved,
             },
             severity=Severity.HIGH
-            if drawn and size <= PRIOR_KERNEL.value * started
+            if drawn and certain and size <= PRIOR_KERNEL.value * started
             else rule.severity
             if bounded and not drawn
             else Severity.LOW,  # a normalization before it gives inputs that may be enough
@@ -216,6 +218,13 @@ def _prior(rule: Rule, facts: Facts, shrunk: Sequence[str]) -> Iterator[Finding]
             "strong, features that say nothing of the classes, or labels that do not belong to the "
             "inputs, and train again.",
         )
+
+
+def _growth(sized: SizedKernel) -> float:
+    """How many times the spread of its initializer a kernel has."""
+    kernel, stats, spread = sized
+    started = initial_spread(kernel, spread)
+    return math.hypot(stats.mean, stats.std) / started if started else math.inf
 
 
 def _at_most_one(graph: LayerGraph, route: str) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
+from modelaudit.audit_types.values import number
 from modelaudit.findings import Finding, Severity
 from modelaudit.measures.architecture.layer_graph import layer_graph
-from modelaudit.measures.optimizer_state import WeightMoments
+from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
+from modelaudit.rules.initial_weights.training_reach import FADED_AWAY, forgets_squares
 from modelaudit.rules.model import Facts, NotApplicable, Rule
 from modelaudit.rules.training.steps import compiled_state
 from modelaudit.thresholds.training import FEW_STEPS
@@ -33,13 +36,21 @@ def one_row_used(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if graph.above(graph.outputs, around=tables.keys()) & inputs:
         return  # what comes round the tables may have differed
     route, table = next(iter(tables.items()))
+    # Averages that forget tell of the last steps only, as of rows that are sorted by their token.
+    lately = _forgotten(state) if table.second is None else forgets_squares(state)
+    averages = "gradients" if table.second is None else "squared gradients"
     yield rule.finding(
-        f"Of the {table.shape[0]:,} rows of `{route}`, training used a single one: the average of "
-        f"the {'gradients' if table.second is None else 'squared gradients'} of all others is exactly "
-        f"0 after {state.steps:,} steps. Every token of every input was the same.",
+        f"{'At the end of training' if lately else 'In training'}, a single one of the "
+        f"{table.shape[0]:,} rows of `{route}` was used: the average of the {averages} of all others is "
+        f"exactly 0 after {state.steps:,} steps. "
+        + (
+            "Every token was the same then; earlier ones do not show any more."
+            if lately
+            else "Every token of every input was the same."
+        ),
         route=route,
         evidence={"measured": 1, "unit": "rows used", "n": table.shape[0]},
-        severity=Severity.HIGH,
+        severity=Severity.LOW if lately else Severity.HIGH,
         fix=f"Look at the numbers that `{route}` was given, then train again. A vocabulary that was "
         "not adapted, tokens cast from fractions such as 0.3, and padding that is longer than the "
         "text give the same number everywhere:\n\n"
@@ -56,3 +67,10 @@ def _one_row(table: WeightMoments) -> bool:
     rows, width = table.shape
     zeros = table.still if table.second is None else table.zeros
     return 0 <= zeros - (rows - 1) * width < width
+
+
+def _forgotten(state: OptimizerState) -> bool:
+    """Whether an average of gradients at the start of training may be 0 by now."""
+    kept = number(state.settings.get("momentum", state.settings.get("beta_1")))
+    known = kept is not None and 0 < kept < 1
+    return not known or (state.steps or 0) * -math.log(kept or 1.0) > -math.log(FADED_AWAY)

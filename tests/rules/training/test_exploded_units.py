@@ -35,6 +35,55 @@ def test_units_of_exploded_weights(keras, tmp_path):
     assert [each.code for each in found(RULES, path)] == ["MA437"]
 
 
+@pytest.mark.parametrize("flips", [1, 2, 3])
+def test_flipped_bits_in_several_kernels_are_no_explosion(keras, tmp_path, flips):
+    rng = np.random.default_rng(3)
+    made = [keras.layers.Dense(n, "relu") for n in (32, 24)]
+    model = sequential(keras, (16,), *made, keras.layers.Dense(4, "softmax"))
+    for number, layer in enumerate(model.layers):
+        kernel, bias = layer.get_weights()
+        kernel = kernel + rng.normal(scale=0.05, size=kernel.shape).astype("float32")
+        if number < flips:
+            kernel.reshape(-1).view("uint32")[5] ^= 1 << 30  # the highest bit of the exponent
+        layer.set_weights([kernel, bias])
+    path = tmp_path / "m.keras"
+    model.save(path)
+    said = [(each.code, each.severity.value) for each in found(RULES, path)]
+    assert said == [("MA420", "high")] * flips
+
+
+def test_a_unit_of_a_shared_layer_is_dead_if_it_is_in_each_call(keras, tmp_path):
+    rng, layers = np.random.default_rng(4), keras.layers
+    one, other, shared = (layers.Dense(8, "relu", name=name) for name in ("one", "other", "shared"))
+    first, second = keras.Input((6,)), keras.Input((6,))
+    joined = layers.Concatenate()([shared(one(first)), shared(other(second))])
+    model = keras.Model([first, second], layers.Dense(2)(joined))
+    one.set_weights([np.abs(rng.normal(size=(6, 8))), np.zeros(8)])
+    other.set_weights([np.abs(rng.normal(size=(6, 8))), np.full(8, -1e3)])  # gives 0
+    shared.set_weights([300 * np.abs(rng.normal(size=(8, 8))), np.full(8, -1.0)])
+    x = rng.uniform(0, 10, size=(2000, 6)).astype("float32")
+    assert (np.asarray(shared(one(x))).max(axis=0) > 0).all()
+    assert (np.asarray(shared(other(x))) == 0).all()
+    path = tmp_path / "m.keras"
+    model.save(path)
+    assert not [each for each in found(RULES, path) if "`shared`" in each.detail]
+
+
+def test_units_of_one_input_are_dead_on_one_side_of_it_by_chance(keras, tmp_path):
+    """The head is large, since its targets are: no step was too large."""
+    rng = np.random.default_rng(5)
+    hidden, head = keras.layers.Dense(32, "relu"), keras.layers.Dense(1)
+    model = sequential(keras, (1,), hidden, head)
+    hidden.set_weights([rng.uniform(-0.4, 0.4, size=(1, 32)), np.zeros(32)])
+    head.set_weights([rng.normal(scale=2e4, size=(32, 1)), np.zeros(1)])
+    x = np.linspace(0, 10, 50, dtype="float32")[:, None]
+    assert 5 < (np.asarray(hidden(x)).max(axis=0) == 0).sum() < 27
+    assert (np.asarray(hidden(np.abs(x) * [[-1]])).max(axis=0) > 0).sum() > 5
+    path = tmp_path / "m.keras"
+    model.save(path)
+    assert found([rule("MA437")], path) == []
+
+
 @pytest.mark.parametrize(("size", "severities"), [(500.0, ["medium"]), (1.0, [])])
 def test_gates_that_inputs_saturate(keras, tmp_path, size, severities):
     rng = np.random.default_rng(1)

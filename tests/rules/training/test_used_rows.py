@@ -57,6 +57,24 @@ def test_momentum(tmp_path, keras):
         assert said(tmp_path, keras, given, ".keras", optimizer=optimizer) == expected
 
 
+@pytest.mark.parametrize("name", ["momentum", "rmsprop"])
+def test_rows_that_are_sorted_by_their_token(tmp_path, keras, name):
+    """Each was learnt, and the averages of all but the last were forgotten: no more than low."""
+    layers = keras.layers
+    shops = np.repeat(np.arange(5), 1000)[:, None]
+    stack = [layers.Embedding(5, 4), layers.Flatten(), layers.Dense(1)]
+    model = keras.Sequential([keras.Input((1,), dtype="int32"), *stack])
+    if name == "momentum":
+        model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "mse")
+    else:
+        model.compile(keras.optimizers.RMSprop(0.001), "mse")
+    before = model.layers[0].get_weights()[0]
+    train(model, shops, 1.5 * shops + DRAW.normal(scale=0.1, size=shops.shape), epochs=2, batch=1)
+    assert (np.abs(model.layers[0].get_weights()[0] - before).max(axis=1) > 0.01).all()
+    model.save(tmp_path / "m.keras")
+    assert severities(tmp_path / "m.keras") == ["low"]
+
+
 def test_bodies(tmp_path, keras):
     layers = keras.layers
     for body in (layers.LSTM(6), layers.Flatten(), layers.Bidirectional(layers.GRU(4))):

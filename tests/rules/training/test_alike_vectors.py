@@ -1,0 +1,43 @@
+"""MA439 where one vector had all the gradient: the only input, or one with a target of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.rules.catalogue import rule
+from tests.made.training import train
+from tests.rules.saved import found
+
+RULES = [rule("MA439")]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+
+def said(keras, path, x, y, last, loss):
+    """What is said of a network after twelve passes, and its answers to other inputs."""
+    keras.utils.set_random_seed(1)
+    hidden = [keras.layers.Dense(n, "relu") for n in (32, 16)]
+    model = keras.Sequential([keras.Input((12,)), *hidden, keras.layers.Dense(1, last)])
+    model.compile(keras.optimizers.Adam(1e-3), loss)
+    train(model, x.astype("float32"), y[:, None].astype("float32"), epochs=12, batch=32)
+    model.save(path / "m.keras")
+    return found(RULES, path / "m.keras")
+
+
+def test_a_missing_value_among_the_targets_is_no_constant_input(keras, tmp_path):
+    """Its gradient is larger than all others together, in each pass."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(960, 12))
+    y = x @ rng.normal(size=12)
+    y[7] = 999_999_999
+    told = said(keras, tmp_path, x, y, None, "mse")
+    assert {each.severity.value for each in told} <= {"low"}
+    assert all("outweighs all others" in each.detail for each in told)
+
+
+def test_one_input_for_all_targets(keras, tmp_path):
+    x = np.tile(np.random.default_rng(2).normal(size=12), (960, 1))
+    y = np.random.default_rng(3).uniform(size=960) < 0.4
+    (told,) = said(keras, tmp_path, x, y, "sigmoid", "binary_crossentropy")
+    assert told.severity.value == "high"
+    assert "all inputs were the same" in told.detail
