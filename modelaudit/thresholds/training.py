@@ -91,6 +91,12 @@ LARGE_DELTA_RATE = Threshold(
     "the same for Adadelta",
     "10 times the rate of its paper (Zeiler 2012)",
 )
+TIMES_THE_LIMIT = Threshold(
+    10.0,
+    "times the usual limit",
+    "learning rate of gradient descent, relative to its limit, from which it is medium",
+    "chosen; made networks with rates of 15 to 80 diverged or died",
+)
 STOPPED = Threshold(
     1e-6,
     "",

@@ -114,6 +114,11 @@ def rate_of_gradient_descent(rate):
     return outcome("MA431", adam(rate=rate, compiled=False))
 
 
+@at("training.TIMES_THE_LIMIT", {9.9: ["low"], 10.0: ["medium"], 10.1: ["medium"]})
+def times_the_rate_of_gradient_descent(times):
+    return severities("MA431", adam(rate=times, compiled=False))
+
+
 @at("training.STOPPED", {0.99e-6: "fail", 1e-6: "pass", 1.01e-6: "pass"})
 def average_gradient(ratio):
     return outcome("MA433", adam(("first", ratio, 1.0), ALIVE))

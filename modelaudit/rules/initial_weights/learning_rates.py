@@ -11,7 +11,12 @@ from modelaudit.facts import Artifact
 from modelaudit.findings import Severity
 from modelaudit.measures.optimizer_state import OptimizerState
 from modelaudit.thresholds.design import HIGH_RATE, LEARNING_RATE, LOW_RATE
-from modelaudit.thresholds.training import LARGE_DELTA_RATE, LARGE_RATE, LARGE_SGD_RATE
+from modelaudit.thresholds.training import (
+    LARGE_DELTA_RATE,
+    LARGE_RATE,
+    LARGE_SGD_RATE,
+    TIMES_THE_LIMIT,
+)
 
 # Optimizers whose steps have the size of the learning rate, whatever the gradient is.
 ADAPTIVE = frozenset(("adam", "adamw", "adamax", "nadam", "rmsprop", "lion", "lamb"))
@@ -57,9 +62,10 @@ def rate_fault(artifact: Artifact, optimizer: str, rate: float, adaptive: bool) 
     delta = optimizer == "Adadelta"
     limit = LARGE_DELTA_RATE.value if delta else LARGE_SGD_RATE.value
     if rate > limit:
-        return RateFault(
-            f"{said}, {rate / limit:.3g} times the usual limit", Severity.LOW, rate, limit
-        )
+        times = rate / limit
+        severe = times >= TIMES_THE_LIMIT.value and not delta  # which scales its steps
+        severity = Severity.MEDIUM if severe else Severity.LOW
+        return RateFault(f"{said}, {times:.3g} times the usual limit", severity, rate, limit)
     return None
 
 
