@@ -42,6 +42,8 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
         yield from _category(layer, context)
         yield from _computed(layer, context)
         yield from _state(layer, context, archive, old_layout)
+        if not archive and context.profile.keras3:
+            yield from _inner_statistics(layer, artifact, context)
     yield from _addition(artifact, context)
 
 
@@ -219,6 +221,33 @@ def _state(
             "Pass the table to the constructor, or save it as .keras.",
             layer.route,
         )
+
+
+def _inner_statistics(layer: Layer, artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Statistics of a Normalization in a model inside, which Keras 3 reads from HDF5 without use.
+
+    It computes with a mean and a deviation that are made of its weights after they were read, but
+    only for layers of the whole model.
+    """
+    if layer.class_name != "Normalization" or layer.config.get("mean") is not None:
+        return
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    if not any(each.is_model and layer.route.startswith(f"{each.route}/") for each in layers):
+        return
+    if "h5" not in context.behaviour("restores", {}).get("Normalization", ()):
+        return  # told of the layer wherever it is
+    for role, start in (("mean", 0.0), ("variance", 1.0)):
+        tensor = artifact.by_name.get(layer.variables.get(role, ""))
+        stats = tensor.stats if tensor else None
+        if stats and not stats.minimum == stats.maximum == start:
+            yield _differs(
+                "state-not-restored",
+                f"`{layer.route}` is a Normalization in a model inside, and {context.profile.name} "
+                "goes on with mean 0 and variance 1 there when it reads HDF5",
+                "Call finalize_state() of the layer after loading, or save the model as .keras.",
+                layer.route,
+            )
+            return
 
 
 def _addition(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
