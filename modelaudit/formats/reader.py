@@ -10,6 +10,7 @@ from modelaudit.errors import LimitExceeded, ReadError, UsageError, WorkSpent
 from modelaudit.facts import Artifact, FileEntry, Format, Json, Problem, ProblemKind
 from modelaudit.file_formats import DAMAGED, MANGLED_HDF5
 from modelaudit.formats.class_labels import read_labels
+from modelaudit.formats.hidden_checkpoint import with_hidden_checkpoint
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, open_regular
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.lfs_pointers import pointer_problem, with_pointers
@@ -70,7 +71,7 @@ def _read(path: Path, limits: Limits) -> Artifact:
         form = form if isinstance(error, WorkSpent) else DAMAGED.get(form.info.container, form)
         artifact = _failed(path, form, error, limits)
     artifact = with_pointers(_with_second_format(artifact, path, form, limits))
-    artifact = as_pickle(artifact, path)
+    artifact = with_hidden_checkpoint(as_pickle(artifact, path), path)
     beside = {"labels": read_labels(path, limits)}
     if takes_words(artifact):
         beside["vocabularies"] = read_vocabularies(path, limits)
