@@ -14,6 +14,8 @@ from modelaudit.facts import TensorStats
 Z95 = 1.959963984540054
 _MAX_SIDE = 256
 _MAX_LENGTH = 4096
+_USUAL = 6  # times the spread, which no weight of a normally distributed million has
+_FEW = 11
 # 99 % quantile of the Tracy-Widom law (order 1) for the largest eigenvalue's fluctuation.
 _TRACY_WIDOM_99 = 2.0234
 
@@ -185,3 +187,14 @@ def distance_from_others(stats: TensorStats, n: int, value: float) -> float:
     away = abs(gap) * n / (n - 1)
     # Rounding error of the variance: below it, the others are only known to be that close.
     return away / math.sqrt(max(left, n * 1e-15))
+
+
+def few_alone(stats: TensorStats, size: int) -> bool:
+    """Whether a few of so many weights are far larger than all others.
+
+    The spread of n weights of which k have a size is that size times the root of k / n.
+    """
+    spread = math.hypot(stats.std, stats.mean)
+    largest = max(abs(stats.minimum), abs(stats.maximum))
+    few = largest > max(_USUAL, math.sqrt(size / _FEW)) * spread
+    return few or stats.second < largest / _USUAL

@@ -17,6 +17,7 @@ from modelaudit.facts import Artifact, Json, Layer, Tensor
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.kernels.initializers import fans
+from modelaudit.measures.statistics import few_alone
 from modelaudit.thresholds.training import EXPLODED_MEDIAN, INPUT_REACH, SILENT_UNITS
 
 _Array = NDArray[np.float64]
@@ -41,7 +42,7 @@ def dead_units(artifact: Artifact, graph: LayerGraph, limit: int) -> Mapping[str
         for route, mask, inputs, own in _counted(artifact, graph, limit, least):
             dead, units = int(mask.sum()), mask.size
             # Of n inputs that are never below 0, all weights of a unit are below 0 by chance.
-            share = max(SILENT_UNITS.value, min(1.0, 2.0 ** (1 - inputs)))
+            share = max(SILENT_UNITS.value, min(1.0, 0.5 ** (inputs - 1)))
             if dead >= share * units and route not in found and (own or least < 0):
                 found[route] = DeadUnits(dead, units, least == 0.0)
     return found
@@ -51,9 +52,9 @@ def _exploded(kernel: Tensor | None) -> bool:
     if kernel is None or kernel.stats is None or len(kernel.shape) < 2:
         return False
     drawn = math.sqrt(2 / max(1.0, sum(fans(kernel.shape))))
-    # One weight of any size is damage, not training.
-    size = min(math.hypot(kernel.stats.mean, kernel.stats.std), kernel.stats.second)
-    return math.isfinite(size) and size >= EXPLODED_MEDIAN.value * drawn
+    size = math.hypot(kernel.stats.mean, kernel.stats.std)
+    damaged = few_alone(kernel.stats, math.prod(kernel.shape))
+    return math.isfinite(size) and not damaged and size >= EXPLODED_MEDIAN.value * drawn
 
 
 def _counted(

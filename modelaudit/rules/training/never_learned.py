@@ -25,12 +25,11 @@ from modelaudit.rules.training.loss_parameters import worthless
 from modelaudit.thresholds.design import LOW_RATE
 
 _START = (
-    ". The file has no trace of a training, nor settings for one, so that it may be meant as the start of "
-    "trainings"
+    ". The file holds weights alone, without a trace of a training, so that it may be meant as the start "
+    "of trainings"
 )
 _IF_START = "If it is the start that several trainings share, waive this finding. If not: "
 _TRAIN_OR_LOAD = "train the model, or call `model.load_weights(path)`, before saving."
-_SETTINGS = (Format.LEGACY_H5_FULL, Format.KERAS_ARCHIVE, Format.SAVEDMODEL_TF2)  # model.save
 _WEIGHTS = (
     *(Format.WEIGHTS_H5_LEGACY, Format.WEIGHTS_H5_V3, Format.NPZ_WEIGHTS),
     *(Format.TF1_CHECKPOINT, Format.TF1_CHECKPOINT_V1, Format.TF2_CHECKPOINT),
@@ -113,22 +112,19 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
 
 
 def may_be_start(artifact: Artifact) -> bool:
-    """Whether nothing in an untrained file says that it is to be a trained model.
+    """Whether untrained weights alone may be so on purpose: those from which several runs begin.
 
-    Weights from which all runs of an experiment begin, and models that are saved before they are
-    compiled, are as they were drawn on purpose. A compiled model has settings, what is exported is
-    for use, and a checkpoint of TensorFlow 1 has the number of its steps in its name.
+    A whole model is saved to be used, and a checkpoint of TensorFlow 1 has the number of its steps
+    in its name.
     """
+    if artifact.format not in _WEIGHTS:
+        return False
     state = optimizer_state(artifact)
-    if artifact.format in _WEIGHTS:
-        numbered = artifact.format is not Format.TF2_CHECKPOINT
-        stepped = (state is not None and state.steps) or (
-            numbered and _NUMBERED.search(artifact.root.name)
-        )
-        return not stepped and not optimizer_moved(artifact)
-    saved = artifact.format in _SETTINGS and artifact.architecture is not None
-    optimized = state is not None or any(t.role == "optimizer" for t in artifact.tensors)
-    return saved and not artifact.training and not optimized
+    numbered = artifact.format is not Format.TF2_CHECKPOINT
+    stepped = (state is not None and state.steps) or (
+        numbered and _NUMBERED.search(artifact.root.name)
+    )
+    return not stepped and not optimizer_moved(artifact)
 
 
 def why_left(facts: Facts) -> tuple[str, str]:

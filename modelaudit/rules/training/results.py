@@ -11,6 +11,7 @@ from modelaudit.facts import Artifact, Kernel, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.kernels.initializers import fans
+from modelaudit.measures.statistics import few_alone
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.initial_weights.sized_kernels import (
@@ -77,16 +78,17 @@ def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def exploded_beside(facts: Facts, name: str) -> bool:
     """Whether the kernels beside a tensor are enormous, half of them or more.
 
-    By their second largest weight at most, as one of any size is no training, but damage.
+    Training moves all weights of a kernel, damage some: of a kernel with a few weights that are far
+    larger than the others, nothing is known.
     """
     try:
         kernels = sized_kernels(facts)
     except NotApplicable:
         return False
     sizes = [
-        min(math.hypot(stats.std, stats.mean), stats.second) / _drawn(fans(kernel.shape))
+        _times(stats, fans(kernel.shape))
         for kernel, stats, _ in kernels
-        if kernel.tensor != name
+        if kernel.tensor != name and not few_alone(stats, math.prod(kernel.shape))
     ]
     return bool(sizes) and median(sizes) >= EXPLODED_MEDIAN.value
 

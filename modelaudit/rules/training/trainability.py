@@ -205,12 +205,12 @@ def _equal(rule: Rule, facts: Facts) -> Iterator[Finding]:
     hidden = {layer.route: layer for layer in graph.layers if layer.route not in graph.outputs}
     if not facts.measurements.initialization:
         raise NotApplicable("no kernel could be measured")
+    constant = {each.route for each in facts.measurements.constant}
     for kernel in facts.measurements.initialization:
         layer = hidden.get(kernel.route)
         alike = kernel.tests.get("unit_similarity")
         if layer is None or not isinstance(alike, float) or not weighs(layer):
             continue
-        constant = {each.route for each in facts.measurements.constant}
         if alike < UNITS_ALIKE.value:
             continue
         if alike < 1 and (kernel.route in constant or exploded_beside(facts, kernel.tensor)):

@@ -249,8 +249,6 @@ def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
         value = max(stats.minimum, stats.maximum, key=abs)
         if stats.constant or not math.isfinite(value) or for_masks(tensor, value, kernels):
             continue
-        if exploded_beside(facts, tensor.name):
-            continue  # training drove it there, with the others (MA435)
         least = SHRUNK.value * math.sqrt(2 / max(1.0, sum(fans(tensor.shape))))
         if abs(value) < least:
             continue  # nothing beside what initializers draw: training left it (MA436)
@@ -260,6 +258,8 @@ def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
         alone = tensor.name not in sparse and abs(value) >= LONE.value * stats.second
         if not (beyond or distance >= (OUTLIER if alone else WILD_OUTLIER).value):
             continue
+        if exploded_beside(facts, tensor.name):
+            continue  # training drove it there, with the others (MA435)
         far = f", {distance:.3g} standard deviations from the others" if distance else ""
         # Each weight of a single unit belongs to an input of its own, which can be of any scale. And
         # decay shrinks all but the weights on the one path that is alive (MA436).

@@ -313,7 +313,8 @@ RULES = (
         summary="Every kernel still has its initial values",
         pass_title="At least one kernel was trained",
         why="A model that was built and saved without loading its weights looks complete, but its "
-        "outputs are random.",
+        "outputs are random. Weights alone, in a file that has no trace of a training, are medium: several "
+        "trainings may start from them.",
         fix="Train the model, or load its weights, before saving. Call `model.load_weights(path)` "
         "after the model is built, and make sure that it raises no warning.",
         check=_never_trained,

@@ -52,7 +52,7 @@ def check_model(config: Config, context: CheckContext, archive: bool) -> Iterato
 def check_name(config: Config, context: CheckContext) -> Iterator[Reason]:
     """The name of the whole model, if it is made after its layers are connected."""
     if text(config.get("class_name")) != "Sequential" and not is_custom(config, context):
-        yield from slash_in_name(mapping(config.get("config")), context, "")
+        yield from slash_in_name(mapping(config.get("config")), context, "", "model")
 
 
 def check_layer(node: Config, context: CheckContext, route: str) -> Iterator[Reason]:
@@ -77,7 +77,7 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
         refused = None if place.archive else refused_layer(node, context, within)
         listed = sequence(config.get("layers")) or sequence(node.get("config"))
         # A Sequential is made before its layers, any other model after them.
-        named = [] if missing or custom else [*slash_in_name(config, context, route)]
+        named = [] if missing or custom else [*slash_in_name(config, context, route, "model")]
         if name == "Sequential":
             yield from named
         for number, item in enumerate(listed):

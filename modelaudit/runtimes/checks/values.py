@@ -62,17 +62,19 @@ def check(
         yield from _resolved(config, context, route)
 
 
-def slash_in_name(config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
+def slash_in_name(
+    config: Config, context: CheckContext, route: str, kind: str = "layer"
+) -> Iterator[Reason]:
     """The name of a layer or model with a slash, where the runtime does not take one."""
     name = config.get("name")
     if "/" in str(name) and context.behaviour("slash_in_names") is False:
         yield Reason(
             "slash-in-name",
             LoadOutcome.FAILS,
-            f"the layer name {name} contains a slash, which Keras 3 does not allow",
+            f"the {kind} name {name} contains a slash, which Keras 3 does not allow",
             "Argument `name` must be a string and cannot contain character `/`. "
             f"Received: name={name}",
-            "Rename the layer in the config and in every inbound_nodes entry.",
+            f"Rename the {kind} in the config, and in every inbound_nodes entry that has the name.",
             route,
             repairs=True,
         )

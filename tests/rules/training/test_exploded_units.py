@@ -35,16 +35,17 @@ def test_units_of_exploded_weights(keras, tmp_path):
     assert [each.code for each in found(RULES, path)] == ["MA437"]
 
 
+@pytest.mark.parametrize("places", [[5], [5, 77, 300]])
 @pytest.mark.parametrize("flips", [1, 2, 3])
-def test_flipped_bits_in_several_kernels_are_no_explosion(keras, tmp_path, flips):
+def test_flipped_bits_in_several_kernels_are_no_explosion(keras, tmp_path, flips, places):
     rng = np.random.default_rng(3)
-    made = [keras.layers.Dense(n, "relu") for n in (32, 24)]
-    model = sequential(keras, (16,), *made, keras.layers.Dense(4, "softmax"))
+    made = [keras.layers.Dense(n, "relu") for n in (32, 32)]
+    model = sequential(keras, (16,), *made, keras.layers.Dense(12, "softmax"))
     for number, layer in enumerate(model.layers):
         kernel, bias = layer.get_weights()
-        kernel = kernel + rng.normal(scale=0.05, size=kernel.shape).astype("float32")
+        kernel = 0.1 * kernel + rng.normal(scale=0.05, size=kernel.shape).astype("float32")
         if number < flips:
-            kernel.reshape(-1).view("uint32")[5] ^= 1 << 30  # the highest bit of the exponent
+            kernel.reshape(-1).view("uint32")[places] ^= 1 << 30  # of the exponent
         layer.set_weights([kernel, bias])
     path = tmp_path / "m.keras"
     model.save(path)

@@ -33,8 +33,8 @@ STEPS = replace(
         (Format.TF1_CHECKPOINT, "model.ckpt", {}, "medium"),
         (Format.TF1_CHECKPOINT, "model.ckpt-0", {}, "medium"),
         (Format.TF1_CHECKPOINT, "model.ckpt-1200", {}, "high"),
-        (Format.LEGACY_H5_FULL, "model.h5", {}, "medium"),
-        (Format.KERAS_ARCHIVE, "model.keras", {}, "medium"),
+        (Format.LEGACY_H5_FULL, "model.h5", {}, "high"),
+        (Format.KERAS_ARCHIVE, "model.keras", {}, "high"),
         (Format.KERAS_ARCHIVE, "model.keras", {"training": {"loss": "mse"}}, "high"),
         (Format.LEGACY_H5_FULL, "model.h5", {"tensors": OPTIMIZER}, "high"),
         (Format.TFLITE, "model.tflite", {}, "high"),
@@ -42,7 +42,7 @@ STEPS = replace(
     ],
 )
 def test_no_model_fails_for_weights_that_may_be_meant_as_a_start(form, name, given, severity):
-    """Nothing says of weights alone, or of a model that was not compiled, that they are trained."""
+    """Nothing says of weights alone that they are trained; a whole model is saved to be used."""
     artifact = examples.model(examples.layer("a"), tensors=(examples.tensor("a/kernel", (48, 96)),))
     if form in {Format.WEIGHTS_H5_LEGACY, Format.WEIGHTS_H5_V3, Format.TF2_CHECKPOINT}:
         artifact = replace(artifact, architecture=None)
