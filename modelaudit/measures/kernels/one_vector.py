@@ -15,28 +15,39 @@ from numpy.typing import NDArray
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Json, Layer, Tensor
+from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.thresholds.training import FEW_UNITS, ONE_GRADIENT, ONE_RATIO
 
 _Array = NDArray[np.float64]
+_LARGEST = 1 << 26  # of what is read of a layer, in bytes
 _SMALLEST = math.ldexp(1, -100)  # averages below are near the smallest float32
 _CURVED = frozenset(("relu", "relu6", "elu", "selu", "gelu", "silu", "swish", "tanh", "sigmoid"))
 
 
 def one_vector(artifact: Artifact, most_bytes: int) -> str:
-    """The first layer of which every input was the same vector in training; or ""."""
+    """The first layer of which every input was the same vector in training; or "".
+
+    Only layers with no trained one before them are read: what changes in training passes on other
+    vectors.
+    """
     state = optimizer_state(artifact)
     moments = state.moments if state else ()
-    layers = artifact.architecture.layers if artifact.architecture else ()
-    by_route = {layer.route: layer for layer in layers}
+    trained = {each.route for each in moments}
+    architecture = artifact.architecture
+    graph = layer_graph(architecture) if architecture is not None else None
     biases = {each.route: each for each in moments if each.role == "bias"}
-    tensors = artifact.by_name
     for each in moments:
-        bias, layer = biases.get(each.route), by_route.get(each.route)
-        if each.role != "kernel" or bias is None or (layers and layer is None):
+        bias = biases.get(each.route)
+        layer = graph.get(each.route) if graph is not None else None
+        if each.role != "kernel" or bias is None:
             continue
+        if graph is not None and graph.layers:
+            first = layer is not None and not (graph.above([each.route]) - {each.route}) & trained
+        else:
+            first = each.route == moments[0].route
         try:
-            if _is_one(tensors, layer, each, bias, most_bytes):
+            if first and _is_one(artifact.by_name, layer, each, bias, min(most_bytes, _LARGEST)):
                 return each.route
         except ReadError:
             continue
