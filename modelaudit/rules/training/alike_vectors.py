@@ -41,8 +41,10 @@ def one_vector(rule: Rule, facts: Facts, moments: Sequence[WeightMoments]) -> It
     every = every if whole else route == moments[0].route  # a class makes its first layer first
     if before & {each.route for each in moments}:
         return  # they let nothing through, as sigmoids in a row: MA315 and MA434 judge it
-    # A target of another size may have all the gradient there is; in these losses it cannot.
-    bounded = bool(losses) and all(loss and loss.name in _BOUNDED for loss in losses)
+    # A target of another size may have all the gradient there is; in these losses it cannot. Nor
+    # can one of the last inputs, where squares tell of all steps.
+    squared = any(each.route == route and each.second is not None for each in moments)
+    bounded = squared and bool(losses) and all(x and x.name in _BOUNDED for x in losses)
     yield rule.finding(
         f"In training, `{route}` got the same vector from every input"
         + ": all inputs were the same" * (every and bounded)

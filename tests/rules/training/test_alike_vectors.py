@@ -13,12 +13,12 @@ RULES = [rule("MA439")]
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
-def said(keras, path, x, y, last, loss):
+def said(keras, path, x, y, last, loss, optimizer=None):
     """What is said of a network after twelve passes, and its answers to other inputs."""
     keras.utils.set_random_seed(1)
     hidden = [keras.layers.Dense(n, "relu") for n in (32, 16)]
     model = keras.Sequential([keras.Input((12,)), *hidden, keras.layers.Dense(1, last)])
-    model.compile(keras.optimizers.Adam(1e-3), loss)
+    model.compile(optimizer or keras.optimizers.Adam(1e-3), loss)
     train(model, x.astype("float32"), y[:, None].astype("float32"), epochs=12, batch=32)
     model.save(path / "m.keras")
     return found(RULES, path / "m.keras")
@@ -41,3 +41,12 @@ def test_one_input_for_all_targets(keras, tmp_path):
     (told,) = said(keras, tmp_path, x, y, "sigmoid", "binary_crossentropy")
     assert told.severity.value == "high"
     assert "all inputs were the same" in told.detail
+
+
+def test_averages_of_the_last_steps_may_be_of_one_input(keras, tmp_path):
+    """Where all others are right by then, no gradient is left but that of one."""
+    x = np.tile(np.random.default_rng(2).normal(size=12), (960, 1))
+    y = np.random.default_rng(3).uniform(size=960) < 0.4
+    momentum = keras.optimizers.SGD(0.01, momentum=0.9)
+    told = said(keras, tmp_path, x, y, "sigmoid", "binary_crossentropy", momentum)
+    assert [each.severity.value for each in told] == ["low"]

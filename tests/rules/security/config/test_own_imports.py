@@ -33,6 +33,11 @@ TYPES = "isinstance(x, (np.ndarray, np.generic))"
         ("import io, math", "io.mean(x)", "MA717", "high"),
         ("import tensorflow.python as tf", "tf.add(x, 1)", "MA717", "high"),
         ("import numpy as np", "np.do_it(x)", "MA717", "high"),
+        # It writes to a file, whose name the code can make of numbers.
+        ("import tensorflow as tf; tf.print(x, output_stream=x)", "tf.add(x, 1)", "MA717", "high"),
+        ("from tensorflow import print; print(x, output_stream=x)", "x", "MA717", "high"),
+        ("from tensorflow import print as add; add(x, output_stream=x)", "x", "MA717", "high"),
+        ("import tensorflow.print as add; add(x, output_stream=x)", "x", "MA717", "high"),
     ],
 )
 def test_imports_of_what_code_computes_with_are_no_high_finding(
