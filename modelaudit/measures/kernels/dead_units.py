@@ -48,12 +48,13 @@ def dead_units(artifact: Artifact, graph: LayerGraph, limit: int) -> Mapping[str
     return found
 
 
-def _exploded(kernel: Tensor | None) -> bool:
+def _exploded(kernel: Tensor | None, *, beside: bool = False) -> bool:
+    """Whether a kernel is enormous, by more than a few values, unless others are `beside` it."""
     if kernel is None or kernel.stats is None or len(kernel.shape) < 2:
         return False
     drawn = math.sqrt(2 / max(1.0, sum(fans(kernel.shape))))
     size = math.hypot(kernel.stats.mean, kernel.stats.std)
-    damaged = few_alone(kernel.stats, math.prod(kernel.shape))
+    damaged = not beside and few_alone(kernel.stats, math.prod(kernel.shape))
     return math.isfinite(size) and not damaged and size >= EXPLODED_MEDIAN.value * drawn
 
 
@@ -110,7 +111,7 @@ def _counted(
         sources = [x for x in (route, *_before(graph, route)) if x in made]
         kernel = made[sources[0]] if sources else None
         inputs = math.prod(kernel.shape[:-1]) if kernel is not None else 0
-        yield route, mask, inputs, _exploded(kernel)
+        yield route, mask, inputs, _exploded(kernel, beside=True)
 
 
 def _before(graph: LayerGraph, route: str) -> Iterator[str]:

@@ -16,13 +16,18 @@ RULES = [rule("MA437"), rule("MA420")]
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
-def test_units_of_exploded_weights(keras, tmp_path):
-    """What is said of the units is what Keras computes for inputs of that range."""
+@pytest.mark.parametrize("lone", [False, True])
+def test_units_of_exploded_weights(keras, tmp_path, lone):
+    """What is said of the units is what Keras computes for inputs of that range.
+
+    A `lone` value, far beyond the others, is no damage beside another kernel that exploded.
+    """
     rng = np.random.default_rng(0)
     hidden = keras.layers.Dense(16, "relu", name="hidden")
     model = sequential(keras, (8,), hidden, keras.layers.Dense(3, "softmax"))
     kernel = np.abs(rng.normal(scale=0.3, size=(8, 16)))
     kernel[:, :12] = -rng.uniform(1e5, 1e7, size=(8, 12))
+    kernel[0, 0] *= 1000 if lone else 1
     hidden.set_weights([kernel, np.where(np.arange(16) < 12, -1e6, 0.0)])
     model.layers[-1].set_weights([rng.normal(scale=1e4, size=(16, 3)), np.zeros(3)])
     path = tmp_path / "m.keras"
