@@ -119,9 +119,9 @@ def layer_names_reordered(path: Path, _model: Any, stock: Stock) -> list[str]:
 def layer_groups_exchanged(path: Path, _model: Any, stock: Stock) -> list[str]:
     with forms.hdf5(path) as group:
         one, other = _alike(group, stock)
-        group.move(one, "kept")
+        group.move(one, "kept aside")
         group.move(other, one)
-        group.move("kept", other)
+        group.move("kept aside", other)
     return [one, other]
 
 

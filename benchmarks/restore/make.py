@@ -1,6 +1,6 @@
 """Train small networks, save them in eleven formats, and make restore faults and honest twins.
 
-    python -m benchmarks.restore.make DIRECTORY [--set 1..6|8..10] [--seed N] [--share S]
+    python -m benchmarks.restore.make DIRECTORY [--set 1..6|8..11] [--seed N] [--share S]
         [--only NET,NET]
 
 DIRECTORY/faults and DIRECTORY/twins hold one directory per model. faults.tsv and twins.tsv list
@@ -31,7 +31,16 @@ import tf_keras
 
 import modelaudit
 from benchmarks.restore.answers import asked, called, difference, probes
-from benchmarks.restore.builders import fifth, fourth, more, ninth, seventh, sixth, tenth
+from benchmarks.restore.builders import (
+    eleventh,
+    fifth,
+    fourth,
+    more,
+    ninth,
+    seventh,
+    sixth,
+    tenth,
+)
 from benchmarks.restore.builders import first as builders
 from benchmarks.restore.faults import FAULTS, Fault
 from benchmarks.restore.formats import FORMATS, WITHOUT_OPTIMIZER, Format
@@ -49,7 +58,7 @@ from benchmarks.restore.values import (
 Pairs = list[tuple[str, str]]  # network, format
 SETS = {  # set 7 is made from files of others
     1: builders.FIRST, 2: builders.SECOND, 3: more.THIRD, 4: fourth.FOURTH, 5: fifth.FIFTH,
-    6: sixth.SIXTH, 8: seventh.EIGHTH, 9: ninth.NINTH, 10: tenth.TENTH,
+    6: sixth.SIXTH, 8: seventh.EIGHTH, 9: ninth.NINTH, 10: tenth.TENTH, 11: eleventh.ELEVENTH,
 }  # fmt: skip
 COLUMNS = ("path", "fault", "network", "format", "severity", "codes", "words", "where", "run")
 COLUMNS += ("effect",)
