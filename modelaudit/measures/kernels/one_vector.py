@@ -80,9 +80,17 @@ def _is_one(
         apart = np.abs(np.sqrt(np.maximum(by_squares, 0)) - np.abs(by_firsts))
         return size > 0 and bool((apart <= _OF_FIRSTS * size).all())
     found = by_firsts if by_squares is None else by_squares
+    if by_firsts is None and by_squares is not None and _of_one_size(by_squares):
+        return False  # inputs that are 1 or -1 have the same squares
     units = kernel.shape[-1] if kernel.shape else 0
     curved = layer is not None and layer.config.get("activation") in _CURVED
     return found is not None and curved and units >= FEW_UNITS.value and bool(found.any())
+
+
+def _of_one_size(squares: _Array) -> bool:
+    """Whether all inputs that are not 0 have one size."""
+    live = squares[squares > ONE_RATIO.value * squares.max(initial=0.0)]
+    return bool(live.size) and bool(live.max() - live.min() <= _OF_FIRSTS * live.max())
 
 
 def _of_one_step(first: _Array, second: _Array) -> bool:

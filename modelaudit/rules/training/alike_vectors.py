@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from modelaudit.findings import Finding, Severity
 from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, HINGES, KNOWN, compiled_losses
-from modelaudit.measures.optimizer_state import WeightMoments
+from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.rules.architecture.constant_layers import constant_reason, unreached
 from modelaudit.rules.initial_weights.sized_kernels import starts_constant
+from modelaudit.rules.initial_weights.training_reach import forgets_squares
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.training.results import exploded_beside
@@ -43,8 +44,10 @@ def one_vector(rule: Rule, facts: Facts, moments: Sequence[WeightMoments]) -> It
         return  # they let nothing through, as sigmoids in a row: MA315 and MA434 judge it
     # A target of another size may have all the gradient there is; in these losses it cannot. Nor
     # can one of the last inputs, where squares tell of all steps.
+    state = optimizer_state(facts.artifact)
     squared = any(each.route == route and each.second is not None for each in moments)
-    bounded = squared and bool(losses) and all(x and x.name in _BOUNDED for x in losses)
+    lately = not squared or state is None or forgets_squares(state)
+    bounded = not lately and bool(losses) and all(x and x.name in _BOUNDED for x in losses)
     yield rule.finding(
         f"In training, `{route}` got the same vector from every input"
         + ": all inputs were the same" * (every and bounded)

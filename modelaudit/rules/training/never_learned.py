@@ -30,6 +30,7 @@ _START = (
 )
 _IF_START = "If it is the start that several trainings share, waive this finding. If not: "
 _TRAIN_OR_LOAD = "train the model, or call `model.load_weights(path)`, before saving."
+_WHOLE = (Format.LEGACY_H5_FULL, Format.KERAS_ARCHIVE, Format.SAVEDMODEL_TF2)  # of model.save
 _WEIGHTS = (
     *(Format.WEIGHTS_H5_LEGACY, Format.WEIGHTS_H5_V3, Format.NPZ_WEIGHTS),
     *(Format.TF1_CHECKPOINT, Format.TF1_CHECKPOINT_V1, Format.TF2_CHECKPOINT),
@@ -136,10 +137,19 @@ def why_left(facts: Facts) -> tuple[str, str]:
         )
     if fix := _fix(facts):
         return ", since the optimizer has made no step since the model was compiled", fix
-    if may_be_start(facts.artifact) and _only_frozen_trained(facts):
+    if _without_settings(facts.artifact) and _only_frozen_trained(facts):
         why = ", as nothing but frozen layers is, and the file has no settings of a training"
         return why, f"If it was never trained, {_TRAIN_OR_LOAD}"
     return "", ""
+
+
+def _without_settings(artifact: Artifact) -> bool:
+    """Whether the file has no trace of a training, nor settings of one."""
+    saved = artifact.format in _WHOLE and artifact.architecture is not None
+    optimized = optimizer_state(artifact) is not None or any(
+        t.role == "optimizer" for t in artifact.tensors
+    )
+    return may_be_start(artifact) or (saved and not artifact.training and not optimized)
 
 
 def _only_frozen_trained(facts: Facts) -> bool:

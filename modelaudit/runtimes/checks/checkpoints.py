@@ -148,7 +148,7 @@ def _renamed(artifact: Artifact, context: CheckContext, keras3: bool) -> Iterato
         LoadOutcome.DIFFERS,
         f"the checkpoint's keys are those of {old}, but {new} objects have other names: {text}",
         "no error",
-        f"Check with `status.assert_existing_objects_matched()`, and {copy_advice(artifact)}",
+        f"{copy_advice(artifact).capitalize()} See `status.assert_existing_objects_matched()`.",
         unless=f"its layers are of tf_keras, as {library} needs them" if library else "",
     )
 
@@ -344,5 +344,5 @@ def _unmatched(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             f"the checkpoint lists {lost[0]} only under a name that {context.profile.name} "
             "does not use, so the weight keeps its random value",
             "no error",
-            f"Check with `status.assert_existing_objects_matched()`, and {copy_advice(artifact)}",
+            f"{copy_advice(artifact).capitalize()} See `status.assert_existing_objects_matched()`.",
         )
