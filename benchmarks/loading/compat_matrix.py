@@ -38,7 +38,7 @@ TRUTH = {
     "ok_but_outputs_differ": LoadOutcome.DIFFERS,
 }
 # Modules that loaders can import, with the models' own classes.
-MODULES = frozenset(("customs", "customs_odd", "customs_projects", "archs"))
+MODULES = frozenset(("customs", "customs_odd", "customs_projects", "customs_recent", "archs"))
 
 
 CALLS = {"v1_loader_session": LoadCall.SESSION.value}  # the name in the cells -> ours

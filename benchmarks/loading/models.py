@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.loading import built, more, odd, plain, projects
+from benchmarks.loading import built, more, odd, plain, projects, recent
 from benchmarks.loading.inputs import floats as _floats
 from benchmarks.loading.inputs import integers as _integers
 from benchmarks.loading.inputs import words as _words
@@ -315,15 +315,16 @@ MODELS = {
     **odd.MODELS,
     **plain.MODELS,
     **projects.MODELS,
+    **recent.MODELS,
 }
 # Models with custom objects, which are also loaded without them.
 CUSTOM = frozenset(("added_losses", "own_cell", "own_functions", "subclassed_list"))
-CUSTOM |= frozenset((*built.CUSTOM, *odd.CUSTOM, *projects.CUSTOM))
+CUSTOM |= frozenset((*built.CUSTOM, *odd.CUSTOM, *projects.CUSTOM, *recent.CUSTOM))
 # Models whose code differs between versions: weights are only for the code that saved them.
 VARYING = frozenset(("added_losses", "reshaped_series"))
-LAMBDAS = frozenset(("siamese", "own_functions", *odd.LAMBDAS, *projects.LAMBDAS))
+LAMBDAS = frozenset(("siamese", "own_functions", *odd.LAMBDAS, *projects.LAMBDAS, *recent.LAMBDAS))
 DEEP = projects.DEEP
-DICTIONARIES = odd.DICTIONARIES  # models whose inputs are in a dictionary
+DICTIONARIES = (*odd.DICTIONARIES, *recent.DICTIONARIES)  # models whose inputs are in a dictionary
 
 
 def input_names(name):
@@ -341,4 +342,5 @@ INPUTS = {
     **odd.INPUTS,
     **plain.INPUTS,
     **projects.INPUTS,
+    **recent.INPUTS,
 }
