@@ -124,32 +124,32 @@ class Mutator:
             document = json.loads(data)
         except (ValueError, RecursionError):
             return self.text(data)
-        for _ in range(rng.choice((1, 1, 2, 4))):
-            places = _places(document)
-            if not places:
-                break
-            (container, key), (source, other) = rng.choice(places), rng.choice(places)
-            match rng.randrange(6):
-                case 0:
-                    container[key] = copy.deepcopy(source[other])
-                case 1:
-                    del container[key]
-                case 2 if isinstance(container, list):
-                    container.insert(
-                        rng.randrange(len(container) + 1), copy.deepcopy(source[other])
-                    )
-                case 3 if isinstance(container, dict):
-                    container[rng.choice(("name", "class_name", "config", "x", ""))] = container[
-                        key
-                    ]
-                case 4 if isinstance(container[key], str):
-                    word = container[key].encode("utf-8", "replace")
-                    container[key] = self.raw(word).decode("utf-8", "replace")
-                case _:
-                    container[key] = copy.deepcopy(rng.choice((*JUNK, DEEP)))
         try:
+            for _ in range(rng.choice((1, 1, 2, 4))):
+                places = _places(document)
+                if not places:
+                    break
+                (container, key), (source, other) = rng.choice(places), rng.choice(places)
+                match rng.randrange(6):
+                    case 0:
+                        container[key] = copy.deepcopy(source[other])
+                    case 1:
+                        del container[key]
+                    case 2 if isinstance(container, list):
+                        container.insert(
+                            rng.randrange(len(container) + 1), copy.deepcopy(source[other])
+                        )
+                    case 3 if isinstance(container, dict):
+                        container[rng.choice(("name", "class_name", "config", "x", ""))] = (
+                            container[key]
+                        )
+                    case 4 if isinstance(container[key], str):
+                        word = container[key].encode("utf-8", "replace")
+                        container[key] = self.raw(word).decode("utf-8", "replace")
+                    case _:
+                        container[key] = copy.deepcopy(rng.choice((*JUNK, DEEP)))
             text = json.dumps(document)
-        except RecursionError:
+        except RecursionError:  # of values that earlier mutations put into each other
             return self.text(data)
         depth = rng.choice((30, 190, 210, 5000))
         return text.replace(f'"{DEEP}"', "[" * depth + "]" * depth).encode()

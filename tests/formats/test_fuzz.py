@@ -150,3 +150,10 @@ def test_wrong_arguments_of_the_fuzzer_are_usage_errors(
         run.main()
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_documents_that_nest_as_deep_as_python_reads_them_are_mutated() -> None:
+    """Mutations put deep values into each other."""
+    deep = b'{"a": ' + b"[" * 900 + b"]" * 900 + b', "b": [1, "x"]}'
+    made = {Mutator(random.Random(seed)).json(deep) for seed in range(60)}
+    assert len(made) > 20
