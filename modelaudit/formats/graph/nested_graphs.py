@@ -28,7 +28,8 @@ _TOGETHER = 40  # nodes that are looked at in the time of a part of work
 _KEYS = re.compile(rb"[\n\x12\x8a\x92]")
 _INFLATED = 64 * MIB  # all strings of a file in total
 _COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
-_BASE64 = re.compile(rb"[A-Za-z0-9_-]{16,}=*")
+_SHORTEST_BASE64 = 16
+_BASE64 = re.compile(rb"[A-Za-z0-9_-]{%d,}=*" % _SHORTEST_BASE64)
 
 
 def nested_graphs(message: pb.GraphDef, file: str, limits: Limits) -> Iterator[Graph]:
@@ -81,6 +82,9 @@ class _Reader:
 
     def graph(self, value: bytes) -> pb.GraphDef | None:
         """The graph that a string contains in any encoding, else None."""
+        short = len(value) < _SHORTEST_BASE64 and not value.startswith(_COMPRESSED)
+        if short and not _KEYS.search(value):  # as most texts, of which a file may hold a million
+            return None
         for data in self.readings(value):
             if (graph := _as_graph(data)) is not None:
                 return graph
