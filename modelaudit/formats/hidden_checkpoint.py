@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 
 from modelaudit.facts import Artifact, Problem, ProblemKind
@@ -16,7 +17,7 @@ def with_hidden_checkpoint(artifact: Artifact, path: Path) -> Artifact:
     index = path.with_name(f"{path.name}.index")
     if not (path.is_file() and index.is_file()):
         return artifact
-    if not any(path.parent.glob(f"{_literal(path.name)}.data-*-of-*")):
+    if not any(path.parent.glob(f"{glob.escape(path.name)}.data-*-of-*")):
         return artifact
     detail = (
         f"has the name of a checkpoint beside it ({index.name}), which `load_weights` of Keras 2 "
@@ -24,8 +25,3 @@ def with_hidden_checkpoint(artifact: Artifact, path: Path) -> Artifact:
     )
     remark = Problem(ProblemKind.OTHER, path.name, detail)
     return replace(artifact, problems=(*artifact.problems, remark))
-
-
-def _literal(name: str) -> str:
-    """A name as a pattern that matches no other."""
-    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)

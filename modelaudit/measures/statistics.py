@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modelaudit.facts import TensorStats
+from modelaudit.thresholds.weights import FEW_VALUES, STANDS_OUT
 
 Z95 = 1.959963984540054
 _MAX_SIDE = 256
 _MAX_LENGTH = 4096
-_USUAL = 6  # times the spread, which no weight of a normally distributed million has
-_FEW = 11
 # 99 % quantile of the Tracy-Widom law (order 1) for the largest eigenvalue's fluctuation.
 _TRACY_WIDOM_99 = 2.0234
 
@@ -196,5 +195,5 @@ def few_alone(stats: TensorStats, size: int) -> bool:
     """
     spread = math.hypot(stats.std, stats.mean)
     largest = max(abs(stats.minimum), abs(stats.maximum))
-    few = largest > max(_USUAL, math.sqrt(size / _FEW)) * spread
-    return few or stats.second < largest / _USUAL
+    few = largest > max(STANDS_OUT.value, math.sqrt(size / FEW_VALUES.value)) * spread
+    return few or stats.second < largest / STANDS_OUT.value

@@ -271,6 +271,19 @@ WILD_OUTLIER = Threshold(
     "distance from which the value is certainly not trained",
     "see `OUTLIER`",
 )
+STANDS_OUT = Threshold(
+    6.0,
+    "times the spread of all",
+    "size of a weight from which its kernel may hold a few values that are damage",
+    "none of a million normally distributed weights is so large; chosen, not fitted",
+)
+FEW_VALUES = Threshold(
+    11.0,
+    "values",
+    "number of equally large values below which they alone make the spread of a kernel",
+    "of n weights, k beside which the others are nothing are the root of n / k times as large as "
+    "the spread; chosen, not fitted",
+)
 LONE = Threshold(
     4.0,
     "times",

@@ -19,7 +19,7 @@ from modelaudit.measures.kernels.inference_norms import trained_at_inference
 from modelaudit.measures.kernels.initialization import LayerContext
 from modelaudit.measures.kernels.values import load_kernel
 from modelaudit.measures.measure import measure
-from modelaudit.measures.statistics import kolmogorov_smirnov
+from modelaudit.measures.statistics import few_alone, kolmogorov_smirnov
 from modelaudit.measures.summary import Measurements
 from modelaudit.probe.study.study import _Study
 from modelaudit.report.sections.weights import _unusual
@@ -314,3 +314,14 @@ def spread_of_a_draw(errors):
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())
 def test_decision(edge, number):
     check(edge, number)
+
+
+@at("weights.STANDS_OUT", {5.9: False, 6.01: True, 6.1: True})
+def a_weight_beside_the_spread_of_all(times):
+    return few_alone(TensorStats(-times, times, 0.0, 1.0, 0, 0, second=times), 100)
+
+
+@at("weights.FEW_VALUES", {10.9: True, 11.05: False, 11.1: False})
+def values_that_make_the_spread(number):
+    size = math.sqrt(11_000 / number)
+    return few_alone(TensorStats(-size, size, 0.0, 1.0, 0, 0, second=size), 11_000)

@@ -145,7 +145,9 @@ def _mixed(rule: Rule, facts: Facts) -> Iterator[Finding]:
             else "Use keras.layers.Permute and keras.layers.Reshape, which keep the batch, and train "
             "again.",
         )
-    for route in sorted((back.keys() & used) - said)[: not said]:
+    joined = sorted(back.keys() & used)
+    if joined and not said:
+        route = joined[0]
         yield rule.finding(
             f"`{route}` {back[route]}: what the model answers for one input depends on the others in "
             "its batch.",

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from modelaudit.audit_types.kernels import InitialState, KernelInitialization
+from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact, Kernel, Layer, Tensor
 from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.measures.kernels.initializers import candidates
@@ -323,4 +324,14 @@ def kept_squares(state: OptimizerState) -> float | None:
 def forgets_squares(state: OptimizerState) -> bool:
     """Whether there were so many steps that squares of gradients at their start may be 0 by now."""
     kept = kept_squares(state)
-    return kept is not None and (state.steps or 0) * -math.log(kept) > -math.log(FADED_AWAY)
+    return kept is not None and _fades(kept, state)
+
+
+def forgets_gradients(state: OptimizerState) -> bool:
+    """The same of averages of the gradients themselves; true if what a step keeps is not known."""
+    kept = number(state.settings.get("momentum", state.settings.get("beta_1")))
+    return kept is None or not 0 < kept < 1 or _fades(kept, state)
+
+
+def _fades(kept: float, state: OptimizerState) -> bool:
+    return (state.steps or 0) * -math.log(kept) > -math.log(FADED_AWAY)

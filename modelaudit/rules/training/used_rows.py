@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
-from modelaudit.audit_types.values import number
 from modelaudit.findings import Finding, Severity
 from modelaudit.measures.architecture.layer_graph import layer_graph
-from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
-from modelaudit.rules.initial_weights.training_reach import FADED_AWAY, forgets_squares
+from modelaudit.measures.optimizer_state import WeightMoments
+from modelaudit.rules.initial_weights.training_reach import forgets_gradients, forgets_squares
 from modelaudit.rules.model import Facts, NotApplicable, Rule
 from modelaudit.rules.training.steps import compiled_state
 from modelaudit.thresholds.training import FEW_STEPS
@@ -37,7 +35,7 @@ def one_row_used(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return  # what comes round the tables may have differed
     route, table = next(iter(tables.items()))
     # Averages that forget tell of the last steps only, as of rows that are sorted by their token.
-    lately = _forgotten(state) if table.second is None else forgets_squares(state)
+    lately = forgets_gradients(state) if table.second is None else forgets_squares(state)
     averages = "gradients" if table.second is None else "squared gradients"
     yield rule.finding(
         f"{'At the end of training' if lately else 'In training'}, a single one of the "
@@ -67,10 +65,3 @@ def _one_row(table: WeightMoments) -> bool:
     rows, width = table.shape
     zeros = table.still if table.second is None else table.zeros
     return 0 <= zeros - (rows - 1) * width < width
-
-
-def _forgotten(state: OptimizerState) -> bool:
-    """Whether an average of gradients at the start of training may be 0 by now."""
-    kept = number(state.settings.get("momentum", state.settings.get("beta_1")))
-    known = kept is not None and 0 < kept < 1
-    return not known or (state.steps or 0) * -math.log(kept or 1.0) > -math.log(FADED_AWAY)
