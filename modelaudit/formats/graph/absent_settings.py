@@ -152,27 +152,33 @@ class _FunctionsOfLayers:
 
 def _pooling(layers: list[Layer], nodes: list[GraphNode]) -> Iterator[Json]:
     nodes = [node for node in nodes if node.op in _POOL_OPS]
+    windows: dict[str, list[list[list[Json]]]] = {}  # by the class of the layers
     for layer in layers if nodes else ():
         if not has(layer.class_name, Trait.LOCAL_POOLING):
             continue
-        kind, axes = layer.class_name.partition("Pooling")[::2]
-        spatial = int(axes[:1]) if axes[:1].isdecimal() else 0
-        said = [_numbers(layer.config.get(key)) for key in ("pool_size", "strides")]
-        applied = [
-            [[*spatial_part(node.attrs.get(key), max(spatial, 2), first)] for key in _WINDOW]
-            for node in nodes
-            if node.op in _POOLS.get(kind, ())
-            for first in [str(node.attrs.get("data_format", "")).startswith("NC")]
-        ]
-        # One-dimensional pooling is two-dimensional with windows of 1 along the other axis.
-        applied = [[values[:spatial] for values in each] for each in applied]
-        if spatial and applied and all(said) and said not in applied:
+        if layer.class_name not in windows:
+            windows[layer.class_name] = [*_windows(layer.class_name, nodes)]
+        applied = windows[layer.class_name]
+        said = [_numbers(layer.config.get(key)) for key in _WINDOW]
+        if applied and all(said) and said not in applied:
             (window, strides), (size, steps) = applied[0], said
             done: list[Json] = [*window, *strides]
             yield _said(layer, "pool_size and strides", [*size, *steps], done)
 
 
-_WINDOW = ("ksize", "strides")
+def _windows(class_name: str, nodes: list[GraphNode]) -> Iterator[list[list[Json]]]:
+    """Windows and strides of the operations that layers of the class use, along their axes."""
+    kind, axes = class_name.partition("Pooling")[::2]
+    spatial = int(axes[:1]) if axes[:1].isdecimal() else 0
+    for node in nodes if spatial else ():
+        if node.op in _POOLS.get(kind, ()):
+            first = str(node.attrs.get("data_format", "")).startswith("NC")
+            sizes = (node.attrs.get("ksize"), node.attrs.get("strides"))
+            # One-dimensional pooling is two-dimensional with windows of 1 along the other axis.
+            yield [[*spatial_part(size, max(spatial, 2), first)[:spatial]] for size in sizes]
+
+
+_WINDOW = ("pool_size", "strides")
 
 
 def _numbers(value: Json) -> list[Json]:

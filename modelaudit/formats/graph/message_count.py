@@ -95,12 +95,16 @@ def counted(kind: type[Message], data: bytes, most: int) -> int:
                 if position > end or groups or not above:
                     return found
                 fields, end = above.pop()
-            key, position = _number(data, position)
-            wire_type = key & _KIND
-            if wire_type != BYTES:
-                position, groups = _behind(data, position, wire_type, groups)
+            # Most numbers have one byte; calls for them would double the time.
+            key, position = data[position], position + 1
+            if key >= _MORE:
+                key, position = varint(data, position - 1)
+            if key & _KIND != BYTES:
+                position, groups = _behind(data, position, key & _KIND, groups)
                 continue
-            size, position = _number(data, position)
+            size, position = data[position], position + 1
+            if size >= _MORE:
+                size, position = varint(data, position - 1)
             if groups or key not in fields:
                 position += size
                 continue
@@ -109,15 +113,16 @@ def counted(kind: type[Message], data: bytes, most: int) -> int:
                 spend()
             if position + size > end:
                 break
-            above.append((fields, end))
-            fields, end = fields[key], position + size
+            if size:
+                above.append((fields, end))
+                fields, end = fields[key], position + size
     return found
 
 
 def _behind(data: bytes, position: int, wire_type: int, groups: int) -> tuple[int, int]:
     """The offset behind a value that is no message, and how many groups are open there."""
     if wire_type == VARINT:
-        position = _number(data, position)[1]
+        position = varint(data, position)[1]
     elif wire_type in _SIZES:
         position += _SIZES[wire_type]
     elif wire_type in {_START_GROUP, _END_GROUP}:
@@ -125,8 +130,3 @@ def _behind(data: bytes, position: int, wire_type: int, groups: int) -> tuple[in
     else:
         raise WireError(f"wire type {wire_type}")
     return position, groups
-
-
-def _number(data: bytes, position: int) -> tuple[int, int]:
-    byte = data[position]
-    return (byte, position + 1) if byte < _MORE else varint(data, position)
