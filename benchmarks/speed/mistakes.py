@@ -95,6 +95,9 @@ def judging(added: Collection[str], folder: Path, rounds: int) -> None:
         pipeline.audit_model(target, SETTINGS, "2026-01-01T00:00:00Z")
         spent = thread_time_ns() - start
         whole[path.name] = min(spent, whole.get(path.name, spent))
+        # What the caches of the rules hold is kept: no rule is charged with freeing a model.
+        kept = pipeline.static_facts(path, SETTINGS)
+        run_rules(rules, kept)
         facts = pipeline.static_facts(path, SETTINGS)
         run_rules(others, facts)
         with within(facts.work, Phase.JUDGING):

@@ -122,10 +122,10 @@ def candidates(initializer: Mapping[str, Json], shape: tuple[int, ...]) -> tuple
         Empty if the initializer is unknown or its config is invalid.
     """
     name = canonical_name(initializer)
-    saved = initializer.get("config")
-    config = saved if isinstance(saved, Mapping) else {}
     if name in _SCALED:
         return _usual(name, shape)
+    saved = initializer.get("config")
+    config = saved if isinstance(saved, Mapping) else {}
     fan_in, fan_out = fans(shape)
     if name == "variancescaling":
         return _scaled(

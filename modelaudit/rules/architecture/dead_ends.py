@@ -15,6 +15,7 @@ from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network.batch_mixing import (
     REDUCTIONS,
     given,
+    may_mix,
     mixes,
     moved_axes,
     operation,
@@ -119,10 +120,10 @@ def _trained(facts: Facts, layers: Sequence[Layer]) -> bool:
 
 def _mixed(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = joined_graph(facts)
-    moved = moved_axes(graph)
-    used = graph.above(graph.outputs)
-    back = {x.route: found for x in graph.layers if (found := put_back(graph, x, moved))}
-    how = {x.route: found for x in graph.layers if (found := mixes(graph, x, moved))}
+    asked = [layer for layer in graph.layers if may_mix(layer)]
+    moved = moved_axes(graph) if asked else {}
+    back = {x.route: found for x in asked if (found := put_back(graph, x, moved))}
+    how = {x.route: found for x in asked if (found := mixes(graph, x, moved))}
     if not how and not back:
         raise NotRelevant("the model has no operation over the inputs of a batch")
     starts = {layer.route for layer in graph.layers if not graph.calls[layer.route]}
@@ -145,7 +146,7 @@ def _mixed(rule: Rule, facts: Facts) -> Iterator[Finding]:
             else "Use keras.layers.Permute and keras.layers.Reshape, which keep the batch, and train "
             "again.",
         )
-    joined = sorted(back.keys() & used)
+    joined = sorted(back.keys() & graph.above(graph.outputs))
     if joined and not said:
         route = joined[0]
         yield rule.finding(

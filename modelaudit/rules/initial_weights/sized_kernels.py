@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from modelaudit.facts import Kernel, Tensor, TensorStats
-from modelaudit.measures.kernels.initializers import candidates, fans
+from modelaudit.measures.kernels.initializers import Distribution, candidates, fans
 from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, NotApplicable
@@ -46,14 +46,22 @@ Raises:
 
 def initial_spread(kernel: Kernel, usual: float) -> float:
     """The spread that the saved initializer draws, if that is less than usual."""
-    drawn = candidates(kernel.initializer, kernel.shape) if kernel.initializer else ()
-    spreads = [spread for each in drawn if (spread := each.spread(kernel.shape)) > 0]
-    return 0.0 if starts_constant(kernel) else min([usual, *spreads])
+    drawn = _drawn(kernel)
+    if _constant(drawn):
+        return 0.0
+    return min([usual, *(spread for each in drawn if (spread := each.spread(kernel.shape)) > 0)])
 
 
 def starts_constant(kernel: Kernel) -> bool:
     """Whether the layer's initializer draws one value."""
-    drawn = candidates(kernel.initializer, kernel.shape) if kernel.initializer else ()
+    return _constant(_drawn(kernel))
+
+
+def _drawn(kernel: Kernel) -> tuple[Distribution, ...]:
+    return candidates(kernel.initializer, kernel.shape) if kernel.initializer else ()
+
+
+def _constant(drawn: tuple[Distribution, ...]) -> bool:
     return any(each.kind == "constant" for each in drawn)
 
 

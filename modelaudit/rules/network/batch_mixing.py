@@ -43,6 +43,7 @@ _EACH_VALUE = frozenset(
     }
 )
 _NORMALIZES = frozenset(("l2normalize", "unitnormalization"))
+_ASKED = REDUCTIONS.keys() | _NORMALIZES
 
 
 def operation(layer: Layer) -> str:
@@ -79,6 +80,12 @@ def _of_graph(layer: Layer) -> str:
     """The operation of a graph that is no layer of Keras; empty for others."""
     plain = layer.custom and layer.module is None and not (layer.config or layer.registered_name)
     return layer.class_name if plain else ""
+
+
+def may_mix(layer: Layer) -> bool:
+    """Whether it is of a kind that `put_back` or `mixes` look at, which few layers are."""
+    name = operation(layer)
+    return (name or layer.class_name.lower()) in _ASKED or name == "reshape"
 
 
 def put_back(graph: LayerGraph, layer: Layer, moved: Mapping[str, int]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.values import number
 from modelaudit.errors import LimitExceeded, WorkSpent
-from modelaudit.facts import Artifact, Format, Graph, Json, Layer
+from modelaudit.facts import Artifact, Format, Graph, GraphNode, Json, Layer
 from modelaudit.formats.graph.dataflow import GraphWalker, NodeOutput
 from modelaudit.formats.graph.losses import cross_entropies
 from modelaudit.rules.network.network_heads import POSITIVE, HeadStep, NetworkHead
@@ -40,18 +40,23 @@ def _read(artifact: Artifact) -> list[NetworkHead]:
         if graph.held_by:
             continue
         walker = GraphWalker(graph, {})
+        read: list[GraphNode] = []  # signatures often give the same outputs
         for reference, units in output_references(artifact, graph):
             try:
-                head = _head(walker, reference, units)
+                end = walker.value(walker.main, reference)
+                if end is None or any(end.node is each for each in read):
+                    continue
+                head = _head(walker, end, units)
             except WorkSpent:
                 raise
             except LimitExceeded:
                 break
             if head is not None:
+                read.append(end.node)
                 found.setdefault(head.route, head)
         for loss in cross_entropies(graph):
             try:
-                head = _head(walker, loss.inputs[0], None)
+                head = _head(walker, walker.value(walker.main, loss.inputs[0]), None)
             except WorkSpent:
                 raise
             except LimitExceeded:
@@ -84,9 +89,9 @@ def output_references(artifact: Artifact, graph: Graph) -> Iterator[tuple[str, i
                 yield node.name, None
 
 
-def _head(walker: GraphWalker, reference: str, units: int | None) -> NetworkHead | None:
+def _head(walker: GraphWalker, place: NodeOutput | None, units: int | None) -> NetworkHead | None:
     behind: list[HeadStep] = []
-    place, width, kept = walker.value(walker.main, reference), None, True
+    width, kept = None, True
     for _ in range(_MOST):
         if place is None or not place.node.inputs:
             return None
