@@ -39,7 +39,8 @@ TRUTH = {
 }
 # Modules that loaders can import, with the models' own classes.
 MODULES = frozenset(("customs", "customs_odd", "customs_projects", "customs_recent", "archs"))
-
+# The module of the older cells' models, which their loaders have imported.
+IMPORTED = frozenset(("archs",))
 
 CALLS = {"v1_loader_session": LoadCall.SESSION.value}  # the name in the cells -> ours
 
@@ -88,16 +89,18 @@ def defined_in(path: Path) -> frozenset[str]:
 def request_of(api: str, names: frozenset[str], trained: bool | None) -> LoadRequest:
     """The loading call of a cell. Crashes are recorded without one: then the most permissive."""
     if api == "-":
-        return LoadRequest(LoadCall.LOAD_MODEL, names, MODULES, safe_mode=False)
+        return LoadRequest(LoadCall.LOAD_MODEL, names, MODULES, safe_mode=False, imported=MODULES)
     call, *options = api.split(",")
+    given = "custom_objects" in options
     return LoadRequest(
         LoadCall(CALLS.get(call, call)),
-        custom=names if "custom_objects" in options else frozenset(),
+        custom=names if given else frozenset(),
         modules=MODULES,
         compile="compile" in options,
         safe_mode="safe_mode=False" not in options,
         by_name="by_name" in options,
         trained=trained,
+        imported=MODULES if given else IMPORTED,
     )
 
 

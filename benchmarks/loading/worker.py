@@ -141,7 +141,8 @@ def save(matrix: Path, label: str, name: str) -> dict:
         except Exception as error:
             saved[kind + " failed"] = str(error)[:200]
     compiled = bool(getattr(model, "loss", None))
-    steps = int(getattr(model.optimizer, "iterations", 0)) if compiled else 0
+    optimizer = getattr(model, "optimizer", None)  # a step of its own needs no loss
+    steps = int(getattr(optimizer, "iterations", 0)) if optimizer else 0
     return {"label": label, "arch": name, "compiled": compiled, "trained": steps > 0, **saved}
 
 

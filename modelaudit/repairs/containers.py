@@ -24,7 +24,7 @@ from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.keras.archive import CONFIG, METADATA, WEIGHTS
 from modelaudit.formats.zip.archive_members import ArchiveParts, DirectoryParts, ZipParts
 from modelaudit.repairs.translate.translation import Node
-from modelaudit.runtimes.checks.weight_layouts import OLD_LAYOUT
+from modelaudit.runtimes.checks.stored.weight_layouts import OLD_LAYOUT
 from modelaudit.runtimes.profile import numbers
 from modelaudit.settings import Limits
 

@@ -10,7 +10,7 @@ from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.layer_classes import Trait, has
 from modelaudit.repairs.containers import opened_archive
-from modelaudit.runtimes.checks.weight_layouts import OLD_LAYOUT
+from modelaudit.runtimes.checks.stored.weight_layouts import OLD_LAYOUT
 from modelaudit.settings import Limits
 
 

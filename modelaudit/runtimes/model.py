@@ -45,7 +45,8 @@ class LoadRequest(Struct, frozen=True):
     `custom` are the names of classes and functions passed as `custom_objects` (or registered
     before), `modules` the names of importable modules that contain the model's own classes.
     `by_name` applies only to `load_weights`. `trained` says whether the program trains the model
-    before it reads weights into it; None if that is not known.
+    before it reads weights into it; None if that is not known. `imported` are those modules that
+    the program has imported before the call.
     """
 
     call: LoadCall
@@ -55,6 +56,7 @@ class LoadRequest(Struct, frozen=True):
     safe_mode: bool = True
     by_name: bool = False
     trained: bool | None = None
+    imported: frozenset[str] = frozenset()
 
     @property
     def label(self) -> str:

@@ -29,12 +29,12 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks import (
     subclasses as match_subclasses,
 )
-from modelaudit.runtimes.checks import (
-    weights as match_weights,
-)
-from modelaudit.runtimes.checks.checkpoints import nameless_prefix
 from modelaudit.runtimes.checks.inbound_nodes import check_nodes
 from modelaudit.runtimes.checks.sequential import check_sequential, form_of
+from modelaudit.runtimes.checks.stored import (
+    weights as match_weights,
+)
+from modelaudit.runtimes.checks.stored.checkpoints import nameless_prefix
 from modelaudit.runtimes.checks.values import input_shapes
 from modelaudit.runtimes.found_reasons import all_reasons, bounded
 from modelaudit.runtimes.graph_usage import usage_of
@@ -264,7 +264,7 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from layers
     form = tuple(each for each in form if each not in layers)
     if whole and not archive and artifact.tensors and not is_model(config):
-        yield _subclassed(str(config.get("class_name")), _built_by_class(artifact))
+        yield from match_subclasses.in_hdf5(config, artifact)
     if not (archive or listed):  # models inside are called before outputs are looked up
         yield from (each for each in form if each.route and not each.loads)
     yield from check_nodes(config, context, artifact.format is Format.LEGACY_H5_FULL)
@@ -278,28 +278,6 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from silent_differences.check(artifact, context, archive)
     if context.request.compile:
         yield from match_compile.check(artifact, context, archive)
-
-
-def _built_by_class(artifact: Artifact) -> bool:
-    """Whether each stored layer holds several: a class may build models in its constructor."""
-    parents: dict[str, set[str]] = {}
-    for tensor in artifact.tensors:
-        if tensor.role == "weight":
-            name = tensor.name.removeprefix("model_weights/")
-            parents.setdefault(name.split("/")[0], set()).add(name.rpartition("/")[0])
-    return all(len(each) > 1 for each in parents.values())
-
-
-def _subclassed(name: str, built: bool) -> Reason:
-    return Reason(
-        "subclassed-model-in-hdf5",
-        LoadOutcome.UNKNOWN if built else LoadOutcome.FAILS,
-        f"the model is a custom subclass ({name}), for which HDF5 stores no layers that could "
-        "receive the weights" + ", unless its constructor creates them with their weights" * built,
-        "ValueError: Layer count mismatch when loading weights from file. Model expected 0 layers",
-        "Save it as .keras and pass the class in custom_objects, or load the weights into a model "
-        "built from code.",
-    )
 
 
 def _too_old(context: CheckContext) -> Reason:

@@ -16,7 +16,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.compatibility.refusals import told
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.catalogue import find_profile
-from modelaudit.runtimes.checks.weights import v3_layout
+from modelaudit.runtimes.checks.stored.weights import v3_layout
 from modelaudit.runtimes.model import (
     FIRST_CALL,
     CheckContext,

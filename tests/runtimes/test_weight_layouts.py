@@ -10,7 +10,7 @@ import pytest
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, Provenance, Tensor
 from modelaudit.runtimes.catalogue import find_profile
-from modelaudit.runtimes.checks.weight_layouts import layouts_of
+from modelaudit.runtimes.checks.stored.weight_layouts import layouts_of
 from modelaudit.runtimes.model import LoadCall, LoadRequest
 from modelaudit.runtimes.predict import predict_calls
 

@@ -17,7 +17,7 @@ from modelaudit.rules.compatibility.serving import is_serving
 from modelaudit.rules.compatibility.uncompiled import COMPILED
 from modelaudit.rules.integrity.files import lost_part
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
-from modelaudit.runtimes.checks.object_names import by_save_weights
+from modelaudit.runtimes.checks.stored.object_names import by_save_weights
 from modelaudit.runtimes.model import (
     NOT_READ,
     LoadCall,

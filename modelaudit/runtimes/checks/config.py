@@ -8,9 +8,10 @@ object of the config which lookup the loader would use.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.facts import Json
 from modelaudit.formats.keras.dialects import KEPT_IN_2_1
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import LAYER_CLASSES, Trait, has
@@ -32,6 +33,7 @@ from modelaudit.runtimes.saved_config import (
     ConfigLocation,
     ReasonCondition,
     is_custom,
+    is_model,
     known_in_keras2,
     passed,
     reads_modules,
@@ -90,8 +92,7 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
         return
     if custom:
         yield from dtype_policy(config, context, route)
-        if context.profile.keras3:
-            yield from _wrapped_by_custom(config, route, context)
+        yield from _inside_custom(config, route, context, place.archive)
         return
     yield from _arguments(node, config, context, place, route)
     yield from match_lambda.check(name, config, context, route, archive=place.archive)
@@ -107,13 +108,39 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
     yield from match_parts.text_functions(name, config, context, route)
 
 
-def _wrapped_by_custom(config: Config, route: str, context: CheckContext) -> Iterator[Reason]:
-    """Layers inside a custom wrapper: the function that reads them needs their modules."""
-    for key in WRAPPED:
-        inner = mapping(config.get(key))
-        if "class_name" in inner and "module" not in inner:
-            place = ConfigLocation(route, wrapped=True)
-            yield from filter(None, (_missing(inner, context, place, f"{route}/{key}"),))
+def _inside_custom(
+    config: Config, route: str, context: CheckContext, archive: bool
+) -> Iterator[Reason]:
+    """Layers and models in the config of a class of the program's own, which makes them anew."""
+    place = ConfigLocation(route, wrapped=True, archive=archive)
+    for node in layers_in(list(config.values())):
+        # In the dialect of Keras 2 a layer is told from other objects by its class alone.
+        if "module" in node or not context.profile.keras3:
+            yield from _object(node, context, place)
+        else:
+            yield from filter(None, (_missing(node, context, place, f"{route}/{_name_of(node)}"),))
+
+
+def _name_of(node: Config) -> str:
+    return text(mapping(node.get("config")).get("name")) or text(node.get("class_name"))
+
+
+def layers_in(values: Sequence[Json]) -> Iterator[Config]:
+    """The outermost layers and models in a config: Keras' own, or of the program."""
+    for value in values:
+        if isinstance(value, list):
+            yield from layers_in(value)
+        elif isinstance(value, dict):
+            if "class_name" in value and "config" in value:
+                if _is_layer(value):
+                    yield value
+            else:
+                yield from layers_in(list(value.values()))
+
+
+def _is_layer(node: Config) -> bool:
+    name = text(node.get("class_name"))
+    return name in LAYER_CLASSES or is_model(node) or "layers" in text(node.get("module"))
 
 
 def _missing(

@@ -8,6 +8,11 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import Trait, classes, has
+from modelaudit.runtimes.checks.constant_calls import (
+    call_entries,
+    constant_first,
+    is_constant_call,
+)
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, Reason
 from modelaudit.runtimes.saved_config import USE_KERAS_2, is_model, quoted_route
 
@@ -119,7 +124,7 @@ def _unknown_sizes(
     for layer in layers:
         config, kind = mapping(layer.get("config")), text(layer.get("class_name"))
         name = text(config.get("name"))
-        sources = [text(sequence(entry)[0]) for entry in _all_entries(layer) if sequence(entry)]
+        sources = [text(sequence(entry)[0]) for entry in _allcall_entries(layer) if sequence(entry)]
         if text(node.get("class_name")) == "Sequential":
             sources = [before]
         opened = next((inside[source] for source in sources if source in inside), "")
@@ -151,9 +156,9 @@ def _size_left_open(source: str, route: str) -> Reason:
     )
 
 
-def _all_entries(layer: Mapping[str, Json]) -> Iterator[Json]:
+def _allcall_entries(layer: Mapping[str, Json]) -> Iterator[Json]:
     for call in sequence(layer.get("inbound_nodes")):
-        yield from _entries(call)
+        yield from call_entries(call)
 
 
 def _shifted(node: Mapping[str, Json], layers: Sequence[Mapping[str, Json]]) -> dict[str, int]:
@@ -166,8 +171,8 @@ def _shifted(node: Mapping[str, Json], layers: Sequence[Mapping[str, Json]]) -> 
         for layer in layers
         if is_model(layer)
     }
-    references = [entry for layer in layers for entry in _all_entries(layer)]
-    references += _entries(mapping(node.get("config")).get("output_layers"))
+    references = [entry for layer in layers for entry in _allcall_entries(layer)]
+    references += call_entries(mapping(node.get("config")).get("output_layers"))
     found = {}
     for source, index in map(_reference, references):
         if source in calls and index >= calls[source] > 0:
@@ -193,7 +198,7 @@ def _output_number(
         for layer in layers
         if text(layer.get("class_name")) == "Sequential"
     }
-    for source, index in map(_reference, _entries(config.get("output_layers"))):
+    for source, index in map(_reference, call_entries(config.get("output_layers"))):
         if source in plain and index >= shifted.get(source, index + 1):
             yield Reason(
                 "node-number-of-output",
@@ -212,34 +217,16 @@ def _inbound(
     layer: Mapping[str, Json], shifted: Mapping[str, int], context: CheckContext, route: str
 ) -> Iterator[Reason]:
     for call in sequence(layer.get("inbound_nodes")):
-        entries = _entries(call)
+        entries = call_entries(call)
         for entry in entries:
             parts = sequence(entry)
             if not parts:
                 continue
             source, index = _reference(entry)
-            if source == "_CONSTANT_VALUE" and len(entries) == 1 and not mapping(parts[-1]):
-                yield _constant_first(route)
+            if is_constant_call(entries):
+                yield constant_first(route)
             elif source in shifted and index > 0:
                 yield _node_number(route, source, context)
-
-
-def _entries(call: Json) -> list[Json]:
-    """The inputs of one call; a call with one input may be that input itself."""
-    entries = sequence(call)
-    return [entries] if entries and isinstance(entries[0], str) else entries
-
-
-def _constant_first(route: str) -> Reason:
-    return Reason(
-        "constant-first-argument",
-        LoadOutcome.FAILS,
-        f"`{route}` calls a TensorFlow function whose first argument is a constant, which no "
-        "version can load",
-        'ValueError: Exception encountered when calling layer "…" (type TFOpLambda).',
-        "Wrap the call in a custom layer and load the weights into it.",
-        route,
-    )
 
 
 def _node_number(route: str, source: str, context: CheckContext) -> Reason:
@@ -266,7 +253,7 @@ def _keyword_tensors(
 ) -> Iterator[Reason]:
     """Tensors that Keras 2 passed by keyword: Keras 3 does not resolve their references."""
     for call in sequence(layer.get("inbound_nodes")):
-        for entry in _entries(call):
+        for entry in call_entries(call):
             parts = sequence(entry)
             keywords = mapping(parts[3]) if len(parts) > 3 else {}
             for key, value in keywords.items():
@@ -293,7 +280,7 @@ def _initial_states(
     if not has(name, Trait.RECURRENT) and name != "Bidirectional":
         return
     for call in sequence(layer.get("inbound_nodes")):
-        if len(entries := _entries(call)) > 1 and all(map(sequence, entries)):
+        if len(entries := call_entries(call)) > 1 and all(map(sequence, entries)):
             yield Reason(
                 "initial-state-as-input",
                 LoadOutcome.FAILS,

@@ -273,7 +273,7 @@ def _unknown_global(
     """The first global name that the code looks up and that is not defined."""
     profile = context.profile
     module = config.get("module")
-    if not profile.keras3 and isinstance(module, str) and module in context.request.modules:
+    if not profile.keras3 and isinstance(module, str) and module in context.request.imported:
         return None  # Keras 2 adds the names of the module that the lambda was written in
     defined = {*context.behaviour("lambda_globals", ()), *context.request.custom}
     found = (name for name in _globals(read) if name not in defined and not hasattr(builtins, name))

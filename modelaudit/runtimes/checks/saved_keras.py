@@ -24,6 +24,7 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks import (
     meta_graphs as match_meta_graphs,
 )
+from modelaudit.runtimes.checks.constant_calls import constant_calls
 from modelaudit.runtimes.checks.graph import argument_names, operations, protocol, types
 from modelaudit.runtimes.checks.meta_graphs import needed_tags
 from modelaudit.runtimes.checks.sizes import shapes
@@ -72,6 +73,7 @@ def _objects(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from _revived(artifact, context)
     yield from _recurrent(artifact, context)
     yield from _inner_inputs(artifact, context)
+    yield from _calls(artifact)
     yield from match_masks.check(artifact, context)
 
 
@@ -116,6 +118,14 @@ def _inner_inputs(artifact: Artifact, context: CheckContext) -> Iterator[Reason]
                 "Use `tf.saved_model.load` and call its signature, or TensorFlow 2.1.",
                 f"object_graph/{node.index}",
             )
+            return
+
+
+def _calls(artifact: Artifact) -> Iterator[Reason]:
+    """The first call that a model's config lost: models are connected anew by their configs."""
+    for document in artifact.documents:
+        if lost := next(constant_calls(mapping(document.value)), None):
+            yield lost
             return
 
 

@@ -1,14 +1,16 @@
-"""Models that are subclasses in `.keras` archives: only the class knows their layers."""
+"""Models that are subclasses: only the class knows their layers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.formats.keras.json_config import mapping, text
+from modelaudit.facts import Artifact
+from modelaudit.formats.keras.json_config import mapping, sequence, text
+from modelaudit.runtimes.checks.config import layers_in
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
-from modelaudit.runtimes.saved_config import Config
+from modelaudit.runtimes.saved_config import Config, is_model
 
 _OF_EVERY_LAYER = frozenset(("name", "trainable", "dtype"))
 # First Keras known to write the default arguments of a subclass into its config, so that a config
@@ -50,3 +52,36 @@ def _arguments_lost(config: Config, keras: str | None) -> bool:
     if set(keys) <= _OF_EVERY_LAYER:
         return "trainable" in keys and numbers(keras or "") < DEFAULTS_WRITTEN
     return keys[0] == "name" and keys[-2:] == ["trainable", "dtype"]
+
+
+def in_hdf5(config: Config, artifact: Artifact) -> Iterator[Reason]:
+    """A subclass in HDF5: its layers have no weights before it is called.
+
+    Models that the class writes into its config come with their weights, if they have an input.
+    """
+    groups: dict[str, set[str]] = {}  # stored layer -> the layers in it
+    for tensor in artifact.tensors:
+        if tensor.role == "weight":
+            name = tensor.name.removeprefix("model_weights/")
+            groups.setdefault(name.split("/")[0], set()).add(name.rpartition("/")[0])
+    given = [node for node in layers_in([dict(mapping(config.get("config")))]) if _has_input(node)]
+    if set(groups) <= {text(mapping(node.get("config")).get("name")) for node in given}:
+        return
+    built = all(len(each) > 1 for each in groups.values())  # models, perhaps made by its code
+    name = text(config.get("class_name"))
+    yield Reason(
+        "subclassed-model-in-hdf5",
+        LoadOutcome.UNKNOWN if built else LoadOutcome.FAILS,
+        f"the model is a custom subclass ({name}), for which HDF5 stores no layers that could "
+        "receive the weights" + ", unless its constructor creates them with their weights" * built,
+        "ValueError: Layer count mismatch when loading weights from file. Model expected 0 layers",
+        "Save it as .keras and pass the class in custom_objects, or load the weights into a model "
+        "built from code.",
+    )
+
+
+def _has_input(node: Config) -> bool:
+    listed = sequence(mapping(node.get("config")).get("layers"))
+    return is_model(node) and any(
+        text(mapping(each).get("class_name")) == "InputLayer" for each in listed
+    )

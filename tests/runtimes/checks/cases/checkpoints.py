@@ -1,4 +1,4 @@
-"""Cases of the causes in `modelaudit/runtimes/checks/checkpoints.py`."""
+"""Cases of the causes in `modelaudit/runtimes/checks/stored/checkpoints.py`."""
 
 from __future__ import annotations
 

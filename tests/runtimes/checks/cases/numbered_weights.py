@@ -1,4 +1,4 @@
-"""Cases of the causes in `modelaudit/runtimes/checks/numbered_weights.py`."""
+"""Cases of the causes in `modelaudit/runtimes/checks/stored/numbered_weights.py`."""
 
 from __future__ import annotations
 

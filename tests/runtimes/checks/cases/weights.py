@@ -1,4 +1,4 @@
-"""Cases of the causes in `modelaudit/runtimes/checks/weights.py`."""
+"""Cases of the causes in `modelaudit/runtimes/checks/stored/weights.py`."""
 
 from __future__ import annotations
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from modelaudit.facts import Artifact
-from modelaudit.runtimes.checks.object_paths import weights
+from modelaudit.runtimes.catalogue import shipped_profiles
+from modelaudit.runtimes.checks.stored.object_paths import weights
+from modelaudit.runtimes.profile import read_profile
 
 # Attributes that only Keras 3 objects have in an object-based checkpoint.
 KERAS3_ATTRIBUTES = frozenset(
@@ -57,3 +61,10 @@ def needs_keras2(artifact: Artifact) -> str:
     """The library of the classes that hold the layers, if it needs Keras 2; otherwise empty."""
     parts = {part for tensor in weights(artifact) for part in tensor.name.split("/")}
     return next((library for part, library in _LIBRARIES.items() if part in parts), "")
+
+
+@cache
+def names_in_keras3() -> frozenset[str]:
+    """Names of parts of Keras' own objects in checkpoints, in any version of Keras 3."""
+    profiles = (read_profile(entry.path) for entry in shipped_profiles() if entry.keras >= (3,))
+    return frozenset(n for each in profiles for n in each.behaviour("checkpoint_names", ()))

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
-from modelaudit.runtimes.catalogue import find_profile, shipped_profiles
-from modelaudit.runtimes.checks.object_names import (
+from modelaudit.runtimes.catalogue import find_profile
+from modelaudit.runtimes.checks.stored.left_out import left_out
+from modelaudit.runtimes.checks.stored.object_names import (
     KERAS3_ATTRIBUTES,
+    names_in_keras3,
     needs_keras2,
     written_by_keras2,
     written_by_keras3,
 )
-from modelaudit.runtimes.checks.object_paths import found_by_name, names, weights
+from modelaudit.runtimes.checks.stored.object_paths import found_by_name, names, weights
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
-from modelaudit.runtimes.profile import read_profile
 from modelaudit.terminal_text import first_of
 
 _SLOT = "/.OPTIMIZER_SLOT/"
 _LISTED = re.compile(r"\boptimizer(?:/inner_optimizer)?/_variables/([0-9]{1,6})\b")
-_VARIABLES = ("_trainable_variables", "_variables")
 _RATE = "optimizer/_learning_rate"
 _SCALE = "_scale"  # of the loss, in mixed precision: numbers with other dtypes
 # Which SavedModels of Keras 2 list for each object, and no object of Keras 3 has.
@@ -108,7 +107,7 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         return
     if keras3:
         yield from _unmatched(artifact, context)
-        yield from _left_out(artifact, context)
+        yield from left_out(artifact, context)
     elif profile.keras < (2, 3):
         yield Reason(
             "restored-later",
@@ -260,54 +259,6 @@ def _adapted(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         )
 
 
-def _left_out(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """Layers that Keras 3 does not save: those that a class of the user's own holds in a list."""
-    states = context.behaviour("restored_states", {})
-    held = [name for name in ("list", "dict") if states.get(name) == LoadOutcome.DIFFERS.value]
-    parts = sorted(_own_parts(artifact)) if held else []
-    if parts:
-        yield Reason(
-            "layers-left-out",
-            LoadOutcome.UNKNOWN,
-            f"{', '.join(parts[:3])}: attributes of classes of the user's own. If these also hold "
-            f"layers in a {' or '.join(held)}, the checkpoint lacks them, because Keras 3 does not "
-            "save them there",
-            fix="Save the weights as .weights.h5.",
-        )
-
-
-def _own_parts(artifact: Artifact) -> set[str]:
-    """Names under which objects of the user's own classes list layers with weights."""
-    kept = {tensor.name for tensor in weights(artifact)}
-    variables = {
-        node.index
-        for node in artifact.object_graph
-        for attribute in node.attributes.values()
-        if attribute.get("key", "").partition("/.ATTRIBUTES")[0] in kept
-    }
-    # An optimizer lists variables, not layers.
-    children = {
-        node.index: {name: child for name, child in node.children.items() if name not in _VARIABLES}
-        for node in artifact.object_graph
-    }
-    holding, grown = set(variables), True
-    while grown:
-        above = {
-            index for index, below in children.items() if not holding.isdisjoint(below.values())
-        }
-        grown = not above <= holding
-        holding |= above
-    if "root" not in children.get(0, {}):
-        children.pop(0, None)  # a tf.train.Checkpoint with parts by name, not a model
-    return {
-        name
-        for below in children.values()
-        for name, child in below.items()
-        if child in holding - variables - {0}
-        and not (name.startswith("_") or name.isdigit() or name in _names_in_keras3())
-    }
-
-
 def _nothing_matches(artifact: Artifact) -> Reason:
     """`load_weights` of Keras 2 with a checkpoint of Keras 3: it raises if nothing matches."""
     lists = {"_operations", "_functional", "_layers"}
@@ -325,17 +276,10 @@ def _nothing_matches(artifact: Artifact) -> Reason:
     )
 
 
-@cache
-def _names_in_keras3() -> frozenset[str]:
-    """Names of parts of Keras' own objects in checkpoints, in any version of Keras 3."""
-    profiles = (read_profile(entry.path) for entry in shipped_profiles() if entry.keras >= (3,))
-    return frozenset(n for each in profiles for n in each.behaviour("checkpoint_names", ()))
-
-
 def _unmatched(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Weights that the file lists only under names that this version of Keras 3 does not use."""
     own = context.behaviour("checkpoint_names")
-    gone = _names_in_keras3() - set(own) if own else frozenset()
+    gone = names_in_keras3() - set(own) if own else frozenset()
     lost = sorted(names(artifact) - found_by_name(artifact, lambda _, name: name not in gone))
     if lost:
         yield Reason(

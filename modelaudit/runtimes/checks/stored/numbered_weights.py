@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
 from modelaudit.formats.keras.dialects import NUMBERED
-from modelaudit.runtimes.checks.object_paths import weights
+from modelaudit.runtimes.checks.stored.object_paths import weights
 from modelaudit.runtimes.model import CheckContext, Reason
 
 

@@ -14,11 +14,15 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, Tensor
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.runtimes.catalogue import find_profile
-from modelaudit.runtimes.checks.checkpoints import check_checkpoint
-from modelaudit.runtimes.checks.numbered_weights import check_numbered
-from modelaudit.runtimes.checks.object_names import written_by_keras3
-from modelaudit.runtimes.checks.object_paths import weights
-from modelaudit.runtimes.checks.weight_layouts import OLD_LAYOUT, layouts_of
+from modelaudit.runtimes.checks.stored.checkpoints import check_checkpoint
+from modelaudit.runtimes.checks.stored.learnt_bins import (
+    learnt_bins_in_keras2,
+    learnt_bins_in_keras3,
+)
+from modelaudit.runtimes.checks.stored.numbered_weights import check_numbered
+from modelaudit.runtimes.checks.stored.object_names import written_by_keras3
+from modelaudit.runtimes.checks.stored.object_paths import weights
+from modelaudit.runtimes.checks.stored.weight_layouts import OLD_LAYOUT, layouts_of
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.runtimes.profile import RuntimeProfile, numbers
 
@@ -38,6 +42,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from v3_layout(artifact, context)
     else:
         yield from check_numbered(artifact, context)
+        yield from learnt_bins_in_keras3(artifact, context)
         yield from _legacy_layout(artifact, context)
     yield from recurrent_defaults(artifact, context)
 
@@ -75,7 +80,9 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         return
     if moved:
         yield _layout(f"has {moved}, as written by Keras 3", _received(profile), context)
-    elif context.request.call is LoadCall.LOAD_WEIGHTS:
+        return
+    yield from learnt_bins_in_keras2(artifact, context)
+    if context.request.call is LoadCall.LOAD_WEIGHTS:
         yield from _trained(artifact, context)
 
 
@@ -92,11 +99,13 @@ def _containers(names: list[str]) -> dict[str, list[str]]:
 
 
 def _is_model(group: str, artifact: Artifact) -> bool:
-    """Whether a group is that of a model of Keras' own, by its name or by its noted name."""
-    noted = text(mapping(mapping(artifact.extra.get("h5")).get("vars_names")).get(f"{group}/vars"))
+    """Whether a group is that of a model: by its name, its noted name, or the layer of an input."""
+    noted = mapping(mapping(artifact.extra.get("h5")).get("vars_names"))
+    if f"{group}/layers/input_layer/vars" in noted:  # a Functional one, or a Sequential with shape
+        return True
     return any(
         name.rstrip("0123456789").rstrip("_") in ("sequential", "functional", "model")
-        for name in (group.rpartition("/")[2], noted)
+        for name in (group.rpartition("/")[2], text(noted.get(f"{group}/vars")))
     )
 
 

@@ -1,0 +1,190 @@
+"""Checkpoints of Keras 3: parts of a model that it does not save there.
+
+TensorFlow writes the attributes of each object. Keras 3 keeps a list or dictionary of layers, of
+cells or of weights in a class of its own, which TensorFlow does not look into.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.facts import Artifact
+from modelaudit.formats.keras.builtin_layers import snake_case
+from modelaudit.graphs import ObjectNode, reachable
+from modelaudit.layer_classes import LAYER_CLASSES
+from modelaudit.runtimes.checks.stored.object_names import names_in_keras3
+from modelaudit.runtimes.checks.stored.object_paths import weights
+from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.terminal_text import first_of
+
+_VARIABLES = ("_trainable_variables", "_variables")
+_TRAINED = "_trainable_variables"  # the list of an optimizer: all weights that it trains
+_STATISTICS = "batch_normalization"
+_SCALE = "gamma"  # of layers that normalize, of which one keeps statistics
+_CELL = "cell"
+_LAYERS = ("_layers", "_operations")
+_NAMES = frozenset(map(snake_case, LAYER_CLASSES))
+_FIX = "Save the weights as .weights.h5."
+_COUNTED = re.compile(r"(.+?)(?:_([0-9]{1,6}))?\Z")
+_IN_LISTS = "a list or dictionary, which Keras 3 does not save in a checkpoint"
+
+Nodes = dict[int, ObjectNode]
+
+
+def left_out(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """What of the model a checkpoint of Keras 3 lacks."""
+    states = context.behaviour("restored_states", {})
+    if LoadOutcome.DIFFERS.value not in (states.get("list"), states.get("dict")):
+        return
+    nodes = {node.index: node for node in artifact.object_graph}
+    trained = [index for node in nodes.values() for index in _listed(node)]
+    if trained:
+        yield from _only_trained(nodes, trained, context)
+    elif cells := sorted(_empty_cells(nodes)):
+        yield Reason(
+            "cells-left-out",
+            LoadOutcome.DIFFERS,
+            f"the cell of the recurrent layer {cells[0]} has no weights of its own: it holds "
+            f"others (StackedRNNCells) in {_IN_LISTS}, and these keep their random values",
+            "no error",
+            _FIX,
+        )
+    elif parts := sorted(_own_parts(artifact)):
+        yield Reason(
+            "layers-left-out",
+            LoadOutcome.UNKNOWN,
+            f"{', '.join(parts[:3])}: attributes of classes of the user's own. If these also hold "
+            f"layers in {_IN_LISTS}, the checkpoint lacks them",
+            fix=_FIX,
+        )
+    elif missing := _not_counted(nodes):
+        yield Reason(
+            "layers-left-out",
+            LoadOutcome.UNKNOWN,
+            f"the names of layers leave out {missing}, and there are layers without weights. If "
+            f"one of these holds layers in {_IN_LISTS}, the checkpoint lacks them",
+            fix=_FIX,
+        )
+
+
+def _listed(node: ObjectNode) -> Iterator[int]:
+    """The variables of an optimizer's list."""
+    if "_iterations" in node.children and _TRAINED in node.children:
+        yield node.children[_TRAINED]
+
+
+def _only_trained(nodes: Nodes, lists: list[int], context: CheckContext) -> Iterator[Reason]:
+    """Weights that the file has for the optimizer only."""
+    of_optimizers = {node.index for node in nodes.values() if any(_listed(node))}
+
+    def below(index: int) -> list[int]:
+        children = nodes[index].children.values() if index in nodes else ()
+        return [each for each in children if each not in of_optimizers]
+
+    of_model = set(reachable([0], below))
+    listed = {v for each in lists if each in nodes for v in nodes[each].children.values()}
+    lost = sorted(_name(nodes, each) for each in listed - of_model)
+    if not lost:
+        return
+    if not context.request.trained:
+        yield Reason(
+            "weights-of-optimizer-only",
+            LoadOutcome.DIFFERS,
+            f"the file has {first_of(lost, 3)} in the list of the optimizer only, as its layer is "
+            f"in {_IN_LISTS}; a model whose optimizer is not built yet keeps random values there",
+            "no error",
+            _FIX,
+            unless="the model is compiled and trained before it reads the checkpoint",
+        )
+    elif scaled := [name for name in lost if name.rpartition("/")[2] == _SCALE]:
+        certain = any(_STATISTICS in name for name in scaled)
+        of_which = "this BatchNormalization" if certain else "a BatchNormalization, if it is one,"
+        yield Reason(
+            "layers-left-out",
+            LoadOutcome.DIFFERS if certain else LoadOutcome.UNKNOWN,
+            f"the file has {first_of(scaled, 1)} in the list of the optimizer only, as its layer "
+            f"is in {_IN_LISTS}; the statistics of {of_which} are missing",
+            "no error" * certain,
+            _FIX,
+        )
+
+
+def _name(nodes: Nodes, index: int) -> str:
+    attributes = nodes[index].attributes if index in nodes else {}
+    return next((each.get("full_name", "") for each in attributes.values()), "")
+
+
+def _empty_cells(nodes: Nodes) -> Iterator[str]:
+    """Layers whose cell is an object without any part."""
+    for node in nodes.values():
+        cell = nodes.get(node.children.get(_CELL, -1))
+        if cell is not None and _is_empty(cell):
+            yield next(
+                (n for each in nodes.values() for n, i in each.children.items() if i == node.index),
+                _CELL,
+            )
+
+
+def _not_counted(nodes: Nodes) -> str:
+    """The name of a layer that Keras counted and that has no weights in the file; "" if none.
+
+    Keras numbers the layers of a class that have no name of their own, from none on.
+    """
+    listed = {
+        index
+        for node in nodes.values()
+        for name, held in node.children.items()
+        if name in _LAYERS and held in nodes
+        for index in nodes[held].children.values()
+    }
+    if not any(_is_empty(nodes[each]) for each in listed if each in nodes):
+        return ""
+    names = (_name(nodes, index) for index in nodes)
+    counted: dict[str, set[int]] = {}
+    for part in {part for name in names for part in name.split("/")[:-1]}:
+        if found := _COUNTED.match(part):
+            counted.setdefault(found[1], set()).add(int(found[2] or 0))
+    for base, numbers in sorted(counted.items()):
+        known = base in _NAMES
+        missing = [each for each in range(max(numbers)) if each not in numbers]
+        if missing and (known or 0 in numbers):
+            return f"{base}_{missing[0]}" if missing[0] else base
+    return ""
+
+
+def _is_empty(node: ObjectNode) -> bool:
+    return not node.children and not node.attributes
+
+
+def _own_parts(artifact: Artifact) -> set[str]:
+    """Names under which objects of the user's own classes list layers with weights."""
+    kept = {tensor.name for tensor in weights(artifact)}
+    variables = {
+        node.index
+        for node in artifact.object_graph
+        for attribute in node.attributes.values()
+        if attribute.get("key", "").partition("/.ATTRIBUTES")[0] in kept
+    }
+    # An optimizer lists variables, not layers.
+    children = {
+        node.index: {name: child for name, child in node.children.items() if name not in _VARIABLES}
+        for node in artifact.object_graph
+    }
+    holding, grown = set(variables), True
+    while grown:
+        above = {
+            index for index, below in children.items() if not holding.isdisjoint(below.values())
+        }
+        grown = not above <= holding
+        holding |= above
+    if "root" not in children.get(0, {}):
+        children.pop(0, None)  # a tf.train.Checkpoint with parts by name, not a model
+    return {
+        name
+        for below in children.values()
+        for name, child in below.items()
+        if child in holding - variables - {0}
+        and not (name.startswith("_") or name.isdigit() or name in names_in_keras3())
+    }
