@@ -163,6 +163,18 @@ def momentum_of_the_kernels_where_only_a_bias_learns(least):
     return outcome("MA433", replace(facts, artifact=artifact))
 
 
+@at("training.BIASES_APART", {0.099: "fail", 0.1: "pass", 0.101: "pass"})
+def gradients_of_all_but_the_last_bias(quotient):
+    facts = adam(("first", 0.01, 1.0), ("head", 0.5 * quotient, 1.0), ("bias", 0.5, 1.0))
+    names = {"kernel": "head/kernel", "bias": "bias/kernel"}
+    layers = (
+        examples.layer("first", "Dense", {"kernel": "first/kernel"}, {"units": 2}),
+        examples.layer("head", "Dense", names, {"units": 1}),
+    )
+    artifact = replace(facts.artifact, architecture=examples.model(*layers).architecture)
+    return outcome("MA433", replace(facts, artifact=artifact))
+
+
 def _with_momentum(facts):
     """The facts with the first average of each weight only, as SGD keeps it."""
     kept = [t for t in facts.artifact.tensors if t.role == "weight" or "vars/0" in t.name]

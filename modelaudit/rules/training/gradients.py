@@ -23,6 +23,7 @@ from modelaudit.rules.training.advice import for_recurrent
 from modelaudit.rules.training.alike_inputs import fed_alike, fed_zeros
 from modelaudit.rules.training.silent_units import (
     SMALLEST,
+    biases_alone,
     dead_output,
     never_reached,
     silent_units,
@@ -188,6 +189,8 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
     weighed, silent = ([*filter(_weighs, each)] for each in (moments, stopped))
     constant = behind_constants(facts)
     said = all(each.route in known or constant(each.route) for each in silent)
+    if not silent and not measured.constant:
+        yield from biases_alone(rule, state)
     if measured.constant or said or fed_zeros(facts.artifact):
         return  # said by MA437, MA405, MA305, MA314 or MA439
     never = all(not each.second and not each.first for each in silent)
@@ -202,11 +205,10 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
     when = "has reached" if never else f"reached{_since(state, silent, ratios)}"
     routes = [*dict.fromkeys(each.route for each in silent)]
     names = ", ".join(quoted(routes[:5])) + f" and {len(routes) - 5:,} more" * (len(routes) > 5)
-    rest = len(moments) - len(stopped)
     constant_input = _ends_in_a_bias(moments, stopped, silent == weighed)
     yield rule.finding(
         f"No gradient {when} {names}{since}. Of the {len(moments):,} trained weights, "
-        f"{counted(rest, 'receives', 'receive')} one still."
+        f"{counted(len(moments) - len(stopped), 'receives', 'receive')} one still."
         + " No kernel does: at the end, training moved biases alone." * (silent == weighed)
         + " The last layer got 0 for every training input: the output is the same for all of them."
         * constant_input

@@ -22,12 +22,13 @@ from modelaudit.rules.heads.last_layers import paired_heads
 from modelaudit.rules.initial_weights.training_reach import forgets_squares
 from modelaudit.rules.model import Facts, NotApplicable, Rule
 from modelaudit.rules.network.network_heads import activation_of
-from modelaudit.thresholds.training import SILENT_UNITS, SLOW_FADING
+from modelaudit.thresholds.training import BIASES_APART, SILENT_UNITS, SLOW_FADING
 from modelaudit.thresholds.weights import FADED
 
 SMALLEST = math.ldexp(1, -125)
 """Twice the smallest normal float32."""
 
+_OF_SQUARES = frozenset(("adam", "adamw", "nadam"))  # averages of gradients and of squares
 _ALWAYS_PULL = DISTANCES | {"poisson"}  # whose gradient is 0 at the target alone
 
 
@@ -75,6 +76,46 @@ def dead_output(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fin
         severity=Severity.MEDIUM if clips else Severity.HIGH,
         fix="Use another activation in the last layer, and train again from new weights, with a "
         f"smaller learning rate if the output falls to one value again:\n{code_of(head, loss)}",
+    )
+
+
+def biases_alone(rule: Rule, state: OptimizerState) -> Iterator[Finding]:
+    """Only biases still learn: what the last layer gets has become the same for every input.
+
+    The gradient of its kernel is that of its bias times its input. Adam divides what came of late by
+    what came before: a training that goes on has much the same quotient in both.
+    """
+    if state.name.lower() not in _OF_SQUARES:
+        return
+    quotients: dict[str, float] = {}
+    for each in state.moments:
+        if not each.role or each.first is None or not each.second or not math.isfinite(each.second):
+            return
+        if not each.role.endswith(("bias", "beta")):
+            quotients[each.route] = max(
+                each.first / math.sqrt(each.second), quotients.get(each.route, 0.0)
+            )
+    last = [*quotients][-1] if quotients else ""
+    bias = next((x for x in state.moments if x.role == "bias" and x.route == last), None)
+    if bias is None or not bias.first or not bias.second or len(quotients) < 2:
+        return
+    own, most = bias.first / math.sqrt(bias.second), max(quotients.values())
+    if most >= BIASES_APART.value * own:
+        return
+    yield rule.finding(
+        f"At the end of training, biases alone still moved: the last gradients of the bias of `{last}` "
+        f"were {own:.2g} times the size that its gradients had before, and those of all other weights "
+        f"at most {most:.2g} times. What `{last}` gets has become the same for every training "
+        "input, as behind units that are dead or saturated, and so has the output.",
+        route=last,
+        title="At the end of training, biases alone still moved",
+        evidence={
+            "measured": most / own,
+            "unit": BIASES_APART.unit,
+            "threshold": BIASES_APART.value,
+            "n": len(quotients),
+        },
+        key="biases alone",
     )
 
 

@@ -73,6 +73,19 @@ def test_a_last_layer_that_gets_nothing_but_zeros(keras, tmp_path, optimizer, st
     assert (severity, "the output is the same for all of them" in detail) == ("high", True)
 
 
+@pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "Nadam"])
+@pytest.mark.parametrize("steps", [35, 60])
+def test_hidden_units_that_died_a_few_steps_ago(keras, tmp_path, optimizer, steps):
+    made = getattr(keras.optimizers, optimizer)
+    model, x = trained(keras, "linear", made(), dies="hidden", steps=steps)
+    assert np.ptp(np.asarray(model(x))) == 0
+    ((severity, detail),) = said(model, tmp_path)
+    assert (severity, "biases alone still moved" in detail) == ("medium", True)
+    model, x = trained(keras, "linear", made(), dies="", steps=steps)
+    assert np.ptp(np.asarray(model(x))) > 0.1
+    assert said(model, tmp_path) == []
+
+
 def test_inputs_that_are_scaled_twice_are_not_silence(keras, tmp_path):
     optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
     model, _ = trained(keras, None, optimizer, dies=None, steps=300, scale=1 / 255**2)
