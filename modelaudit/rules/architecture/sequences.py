@@ -120,7 +120,11 @@ def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
     names = named_outputs(architecture) if architecture else ()
     losses = compiled_losses(facts.artifact.training, names)
     classes = 0 if any(losses) else _named_classes(facts)
-    if not (any(losses) or classes) or len(losses) != len(graph.outputs):
+    # Of an export that says neither, a map of single numbers is worth a remark.
+    exported = not (any(losses) or classes or facts.artifact.training) and any(
+        len(graph.layer(route).output_shape or ()) > 3 for route in graph.outputs
+    )
+    if not (any(losses) or classes or exported) or len(losses) != len(graph.outputs):
         raise NotRelevant("the model was saved without a loss of Keras, or names of classes")
     heads = {head.route: head for head in output_heads(graph)}
     if not heads:
@@ -135,7 +139,9 @@ def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
         head, shape = heads.get(route), graph.layer(route).output_shape
         if head is None or not shape or len(shape) < 3:
             continue
-        if loss is None and not (classes == head.units and head.last in PROBABILITIES):
+        number = exported and head.units == 1 and len(shape) > 3
+        named = classes == head.units and head.last in PROBABILITIES
+        if loss is None and not (number or named):
             continue
         counts = [prod(n or 0 for n in each) for each in (shape[1:-1], *given)]
         if counts[0] == 1 or not _one_each(graph, head):
@@ -166,7 +172,9 @@ def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
             route=route,
             evidence={"measured": [*shape[1:]], "loss": loss.name if loss else None},
             # Events in a sound are named at each of some steps, and then without one label.
-            severity=Severity.INFO if same or (loss is None and len(shape) == 3) else rule.severity,
+            severity=Severity.INFO
+            if same or (loss is None and (number or len(shape) == 3))
+            else rule.severity,
             confidence=Confidence.LOW if same or not silent else Confidence.MEDIUM,
             fix=_one_value(graph, head, len(shape)),
         )

@@ -99,6 +99,11 @@ def test_a_map_of_answers_in_an_export(k, tmp_path):
     up = layers.Conv2DTranspose(6, 3, strides=4, padding="same")
     assert export(window(), pooling(), up) == []
     assert export(window(), pooling(), last=layers.Conv2D(5, 1, activation="softmax")) == []
+    # One number for each position, without labels and a loss: a remark.
+    ((severity, detail),) = export(window(), pooling(), names=0, last=layers.Dense(1))
+    assert severity == "info" and "one answer for each of 9x11 positions" in detail
+    assert export(window(), names=0, last=layers.Dense(1)) == []
+    assert export(window(), pooling(), names=0, last=layers.Conv2D(1, 1)) == []
     # Events in a sound are named at each of some steps.
     sound = export(layers.Conv1D(6, 3), layers.MaxPooling1D(), shape=(24, 3))
     assert [each for each, _ in sound] == ["info"]
