@@ -15,6 +15,7 @@ from modelaudit.facts import Artifact, Format, Tensor
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.checks.stored.checkpoints import check_checkpoint
+from modelaudit.runtimes.checks.stored.layer_counts import check_counts
 from modelaudit.runtimes.checks.stored.learnt_bins import (
     learnt_bins_in_keras2,
     learnt_bins_in_keras3,
@@ -43,6 +44,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     else:
         yield from check_numbered(artifact, context)
         yield from learnt_bins_in_keras3(artifact, context)
+        yield from check_counts(artifact, context)
         yield from _legacy_layout(artifact, context)
     yield from recurrent_defaults(artifact, context)
 
