@@ -70,11 +70,12 @@ def constant_layers(artifact: Artifact, graph: LayerGraph, limit: int) -> tuple[
         bounds = _Bounds(artifact, min(limit, _LARGEST), _Range(low))
         ranges = graph.propagate(bounds.step, _hull)
         constant = {r.route for r in graph.layers if _is_constant(ranges.get(r.route))}
-        if bounds.found:
+        # A layer that is called several times is constant if it is so in each call.
+        found = {route: kind for route, kind in bounds.found.items() if route in constant}
+        if found:
             outputs = tuple(route for route in graph.outputs if route in constant)
             return tuple(
-                ConstantLayer(route, kind, low == 0.0, outputs)
-                for route, kind in bounds.found.items()
+                ConstantLayer(route, kind, low == 0.0, outputs) for route, kind in found.items()
             )
     return ()
 

@@ -111,6 +111,18 @@ def test_another_path_carries_the_input():
     assert shown == (ConstantLayer("b", "dead", False, ()),)
 
 
+@pytest.mark.parametrize("live", ["first", "last", ""])
+def test_a_layer_is_dead_if_it_is_so_in_each_call(live):
+    """One layer of weights -1 for what a ReLU gives, and for the same with its sign changed."""
+    a, of_a = dense("a", "x", np.eye(3), np.zeros(3), "relu")
+    c, of_c = dense("c", "a", -np.eye(3), np.zeros(3), "linear")
+    b, of_b = dense("b", "a", -np.ones((3, 3)), np.zeros(3), "relu")
+    calls = {"first": (("c",), ("a",)), "last": (("a",), ("c",)), "": (("a",), ("a",))}[live]
+    layers = [X, a, c, replace(b, inbound=calls), HEAD[0]]
+    shown = found(layers, [*of_a, *of_b, *of_c, *HEAD[1]])
+    assert [each.route for each in shown] == ([] if live else ["b"])
+
+
 @pytest.mark.parametrize("class_name", ["Lambda", "MyLayer"])
 def test_unknown_code_proves_nothing(class_name):
     a = layer("a", class_name, ["x"], custom=class_name == "MyLayer")
