@@ -132,17 +132,28 @@ def hardly_left(facts: Facts) -> str:
         return ""  # said by MA404
     if look_drawn(facts):
         return ", and the weights look as their initializers draw them"
+    steps = barely_trained(facts.artifact)
+    reach = steps * one_step_of(facts.artifact)
     trained = any(  # before it was compiled again
         kernel.tests.get("fits") is False
         and kernel.tests.get("trainable") is not False
         and not kernel.guessed
         and "ks_distance" in kernel.tests  # any step ends what is exact, as orthogonality
         and not _looks_drawn(kernel)
+        and not _within(facts, kernel, reach)
         for kernel in (found.initialization if found else ())
     )
-    if trained or not barely_trained(facts.artifact):
+    if trained or not steps:
         return ""
     return ", and no bias that it trains is further from its start than these can move it"
+
+
+def _within(facts: Facts, kernel: KernelInitialization, reach: float) -> bool:
+    """Whether no weight is further from the range of its initializer than steps can have moved it."""
+    tensor, bound = facts.artifact.by_name.get(kernel.tensor), kernel.tests.get("bound")
+    if tensor is None or tensor.stats is None or not isinstance(bound, float):
+        return False
+    return max(-tensor.stats.minimum, tensor.stats.maximum) <= bound + reach
 
 
 def hardly_changed(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:

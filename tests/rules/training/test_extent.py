@@ -106,6 +106,21 @@ def test_steps_of_adam_that_cannot_reach_far(keras, tmp_path):
     assert looked(model, "MA432", tmp_path) == []
 
 
+def test_a_few_large_steps(keras, tmp_path):
+    rows = np.random.default_rng(0).normal(0, 1, (320, 6)).astype("float32")
+    hidden = (dense(keras, 40), dense(keras, 40))
+    model, before = trained(keras, rows, keras.optimizers.Adam(0.02), *hidden, steps=4)
+    kernels = [each for each in before if each.ndim == 2 and each.size > 64]
+    assert min(0.02 / each.std() for each in kernels) > 0.05  # a step shows beside the draws
+    ((severity, detail),) = [(x.severity, x.detail) for x in looked(model, "MA432", tmp_path)]
+    assert severity == "medium" and "further from its start" in detail
+    # A training before them, that moved the same weights by more.
+    model, _ = trained(keras, rows, keras.optimizers.Adam(0.02), *hidden, steps=100)
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    train(model, rows, rows[:, :1], steps=4)
+    assert [each.severity for each in looked(model, "MA432", tmp_path)] == ["low"]
+
+
 def test_units_that_never_got_a_gradient(keras, tmp_path):
     rows = np.random.default_rng(0).normal(0, 1, (320, 6)).astype("float32")
     for start, silent in ((-50.0, True), (0.0, False)):
