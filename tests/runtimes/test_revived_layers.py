@@ -201,3 +201,30 @@ def test_a_subclass_in_hdf5(tmp_path: Path, built: bool) -> None:
     else:
         with pytest.raises(ValueError, match="Layer count mismatch"):
             keras.models.load_model(path, custom_objects={"Own": Own})
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_revived_layer_passes_no_mask_on(tmp_path: Path, own: bool) -> None:
+    keras = pytest.importorskip("tf_keras")
+    layers = keras.layers
+
+    class Tripled(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.supports_masking = True
+
+        def call(self, value):
+            return value * 3.0
+
+    start = layers.Input((4,))
+    value = layers.Embedding(5, 3, mask_zero=True)(start)
+    value = layers.SimpleRNN(2)(Tripled()(value) if own else layers.Activation("tanh")(value))
+    model = keras.Model(start, value)
+    model.save(tmp_path / "m", save_format="tf")
+    data = np.array([[1, 2, 0, 0], [3, 4, 1, 0]])
+    loaded = keras.models.load_model(tmp_path / "m", compile=False)
+    same = np.allclose(model(data), loaded(data), atol=1e-6)
+    found = predicted(tmp_path / "m", "tf_keras")
+    assert same is not own
+    assert found.predicted is (LOADS if same else LoadOutcome.DIFFERS)
+    assert predicted(tmp_path / "m", "tf_keras", "Tripled").predicted is LOADS

@@ -26,8 +26,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     layers = artifact.architecture.layers if artifact.architecture and traced else ()
     arrives = _arriving(layers)
     for layer in layers:
-        names = {layer.class_name, layer.class_name.rpartition(">")[2]}
-        if layer.name not in traced or not layer.custom or names & context.request.custom:
+        if layer.name not in traced or not _revived(layer, context):
             continue
         with_mask = traced[layer.name]
         if arrives[layer.route] not in with_mask:
@@ -44,6 +43,38 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
                 layer.route,
                 f"{layer.class_name} is passed in custom_objects",
                 "Could not find matching",
+            )
+            return
+    yield from _not_passed_on(layers, traced, arrives, context)
+
+
+def _revived(layer: Layer, context: CheckContext) -> bool:
+    names = {layer.class_name, layer.class_name.rpartition(">")[2]}
+    return layer.custom and not names & context.request.custom
+
+
+def _not_passed_on(
+    layers: tuple[Layer, ...],
+    traced: Mapping[str, set[bool]],
+    arrives: Mapping[str, bool],
+    context: CheckContext,
+) -> Iterator[Reason]:
+    """A layer of Keras that had a mask, which the revived layer before it does not pass on."""
+    stops = next((x for x in layers if arrives[x.route] and _revived(x, context)), None)
+    for layer in layers if stops is not None else ():
+        if not layer.custom and True in traced.get(layer.name, ()) and not arrives[layer.route]:
+            assert stops is not None
+            yield Reason(
+                "mask-not-passed-on",
+                LoadOutcome.DIFFERS,
+                f"`{layer.route}` ({layer.class_name}) was traced with a mask, which "
+                f"`{stops.route}` ({stops.class_name}) passes on; revived from its functions in "
+                f"{context.profile.name}, it does not, and padding is computed as data",
+                "no error",
+                "Pass the class in custom_objects={...}, or use `tf.saved_model.load` and call its "
+                "signature.",
+                layer.route,
+                f"{stops.class_name} is passed in custom_objects",
             )
             return
 

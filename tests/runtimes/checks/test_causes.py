@@ -74,7 +74,8 @@ NOT_MADE = {
     ),
     **dict.fromkeys(
         (
-            *("cast-to-text", "mask-of-revived-layer", "optimizer-slots", "random-in-export"),
+            *("cast-to-text", "mask-not-passed-on", "mask-of-revived-layer"),
+            *("optimizer-slots", "random-in-export"),
             *(
                 *("network-without-config", "shape-of-variable", "steps-of-batch"),
                 "type-of-other-number",
