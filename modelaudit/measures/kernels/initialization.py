@@ -10,24 +10,28 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from msgspec import Struct
 
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Json, Kernel
+from modelaudit.measures.kernels.generator_draws import generator_drew, paired_draws
 from modelaudit.measures.kernels.initializers import (
+    TRUNCATED_STD,
     Distribution,
     candidates,
     canonical_name,
     display_name,
     einsum_candidates,
+    normal,
     standard_candidates,
+    truncated,
 )
 from modelaudit.measures.kernels.law_fit import (
     LawFit,
     fit_json,
     flat_fit,
     law_fit,
-    only_draws,
     outside,
 )
 from modelaudit.measures.kernels.values import KernelValues
@@ -102,9 +106,8 @@ def kernel_initialization(
             option[1].p,
         ),
     )
-    if not known and companions.bias_initial and not best.fits(level):
-        own = flat_fit(values, rounding)
-        label, best = ("random_uniform", own) if own is not None else (label, best)
+    if not known and not best.fits(level):
+        label, best = _of_own_spread(values, companions, dtype, rounding) or (label, best)
     tests = dict(verdict.tests) | fit_json(best, values, rounding) | {"level": best.part(level)}
     if not known:  # by the usual initializer, whichever is closest
         share = outside(options[_USUAL], values, rounding)
@@ -114,18 +117,39 @@ def kernel_initialization(
         closest = display_name(canonical_name({"class_name": label}))
         verdict = replace(verdict, initializer=closest, guessed=True)
     reason = _against(best, level, values)
-    if best.inside and dtype == "float32" and best.law is not None and best.law.kind == "uniform":
-        tests["draws"] = drawn = only_draws(best.law, values)
-        if drawn and values.weights >= MIN_WEIGHTS_WITH_BIAS.value:
-            reason = ""  # unlikely draws are draws, too
+    drawn = None
+    if best.inside and dtype == "float32" and best.law is not None:
+        drawn = generator_drew(best.law, values)
+    if drawn is not None:
+        tests["draws"] = drawn
+    if sure := drawn is True and values.weights >= MIN_WEIGHTS_WITH_BIAS.value:
+        reason = ""  # unlikely draws are draws, too
     verdict = replace(verdict, tests=tests | {"fits": not reason} | _structure(values, best))
     if companions.bias_initial is False:
         return replace(verdict, state="trained", reason="the bias has changed")
     if not reason:
+        if sure:
+            return replace(verdict, state="fresh", reason="every weight is a draw, bit for bit")
         return _still_initial(verdict, companions, best.bounded and known)
     if known or "singular" in reason:
         return replace(verdict, state="trained", reason=reason)
     return replace(verdict, reason="weights match none of the common initializers")
+
+
+def _of_own_spread(
+    values: KernelValues, companions: LayerContext, dtype: str, rounding: float
+) -> tuple[str, LawFit] | None:
+    """The fit of a law with the spread of the weights, whose initializer no file names."""
+    if companions.bias_initial and (flat := flat_fit(values, rounding)) is not None:
+        return "random_uniform", flat
+    if dtype != "float32" or not paired_draws(values):
+        return None
+    spread = float(values.matrix.std(dtype=np.float64))
+    cut = truncated(spread / TRUNCATED_STD)
+    largest = max(abs(values.minimum), abs(values.maximum))
+    if largest < cut.high:
+        return "truncated_normal", law_fit(cut, values, rounding)
+    return "random_normal", law_fit(normal(spread), values, rounding)
 
 
 def _against(fit: LawFit, level: float, values: KernelValues) -> str:

@@ -19,7 +19,6 @@ from modelaudit.thresholds.weights import FLAT, FLAT_P, ORTHOGONAL
 
 _MAX_DRAWN = 1 << 16
 _MAX_FIRST = 1 << 10  # weights that a law is compared with before all of them
-_DRAWS = 1 << 23  # values between 0 and 1 of which TensorFlow draws one, as a float32
 
 
 class LawFit(Struct, frozen=True):
@@ -129,28 +128,6 @@ def outside(law: Distribution, values: KernelValues, rounding: float) -> float |
     own = _drawn(values)[1:-1]  # in order
     below, above = own.searchsorted(low, "left"), own.size - own.searchsorted(high, "right")
     return int(below + above) / own.size
-
-
-def only_draws(law: Distribution, values: KernelValues) -> bool:
-    """Whether every weight is, bit for bit, a number that TensorFlow draws from a uniform law.
-
-    That is low + (high - low) * k / 2^23 in float32, with or without a rounding of the product. Of
-    other numbers between the bounds, about a third are such, so a step of training shows. So is 0,
-    but few draws are equal.
-    """
-    low, width = np.float32(law.low), np.float32(law.high) - np.float32(law.low)
-    weights = values.matrix.reshape(-1)[:_MAX_DRAWN].astype(np.float64)
-    # `np.unique` would import `numpy.ma`, which takes as long as a small model.
-    distinct = np.count_nonzero(np.diff(np.sort(weights), prepend=np.nan))
-    if 2 * distinct <= weights.size:
-        return False
-    nearest = np.round((weights - low) / width * _DRAWS)
-    drawn = np.zeros(weights.size, bool)
-    for beside in (-1, 0, 1):
-        unit = (nearest + beside) / _DRAWS
-        apart = (unit * width).astype(np.float32) + low
-        drawn |= (apart == weights) | ((unit * width + low).astype(np.float32) == weights)
-    return bool(drawn.all())
 
 
 def fit_json(fit: LawFit, values: KernelValues, rounding: float) -> dict[str, Json]:

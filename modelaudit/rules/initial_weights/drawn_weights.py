@@ -22,6 +22,11 @@ def bounded(kernel: KernelInitialization) -> bool:
     return kernel.tests.get("law") in {"uniform", "orthogonal"}
 
 
+def exact(kernel: KernelInitialization) -> bool:
+    """Whether every weight is, bit for bit, what a generator draws: no guess, whatever the law is."""
+    return kernel.tests.get("draws") is True and kernel.weights >= MIN_WEIGHTS_WITH_BIAS.value
+
+
 def limited(kernel: KernelInitialization) -> bool:
     """Whether it draws no weight beyond some size; of normal draws, truncated ones."""
     return bounded(kernel) or kernel.tests.get("law") == "truncated"
@@ -62,8 +67,7 @@ def unmoved(
     half at most are numbers that the generator draws.
     """
     law = kernel.tests.get("law")
-    large = kernel.weights >= MIN_WEIGHTS_WITH_BIAS.value
-    if large and kernel.tests.get("draws") is True:
+    if exact(kernel):
         return True
     if law == "uniform":
         return math.exp(-rate * kernel.weights) * len(kernels) < UNMOVED.value

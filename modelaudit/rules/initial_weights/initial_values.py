@@ -17,6 +17,7 @@ from modelaudit.rules.initial_weights.drawn_weights import (
     USUAL,
     bounded,
     drift,
+    exact,
     few,
     limited,
     orthogonal,
@@ -110,10 +111,11 @@ def never_trained(
         and not (kernel.guessed and kernel.tests.get("bias_initial") is True)
         for kernel in kernels
     )
-    exact = any(orthogonal(kernel) for kernel in fresh) and not beyond
-    first = redrawn and (all(made) if made else exact)
+    rotated = any(orthogonal(kernel) for kernel in fresh) and not beyond
+    first = redrawn and (all(made) if made else rotated)
     if (
         any(kernel.guessed for kernel in fresh)
+        and not all(exact(kernel) for kernel in drawn if "norms" not in kernel.tests)
         and not first
         and (
             moved
@@ -202,7 +204,7 @@ def _left_initial(
     as_drawn = [kernel for kernel in kernels if kernel.tests.get("fits") is True]
     # A third of small trained kernels fits one of the common initializers without a bound.
     matrices = [k for k in as_drawn if "norms" not in k.tests]
-    credible = [k for k in matrices if not k.guessed or bounded(k)]
+    credible = [k for k in matrices if not k.guessed or bounded(k) or exact(k)]
     biases = [k.tests.get("bias_initial") for k in kernels] + [n.affine_initial for n in norms]
     biases_moved = False in biases
     # A test that rejects a guess by chance does not show that anything was trained.
@@ -272,7 +274,11 @@ def _slightly(
     that do not. Trained kernels often keep a law without a bound: they say nothing about a kernel
     with one.
     """
-    alike = [each for each in beside if bounded(each) or not bounded(kernel)]
+    alike = [
+        each
+        for each in beside
+        if (bounded(each) or not bounded(kernel)) and (exact(each) or not exact(kernel))
+    ]
     return len(alike) > LIGHT.value * moved and kernel.tests.get("law") != "orthogonal"
 
 
@@ -305,11 +311,13 @@ def _severity(
         alike = norms == kernel.tests.get("initial")
         skipped = not alike or (norms == 1 and biases_moved and planned)
         return Severity.HIGH if skipped else Severity.MEDIUM
-    if alone and usual:
+    if alone and (usual or exact(kernel)):
         return Severity.HIGH
     # A third of small trained kernels fits one of the common initializers; beside a bias that was
     # trained, one without a bound proves nothing.
     told = large and clearly and (bias is not False or bounded(kernel))
+    if kernel.guessed and kernel.tests.get("draws") is False and not bounded(kernel):
+        told = False  # the generator did not draw it, so it fits a guess by chance
     if kernel.guessed and not companions:
         return Severity.LOW if told else None
     sure = Severity.HIGH if usual or (large and bounded(kernel)) else Severity.MEDIUM

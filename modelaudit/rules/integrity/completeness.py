@@ -17,6 +17,7 @@ from modelaudit.rules.grammar import counted, quoted
 from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.integrity.other_names import (
     lacking_weights,
+    taken_out,
     unclaimed_tensors,
     under_other_names,
 )
@@ -221,7 +222,8 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             },
             fix=_CONVERT if facts.artifact.format is Format.TFJS_LAYERS else rule.fix,
         )
-        yield _if_its(found, beside)
+        between = taken_out(facts.artifact, [each for each, _ in lacking])
+        yield _if_its(found, "" if between else beside)
 
 
 def _is_alike(one: Layer, other: Layer) -> bool:

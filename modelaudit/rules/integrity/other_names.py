@@ -1,10 +1,11 @@
-"""Weights that are in a file under names that do not tell which layer has them."""
+"""Weights under names that tell no layer, and layers between others that are in a file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from modelaudit.facts import Artifact, Format, Layer, fits
+from modelaudit.facts import Artifact, Format, Json, Layer, fits
+from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.work_budget import spend
 
 
@@ -12,6 +13,32 @@ def lacking_weights(layers: Sequence[Layer]) -> list[tuple[Layer, list[str]]]:
     """Layers without some of their weights, and the roles of these."""
     found = [(x, sorted(x.expected.keys() - x.variables.keys())) for x in layers]
     return [(layer, absent) for layer, absent in found if absent]
+
+
+def taken_out(artifact: Artifact, lacking: Sequence[Layer]) -> bool:
+    """Whether the file has layers before and behind all that it lacks, and nothing else is amiss.
+
+    The weights of a part of the model, such as a body without its head, have none behind, and those
+    of another model have other layers or shapes.
+    """
+    architecture = artifact.architecture
+    if architecture is None or unclaimed_tensors(artifact) or artifact.extra.get("lost_layers"):
+        return False
+    shapes = {tensor.name: tensor.shape for tensor in artifact.tensors}
+    stored = [
+        (shapes[name], layer.expected.get(role))
+        for layer in architecture.layers
+        for role, name in layer.variables.items()
+        if name in shapes
+    ]
+    h5, graph = artifact.extra.get("h5"), layer_graph(architecture)
+    listed = h5.get("layer_names") if isinstance(h5, Mapping) else None
+    names = {*listed} if isinstance(listed, list) else set[Json]()
+    routes = {layer.route for layer in lacking}
+    held = {x.route for x in graph.layers if x.variables or x.name in names} - routes
+    before = all(graph.above([route]) & held for route in routes)
+    behind = routes <= graph.above(held)
+    return before and behind and all(shape is None or fits(own, shape) for own, shape in stored)
 
 
 def unclaimed_tensors(artifact: Artifact) -> tuple[str, ...]:

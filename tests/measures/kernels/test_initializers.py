@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit.measures.kernels import initializers
-from modelaudit.measures.kernels.law_fit import law_fit, only_draws
+from modelaudit.measures.kernels.law_fit import law_fit
 from modelaudit.measures.kernels.values import load_kernel
 from tests.measures.artifacts import kernel, tensor
 
@@ -60,35 +60,3 @@ def test_normal_distribution_function() -> None:
     cut = initializers.truncated(1.5)
     assert np.allclose(cut.cdf(x), truncnorm.cdf(x / 1.5, -2, 2), atol=5e-7)
     assert truncnorm.std(-2, 2) == pytest.approx(initializers.TRUNCATED_STD)
-
-
-SHAPE = (24, 10)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("package", ["keras", "tf_keras", "tensorflow", "traced"])
-@pytest.mark.parametrize("name", ["GlorotUniform", "HeUniform", "LecunUniform", "RandomUniform"])
-def test_weights_that_a_generator_drew_are_told_from_moved_ones(package, name) -> None:
-    tf = pytest.importorskip("tensorflow")
-    (law,) = initializers.candidates({"class_name": name}, SHAPE)
-    draw = {
-        "tensorflow": lambda: tf.random.uniform(SHAPE, law.low, law.high, seed=1),
-        "traced": tf.function(
-            lambda: tf.random.stateless_uniform(SHAPE, (1, 2), law.low, law.high),
-            jit_compile=True,
-        ),
-    }
-    if package in draw:
-        drawn = draw[package]().numpy()
-    else:
-        of = pytest.importorskip(package).initializers
-        drawn = np.asarray(getattr(of, name)(seed=4)(SHAPE))
-    rng = np.random.default_rng(0)
-    one = drawn.copy()
-    one[:6] += np.float32(1e-6)
-    others = (one, drawn * np.float32(0.999), rng.uniform(law.low, law.high, SHAPE))
-    values = [
-        load_kernel(kernel("dense", SHAPE), tensor("dense/kernel", np.asarray(x, "float32")))
-        for x in (drawn, *others)
-    ]
-    assert [only_draws(law, each) for each in values] == [True, False, False, False]

@@ -188,3 +188,34 @@ def test_one_architecture_beside_the_weights_of_several_models(tmp_path, name, l
     chosen = replace(facts, settings=Settings(architecture=str(tmp_path / "model.json")))
     worst = {each.severity.value for each in run_rule(rule("MA112"), chosen).findings}
     assert worst == ({"high"} if "MA112" in told else set())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("lost", "units", "severity"),
+    [
+        (["a"], (3, 2, 5), "high"),  # its input is listed
+        (["b"], (3, 2, 5), "high"),  # no part of the model has a before and c behind it
+        (["c"], (3, 2, 5), "medium"),  # a body without its head
+        (["b"], (3, 2, 4), "medium"),  # another model has a c of this shape
+        (["b", "c"], (3, 2, 5), "medium"),
+    ],
+)
+def test_a_layer_between_others_was_taken_out_of_the_weights(tmp_path, lost, units, severity):
+    keras = pytest.importorskip("tf_keras")
+
+    def dense(*units):
+        made = [keras.layers.Dense(n, name=x) for x, n in zip("abc", units, strict=True)]
+        return keras.Sequential([keras.Input((4,), name="input_1"), *made])
+
+    (tmp_path / "model.json").write_text(dense(3, 2, 5).to_json())
+    path = tmp_path / "weights.h5"
+    dense(*units).save_weights(path)
+    with h5py.File(path, "r+") as file:
+        for each in lost:
+            del file[each]
+        names = [x for x in ("input_1", "a", "b", "c") if x not in lost]
+        file.attrs["layer_names"] = [x.encode() for x in names]
+    (found,) = run_rule(rule("MA112"), static_facts(path, Settings())).findings
+    assert found.severity.value == severity
+    assert found.location.route in lost
