@@ -35,6 +35,7 @@ OTHERS = {
     "modelaudit.measures.kernels.batchnorm": {1e-12},
     "modelaudit.measures.kernels.constant_layers": {1e-5},
     "modelaudit.measures.behaviour.numbering": {0.7, 0.9},  # entropies at which odds are compared
+    "modelaudit.measures.kernels.generator_draws": {0.1},  # rounding of float32
     "modelaudit.measures.kernels.initializers": {2.0, 0.87962566103423978},
     "modelaudit.measures.kernels.mirror_pairs": {1e-6},
     "modelaudit.measures.kernels.symmetry": {1e-12},

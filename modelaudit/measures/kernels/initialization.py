@@ -117,13 +117,13 @@ def kernel_initialization(
         closest = display_name(canonical_name({"class_name": label}))
         verdict = replace(verdict, initializer=closest, guessed=True)
     reason = _against(best, level, values)
-    drawn = None
+    sure = False
     if best.inside and dtype == "float32" and best.law is not None:
-        drawn = generator_drew(best.law, values)
-    if drawn is not None:
-        tests["draws"] = drawn
-    if sure := drawn is True and values.weights >= MIN_WEIGHTS_WITH_BIAS.value:
-        reason = ""  # unlikely draws are draws, too
+        if (drawn := generator_drew(best.law, values)) is not None:
+            tests["draws"] = drawn
+        sure = drawn is True and values.weights >= MIN_WEIGHTS_WITH_BIAS.value
+        if sure and (not known or best.law.kind == "uniform"):  # normal draws are of any spread
+            reason = ""  # unlikely draws are draws, too
     verdict = replace(verdict, tests=tests | {"fits": not reason} | _structure(values, best))
     if companions.bias_initial is False:
         return replace(verdict, state="trained", reason="the bias has changed")
@@ -139,7 +139,10 @@ def kernel_initialization(
 def _of_own_spread(
     values: KernelValues, companions: LayerContext, dtype: str, rounding: float
 ) -> tuple[str, LawFit] | None:
-    """The fit of a law with the spread of the weights, whose initializer no file names."""
+    """The fit of an identity, or of a law with the spread of the weights, if no file names one."""
+    identity = law_fit(Distribution("identity"), values, rounding)
+    if identity.inside:
+        return "identity", identity
     if companions.bias_initial and (flat := flat_fit(values, rounding)) is not None:
         return "random_uniform", flat
     if dtype != "float32" or not paired_draws(values):

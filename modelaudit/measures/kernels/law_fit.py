@@ -82,7 +82,7 @@ def law_fit(distribution: Distribution, values: KernelValues, rounding: float) -
     """The fit of a distribution; `rounding`, relative to its bounds, is how far they may exceed."""
     if distribution.kind == "constant":
         exact = values.minimum == values.maximum == np.float32(distribution.mean)
-        return LawFit(exact, float(exact), True, {"value": distribution.mean})
+        return LawFit(exact, float(exact), True, {"law": "constant", "value": distribution.mean})
     if distribution.kind == "orthogonal":
         error = _orthogonality_error(values, distribution.gain)
         exact = error is not None and error < max(ORTHOGONAL.value, rounding)
@@ -90,8 +90,10 @@ def law_fit(distribution: Distribution, values: KernelValues, rounding: float) -
             exact, float(exact), True, {"law": "orthogonal", "orthogonality_error": error}
         )
     if distribution.kind == "identity":
-        exact = _is_identity(values, distribution.gain)
-        return LawFit(exact, float(exact), True, {"gain": distribution.gain})
+        # Keras 3 does not save the gain.
+        gain = float(values.matrix.flat[0]) if distribution.gain == 1 else distribution.gain
+        exact = gain != 0 and _is_identity(values, gain)
+        return LawFit(exact, float(exact), True, {"law": "identity", "gain": gain})
     low, high = _bounds(distribution, rounding)
     inside = low <= values.minimum and values.maximum <= high
     drawn = _drawn(values)

@@ -13,8 +13,13 @@ from modelaudit.graphs import VARIABLE_KEY_END
 from modelaudit.layer_classes import Trait, classes
 from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.measures.kernels.initialization import LayerContext, kernel_initialization
-from modelaudit.measures.kernels.initializers import Distribution, candidates, einsum_candidates
-from modelaudit.measures.kernels.values import load_kernel
+from modelaudit.measures.kernels.initializers import (
+    Distribution,
+    candidates,
+    canonical_name,
+    einsum_candidates,
+)
+from modelaudit.measures.kernels.values import KernelValues, load_kernel
 from modelaudit.structs import PerObject, replace
 from modelaudit.thresholds.weights import MIN_WEIGHTS_WITH_BIAS, SMALL
 
@@ -26,6 +31,7 @@ LARGEST = 1 << 24  # maximum size of a bias in bytes
 _IDLE_GATES = {"LSTM": (4, 1, "forget"), "GRU": (3, 1, "reset")}
 OPEN_STEPS = "open"  # no gate tells, and sequences may have one step
 ROUNDING = 2.0**-8  # relative rounding error of bfloat16
+_ONE_VALUE = frozenset({"zeros", "zero", "ones", "one", "constant"})
 _EINSUMS = classes(Trait.ATTENTION) | {"EinsumDense"}
 # Keras' initializers of matrices that a weights file only names; kernels are tested against nine.
 _USUAL: Mapping[str, Mapping[str, Json] | None] = {
@@ -86,32 +92,50 @@ def other_matrices(artifact: Artifact, tested: Collection[str]) -> Iterator[Kern
     tensors = {tensor.name: tensor for tensor in artifact.tensors}
     for route, role, name, initializer, trainable in _other_matrices(artifact, tested):
         tensor = tensors[name]
-        small = tensor.size < MIN_WEIGHTS_WITH_BIAS.value
-        if small or tensor.nbytes > LARGEST or len(tensor.shape) < 2:
+        last = role.rpartition("/")[2]
+        named = canonical_name(initializer or {})
+        put = named == "identity" or (named in _ONE_VALUE and last == "recurrent_kernel")
+        small = tensor.size < MIN_WEIGHTS_WITH_BIAS.value and not put
+        if small or tensor.nbytes > LARGEST or len(tensor.shape) < 2 or tensor.size < 2:
             continue
         kernel = Kernel(
             f"{route}/{role}", name, "dense", "io", 0, tensor.shape, initializer=initializer
         )
         context = LayerContext(biases_start(artifact, route), None, trainable)
         values = load_kernel(kernel, tensor)
-        found = kernel_initialization(kernel, values, tensor.dtype, context, len(tensors))
-        drawn_alike = role in ("recurrent_kernel", "embeddings")
-        if artifact.architecture is None and drawn_alike and not _fits(found):
-            # TensorFlow's tutorials draw recurrent kernels like others, and so do some embeddings.
-            glorot = replace(kernel, initializer={"class_name": "GlorotUniform"})
-            other = kernel_initialization(glorot, values, tensor.dtype, context, len(tensors))
-            found = other if _fits(other) else found
-        if role.rpartition("/")[2] == "recurrent_kernel" and (
-            idle := _idle_gates(artifact, route, role)
-        ):
+        settings = (values, tensor.dtype, context, len(tensors))
+        found = kernel_initialization(kernel, *settings)
+        drawn_alike = artifact.architecture is None and role in ("recurrent_kernel", "embeddings")
+        if drawn_alike and not _fits(found):
+            found = _of_another(kernel, *settings) or found
+        if last == "recurrent_kernel" and (idle := _idle_gates(artifact, route, role)):
             found = replace(found, tests=dict(found.tests) | {"idle_gates": idle})
-        told = found.tests.get("law") in {"uniform", "orthogonal"}
+        told = put or found.tests.get("law") in {"uniform", "orthogonal", "identity"}
         if tensor.size < SMALL.value and not (told or found.tests.get("draws") is True):
             continue
         if artifact.architecture is None:
             yield replace(found, guessed=True)
         elif found.tests.get("fits") is not None:
             yield found
+
+
+def _of_another(
+    kernel: Kernel, values: KernelValues, dtype: str, context: LayerContext, kernels: int
+) -> KernelInitialization | None:
+    """The test by another initializer than Keras' own, if the weights are as one of them.
+
+    TensorFlow's tutorials draw recurrent kernels like others, and so do some embeddings. Of normal
+    laws, nothing but the draws themselves tells.
+    """
+    gain = float(values.matrix.flat[0])
+    identity: Mapping[str, Json] = {"class_name": "Identity", "config": {"gain": gain}}
+    glorot: Mapping[str, Json] = {"class_name": "GlorotUniform"}
+    for initializer in (glorot, identity, None):
+        tried = replace(kernel, initializer=initializer)
+        found = kernel_initialization(tried, values, dtype, context, kernels)
+        if _fits(found) and (initializer is not None or found.tests.get("draws") is True):
+            return found
+    return None
 
 
 def _fits(found: KernelInitialization) -> bool:
@@ -134,9 +158,10 @@ def moving_averages(artifact: Artifact) -> Iterator[KernelInitialization]:
             initializer = _USUAL.get(weight.rpartition("/")[2])
             kernel = Kernel(name, name, "dense", "io", 0, tensor.shape, initializer=initializer)
             values = load_kernel(kernel, tensor)
-            found = kernel_initialization(
-                kernel, values, tensor.dtype, LayerContext(), len(tensors)
-            )
+            settings = (values, tensor.dtype, LayerContext(), len(tensors))
+            found = kernel_initialization(kernel, *settings)
+            if not _fits(found):
+                found = _of_another(kernel, *settings) or found
             yield replace(found, guessed=True)
 
 

@@ -23,8 +23,23 @@ def bounded(kernel: KernelInitialization) -> bool:
 
 
 def exact(kernel: KernelInitialization) -> bool:
-    """Whether every weight is, bit for bit, what a generator draws: no guess, whatever the law is."""
-    return kernel.tests.get("draws") is True and kernel.weights >= MIN_WEIGHTS_WITH_BIAS.value
+    """Whether every weight is, bit for bit, one that is drawn or set: no guess, whatever the law is."""
+    drawn = kernel.tests.get("draws") is True and kernel.weights >= MIN_WEIGHTS_WITH_BIAS.value
+    return drawn or (set_alike(kernel) and kernel.tests.get("fits") is True)
+
+
+def set_alike(kernel: KernelInitialization) -> bool:
+    """Whether it is a matrix that an initializer sets, and draws nothing for: training moves it.
+
+    A kernel of one value is told by another rule, but for that of earlier steps.
+    """
+    law = kernel.tests.get("law")
+    return law == "identity" or (law == "constant" and recurrent(kernel))
+
+
+def beside_training(kernel: KernelInitialization) -> bool:
+    """Whether the bias of its own layer shows that steps were made which move such a matrix."""
+    return set_alike(kernel) and kernel.tests.get("bias_initial") is False
 
 
 def limited(kernel: KernelInitialization) -> bool:
@@ -71,7 +86,7 @@ def unmoved(
         return True
     if law == "uniform":
         return math.exp(-rate * kernel.weights) * len(kernels) < UNMOVED.value
-    return law == "orthogonal"
+    return law == "orthogonal" or set_alike(kernel)
 
 
 def orthogonal(kernel: KernelInitialization) -> bool:

@@ -68,6 +68,10 @@ ROTATION = (
     "A matrix that was computed, such as principal components, a cosine transform or a rotation, and one "
     "that a constraint keeps orthogonal look the same."
 )
+HELD = (
+    "An initializer sets this matrix and draws nothing. It is frozen, or a penalty or constraint of the layer "
+    "can keep it so, or somebody set it by hand, which looks the same."
+)
 DEAD_BEFORE = (
     "Its bias was trained, and so were some of its weights. Many others never received a gradient, as behind "
     "ReLUs that give 0 for every input."

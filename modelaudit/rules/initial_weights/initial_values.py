@@ -15,6 +15,7 @@ from modelaudit.findings import Severity
 from modelaudit.measures.kernels.other_weights import OPEN_STEPS
 from modelaudit.rules.initial_weights.drawn_weights import (
     USUAL,
+    beside_training,
     bounded,
     drift,
     exact,
@@ -22,6 +23,7 @@ from modelaudit.rules.initial_weights.drawn_weights import (
     limited,
     orthogonal,
     recurrent,
+    set_alike,
     spread,
     spread_out,
     trained_before,
@@ -233,7 +235,9 @@ def _left_initial(
             mostly=mostly,
             clearly=clearly,
             rarely=biases.count(False) >= 2 * biases.count(True),
-            alone=moved > 0 and not slightly and unmoved(kernel, kernels, rate),
+            alone=(moved > 0 or beside_training(kernel))
+            and not slightly
+            and unmoved(kernel, kernels, rate),
             normed=normed,
             planned=artifact.architecture is not None,
         )
@@ -279,7 +283,8 @@ def _slightly(
         for each in beside
         if (bounded(each) or not bounded(kernel)) and (exact(each) or not exact(kernel))
     ]
-    return len(alike) > LIGHT.value * moved and kernel.tests.get("law") != "orthogonal"
+    exactly = kernel.tests.get("law") == "orthogonal" or set_alike(kernel)
+    return len(alike) > LIGHT.value * moved and not exactly
 
 
 def _severity(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Artifact
 from modelaudit.measures.kernels.other_weights import AVERAGE, STARTS
-from modelaudit.rules.initial_weights.drawn_weights import USUAL, drift
+from modelaudit.rules.initial_weights.drawn_weights import USUAL, drift, exact
 from modelaudit.thresholds.weights import SPREAD, UNMOVED
 
 
@@ -17,8 +17,9 @@ def stale_averages(
 ) -> tuple[list[str], int]:
     """Moving averages at initial values of a model whose weights have moved, and the number of all.
 
-    Averages of vectors are at their initial values if they are still all 0 or all 1. Matrices are
-    tested together: a single small one may look as drawn. Averages that follow the weights are
+    Averages of vectors are at their initial values if they are still all 0 or all 1, and so are
+    matrices of draws or of one value whose weights are none any more. Other matrices are tested
+    together: a single small one may look as drawn. Averages that follow the weights are
     distributed like them, so several that look as drawn beside weights that do not are stale, too,
     whichever initializer they fit.
 
@@ -29,6 +30,7 @@ def stale_averages(
     constant = {name for name, each in stats.items() if each and each.constant}
     starts = {name for name in constant if (each := stats[name]) and each.minimum in STARTS}
     names = [name for name in stats if name.endswith(AVERAGE)]
+    starts |= {t.name for t in artifact.tensors if len(t.shape) > 1} & constant
     still = [x for x in names if x in starts and x.removesuffix(AVERAGE) in stats.keys() - constant]
     weights, averages = averages_apart(kernels)
     others = [kernel for kernel in weights if kernel.tests.get("fits") is False]
@@ -43,6 +45,8 @@ def stale_averages(
         found = drawn
     elif others and usual and chance < UNMOVED.value:
         found = usual
+    else:
+        found = [each for each in apart if exact(each)]
     return still + [each.tensor for each in found], len({*names, *(x.tensor for x in averages)})
 
 

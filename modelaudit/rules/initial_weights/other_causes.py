@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Artifact
 from modelaudit.measures.optimizer_state import optimizer_state
-from modelaudit.rules.initial_weights.drawn_weights import recurrent
+from modelaudit.rules.initial_weights.drawn_weights import recurrent, set_alike
 from modelaudit.rules.initial_weights.initial_explained import (
     DEAD_BEFORE,
+    HELD,
     NO_GRADIENT,
     NOT_FINITE,
     QUERIES,
@@ -18,7 +19,11 @@ from modelaudit.rules.initial_weights.initial_explained import (
     SIBLINGS,
 )
 from modelaudit.rules.initial_weights.training_reach import forgets_squares
-from modelaudit.rules.initial_weights.training_traces import among_siblings, may_be_rotation
+from modelaudit.rules.initial_weights.training_traces import (
+    among_siblings,
+    may_be_held,
+    may_be_rotation,
+)
 from modelaudit.rules.initial_weights.untrained_bodies import layer_of
 from modelaudit.thresholds.training import SILENT_UNITS
 
@@ -39,6 +44,8 @@ def other_cause(
         return DEAD_BEFORE
     if _reservoir(artifact, kernel, kernels):
         return RESERVOIR
+    if set_alike(kernel) and may_be_held(artifact, kernel):
+        return HELD
     return ROTATION if may_be_rotation(artifact, kernel) else ""
 
 
@@ -93,9 +100,10 @@ def _reservoir(
     variables trainable also where the layer was frozen; an object graph does not.
     """
     layer = layer_of(kernel)
+    usual = {"Orthogonal", "GlorotUniform"}  # of recurrent kernels
     chosen = any(
         each.guessed
-        and each.tests.get("fits") is False
+        and (each.tests.get("fits") is False or each.initializer not in usual)
         and each.tests.get("bias_initial") is True
         and recurrent(each)
         and layer_of(each) == layer

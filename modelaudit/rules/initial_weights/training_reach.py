@@ -20,6 +20,7 @@ from modelaudit.measures.optimizer_state import (
     optimizer_state,
 )
 from modelaudit.measures.weights_in_order import NOT_TRAINED
+from modelaudit.rules.initial_weights.drawn_weights import exact
 from modelaudit.rules.initial_weights.learning_rates import ADAPTIVE
 from modelaudit.rules.initial_weights.training_traces import got_gradients, numbered, reached
 from modelaudit.rules.model import NotApplicable, NotRelevant
@@ -243,11 +244,11 @@ def steps_passed_by(artifact: Artifact, kernel: KernelInitialization) -> bool:
     Or all weights are, where a step of the optimizer is far larger than their rounding. In half
     precision, rounding may have lost its updates.
     """
-    bound = kernel.tests.get("bound")
-    least = _ULP * bound if isinstance(bound, float) else math.inf
-    if kernel.tests.get("draws") is True and one_step_of(artifact) > least:
-        return True
     tensor = _tables(artifact).tensors.get(kernel.tensor)
+    stats = tensor.stats if tensor is not None else None
+    largest = max(abs(stats.minimum), abs(stats.maximum)) if stats is not None else math.inf
+    if exact(kernel) and one_step_of(artifact) > _ULP * largest:
+        return True
     return (tensor is None or tensor.dtype not in _HALF) and kernel.tests.get(
         "bias_initial"
     ) is True

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence, Set
 
 from modelaudit.audit_types.kernels import KernelInitialization
-from modelaudit.facts import Artifact, Shape
+from modelaudit.facts import Artifact, Layer, Shape
+from modelaudit.formats.keras.json_config import mapping
 from modelaudit.graphs import VALUE, VARIABLE_KEY_END
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_shapes import one_position
@@ -33,12 +34,40 @@ def may_be_rotation(artifact: Artifact, kernel: KernelInitialization) -> bool:
     """
     if kernel.tests.get("law") != "orthogonal" or kernel.tests.get("bias_initial") is True:
         return False
-    layer, _, role = kernel.route.rpartition("/")
-    find = artifact.architecture.find if artifact.architecture else None
-    found = find and (find(kernel.route) or find(layer))
-    if found:
-        return any(found.config.get(key) for key in ("kernel_constraint", "recurrent_constraint"))
-    return kernel.guessed and role != "recurrent_kernel"
+    layer = _layer_around(artifact, kernel)
+    if layer:
+        return any(layer.config.get(key) for key in ("kernel_constraint", "recurrent_constraint"))
+    return kernel.guessed and not kernel.route.endswith("/recurrent_kernel")
+
+
+def may_be_held(artifact: Artifact, kernel: KernelInitialization) -> bool:
+    """Whether a matrix that was set, and not drawn, may be meant to stay as it is.
+
+    It is frozen, a penalty or a constraint can keep it so, or nothing else shows that its layer was
+    trained.
+    """
+    layer = _layer_around(artifact, kernel)
+    wrapped = mapping(mapping(layer.config.get("layer") if layer else None).get("config"))
+    held = [
+        config.get(f"{part}_{kind}")
+        for config in ((layer.config, wrapped) if layer else ())
+        for part in ("kernel", "recurrent", "embeddings")
+        for kind in ("regularizer", "constraint")
+    ]
+    trained = kernel.tests.get("bias_initial") is False
+    return (
+        kernel.tests.get("trainable") is False or any(held) or not (trained or not kernel.guessed)
+    )
+
+
+def _layer_around(artifact: Artifact, kernel: KernelInitialization) -> Layer | None:
+    """The layer of a kernel, whose route may name the variable, and the cell that has it, as well."""
+    route, find = kernel.route, artifact.architecture.find if artifact.architecture else None
+    while find and route:
+        if found := find(route):
+            return found
+        route = route.rpartition("/")[0]
+    return None
 
 
 def tells_frozen(artifact: Artifact) -> bool:

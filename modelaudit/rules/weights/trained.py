@@ -19,7 +19,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.architecture.constant_layers import behind_constants
 from modelaudit.rules.grammar import counted, every, of_all, quoted
 from modelaudit.rules.grouped import by_cause
-from modelaudit.rules.initial_weights.drawn_weights import few, starts_constant
+from modelaudit.rules.initial_weights.drawn_weights import few, set_alike, starts_constant
 from modelaudit.rules.initial_weights.initial_explained import (
     BODY,
     EXPLAINED,
@@ -226,7 +226,8 @@ def _left_out(
         norm = "norms" in kernel.tests
         alike = norm and kernel.tests["norms"] == kernel.tests.get("initial")
         moved = ", or a converter moved them into the layer behind" * alike
-        values = f"values as drawn by its initializer{guess}"
+        made = "its initializer sets them" if set_alike(kernel) else "drawn by its initializer"
+        values = f"values as {made}{guess}"
         still = bool(do) and not got_gradients(facts.artifact, kernel)
         untrained = how_untrained(facts.artifact, kernel) + since * still
         yield rule.finding(
