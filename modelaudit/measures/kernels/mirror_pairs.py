@@ -74,7 +74,7 @@ def match_mirror_pairs(
     work = n * inputs * outputs * outputs
     if outputs > MAX_FILTERS or work > MAX_WORK:
         raise MirrorPairsUndefined(f"too many filters to match: {outputs} of {n * inputs} weights")
-    norms = np.linalg.norm(kernel.reshape(-1, outputs), axis=0)
+    norms = np.linalg.norm(kernel.reshape(-1, outputs).astype(np.float64), axis=0)  # 1e38 is valid
     unit = (kernel / np.where(norms > 0, norms, 1)).astype(np.float32)
     permuted = unit[:, pi_in, :].reshape(n, -1, outputs)
     mirror = index_map(element, sizes) if n > 1 else np.zeros(1, dtype=np.intp)

@@ -118,3 +118,11 @@ def test_a_window_of_very_many_positions_is_not_matched() -> None:
     larger = np.ones((side * (side + 1), 1, 1))
     with pytest.raises(mirror_pairs.MirrorPairsUndefined, match="65,792 positions"):
         mirror_pairs.match_mirror_pairs(larger, mirror, (side, side + 1), one)
+
+
+def test_weights_whose_squares_are_no_float32_give_no_warning(recwarn) -> None:
+    kernel = np.random.default_rng(0).normal(size=(9, 4, 6)).astype("float32")
+    kernel[0, 0, 0] = 1e38
+    found = mirror_pairs.match_mirror_pairs(kernel, H, (3, 3), np.arange(4))
+    assert not recwarn.list
+    assert np.isfinite(found.score)
