@@ -16,7 +16,7 @@ _STEPS = 1 << 23  # values between 0 and 1 of which TensorFlow draws one, as a f
 _GROUP = 4  # normal draws that the generator gives at once
 _FEWEST = 16  # groups: trained weights come in pairs in all of them with a probability of 1e-5
 _ROUNDING = 0.1  # of a step: how far two products in float32 move an angle; 0.2 % are moved further
-_STRAY = 64  # groups of which one may have no pair: of truncated draws, 1 of 1,500
+_STRAY = 64  # groups of which one more may have no pair than one: of truncated draws, 1 of 1,500
 
 
 def generator_drew(law: Distribution, values: KernelValues) -> bool | None:
@@ -84,4 +84,4 @@ def _in_pairs(weights: NDArray[np.floating]) -> bool:
     groups = paired.reshape(-1, _GROUP)[:, :-1]
     stray = int(np.count_nonzero(~groups.any(axis=1)))
     usual = int(np.count_nonzero(groups[:, ::2]))
-    return _STRAY * stray <= len(groups) and 3 * usual >= 2 * groups[:, ::2].size
+    return _STRAY * (stray - 1) <= len(groups) and 3 * usual >= 2 * groups[:, ::2].size
