@@ -77,7 +77,8 @@ def test_normal_draws_are_told_from_moved_ones(package, name, shape) -> None:
     for seed in range(20):
         drawn = normal(package, name, shape, seed)
         moved = drawn.copy()
-        moved[..., : shape[-1] // 2] += np.float32(1e-6)
+        part = 4 if drawn.size > 1000 else 1  # of few weights, a few more pairs are by chance
+        moved[..., : shape[-1] // part] += np.float32(1e-6)
         others = (moved, drawn + rng.normal(0, 1e-6, shape), rng.normal(0, 0.05, shape))
         found.append([paired_draws(loaded(each)) for each in (drawn, *others)])
     drawn, *others = zip(*found, strict=True)
