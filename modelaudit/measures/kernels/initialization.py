@@ -148,9 +148,9 @@ def _of_own_spread(
     if dtype != "float32" or not paired_draws(values):
         return None
     spread = float(values.matrix.std(dtype=np.float64))
-    cut = truncated(spread / TRUNCATED_STD)
     largest = max(abs(values.minimum), abs(values.maximum))
-    if largest < cut.high:
+    cut = truncated(max(spread / TRUNCATED_STD, largest / 2))
+    if cut.std * TRUNCATED_STD < spread * (1 + values.weights**-0.5):  # by its standard error
         return "truncated_normal", law_fit(cut, values, rounding)
     return "random_normal", law_fit(normal(spread), values, rounding)
 
