@@ -222,19 +222,17 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             },
             fix=_CONVERT if facts.artifact.format is Format.TFJS_LAYERS else rule.fix,
         )
-        between = taken_out(facts.artifact, [each for each, _ in lacking])
-        yield _if_its(found, "" if between else beside)
+        yield _if_its(found, "" if taken_out(facts.artifact, lacking) else beside)
 
 
-def _is_alike(one: Layer, other: Layer) -> bool:
-    return (one.name, one.expected) == (other.name, other.expected)
+def _is_alike(a: Layer, b: Layer) -> bool:
+    return (a.name, a.expected) == (b.name, b.expected)
 
 
 def _unexpected(rule: Rule, facts: Facts) -> Iterator[Finding]:
     unused = _without_weights(facts) and _keys_are_told(facts)
     layers = () if unused else weighted_layers(facts)
-    beside = _compared_with(facts)
-    others = under_other_names(facts.artifact, layers)
+    beside, others = _compared_with(facts), under_other_names(facts.artifact, layers)
     listed = [name for name in unclaimed_tensors(facts.artifact) if name not in others]
     owners = quantized_owners(facts.artifact)
     if names := [name for name in listed if name.rpartition("/")[0] not in owners]:

@@ -15,7 +15,7 @@ def lacking_weights(layers: Sequence[Layer]) -> list[tuple[Layer, list[str]]]:
     return [(layer, absent) for layer, absent in found if absent]
 
 
-def taken_out(artifact: Artifact, lacking: Sequence[Layer]) -> bool:
+def taken_out(artifact: Artifact, lacking: Sequence[tuple[Layer, Sequence[str]]]) -> bool:
     """Whether the file has layers before and behind all that it lacks, and nothing else is amiss.
 
     The weights of a part of the model, such as a body without its head, have none behind, and those
@@ -34,7 +34,7 @@ def taken_out(artifact: Artifact, lacking: Sequence[Layer]) -> bool:
     h5, graph = artifact.extra.get("h5"), layer_graph(architecture)
     listed = h5.get("layer_names") if isinstance(h5, Mapping) else None
     names = {*listed} if isinstance(listed, list) else set[Json]()
-    routes = {layer.route for layer in lacking}
+    routes = {layer.route for layer, _ in lacking}
     held = {x.route for x in graph.layers if x.variables or x.name in names} - routes
     before = all(graph.above([route]) & held for route in routes)
     behind = routes <= graph.above(held)
