@@ -21,8 +21,11 @@ from modelaudit.structs import PerObject
 
 _WITH_STATE = (Format.KERAS_ARCHIVE, Format.LEGACY_H5_FULL, Format.SAVEDMODEL_TF2)
 # Keras 3 leaves the optimizer out of the config of a model that was saved as .h5 before.
-_RATE = re.compile(r"(^|/)_?(learning_rate|lr)(:0)?$|^optimizer/vars/1$")
-_ITERATIONS = re.compile(r"(^|/)_?iter(ation)?s?(:0)?$|^optimizer/vars/0$")
+_RATE = re.compile(r"(^|/)_?(learning_rate|lr)(:0)?$|^optimizer/(inner_optimizer/)?vars/1$")
+_ITERATIONS = re.compile(r"(^|/)_?iter(ation)?s?(:0)?$|^optimizer/(inner_optimizer/)?vars/0$")
+# An optimizer that scales the loss counts and keeps nothing itself: the one inside does.
+_INSIDE = "optimizer/inner_optimizer/"
+_SCALES_LOSS = re.compile(r"(^|/)loss_scale_optimizer(_\d+)?/")
 _NUMBERED = re.compile(r"(^|/)_?(vars|variables)/\d+$")
 _IN_BLOCKS = re.compile(r"(^|/)Variable(_\d+)?(:0)?$")  # Keras 2.0 to 2.2: of all weights in turn
 # Names of m or of v, as a part of a path or as the end of a name.
@@ -105,8 +108,11 @@ def clips_to_zero(artifact: Artifact, config: Mapping[str, Json]) -> bool:
 
 def _find(artifact: Artifact) -> OptimizerState | None:
     """The state of the one optimizer in the file; None if there is none, or several."""
-    name, settings = _settings(artifact.training)
+    name, settings = compiled_optimizer(artifact.training)
     stored = [t for t in artifact.tensors if t.role == "optimizer" and t.stats is not None]
+    stored = [t for t in stored if t.name.startswith(_INSIDE)] or [
+        t for t in stored if t.shape or not _SCALES_LOSS.search(t.name)
+    ]
     if not name and (named := {m[1] for t in stored if (m := _TF1_SLOT.search(t.name))}):
         return _of_tf1(artifact, stored, named)
     counts = [t for t in stored if _ITERATIONS.search(t.name) and t.size == 1]
@@ -202,14 +208,21 @@ def _without_steps(slots: Sequence[Tensor]) -> list[Tensor]:
     return [*(slots[::2] if numbered else slots)]
 
 
-def _settings(training: Mapping[str, Json] | None) -> tuple[str, Mapping[str, Json]]:
-    """Class and config of the compiled optimizer, as all generations of Keras save them."""
+def compiled_optimizer(
+    training: Mapping[str, Json] | None,
+) -> tuple[str, Mapping[str, Json]]:
+    """Class and config of the compiled optimizer, as all generations of Keras save them.
+
+    Of one that scales the loss of mixed precision, they are those of the one inside.
+    """
     saved = (training or {}).get("optimizer_config", (training or {}).get("optimizer"))
-    if not isinstance(saved, dict):
-        return str(saved or ""), {}
-    config = saved.get("config")
-    name = str(saved.get("class_name", "")).rpartition(">")[2]
-    return name, config if isinstance(config, dict) else {}
+    while isinstance(saved, dict):
+        held = saved.get("config")
+        config = held if isinstance(held, dict) else {}
+        if "inner_optimizer" not in config:
+            return str(saved.get("class_name", "")).rpartition(">")[2], config
+        saved = config["inner_optimizer"]
+    return str(saved or ""), {}
 
 
 def _moments(
@@ -251,6 +264,7 @@ def _kept_for(name: str, kind: re.Pattern[str]) -> str:
     # Others begin with the optimizer that they belong to, with the kind of slot if its variables
     # were made outside a training, or, of Keras 3.0 to 3.2, with the weight.
     inside = f"/{name.removeprefix('optimizer_weights/').removeprefix('training/')}"
+    inside = _SCALES_LOSS.sub("/", inside)
     owner = kind.sub("", inside).removeprefix("/")
     alone = kind.match(inside) or "/" not in owner
     return _plain(owner if alone else owner.partition("/")[2]) or " "

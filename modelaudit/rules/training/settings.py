@@ -15,7 +15,7 @@ from modelaudit.formats.keras.compiled_losses import (
     compiled_losses,
     named_outputs,
 )
-from modelaudit.measures.optimizer_state import clips_to_zero, optimizer_state
+from modelaudit.measures.optimizer_state import clips_to_zero, compiled_optimizer, optimizer_state
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_weights.learning_rates import ADAPTIVE, RateFault, rate_fault
@@ -79,11 +79,9 @@ def output_names(facts: Facts) -> list[str]:
 
 
 def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
-    saved = training.get("optimizer_config", training.get("optimizer"))
-    config = saved.get("config") if isinstance(saved, dict) else None
-    if not isinstance(saved, dict) or not isinstance(config, dict):
+    name, config = compiled_optimizer(training)
+    if not config:
         return
-    name = str(saved.get("class_name")).rpartition(">")[2]
     rate, adaptive = _rate(config), name.lower() in ADAPTIVE
     fault = None if rate is None else rate_fault(facts.artifact, name, rate, adaptive)
     if fault is not None:

@@ -11,6 +11,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.dialects import activation
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
+from modelaudit.measures.optimizer_state import compiled_optimizer
 from modelaudit.rules.architecture.cancelled_biases import normalized_behind
 from modelaudit.rules.initial_weights.sized_kernels import (
     SizedKernel,
@@ -100,10 +101,8 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _drawn_to_zero(facts: Facts, graph: LayerGraph, routes: Sequence[str]) -> bool:
     """Whether the file shows a penalty, a constraint or a decay that can shrink one of the layers."""
     layers = [each for route in routes if (each := graph.get(route)) is not None]
-    training = facts.artifact.training or {}
-    saved = training.get("optimizer_config", training.get("optimizer"))
-    config = saved.get("config") if isinstance(saved, dict) else None
-    decays = isinstance(config, dict) and bool(number(config.get("weight_decay")))
+    _, config = compiled_optimizer(facts.artifact.training)
+    decays = bool(number(config.get("weight_decay")))
     return decays or any(
         key.endswith(("regularizer", "constraint")) and value is not None
         for layer in layers
