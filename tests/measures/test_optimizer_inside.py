@@ -45,6 +45,24 @@ def test_the_state_of_the_optimizer_inside(generation, suffix, tmp_path):
     assert run_rule(rule("MA431"), facts).findings == ()
 
 
+def test_optimizers_of_their_own_kind(tmp_path):
+    """Muon keeps one variable of a matrix and two of a vector; the other steps by its rate."""
+    import keras
+
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    for name in ("Muon", "ScheduleFreeAdamW"):
+        row = [keras.layers.Dense(6, "relu"), keras.layers.Dense(5, "relu"), keras.layers.Dense(1)]
+        model = keras.Sequential([keras.Input((4,)), *row])
+        model.compile(getattr(keras.optimizers, name)(0.5), "mse")
+        train(model, x, x[:, :1], steps=70)
+        path = tmp_path / f"{name}.keras"
+        model.save(path)
+        facts = static_facts(path, Settings())
+        assert run_rule(rule("MA424"), facts).findings == ()
+        rated = [each.detail for each in run_rule(rule("MA319"), facts).findings]
+        assert any("each step moves every weight" in x for x in rated) is (name != "Muon")
+
+
 def _variables(optimizer):
     given = optimizer.variables
     return given() if callable(given) else given

@@ -19,7 +19,9 @@ from modelaudit.thresholds.training import (
 )
 
 # Optimizers whose steps have the size of the learning rate, whatever the gradient is.
-ADAPTIVE = frozenset(("adam", "adamw", "adamax", "nadam", "rmsprop", "lion", "lamb"))
+ADAPTIVE = frozenset(
+    ("adam", "adamw", "adamax", "nadam", "rmsprop", "lion", "lamb", "schedulefreeadamw")
+)
 
 
 class RateFault(Struct, frozen=True):

@@ -128,9 +128,11 @@ def _optimizer(rule: Rule, facts: Facts) -> Iterator[Finding]:
     slots = Counter(tensor.shape for tensor in stored if tensor.size > 1)
     if slots.keys() - weights.keys():
         raise NotApplicable("the optimizer's variables do not have the shapes of the weights")
+    state = optimizer_state(artifact)
+    if state is not None and state.name == "Muon":
+        raise NotApplicable("Muon keeps one variable for some weights, and two for others")
     # Optimizers keep the same number of variables, of its shape, for every trained weight.
     each = max((slots[shape] // count for shape, count in weights.items()), default=0)
-    state = optimizer_state(artifact)
     least = _KEPT.get(state.name.lower() if state else "", 1)
     each = max(each, least * (slots.total() > 0))
     lacking = sum(max(each * count - slots[shape], 0) for shape, count in weights.items())
