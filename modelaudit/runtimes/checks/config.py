@@ -24,6 +24,7 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks import (
     values as match_values,
 )
+from modelaudit.runtimes.checks.constructors import without_name
 from modelaudit.runtimes.checks.sequential import refused_layer
 from modelaudit.runtimes.checks.values import dtype_policy, slash_in_name
 from modelaudit.runtimes.model import CheckContext, Reason
@@ -92,6 +93,7 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
         return
     if custom:
         yield from dtype_policy(config, context, route)
+        yield from without_name(name, config, context, route)
         yield from _inside_custom(config, route, context, place.archive)
         return
     yield from _arguments(node, config, context, place, route)
