@@ -183,8 +183,8 @@ def main() -> int:
     options = parser.parse_args()
     matrix = options.matrix.resolve()
     matrix.mkdir(parents=True, exist_ok=True)
-    for name in ("customs.py", "customs_odd.py", "customs_projects.py", "customs_recent.py"):
-        shutil.copy(HERE / name, matrix / name)
+    for path in HERE.glob("customs*.py"):
+        shutil.copy(path, matrix / path.name)
     runtimes = dict(each.split("=", 1) for each in options.runtimes)
     savers = options.savers.split(",") if options.savers else list(runtimes)
     names = options.models.split(",")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.loading import built, more, odd, plain, projects, recent
+from benchmarks.loading import built, more, odd, plain, projects, recent, services
 from benchmarks.loading.inputs import floats as _floats
 from benchmarks.loading.inputs import integers as _integers
 from benchmarks.loading.inputs import words as _words
@@ -316,15 +316,18 @@ MODELS = {
     **plain.MODELS,
     **projects.MODELS,
     **recent.MODELS,
+    **services.MODELS,
 }
 # Models with custom objects, which are also loaded without them.
 CUSTOM = frozenset(("added_losses", "own_cell", "own_functions", "subclassed_list"))
-CUSTOM |= frozenset((*built.CUSTOM, *odd.CUSTOM, *projects.CUSTOM, *recent.CUSTOM))
+for _list in (built, odd, projects, recent, services):
+    CUSTOM |= frozenset(_list.CUSTOM)
 # Models whose code differs between versions: weights are only for the code that saved them.
 VARYING = frozenset(("added_losses", "reshaped_series"))
-LAMBDAS = frozenset(("siamese", "own_functions", *odd.LAMBDAS, *projects.LAMBDAS, *recent.LAMBDAS))
+LAMBDAS = frozenset(("siamese", "own_functions"))
+LAMBDAS |= frozenset(odd.LAMBDAS + projects.LAMBDAS + recent.LAMBDAS + services.LAMBDAS)
 DEEP = projects.DEEP
-DICTIONARIES = (*odd.DICTIONARIES, *recent.DICTIONARIES)  # models whose inputs are in a dictionary
+DICTIONARIES = odd.DICTIONARIES + recent.DICTIONARIES + services.DICTIONARIES  # in dictionaries
 
 
 def input_names(name):
@@ -343,4 +346,5 @@ INPUTS = {
     **plain.INPUTS,
     **projects.INPUTS,
     **recent.INPUTS,
+    **services.INPUTS,
 }

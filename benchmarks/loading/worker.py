@@ -36,12 +36,17 @@ VERSION = tuple(
 )
 KERAS3 = VERSION >= (3, 0)
 TOLERANCE = {"mixed_precision": 2e-2, "mixed_global": 1e-2, "mixed_block": 1e-2}
-TOLERANCE |= {"half_series": 1e-2, "brain_floats": 3e-2, **dict.fromkeys(models.DEEP, 1e-3)}
+TOLERANCE |= {
+    "half_series": 1e-2,
+    "satellite": 1e-2,
+    "brain_floats": 3e-2,
+    **dict.fromkeys(models.DEEP, 1e-3),
+}
 
 
 def objects():
     """Name -> custom object."""
-    names = ("customs", "customs_odd", "customs_projects", "customs_recent")
+    names = ("customs", "customs_odd", "customs_projects", "customs_recent", "customs_services")
     modules = [importlib.import_module(name) for name in names]
     return {
         name: value
