@@ -1,6 +1,6 @@
 """Train small networks, save them in eleven formats, and make restore faults and honest twins.
 
-    python -m benchmarks.restore.make DIRECTORY [--set 1..6|8..11] [--seed N] [--share S]
+    python -m benchmarks.restore.make DIRECTORY [--set 1..6|8..12] [--seed N] [--share S]
         [--only NET,NET]
 
 DIRECTORY/faults and DIRECTORY/twins hold one directory per model. faults.tsv and twins.tsv list
@@ -40,6 +40,7 @@ from benchmarks.restore.builders import (
     seventh,
     sixth,
     tenth,
+    twelfth,
 )
 from benchmarks.restore.builders import first as builders
 from benchmarks.restore.faults import FAULTS, Fault
@@ -59,6 +60,7 @@ Pairs = list[tuple[str, str]]  # network, format
 SETS = {  # set 7 is made from files of others
     1: builders.FIRST, 2: builders.SECOND, 3: more.THIRD, 4: fourth.FOURTH, 5: fifth.FIFTH,
     6: sixth.SIXTH, 8: seventh.EIGHTH, 9: ninth.NINTH, 10: tenth.TENTH, 11: eleventh.ELEVENTH,
+    12: twelfth.TWELFTH,
 }  # fmt: skip
 COLUMNS = ("path", "fault", "network", "format", "severity", "codes", "words", "where", "run")
 COLUMNS += ("effect",)
