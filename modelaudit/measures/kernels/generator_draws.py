@@ -80,7 +80,8 @@ def _in_pairs(weights: NDArray[np.floating]) -> bool:
     for beside in (-1, 0, 1):
         drawn = (math.tau * (nearest + beside) / _STEPS).astype(np.float32)
         paired[:-1] |= np.abs(angles - drawn) < _ROUNDING * math.tau / _STEPS
-    paired[:-1] &= own[:-1] * own[1:] != 0
+    # Such angles have weights that are next to nothing beside others, and equal ones.
+    paired[:-1] &= (nearest % (_STEPS // 4) != 0) & (np.abs(own[:-1]) != np.abs(own[1:]))
     groups = paired.reshape(-1, _GROUP)[:, :-1]
     stray = int(np.count_nonzero(~groups.any(axis=1)))
     usual = int(np.count_nonzero(groups[:, ::2]))

@@ -122,7 +122,7 @@ def kernel_initialization(
         if (drawn := generator_drew(best.law, values)) is not None:
             tests["draws"] = drawn
         sure = drawn is True and values.weights >= MIN_WEIGHTS_WITH_BIAS.value
-        if sure and (not known or best.law.kind == "uniform"):  # normal draws are of any spread
+        if sure and best.law.kind == "uniform":  # normal draws are of any spread
             reason = ""  # unlikely draws are draws, too
     verdict = replace(verdict, tests=tests | {"fits": not reason} | _structure(values, best))
     if companions.bias_initial is False:

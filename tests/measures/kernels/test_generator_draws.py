@@ -94,6 +94,16 @@ def test_of_few_weights_and_of_other_numbers_nothing_is_said() -> None:
     assert paired_draws(loaded(whole)) is False
 
 
+def test_filters_that_are_next_to_nothing_or_alike_are_no_draws() -> None:
+    rng = np.random.default_rng(3)
+    trained = rng.normal(0, 0.2, (3, 3, 3, 16))
+    dead, alike, opposite = trained.copy(), trained.copy(), trained.copy()
+    dead[..., [1, 3, 5, 7, 8, 10, 12, 14]] *= 1e-21
+    alike[..., 1::2] = alike[..., ::2]
+    opposite[..., 1::2] = -opposite[..., ::2]
+    assert not any(paired_draws(loaded(each)) for each in (dead, alike, opposite))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["RandomNormal", "TruncatedNormal"])
 def test_draws_of_a_spread_that_no_file_names_are_fresh(name) -> None:
