@@ -111,6 +111,13 @@ ONE_RATIO = Threshold(
     "they are sums of the same numbers, and float32 rounds by 6e-8; where inputs differ, the ratio "
     "of the averages and that of the average squares differ by far more",
 )
+TELLING_SQUARE = Threshold(
+    1e-10,
+    "",
+    "average square of a bias's gradients from which one of 0 of its kernel tells inputs of 0",
+    "the kernel's is the same times the square of the input, which float32 holds down to 1e-38: "
+    "inputs below 1e-14",
+)
 ONE_GRADIENT = Threshold(
     0.01,
     "",

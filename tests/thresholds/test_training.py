@@ -163,6 +163,15 @@ def momentum_of_the_kernels_where_only_a_bias_learns(least):
     return outcome("MA433", replace(facts, artifact=artifact))
 
 
+@at("training.TELLING_SQUARE", {0.99e-10: "pass", 1e-10: "fail", 1.01e-10: "fail"})
+def squares_of_a_bias_beside_those_of_its_kernel_that_are_0(square):
+    facts = adam(("kernel", 0.0, 0.0), ("bias", 1e-6, square))
+    names = {"kernel": "kernel/kernel", "bias": "bias/kernel"}
+    architecture = examples.model(examples.layer("dense", variables=names)).architecture
+    artifact = replace(facts.artifact, architecture=architecture)
+    return outcome("MA439", replace(facts, artifact=artifact))
+
+
 @at("training.BIASES_APART", {0.099: "fail", 0.1: "pass", 0.101: "pass"})
 def gradients_of_all_but_the_last_bias(quotient):
     facts = adam(("first", 0.01, 1.0), ("head", 0.5 * quotient, 1.0), ("bias", 0.5, 1.0))

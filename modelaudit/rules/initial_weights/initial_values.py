@@ -52,6 +52,7 @@ from modelaudit.rules.initial_weights.training_reach import (
     hardly_moved,
     steps_passed_by,
     trained_slightly,
+    untouched_biases,
 )
 from modelaudit.rules.initial_weights.training_traces import (
     faded_moments,
@@ -192,6 +193,8 @@ def _first_steps(artifact: Artifact, kernel: KernelInitialization) -> str:
 
 def _no_gradient(artifact: Artifact, kernel: KernelInitialization) -> str:
     """Why no gradient reached a recurrent kernel whose layer was trained."""
+    if untouched_biases(artifact, kernel):
+        return NO_GRADIENT
     return NO_SECOND_STEP if open_forward(artifact, kernel.tensor) else FIRST_STEP
 
 

@@ -89,6 +89,11 @@ def _own_biases(artifact: Artifact, kernel: KernelInitialization) -> list[Tensor
     return [vectors[name] for name in own if name in vectors]
 
 
+def untouched_biases(artifact: Artifact, kernel: KernelInitialization) -> bool:
+    """Whether its layer's biases moved by less than float32 shows beside 1: by next to no gradient."""
+    return _distance(artifact, _own_biases(artifact, kernel)) < math.ldexp(1, -24)
+
+
 def _distance(artifact: Artifact, vectors: Sequence[Tensor]) -> float:
     """Largest distance of these biases, betas or gammas from the initial values; 0 without any."""
     known = [

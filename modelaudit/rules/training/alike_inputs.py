@@ -8,7 +8,6 @@ from enum import Enum, auto
 
 from msgspec import Struct
 
-from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
@@ -24,6 +23,7 @@ from modelaudit.rules.initial_weights.training_reach import (
     require_steps,
 )
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.network.masks import mask_before
 from modelaudit.rules.network.network_heads import activation_of, saved_graph
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.training.alike_vectors import one_vector
@@ -31,7 +31,7 @@ from modelaudit.rules.training.steps import adam, compiled_state
 from modelaudit.rules.training.still_statistics import still_statistics
 from modelaudit.rules.training.used_rows import one_row_used
 from modelaudit.structs import replace
-from modelaudit.thresholds.training import FEW_UNITS, ONE_RATIO
+from modelaudit.thresholds.training import FEW_UNITS, ONE_RATIO, TELLING_SQUARE
 
 _SCALES = ("gamma", "beta")  # of normalizations, which pass on what they get
 
@@ -200,13 +200,15 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     if fed.zeros and reach is InputShare.ALL:
         before = "" if fed.first else ", and no gradient ever reached the layers before it"
+        mask = mask_before(graph, fed.route)
+        hidden = f", or all {mask[1]}, which `{mask[0]}` hides" if mask else ""
         yield rule.finding(
             f"{when}, every value that `{fed.route}` got was 0{before}: all inputs were the "
-            f"same, 0 or scaled to 0.",
+            f"same, 0 or scaled to 0{', or hidden by a mask' * bool(mask)}.",
             route=fed.route,
             evidence=evidence,
             title="The training inputs were all 0",
-            fix="Check that the training inputs are not all 0. The integer division of pixels "
+            fix=f"Check that the training inputs are not all 0{hidden}. The integer division of pixels "
             f"(x // 255 of uint8) makes them 0, and so does scaling twice. {rule.fix}",
         )
         return
@@ -250,15 +252,12 @@ def _constant_before(artifact: Artifact, graph: LayerGraph, route: str) -> bool:
 
 def _unmasked(graph: LayerGraph | None, route: str, value: float) -> str:
     """What to do where a mask may hide all that differs; empty without one."""
-    behind = graph.above([route]) if graph else frozenset()
-    masks = [x for x in (graph.layers if graph else ()) if x.route in behind]
-    mask = next((layer for layer in masks if layer.class_name == "Masking"), None)
-    if mask is None:
+    found = mask_before(graph, route)
+    if found is None:
         return ""
-    said = number(mask.config.get("mask_value", 0.0))
-    hidden = "mask_value" if said is None else f"{said:g}"
+    name, hidden = found
     return (
-        f"`{mask.name}` hides all positions of the value {hidden}, and every other one is {value:.3g}. "
+        f"`{name}` hides all positions of the value {hidden}, and every other one is {value:.3g}. "
         f"If {hidden} is a value of the data, remove the mask or use another mask_value, then train "
         "again."
     )
@@ -281,7 +280,8 @@ def _only_input(kernel: WeightMoments, bias: WeightMoments) -> float | None:
     if kernel.second is None or not bias.second:
         return None
     if kernel.second == 0 and not kernel.first:
-        return 0.0
+        # Of small gradients, the squares of those of a kernel underflow for small inputs, too.
+        return 0.0 if bias.second >= TELLING_SQUARE.value else None
     if kernel.first is None or not (bias.first and bias.mean_second):
         return None
     ratio = kernel.first / bias.first

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.audit_types.values import number
 from modelaudit.facts import Json
+from modelaudit.findings import Severity
 
+Worthless = tuple[str, Json, Severity, str]
+_SURE = Severity.HIGH
 _BALANCES = "apply_class_balancing"
 
 
-def worthless(training: Mapping[str, Json]) -> Iterator[tuple[str, Json, str]]:
-    """What is wrong, the value, and what to write, of each loss whose config is saved."""
+def worthless(training: Mapping[str, Json]) -> Iterator[Worthless]:
+    """What is wrong, the value, how sure, and what to write, of each loss whose config is saved."""
     for name, config in _saved(training.get("loss")):
         alpha, delta = number(config.get("alpha")), number(config.get("delta"))
         if name == "BinaryFocalCrossentropy" and config.get(_BALANCES) is True and alpha in (0, 1):
             kept = int(alpha)
             detail = f"alpha of {name} is {kept}: class {1 - kept} weighs nothing"
-            yield f"{detail}, so the best answer is always class {kept}", kept, "alpha=0.25"
+            yield f"{detail}, so the best answer is always class {kept}", kept, _SURE, "alpha=0.25"
         elif name == "CategoricalFocalCrossentropy" and alpha == 0:
-            yield f"alpha of {name} is 0: the loss is always 0", alpha, "alpha=0.25"
+            yield f"alpha of {name} is 0: the loss is always 0", alpha, _SURE, "alpha=0.25"
+        elif name == "CategoricalFocalCrossentropy" and 0 in (
+            weights := _listed(config.get("alpha"))
+        ):
+            yield _of_classes(name, weights)
         elif name == "Tversky" and number(config.get("beta")) == 0:
             # Keras weighs with beta what is predicted and not labelled, whatever its page says.
             detail = (
@@ -27,9 +34,24 @@ def worthless(training: Mapping[str, Json]) -> Iterator[tuple[str, Json, str]]:
                 if alpha == 0
                 else "beta of Tversky is 0: the loss is 0 for the answer 1 everywhere"
             )
-            yield detail, 0, "alpha=0.5, beta=0.5"
+            yield detail, 0, _SURE, "alpha=0.5, beta=0.5"
         elif name == "Huber" and delta is not None and delta <= 0:
-            yield f"delta of {name} is {delta:g}: the loss has no gradient", delta, "delta=1.0"
+            detail = f"delta of {name} is {delta:g}: the loss has no gradient"
+            yield detail, delta, _SURE, "delta=1.0"
+
+
+def _listed(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _of_classes(name: str, weights: Sequence[Json]) -> Worthless:
+    """Some classes of which the labels weigh nothing, as a void class may on purpose."""
+    classes = [str(place) for place, weight in enumerate(weights) if weight == 0]
+    others = len(weights) - len(classes)
+    detail = f"alpha of {name} is 0 for {'class' if len(classes) == 1 else 'classes'} {', '.join(classes)}"
+    why = "the loss is always 0" if not others else "inputs of it teach nothing"
+    severity = Severity.HIGH if others < 2 else Severity.LOW
+    return f"{detail}: {why}", [*weights], severity, "an alpha above 0 for each class"
 
 
 def _saved(given: Json) -> Iterator[tuple[str, Mapping[str, Json]]]:

@@ -60,7 +60,7 @@ def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
         *_loss_weights(facts, training),
         *_smoothing(training, output_names(facts)),
         *_without_loss(facts, training),
-        *((detail, value, Severity.HIGH, fix) for detail, value, fix in worthless(training)),
+        *worthless(training),
     ]:
         yield rule.finding(
             f"{detail}.",

@@ -143,6 +143,11 @@ def test_a_mask_that_hides_all_but_one_value(keras, tmp_path):
         model, _ = trained(keras, rows, "adam", *layers)
         found = looked(model, "MA439", tmp_path)
         assert any("mask_value" in each.fix for each in found) is said
+    # What the mask hides, in every position.
+    layers = (keras.layers.Masking(-1.0), keras.layers.LSTM(4))
+    model, _ = trained(keras, np.full_like(rows, -1), "adam", *layers, dense(keras))
+    (found,) = looked(model, "MA439", tmp_path)
+    assert "or all -1, which `masking" in found.fix and "a mask" in found.detail
 
 
 def test_weights_alone_that_were_hardly_trained(keras, tmp_path):

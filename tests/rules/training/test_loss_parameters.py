@@ -26,6 +26,11 @@ def test_a_focal_loss_of_which_one_class_weighs_nothing():
     assert said("BinaryFocalCrossentropy", alpha=1.0, apply_class_balancing=False) == []
     assert names(said("CategoricalFocalCrossentropy", alpha=0.0), "alpha=0.25") == "high"
     assert said("CategoricalFocalCrossentropy", alpha=1.0) == []
+    several = "CategoricalFocalCrossentropy"
+    assert names(said(several, alpha=[0.3, 0.0, 0.3]), "alpha above 0") == "low"
+    assert names(said(several, alpha=[0.3, 0.0]), "alpha above 0") == "high"
+    assert names(said(several, alpha=[0, 0.0, 0]), "alpha above 0") == "high"
+    assert said(several, alpha=[0.3, 0.2, 0.3]) == []
 
 
 def test_a_huber_loss_of_no_width():

@@ -97,3 +97,18 @@ def test_few_units_that_were_dead_from_the_start(k, tmp_path, units, said):
 def test_inputs_that_differ(k, tmp_path, x, activation):
     """With a linear layer and one output, the gradients of all units have one ratio."""
     assert codes(ALIKE, dense(k, x, activation), tmp_path, ("keras",)) == []
+
+
+def test_inputs_that_are_next_to_nothing(k, tmp_path):
+    """Squares of their gradients are 0 in float32, beside squares of a bias that are not."""
+    k.utils.set_random_seed(0)
+    tiny = k.initializers.RandomUniform(-1e-3, 1e-3)
+    row = [k.layers.Dense(20, "relu", kernel_initializer=tiny) for _ in range(9)]
+    model = sequential(k, (12,), *row, k.layers.Dense(1), loss="mse", optimizer="rmsprop")
+    train(model, ORDINARY, Y[:, None], steps=60)
+    squares = {v.path: np.asarray(v) for v in model.optimizer.variables if "velocity" in v.path}
+    largest = [each.max() for each in squares.values()]
+    assert any(kernel == 0 < bias for kernel, bias in zip(largest[::2], largest[1::2], strict=True))
+    first = k.Model(model.inputs, row[0].output)
+    assert np.ptp(np.asarray(first(ORDINARY.astype("float32")))) > 0
+    assert codes(ALIKE, model, tmp_path) == []
