@@ -96,9 +96,9 @@ def test_of_few_weights_and_of_other_numbers_nothing_is_said() -> None:
 
 def test_filters_that_are_next_to_nothing_or_alike_are_no_draws() -> None:
     rng = np.random.default_rng(3)
-    trained = rng.normal(0, 0.2, (3, 3, 3, 16))
+    trained = np.abs(rng.normal(0, 0.2, (3, 3, 3, 16)))  # angles near 0 are exact
     dead, alike, opposite = trained.copy(), trained.copy(), trained.copy()
-    dead[..., [1, 3, 5, 7, 8, 10, 12, 14]] *= 1e-21
+    dead[..., 1::2] *= 1e-21
     alike[..., 1::2] = alike[..., ::2]
     opposite[..., 1::2] = -opposite[..., ::2]
     assert not any(paired_draws(loaded(each)) for each in (dead, alike, opposite))
