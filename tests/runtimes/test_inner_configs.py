@@ -94,3 +94,30 @@ def test_arguments_of_layers_inside_are_checked(tmp_path: Path) -> None:
     path, model = saved(keras, tmp_path, ".keras")
     with_argument(path)
     assert said(path) == happens(keras, path, model) == "fails"
+
+
+def test_parts_that_only_a_call_builds_get_no_weights_from_hdf5(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+
+    class Halves(keras.Model):  # type: ignore[misc]
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            dense = keras.layers.Dense
+            self.first = keras.Sequential([dense(4), dense(3)])
+            self.second = keras.Sequential([dense(4), dense(2)])
+
+        def call(self, x: Any) -> Any:
+            return self.second(self.first(x))
+
+        def get_config(self) -> dict[str, Any]:
+            return {}
+
+    model = Halves()
+    model(np.ones((1, 3), "float32"))
+    model.save(tmp_path / "m.h5")
+    profile = as_installed(find_profile("tf==2.21.0"))
+    request = LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset(("Halves",)))
+    (found,) = predict_calls(read(tmp_path / "m.h5", Limits()), [(profile, request)])
+    with pytest.raises(ValueError, match="expected 0 layers"):
+        keras.models.load_model(tmp_path / "m.h5", custom_objects={"Halves": Halves})
+    assert found.predicted.value == "fails"

@@ -42,7 +42,18 @@ def test_instructions_of_3_11_in_3_12(read, other):
     )
     assert context.writer.python == (3, 11)
     assert context.profile.python == (3, 12)
-    assert _other_instructions(read, context) is other
+    assert _other_instructions(read, (3, 11), context) is other
+
+
+def test_the_instructions_are_those_of_the_python_that_wrote_the_code():
+    """Each Keras runs on several; the profile of the writer is of one of them."""
+    context = CheckContext(
+        find_profile("tf==2.20"), LoadRequest(LoadCall.LOAD_MODEL), find_profile("tf==2.18")
+    )
+    assert context.writer.python == context.profile.python == (3, 12)
+    sliced = code(RESUME, LOAD_FAST, LOAD_CONST, BINARY_SUBSCR, caches=4)
+    assert _other_instructions(sliced, (3, 11), context)
+    assert not _other_instructions(code(RESUME, LOAD_FAST, RETURN), (3, 11), context)
 
 
 def test_pythons_without_a_table_are_unknown():
@@ -50,7 +61,7 @@ def test_pythons_without_a_table_are_unknown():
         find_profile("tf==2.8"), LoadRequest(LoadCall.LOAD_MODEL), find_profile("tf==2.15")
     )
     assert not context.profile.instructions
-    assert not _other_instructions(code(255), context)
+    assert not _other_instructions(code(255), (3, 11), context)
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="no profile is of Python 3.13")

@@ -9,10 +9,12 @@ import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, Provenance, Tensor
+from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.checks.stored.weight_layouts import layouts_of
 from modelaudit.runtimes.model import LoadCall, LoadRequest
 from modelaudit.runtimes.predict import predict_calls
+from modelaudit.settings import Limits
 
 OLD = "_layer_checkpoint_dependencies"
 
@@ -159,3 +161,34 @@ def test_defaults_of_recurrent_layers_of_a_version_in_two_tensorflows(version, t
         artifact, [(find_profile("tf==2.15"), LoadRequest(LoadCall.LOAD_WEIGHTS))]
     )
     assert ("recurrent-activation" in {each.code for each in found.because}) is told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moved", [("body/layers",), ()])
+def test_old_names_below_a_model_inside_alone_are_not_found(tmp_path, moved):
+    """Keras 3 looks for them only in a file that has some for the whole model."""
+    keras, h5py = pytest.importorskip("keras"), pytest.importorskip("h5py")
+
+    class Outer(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.body = keras.Sequential([keras.layers.Dense(3), keras.layers.Dense(2)])
+
+        def call(self, x):
+            return self.body(x)
+
+    path = tmp_path / "m.weights.h5"
+    models = [Outer(), Outer()]
+    for model in models:
+        model(np.ones((1, 4), "float32"))
+    models[0].save_weights(path)
+    with h5py.File(path, "r+") as file:
+        for name in moved:
+            file.move(name, name.replace("layers", OLD))
+    try:
+        models[1].load_weights(path)
+    except ValueError:
+        read_back = False
+    else:
+        read_back = True
+    assert loads(read(path, Limits()), "tf==2.21") is read_back is (not moved)

@@ -12,6 +12,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.bytecode.instructions import Version, instructions, versions_between
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Unreadable, read_bytecode
+from modelaudit.runtimes.catalogue import on_python
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, LoadCall, Reason
 from modelaudit.structs import PerObject
 from modelaudit.thresholds.security import CODE_BYTES
@@ -204,7 +205,7 @@ def _running(
     elif (writer := _writer(read, context)) and writer != profile.python:
         between = [v for v in NEW_INSTRUCTIONS if min(writer, profile.python) < v]
         changed = any(v <= max(writer, profile.python) for v in between)
-        if changed and (names or _other_instructions(read, context)):
+        if changed and (names or _other_instructions(read, writer, context)):
             yield Reason(
                 "lambda-may-crash",
                 LoadOutcome.FAILS,
@@ -251,9 +252,10 @@ def _is_of(bytecode: bytes, version: Version) -> bool:
     return any(each.name == "RESUME" for each in found) if version >= (3, 11) else bool(found)
 
 
-def _other_instructions(read: Bytecode, context: CheckContext) -> bool:
+def _other_instructions(read: Bytecode, writer: tuple[int, ...], context: CheckContext) -> bool:
     """Whether an instruction of the code differs, or has another size, in this Python."""
-    there = context.writer.instructions if context.writer else {}
+    usual = context.writer
+    there = on_python(usual, ".".join(map(str, writer))).instructions if usual else {}
     here = context.profile.instructions
     if not there or not here:
         return False

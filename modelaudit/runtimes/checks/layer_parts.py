@@ -124,7 +124,30 @@ def _part(key: str, value: Json, context: CheckContext, place: ConfigLocation) -
         )
     elif node:
         values = mapping(node.get("config"))
+        if not (place.archive or profile.keras3):
+            yield from _array(key, name, values, profile, route)
         yield from unknown_arguments(name, kind, set(values), context, f"{route}/{key}", values)
+
+
+def _array(
+    key: str, name: str, values: Config, profile: RuntimeProfile, route: str
+) -> Iterator[Reason]:
+    """An array of numpy in HDF5, as of `Constant(matrix)`: Keras 2 writes it and does not read it.
+
+    In an archive, what reads the config makes arrays of such objects.
+    """
+    for argument, value in values.items():
+        if mapping(value).get("class_name") == "__numpy__":
+            yield Reason(
+                "array-in-hdf5",
+                LoadOutcome.FAILS,
+                f"{argument} of {name}, the {key} of `{route}`, is an array of numpy, which "
+                f"{profile.name} does not read from HDF5",
+                "",
+                "Replace the array in the config with a number: the weights are in the file.",
+                route,
+                sign="__numpy__",
+            )
 
 
 def _not_interpreted(kind: str, name: str, as_object: bool, keras3: bool) -> str:

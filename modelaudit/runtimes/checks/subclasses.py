@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
+from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.runtimes.checks.config import layers_in
 from modelaudit.runtimes.model import CheckContext, Reason
@@ -67,8 +68,12 @@ def in_hdf5(config: Config, artifact: Artifact) -> Iterator[Reason]:
     given = [node for node in layers_in([dict(mapping(config.get("config")))]) if _has_input(node)]
     if set(groups) <= {text(mapping(node.get("config")).get("name")) for node in given}:
         return
-    built = all(len(each) > 1 for each in groups.values())  # models, perhaps made by its code
     name = text(config.get("class_name"))
+    built = all(len(each) > 1 for each in groups.values())  # models, perhaps made by its code
+    # A weight that is created in the call of the model has the name of the model in its path.
+    outer = snake_case(name.rpartition(">")[2])
+    inside = (route.split("/") for each in groups.values() for route in each)
+    built = built and not any(outer in parts[1:2] for parts in inside)
     yield Reason(
         "subclassed-model-in-hdf5",
         LoadOutcome.UNKNOWN if built else LoadOutcome.FAILS,

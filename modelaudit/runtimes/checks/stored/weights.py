@@ -65,9 +65,13 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         return
     for inside, found in _containers(names).items():
         layouts, described = layouts_of(found)
+        of_model = any(name.startswith(OLD_LAYOUT) for name in found)
+        # Keras 3 looks for the old names only in a file that has them for the whole model.
+        hidden = of_model and inside and profile.keras3
+        if hidden and not any(name.startswith(OLD_LAYOUT) for name in names):
+            layouts = frozenset()
         if reads is None or not layouts.isdisjoint(reads):
             continue
-        of_model = any(name.startswith(OLD_LAYOUT) for name in found)
         if not inside or of_model or _is_model(inside, artifact):
             where = f" in {inside}/" * bool(inside)
             yield _layout(described + where, _received(profile), context)

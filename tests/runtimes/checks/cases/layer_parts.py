@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tests.runtimes.checks.cases.case import K2, K3, Case
 from tests.runtimes.checks.cases.shared import archive, dense, given, h5, in_keras2, in_keras3
 from tests.runtimes.checks.making import Keras, changed, setting, stack
@@ -23,7 +25,18 @@ def own_activation(k: Keras) -> Any:
     return stack(k, (4,), k.layers.Dense(2, activation=twice))
 
 
+def from_matrix(k: Keras) -> Any:
+    matrix = k.initializers.Constant(np.arange(12, dtype="float32").reshape(4, 3))
+    return stack(k, (4,), k.layers.Dense(3, kernel_initializer=matrix))
+
+
+def one_number(path: Path) -> Any:
+    value = {"class_name": "Constant", "config": {"value": 0.5}}
+    return in_keras2(changed(path, setting("Dense", kernel_initializer=value)))
+
+
 CASES = (
+    Case("array-in-hdf5", K2, h5(from_matrix), {"with a number": one_number}),
     Case("unknown-object", K3, h5(dense, setting("Dense", activation="odd")), {}),
     Case("unknown-object", K2, h5(dense, setting("Dense", activation="odd")), {}),
     Case(
