@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from modelaudit.errors import LimitExceeded, WorkSpent
 from modelaudit.facts import Artifact, Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.graph.used_inputs import used_inputs
 from modelaudit.formats.keras.compiled_losses import KNOWN, compiled_losses, named_outputs
 from modelaudit.measures.architecture.activation_operations import operation_name
+from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_weights.untrained_bodies import layer_of
-from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network.batch_mixing import (
     REDUCTIONS,
     given,
+    graph_operation,
     may_mix,
     mixes,
     moved_axes,
@@ -43,7 +47,7 @@ def rounds(layer: Layer) -> bool:
 
 
 def _is_flat(layer: Layer) -> bool:
-    name = operation(layer)
+    name = operation(layer) or graph_operation(layer).lower()
     if name != "cast":
         return name in _FLAT or name == _STOP
     told = given(layer, "dtype", "DstT")
@@ -72,7 +76,10 @@ def _without_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         before = graph.above([layer.route]) & cut
         stopped = [x for x in graph.layers if x.route in before and _learns(x)]
-        if not stopped:
+        shown = bool(
+            graph_operation(layer)
+        )  # by the graph of an export, which may end in a decision
+        if not stopped or (shown and not _weighed_behind(graph, layer)):
             continue
         name = operation_name(layer)
         last = stopped[-1].route
@@ -87,7 +94,7 @@ def _without_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
             + " They are not as drawn: they were trained before it was put there." * before_it,
             route=layer.route,
             evidence={"measured": len(stopped), "unit": "layers", "operation": name},
-            severity=Severity.INFO if before_it else Severity.LOW if meant else None,
+            severity=Severity.INFO if before_it else Severity.LOW if meant or shown else None,
             fix="Nothing, if it is for inference alone."
             if before_it
             else f"If these layers are meant to stay as they are, set `trainable=False` in them. If "
@@ -97,6 +104,11 @@ def _without_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
             "`predict` returns.",
         )
         cut -= before
+
+
+def _weighed_behind(graph: LayerGraph, layer: Layer) -> bool:
+    """Whether a layer with weights gets what comes of another one."""
+    return any(x.variables and layer.route in graph.above([x.route]) for x in graph.layers)
 
 
 def _judged(artifact: Artifact) -> bool:
@@ -161,6 +173,9 @@ def _mixed(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _unused(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    if facts.artifact.architecture is None:
+        yield from _unused_in_graph(rule, facts)
+        return
     graph = saved_graph(facts)
     given = facts.artifact.architecture
     inputs = given.inputs if given is not None and not given.assumed else ()
@@ -183,6 +198,34 @@ def _unused(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "connect it and train again."
                 if own
                 else f"Connect `{name}` and train again, or build the model without it.",
+            )
+
+
+def _unused_in_graph(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Inputs of an exported signature from which no way leads to its outputs."""
+    artifact = facts.artifact
+    served = [x for x in artifact.signatures if len(x.inputs) > 1]
+    signature = next((x for x in served if x.name == "serving_default"), next(iter(served), None))
+    tags = signature.tags if signature else ()
+    graph = next((x for x in artifact.graphs if x.tags == tags and not x.held_by), None)
+    if signature is None or graph is None:
+        raise NotRelevant("the model has a single input, or its inputs are not in the file")
+    try:
+        used = used_inputs(graph, [each.tensor for each in signature.outputs])
+    except WorkSpent:
+        raise
+    except LimitExceeded as limit:
+        raise NotApplicable(str(limit)) from limit
+    for each in signature.inputs:
+        # Single numbers, such as a seed, may be for training alone.
+        if each.tensor.partition(":")[0] not in used and len(each.shape or ()) > 1:
+            yield rule.finding(
+                f"Nothing takes the input `{each.name}`: the answers do not depend on it.",
+                route=each.name,
+                evidence={"measured": each.name, "n": len(signature.inputs)},
+                severity=Severity.LOW,  # a loss may have used it, which is not in the file
+                fix=f"If only the loss uses it, export the model without `{each.name}`. If not, connect it "
+                "and train again.",
             )
 
 

@@ -69,14 +69,14 @@ def moved_axes(graph: LayerGraph) -> Mapping[str, int]:
     """
 
     def step(layer: Layer, values: Sequence[int | None]) -> int:
-        unknown = layer.custom and _of_graph(layer) not in _EACH_VALUE
+        unknown = layer.custom and graph_operation(layer) not in _EACH_VALUE
         own = operation(layer) in _MOVES or unknown or layer.config.get("time_major") is True
         return min(2, sum(each or 0 for each in values) + own)
 
     return graph.propagate(step, max)
 
 
-def _of_graph(layer: Layer) -> str:
+def graph_operation(layer: Layer) -> str:
     """The operation of a graph that is no layer of Keras; empty for others."""
     plain = layer.custom and layer.module is None and not (layer.config or layer.registered_name)
     return layer.class_name if plain else ""
@@ -99,7 +99,7 @@ def put_back(graph: LayerGraph, layer: Layer, moved: Mapping[str, int]) -> str:
         axes = told[0] if told and isinstance(told[0], list) else told
         return "normalizes over the inputs of a batch" if axes in ([0], [-len(shape)]) else ""
     kept = result is not None and result[:1] == (1,) and result[1:] == shape[1:]
-    computed = operation(layer) or _of_graph(layer)
+    computed = operation(layer) or graph_operation(layer)
     return (
         f"computes {REDUCTIONS[name]} over the inputs of a batch, which is joined with each of them"
         if (kept and computed and name in REDUCTIONS)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from modelaudit.pipeline import static_facts
 from modelaudit.rules.architecture import dead_ends
+from modelaudit.rules.engine import run_rule
+from modelaudit.settings import Settings
 from tests.made.training import train
 from tests.rules.saved import codes, found
 
@@ -223,3 +226,32 @@ def test_two_outputs_behind_one_mean_are_told_once_and_names_decide_nothing(tmp_
     keras.Model(given, output).save(tmp_path / "named.keras")
     (said,) = found(RULES, tmp_path / "named.keras")
     assert "the same for all" not in said.detail
+
+
+def test_what_an_export_shows(tmp_path):
+    import keras
+
+    layers, ops = keras.layers, keras.ops
+
+    def judged(name, inputs, outputs):
+        path = tmp_path / name
+        keras.Model(inputs, outputs).export(path, verbose=False)
+        facts = static_facts(path, Settings())
+        results = (run_rule(each, facts) for each in RULES)
+        return [(x.code, str(x.severity)) for result in results for x in result.findings]
+
+    def row(operation):
+        given = layers.Input((6,))
+        x = layers.Dense(8)(layers.Dense(8, activation="relu")(given))
+        return given, layers.Dense(3, activation="softmax")(operation(x))
+
+    assert judged("floor", *row(ops.floor)) == [("MA332", "low")]
+    assert judged("beside", *row(lambda x: x + ops.floor(x))) == []
+    given, scores = row(ops.relu)
+    assert judged("decision", given, ops.argmax(scores)) == []
+    # An input that nothing takes, and one that gives a state alone.
+    one, other = layers.Input((6,), name="one"), layers.Input((4, 5), name="other")
+    assert judged("unused", [one, other], layers.Dense(3)(one)) == [("MA334", "low")]
+    state = layers.Dense(7)(one)
+    states = layers.LSTM(7)(other, initial_state=[state, state])
+    assert judged("states", [one, other], layers.Dense(3)(states)) == []
