@@ -13,6 +13,7 @@ from modelaudit.measures.kernels.values import KernelValues
 _MOST = 1 << 16  # weights that are looked at
 _FIRST = 1 << 8  # those that decide about most trained kernels
 _STEPS = 1 << 23  # values between 0 and 1 of which TensorFlow draws one, as a float32
+_HALF_LOST = (1 << 13) - 1  # bits of a float32 that a float16 has not
 _GROUP = 4  # normal draws that the generator gives at once
 _FEWEST = 16  # groups: trained weights come in pairs in all of them with a probability of 1e-5
 _ROUNDING = 0.1  # of a step: how far two products in float32 move an angle; 0.2 % are moved further
@@ -37,7 +38,7 @@ def only_draws(law: Distribution, values: KernelValues) -> bool:
     """
     low, width = np.float32(law.low), np.float32(law.high) - np.float32(law.low)
     weights = values.matrix.reshape(-1)[:_MOST].astype(np.float64)
-    if _repeated(weights):
+    if _repeated(weights) or _coarse(weights):
         return False
     nearest = np.round((weights - low) / width * _STEPS)
     drawn = np.zeros(weights.size, bool)
@@ -69,6 +70,12 @@ def _repeated(weights: NDArray[np.floating]) -> bool:
     # `np.unique` would import `numpy.ma`, which takes as long as a small model.
     distinct = np.count_nonzero(np.diff(np.sort(weights), prepend=np.nan))
     return bool(2 * distinct <= weights.size)
+
+
+def _coarse(weights: NDArray[np.floating]) -> bool:
+    """Whether all have the precision of a float16: between powers of two, these are draws, too."""
+    bits = weights.astype(np.float32).view(np.uint32)
+    return not (bits & _HALF_LOST).any()
 
 
 def _in_pairs(weights: NDArray[np.floating]) -> bool:

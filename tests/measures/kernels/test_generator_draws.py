@@ -87,6 +87,14 @@ def test_normal_draws_are_told_from_moved_ones(package, name, shape) -> None:
     assert all(paired_draws(loaded(each)) is False for each in (np.ones(shape), np.zeros(shape)))
 
 
+def test_weights_that_were_rounded_between_powers_of_two_are_no_draws() -> None:
+    law = initializers.uniform(0.5)  # Glorot and Bengio's of 12 inputs and 12 outputs
+    weights = np.random.default_rng(0).uniform(-0.5, 0.5, (12, 12)).astype("float32")
+    assert only_draws(law, loaded(weights.astype("float16"))) is False
+    exact = np.round(weights * 2**22) / 2**22
+    assert only_draws(law, loaded(exact)) is True
+
+
 @pytest.mark.slow
 def test_of_few_weights_and_of_other_numbers_nothing_is_said() -> None:
     assert paired_draws(loaded(normal("keras", "RandomNormal", (7, 9), 1))) is None
