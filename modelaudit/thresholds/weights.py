@@ -19,6 +19,12 @@ MIN_WEIGHTS_WITH_BIAS = Threshold(
     "fresh",
     "chosen",
 )
+FEWEST_DRAWS = Threshold(
+    16,
+    "weights",
+    "size from which a kernel all of whose weights are even draws, bit for bit, was not trained",
+    "a third of the numbers between the bounds are such draws: all of 16 by chance with 2e-8",
+)
 FEWEST_WITH_BIAS = Threshold(
     8,
     "weights",

@@ -100,6 +100,15 @@ def weights_with_a_bias(weights):
     return state(uniform(7, 9) if weights == 63 else uniform(8, 8))
 
 
+@at("weights.FEWEST_DRAWS", {15: "undecidable", 16: "fresh"})
+def few_draws(weights):
+    """Steps of a generator between the bounds; the spread of a few of them hardly matters."""
+    shape = (weights, 1)
+    limit = np.float32(np.sqrt(6 / (weights + 1)))
+    steps = np.random.default_rng(3).permutation(weights) * (2**23 // weights) + 12345
+    return state((steps / 2**23 * (2 * limit)).astype("float32").reshape(shape) - limit)
+
+
 @at("weights.FEWEST_WITH_BIAS", {7: False, 8: True})
 def few_weights_with_a_bias(weights):
     return few(drawn("x", weights, state="undecidable", law="uniform"))

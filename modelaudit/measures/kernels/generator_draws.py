@@ -38,6 +38,10 @@ def only_draws(law: Distribution, values: KernelValues) -> bool:
     """
     low, width = np.float32(law.low), np.float32(law.high) - np.float32(law.low)
     weights = values.matrix.reshape(-1)[:_MOST].astype(np.float64)
+    return _only_draws(low, width, weights[:_FIRST]) and _only_draws(low, width, weights)
+
+
+def _only_draws(low: np.float32, width: np.float32, weights: NDArray[np.float64]) -> bool:
     if _repeated(weights) or _coarse(weights):
         return False
     nearest = np.round((weights - low) / width * _STEPS)

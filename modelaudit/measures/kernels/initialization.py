@@ -7,6 +7,7 @@ takes a fifth of trained layers for fresh, since weights move less than their st
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -15,8 +16,13 @@ from msgspec import Struct
 
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Json, Kernel
-from modelaudit.measures.kernels.generator_draws import generator_drew, paired_draws
+from modelaudit.measures.kernels.generator_draws import (
+    generator_drew,
+    only_draws,
+    paired_draws,
+)
 from modelaudit.measures.kernels.initializers import (
+    ORTHOGONAL_SIDE,
     TRUNCATED_STD,
     Distribution,
     candidates,
@@ -38,6 +44,7 @@ from modelaudit.measures.kernels.values import KernelValues
 from modelaudit.measures.statistics import spectrum_excess
 from modelaudit.structs import replace
 from modelaudit.thresholds.weights import (
+    FEWEST_DRAWS,
     LEVEL,
     MAX_EXCESS,
     MIN_WEIGHTS_ALONE,
@@ -106,23 +113,26 @@ def kernel_initialization(
             option[1].p,
         ),
     )
+    if not known:
+        label = _drawn_between(options, fits, values, dtype) or label
+        best = fits[label]
     if not known and not best.fits(level):
         label, best = _of_own_spread(values, companions, dtype, rounding) or (label, best)
     tests = dict(verdict.tests) | fit_json(best, values, rounding) | {"level": best.part(level)}
-    if not known:  # by the usual initializer, whichever is closest
-        share = outside(options[_USUAL], values, rounding)
-        tests |= {"outside": share, "usual_p": fits[_USUAL].p}
-    verdict = replace(verdict, tests=tests)
     if not known:
         closest = display_name(canonical_name({"class_name": label}))
         verdict = replace(verdict, initializer=closest, guessed=True)
+        share = outside(options[_USUAL], values, rounding)  # by the usual one, whichever is closest
+        tests |= {"outside": share, "usual_p": fits[_USUAL].p}
     reason = _against(best, level, values)
     sure = False
     if best.inside and dtype == "float32" and best.law is not None:
         if (drawn := generator_drew(best.law, values)) is not None:
             tests["draws"] = drawn
-        sure = drawn is True and values.weights >= MIN_WEIGHTS_WITH_BIAS.value
-        if sure and best.law.kind == "uniform":  # normal draws are of any spread
+        even = best.law.kind == "uniform"
+        fewest = FEWEST_DRAWS if even else MIN_WEIGHTS_WITH_BIAS
+        sure = drawn is True and values.weights >= fewest.value
+        if sure and even:  # normal draws are of any spread
             reason = ""  # unlikely draws are draws, too
     verdict = replace(verdict, tests=tests | {"fits": not reason} | _structure(values, best))
     if companions.bias_initial is False:
@@ -140,9 +150,12 @@ def _of_own_spread(
     values: KernelValues, companions: LayerContext, dtype: str, rounding: float
 ) -> tuple[str, LawFit] | None:
     """The fit of an identity, or of a law with the spread of the weights, if no file names one."""
-    identity = law_fit(Distribution("identity"), values, rounding)
-    if identity.inside:
-        return "identity", identity
+    for label, law in (
+        ("identity", Distribution("identity")),
+        ("orthogonal", Distribution("orthogonal", gain=_gain(values))),
+    ):
+        if (found := law_fit(law, values, rounding)).inside:
+            return label, found
     if companions.bias_initial and (flat := flat_fit(values, rounding)) is not None:
         return "random_uniform", flat
     if dtype != "float32" or not paired_draws(values):
@@ -153,6 +166,27 @@ def _of_own_spread(
     if cut.std * TRUNCATED_STD < spread * (1 + values.weights**-0.5):  # by its standard error
         return "truncated_normal", law_fit(cut, values, rounding)
     return "random_normal", law_fit(normal(spread), values, rounding)
+
+
+def _drawn_between(
+    options: Mapping[str, Distribution],
+    fits: Mapping[str, LawFit],
+    values: KernelValues,
+    dtype: str,
+) -> str:
+    """The initializer of even draws that the weights are, bit for bit; empty without one."""
+    if values.weights < FEWEST_DRAWS.value or dtype != "float32":
+        return ""
+    even = (x for x, law in options.items() if law.kind == "uniform" and fits[x].inside)
+    return next((label for label in even if only_draws(options[label], values)), "")
+
+
+def _gain(values: KernelValues) -> float:
+    """The factor of the weights, if they are an orthogonal matrix times one; 0 of small ones."""
+    sides = values.shape[-1], values.matrix.size // max(values.shape[-1], 1)
+    if min(sides) < ORTHOGONAL_SIDE:
+        return 0.0
+    return math.sqrt(float(np.square(values.matrix, dtype=np.float64).sum()) / min(sides))
 
 
 def _against(fit: LawFit, level: float, values: KernelValues) -> str:

@@ -22,7 +22,7 @@ from modelaudit.facts import Json
 # Standard deviation of a standard normal distribution truncated at two standard deviations.
 TRUNCATED_STD = 0.87962566103423978
 _CUT = 2.0
-_ORTHOGONAL_SIDE = 4  # ten conditions on a matrix
+ORTHOGONAL_SIDE = 4  # ten conditions on a matrix
 
 
 class Distribution(Struct, frozen=True):
@@ -197,7 +197,7 @@ def standard_candidates(shape: tuple[int, ...]) -> Mapping[str, Distribution]:
     found["random_uniform"] = uniform(0.05)
     found["random_normal"] = normal(0.05)
     found["truncated_normal"] = truncated(0.05)
-    if len(shape) > 1 and min(shape[-1], math.prod(shape[:-1])) >= _ORTHOGONAL_SIDE:
+    if len(shape) > 1 and min(shape[-1], math.prod(shape[:-1])) >= ORTHOGONAL_SIDE:
         found["orthogonal"] = Distribution("orthogonal")
     return found
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.thresholds.weights import (
+    FEWEST_DRAWS,
     FEWEST_WITH_BIAS,
     MIN_WEIGHTS_WITH_BIAS,
     SPREAD,
@@ -24,7 +25,8 @@ def bounded(kernel: KernelInitialization) -> bool:
 
 def exact(kernel: KernelInitialization) -> bool:
     """Whether every weight is, bit for bit, one that is drawn or set: no guess, whatever the law is."""
-    drawn = kernel.tests.get("draws") is True and kernel.weights >= MIN_WEIGHTS_WITH_BIAS.value
+    fewest = FEWEST_DRAWS if kernel.tests.get("law") == "uniform" else MIN_WEIGHTS_WITH_BIAS
+    drawn = kernel.tests.get("draws") is True and kernel.weights >= fewest.value
     return drawn or (set_alike(kernel) and kernel.tests.get("fits") is True)
 
 
@@ -35,6 +37,17 @@ def set_alike(kernel: KernelInitialization) -> bool:
     """
     law = kernel.tests.get("law")
     return law == "identity" or (law == "constant" and recurrent(kernel))
+
+
+def trained(kernel: KernelInitialization) -> bool:
+    """Whether its weights are not as drawn, by the law that it would have, or bit for bit.
+
+    Trained weights fit a guess by chance. Beside a trained bias, weights of TensorFlow that are no
+    draws were trained.
+    """
+    tests = kernel.tests
+    by_chance = kernel.guessed and tests.get("draws") is False
+    return tests.get("fits") is False or (by_chance and tests.get("bias_initial") is False)
 
 
 def beside_training(kernel: KernelInitialization) -> bool:
@@ -115,8 +128,8 @@ def few(kernel: KernelInitialization) -> bool:
     """Whether it has too few weights for a test, but a bias exactly at its start to tell by."""
     tests = kernel.tests
     small = FEWEST_WITH_BIAS.value <= kernel.weights < MIN_WEIGHTS_WITH_BIAS.value
-    trained = tests.get("trainable") is not False and tests.get("bias_initial") is True
-    return small and trained and not kernel.guessed and "norms" not in tests
+    alone = tests.get("trainable") is not False and tests.get("bias_initial") is True
+    return small and alone and not (kernel.guessed or exact(kernel) or "norms" in tests)
 
 
 def starts_constant(kernel: KernelInitialization) -> bool:

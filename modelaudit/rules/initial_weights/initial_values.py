@@ -26,6 +26,7 @@ from modelaudit.rules.initial_weights.drawn_weights import (
     set_alike,
     spread,
     spread_out,
+    trained,
     trained_before,
     unmoved,
 )
@@ -204,9 +205,9 @@ def _left_initial(
     norms: Sequence[BatchNormState],
 ) -> tuple[Untouched, ...]:
     kernels, _ = averages_apart(kernels)
-    others = [kernel for kernel in kernels if kernel.tests.get("fits") is False]
+    others = [kernel for kernel in kernels if trained(kernel)]
     moved = len(others)
-    as_drawn = [kernel for kernel in kernels if kernel.tests.get("fits") is True]
+    as_drawn = [k for k in kernels if k.tests.get("fits") is True and not trained(k)]
     # A third of small trained kernels fits one of the common initializers without a bound.
     matrices = [k for k in as_drawn if "norms" not in k.tests]
     credible = [k for k in matrices if not k.guessed or bounded(k) or exact(k)]
@@ -287,7 +288,9 @@ def _slightly(
         if (bounded(each) or not bounded(kernel)) and (exact(each) or not exact(kernel))
     ]
     exactly = kernel.tests.get("law") == "orthogonal" or set_alike(kernel)
-    return len(alike) > LIGHT.value * moved and not exactly
+    # Of all kernels, training of biases alone leaves more than one as drawn, bit for bit.
+    most = max(LIGHT.value * moved, float(exact(kernel) and moved > 0))
+    return len(alike) > most and not exactly
 
 
 def _severity(

@@ -20,6 +20,8 @@ from modelaudit.rules.initial_weights.initial_explained import (
     ZEROS,
 )
 
+_OF_ATTENTION = frozenset(("query", "key", "value", "attention_output"))  # parts of one layer
+
 
 class Untouched(Struct, frozen=True):
     """A kernel at its initial values in a trained model, and what speaks for and against a fault."""
@@ -160,7 +162,8 @@ def whole_networks(
 
 def _network(kernel: KernelInitialization) -> str:
     """The scope of a layer: `model/1` of `model/1/layer_with_weights-0`; "" of the only network."""
-    return layer_of(kernel).rpartition("/")[0]
+    around, _, part = layer_of(kernel).rpartition("/")
+    return around.rpartition("/")[0] if part in _OF_ATTENTION else around
 
 
 def layer_of(kernel: KernelInitialization) -> str:

@@ -14,7 +14,8 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network.sole_paths import carries_alone
-from modelaudit.rules.weights.stored_values import SILENCED, initializer_of
+from modelaudit.rules.weights.stored_values import SILENCED
+from modelaudit.rules.weights.weight_settings import initializer_of
 from modelaudit.thresholds.weights import LEAST_EPSILON
 
 

@@ -6,10 +6,11 @@ import math
 from collections.abc import Iterator, Mapping
 
 from modelaudit.audit_types.values import number
-from modelaudit.facts import Format, Json, Tensor, TensorStats
+from modelaudit.facts import Format, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.kernels.batchnorm import variable_names
-from modelaudit.measures.kernels.initializers import canonical_name, fans
+from modelaudit.measures.kernels.initializers import fans
+from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.statistics import distance_from_others
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
@@ -18,6 +19,12 @@ from modelaudit.rules.network.sole_paths import biases_of, carries_alone
 from modelaudit.rules.training.advice import FREEZE
 from modelaudit.rules.training.results import exploded_beside
 from modelaudit.rules.weights.chosen_values import for_masks, wide_variances
+from modelaudit.rules.weights.weight_settings import (
+    initializer_of,
+    is_penalized,
+    is_sparse,
+    setting_of,
+)
 from modelaudit.thresholds.training import SHRUNK
 from modelaudit.thresholds.weights import (
     BEYOND_USE,
@@ -33,32 +40,14 @@ from modelaudit.thresholds.weights import (
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
 _UNNAMED = " The file does not name its initializer; one that gives zeros looks the same."
 _BY_HAND = " A filter set by hand, such as an average or a sum, looks the same."
+_AS_SET = (
+    " An initializer of one value leaves that, but the layer's bias was trained, and this was not."
+)
 SILENCED = (
     " The rest of the layer is 0 as well, as where a block was pruned or is not used on purpose."
 )
 _PARTS = " Rows that were pruned, padded or added later look the same."
-_REGULARIZERS = ("kernel_regularizer", "embeddings_regularizer")
 CONSTANT_INITIALIZERS = ("zeros", "zero", "ones", "one", "constant")
-
-
-def initializer_of(facts: Facts, route: str, role: str) -> str:
-    """Normalised name of a variable's initializer in the saved config, or ""."""
-    said = _setting(facts, route, role)
-    return canonical_name(said if isinstance(said, Mapping) else {"class_name": said})
-
-
-def _setting(facts: Facts, route: str, role: str) -> Json:
-    """A variable's initializer as the config has it."""
-    config = _config(facts, route)
-    said = config.get(f"{role.removesuffix('_kernel') or role}_initializer")
-    return config.get(f"{role}_initializer", said)
-
-
-def _config(facts: Facts, route: str) -> Mapping[str, Json]:
-    """The config of a layer, or of the one it is a part of; empty without an architecture."""
-    find = facts.artifact.architecture.find if facts.artifact.architecture else None
-    found = find and (find(route) or find(route.rpartition("/")[0]))
-    return found.config if found else {}
 
 
 def _kernels(facts: Facts) -> Iterator[tuple[str, str, Tensor]]:
@@ -75,7 +64,9 @@ def _kernels(facts: Facts) -> Iterator[tuple[str, str, Tensor]]:
     for kernel in artifact.kernels:
         if kernel.tensor in tensors and kernel.tensor not in seen:
             seen.add(kernel.tensor)
-            yield kernel.route, kernel.tensor.rpartition("/")[2], tensors[kernel.tensor]
+            said = kernel.route.rpartition("/")[2]
+            role = said if said in KERNELS else kernel.tensor.rpartition("/")[2]
+            yield kernel.route, role, tensors[kernel.tensor]
     for name, said in variable_names(artifact).items() if not artifact.architecture else ():
         route, _, role = said.removesuffix(":0").rpartition("/")
         tensor = None if name in seen else tensors.get(name)
@@ -88,6 +79,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
     architecture, biases = facts.artifact.architecture, biases_of(facts.artifact)
     if not (kernels or architecture):
         raise NotApplicable("no architecture, graph or name says which tensors are kernels")
+    frozen = frozen_variables(facts.artifact)
     measured = facts.measurements.constant if facts.measurements else ()
     decisive = {each.route for each in measured if each.outputs}  # the output is constant as well
     for route, role, tensor in kernels:
@@ -100,9 +92,10 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if not (earlier and one_step(facts.artifact, tensor.name)):
             named = route if route.rpartition("/")[2] == role else f"{route}/{role}"
             drawn = initializer_of(facts, route, role) in CONSTANT_INITIALIZERS
-            penalized = not stats.minimum and _penalized(facts, route)
-            by_hand = bool(stats.minimum) and not drawn
-            bias = biases.get(route)
+            penalized = not stats.minimum and is_penalized(facts, route)
+            bias = biases.get(route.removesuffix("/recurrent_kernel"), biases.get(route))
+            learnt = earlier and bias is not None and not bias.constant
+            by_hand = bool(stats.minimum) and not (drawn or (learnt and tensor.name not in frozen))
             silent = not stats.minimum and bias is not None and bias.constant and not bias.minimum
             alone = silent and not earlier and (route in decisive or carries_alone(facts, route))
             severity = Severity.MEDIUM if penalized or (silent and not alone) else rule.severity
@@ -118,7 +111,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 + (_of_initializer(facts, route, role, stats.minimum) if drawn else "")
                 + " The layer has a regularizer or constraint, which can do this." * penalized
                 + _UNNAMED * (architecture is None and not stats.minimum)
-                + _BY_HAND * by_hand
+                + (_BY_HAND if by_hand else _AS_SET * bool(stats.minimum and not drawn))
                 + SILENCED * (silent and not (drawn or alone))
                 + " No output gets the inputs but through it." * alone,
                 file=tensor.file,
@@ -132,7 +125,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _of_initializer(facts: Facts, route: str, role: str, value: float) -> str:
     """Whether a kernel of one value, whose initializer gives one too, has still that of it."""
     name = initializer_of(facts, route, role)
-    given = _setting(facts, route, role)
+    given = setting_of(facts, route, role)
     config = given.get("config") if isinstance(given, Mapping) else None
     said = config.get("value") if isinstance(config, Mapping) else None
     first = {"z": 0.0, "o": 1.0}.get(name[0], number(said))
@@ -176,19 +169,6 @@ def _constant_fix(
     )
 
 
-def _penalized(facts: Facts, route: str) -> bool:
-    """Whether training was told to keep the layer's weights small."""
-    return any(_config(facts, route).get(key) for key in (*_REGULARIZERS, "kernel_constraint"))
-
-
-def _sparse(facts: Facts, route: str) -> bool:
-    """Whether an L1 penalty drove most of the layer's weights to 0."""
-    config = _config(facts, route)
-    saved = [node for key in _REGULARIZERS if isinstance(node := config.get(key), dict)]
-    penalties = [inner if isinstance(inner := x.get("config"), dict) else x for x in saved]
-    return any(each.get("l1") for each in penalties)
-
-
 def _matrices(facts: Facts) -> Iterator[tuple[Tensor, TensorStats]]:
     """Matrices and kernels of numbers with a fraction that are used for prediction."""
     for tensor in facts.artifact.tensors:
@@ -211,7 +191,7 @@ def _zero_block(rule: Rule, facts: Facts) -> Iterator[Finding]:
         route, role = kernels.get(tensor.name, ("", tensor.name.rpartition("/")[2]))
         table = role == "embeddings" or "embedding" in tensor.name.lower()
         zeros = initializer_of(facts, route, role) in CONSTANT_INITIALIZERS
-        sure = role in KERNELS and not (zeros or _penalized(facts, route))
+        sure = role in KERNELS and not (zeros or is_penalized(facts, route))
         if rows and (table or run < max(2 * row, ZERO_ROWS.value * tensor.size)):
             continue
         whole = f", which are {run // row} whole rows" if rows else ""
@@ -240,7 +220,7 @@ def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
     matrices = {tensor.name for tensor, _ in _matrices(facts)}
     # An L1 penalty leaves a few large weights among values near 0.
     kernels = {tensor.name: route for route, _, tensor in _kernels(facts)}
-    sparse = {name for name, route in kernels.items() if _sparse(facts, route)}
+    sparse = {name for name, route in kernels.items() if is_sparse(facts, route)}
     squares = {*wide_variances(facts)}
     for tensor in facts.artifact.tensors:
         stats = tensor.stats
