@@ -19,6 +19,13 @@ MIN_WEIGHTS_WITH_BIAS = Threshold(
     "fresh",
     "chosen",
 )
+FACTORS = Threshold(
+    8,
+    "columns",
+    "number from which the inputs are no factors of a designed experiment, whose batch is centred "
+    "exactly, to the last bit",
+    "chosen; response surface designs have 2 to 6 factors",
+)
 FEWEST_DRAWS = Threshold(
     16,
     "weights",

@@ -14,7 +14,7 @@ from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization,
 from modelaudit.diagnosis.suspects import suspects
 from modelaudit.facts import Kernel, TensorStats
 from modelaudit.measures.kernels import initialization
-from modelaudit.measures.kernels.batchnorm import inputs_off_scale
+from modelaudit.measures.kernels.batchnorm import BatchNormTensors, inputs_off_scale
 from modelaudit.measures.kernels.inference_norms import trained_at_inference
 from modelaudit.measures.kernels.initialization import LayerContext
 from modelaudit.measures.kernels.values import load_kernel
@@ -35,6 +35,7 @@ from modelaudit.rules.initial_weights.training_reach import (
 from modelaudit.rules.initial_weights.training_traces import faded_moments, without_gradient
 from modelaudit.rules.training.gradients import as_drawn
 from modelaudit.rules.training.steps import adam
+from modelaudit.rules.weights import half_statistics
 from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, fit, initial, measurements
 from tests.measures.artifacts import artifact, kernel, layer, tensor
@@ -98,6 +99,23 @@ def a_smaller_range(p):
 @at("weights.MIN_WEIGHTS_WITH_BIAS", {63: "undecidable", 64: "fresh"})
 def weights_with_a_bias(weights):
     return state(uniform(7, 9) if weights == 63 else uniform(8, 8))
+
+
+@at("weights.FACTORS", {7: "low", 8: "medium"})
+def columns_of_inputs(columns):
+    """A mean of 0 in a layer that gets the inputs as they are, in weights alone."""
+    zero, other = TensorStats(0.0, 0.0, 0.0, 0.0, 0, 0), TensorStats(0.5, 2.0, 1.0, 0.3, 0, 0)
+    shape = (columns,)
+    norm = BatchNormTensors(
+        "bn", examples.tensor("mean", shape, zero), examples.tensor("variance", shape, other)
+    )
+    learnt = BatchNormState("bn", columns, False, False, 0.5)
+    with (
+        patch.object(half_statistics, "batchnorm_tensors", lambda _: [norm]),
+        patch.object(half_statistics, "_at_inputs", lambda _: {"bn"}),
+    ):
+        (found,) = half_statistics.half_reset(examples.model(), [learnt])
+    return found.severity.value
 
 
 @at("weights.FEWEST_DRAWS", {15: "undecidable", 16: "fresh"})

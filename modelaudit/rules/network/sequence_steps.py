@@ -74,18 +74,30 @@ def one_step(artifact: Artifact, recurrent: str) -> bool | None:
         return True
     if artifact.architecture is None and _each_of_one_step(artifact):
         return True
-    return None if windows or not known else False
+    return None if (windows and not _each_of_several_steps(artifact)) or not known else False
 
 
 def _each_of_one_step(artifact: Artifact) -> bool:
     """Whether the graph shows sequences of one step for every recurrent layer, in either order."""
+    taken = _taken(artifact)
+    return bool(taken) and all(len(shape) > 2 and 1 in shape[:2] for shape in taken)
+
+
+def _each_of_several_steps(artifact: Artifact) -> bool:
+    """Whether it shows how many steps those of every recurrent layer have, and these are several."""
+    taken = _taken(artifact)
+    known = (len(shape) > 2 and None in shape[:2] and shape[:2] != (None, None) for shape in taken)
+    return bool(taken) and all(known) and not any(1 in shape[:2] for shape in taken)
+
+
+def _taken(artifact: Artifact) -> list[Shape]:
+    """What recurrent layers get, by the graph."""
     shown = graph_architecture(artifact)
-    taken = [
+    return [
         layer.input_shapes[0] if layer.input_shapes else ()
         for layer in (shown.layers if shown else ())
         if has(layer.class_name, Trait.RECURRENT)
     ]
-    return bool(taken) and all(len(shape) > 2 and 1 in shape[:2] for shape in taken)
 
 
 def open_forward(artifact: Artifact, recurrent: str) -> bool:

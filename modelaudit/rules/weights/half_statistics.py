@@ -18,6 +18,7 @@ from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules.initial_weights.training_traces import frozen_norms
 from modelaudit.rules.model import Rule
 from modelaudit.structs import PerObject
+from modelaudit.thresholds.weights import FACTORS
 
 _AT_INFERENCE = (
     "the biases before them were trained as well, so training used these statistics "
@@ -76,7 +77,7 @@ def half_reset(artifact: Artifact, states: Sequence[BatchNormState]) -> Iterator
 
     A step of training updates both. The mean stays 0 where every input was 0, and then the
     variance is the same in all channels, too, or where each batch was centred exactly, as the
-    whole of a designed experiment.
+    whole of a designed experiment with its few factors.
     """
     state = optimizer_state(artifact)
     steps = state is not None and bool(state.steps)
@@ -87,7 +88,7 @@ def half_reset(artifact: Artifact, states: Sequence[BatchNormState]) -> Iterator
         lost = is_all(mean, 0.0) and _differs(variance)
         if lost or (is_all(variance, 1.0) and _differs(mean)):
             fitted = steps and each.route not in frozen
-            if lost and each.route in _at_inputs(artifact):
+            if lost and mean.size < FACTORS.value and each.route in _at_inputs(artifact):
                 told = (Severity.LOW, _CENTRED)
             elif fitted and not called_for_inference(artifact, (each.route,)):
                 told = (Severity.HIGH, _LOST)

@@ -249,8 +249,8 @@ def test_a_matrix_that_was_computed_is_orthogonal_too():
         (uniform("a", 400), HIGH),  # 3 % of 400 weights, or more, would be beyond the bound
         (uniform("a", 400, bias=False), HIGH),
         (uniform("a", 200), None),
-        (uniform("a", 64, draws=True), HIGH),  # bit for bit as drawn
-        (uniform("a", 63, draws=True), None),
+        (uniform("a", 16, draws=True), HIGH),  # bit for bit as drawn
+        (uniform("a", 15, draws=True), None),
         (uniform("a", 64, draws=False), None),
         (uniform("a", 64, draws=True, trainable=False), INFO),
         (uniform("a", 400, guessed=True), HIGH),

@@ -22,7 +22,16 @@ HIGH, MEDIUM, LOW = Severity.HIGH, Severity.MEDIUM, Severity.LOW
 
 
 def saved(
-    path, change, *, affine=True, steps=20, inputs=1.0, trainable=True, compiled=True, first=False
+    path,
+    change,
+    *,
+    affine=True,
+    steps=20,
+    inputs=1.0,
+    trainable=True,
+    compiled=True,
+    first=False,
+    columns=6,
 ):
     """Facts of a model whose layer `norm` was trained for these steps, then changed.
 
@@ -32,12 +41,12 @@ def saved(
 
     layers = keras.layers
     draw = np.random.default_rng(2)
-    x, y = draw.normal(1, 2, (64, 6)) * inputs, draw.integers(0, 3, 64)
+    x, y = draw.normal(1, 2, (64, columns)) * inputs, draw.integers(0, 3, 64)
     norm = layers.BatchNormalization(scale=affine, center=affine, name="norm", trainable=trainable)
     head = layers.Dense(3, activation="softmax", name="head")
     before = [] if first else [layers.Dense(6, activation="tanh")]
     hidden = layers.Dense(32, activation="relu")
-    model = keras.Sequential([keras.Input((6,)), *before, norm, hidden, head])
+    model = keras.Sequential([keras.Input((columns,)), *before, norm, hidden, head])
     model.compile("adam", "sparse_categorical_crossentropy")
     train(model, x.astype("float32"), y, steps=steps)
     change(norm)
@@ -113,6 +122,10 @@ def test_weights_alone_show_it_by_gamma(tmp_path):
 def test_a_lost_mean_at_the_inputs_may_be_that_of_centred_data(tmp_path, place, start, severity):
     facts = saved(tmp_path, put(place, start), first=True)
     assert severities(facts) == [(severity, "norm")]
+
+
+def test_a_lost_mean_of_many_inputs_is_that_of_no_design(tmp_path):
+    assert severities(saved(tmp_path, put(-2, 0), first=True, columns=16)) == [(HIGH, "norm")]
 
 
 @pytest.mark.parametrize("reshaped", [False, True])
