@@ -132,3 +132,24 @@ def test_weights_that_only_the_optimizer_lists_are_a_condition(tmp_path: Path) -
     other, data = model("list", False, 2)  # the condition is not met
     tf.train.Checkpoint(other).read(written).expect_partial()
     assert not np.allclose(np.asarray(saved(data)), np.asarray(other(data)), atol=1e-6)
+
+
+def test_layers_of_an_earlier_model_are_counted_too(tmp_path: Path) -> None:
+    """In one row for all models of a process: a complete checkpoint of the second is complete."""
+    tf = pytest.importorskip("tensorflow")
+    import keras
+
+    keras.backend.clear_session()
+
+    def build() -> Any:
+        return keras.Sequential([keras.Input((3,)), keras.layers.Dense(3), keras.layers.Dense(2)])
+
+    _, second, third = build(), build(), build()
+    written = tf.train.Checkpoint(second).write(str(tmp_path / "c"))
+    tf.train.Checkpoint(third).read(written).expect_partial()
+    data = np.ones((4, 3), "float32")
+    assert np.allclose(second(data), third(data))
+    profile = as_installed(find_profile("tf==2.21.0"))
+    request = LoadRequest(LoadCall.RESTORE, trained=False)
+    (found,) = predict_calls(read(Path(written), Limits()), [(profile, request)])
+    assert found.predicted.value == "loads"

@@ -256,6 +256,9 @@ def test_a_matrix_that_was_computed_is_orthogonal_too():
         (uniform("a", 400, guessed=True), HIGH),
         (uniform("a", 400, guessed=True, initializer="HeUniform"), None),  # one of many guesses
         (drawn("a", 400, None, state="undecidable"), None),  # without a bound
+        # By a spread that somebody chose, as of random features, which weights alone do not tell.
+        (drawn("a", 400, None, guessed=True, initializer="RandomNormal", draws=True), LOW),
+        (drawn("a", 400, True, guessed=True, initializer="RandomNormal", draws=True), MEDIUM),
         (ROTATED, LOW),
         (drawn("a", 64, True, guessed=True, law="orthogonal", initializer="Orthogonal"), HIGH),
         (uniform("a", 400, trainable=False), INFO),

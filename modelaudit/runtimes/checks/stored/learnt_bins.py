@@ -25,7 +25,7 @@ def learnt_bins_in_keras3(artifact: Artifact, context: CheckContext) -> Iterator
     groups = mapping(mapping(artifact.extra.get("h5")).get("groups"))
     for name, listed in groups.items() if context.profile.keras3 else ():
         variables = [str(each).rpartition("/")[2].partition(":")[0] for each in sequence(listed)]
-        if variables == [_SUMMARY]:
+        if variables == [_SUMMARY] and _is_summary(artifact, str(name)):
             yield Reason(
                 "learnt-bins",
                 LoadOutcome.FAILS,
@@ -37,6 +37,15 @@ def learnt_bins_in_keras3(artifact: Artifact, context: CheckContext) -> Iterator
                 str(name),
             )
             return
+
+
+def _is_summary(artifact: Artifact, layer: str) -> bool:
+    """Whether the only weight of a layer has two rows, as the bins and how many values each has."""
+    return any(
+        len(tensor.shape) == 2 and tensor.shape[0] == 2
+        for tensor in weights(artifact)
+        if tensor.name.startswith(f"{layer}/")
+    )
 
 
 def learnt_bins_in_keras2(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
@@ -118,40 +119,47 @@ def _name(nodes: Nodes, index: int) -> str:
 
 def _empty_cells(nodes: Nodes) -> Iterator[str]:
     """Layers whose cell is an object without any part."""
-    for node in nodes.values():
-        cell = nodes.get(node.children.get(_CELL, -1))
-        if cell is not None and _is_empty(cell):
-            yield next(
-                (n for each in nodes.values() for n, i in each.children.items() if i == node.index),
-                _CELL,
-            )
+    cells = {node.index: nodes.get(node.children.get(_CELL, -1)) for node in nodes.values()}
+    empty = {index for index, cell in cells.items() if cell is not None and _is_empty(cell)}
+    for node in nodes.values() if empty else ():
+        yield from (name for name, child in node.children.items() if child in empty)
 
 
 def _not_counted(nodes: Nodes) -> str:
     """The name of a layer that Keras counted and that has no weights in the file; "" if none.
 
-    Keras numbers the layers of a class that have no name of their own, from none on.
+    Keras numbers the layers of a class that have no name of their own, in one row for all models
+    of a process. So a row that begins late says something only of a model with a layer behind its
+    first, the input, that has no weights.
     """
-    listed = {
-        index
+    rows = [
+        [held.children[name] for name in sorted(held.children, key=_place)]
         for node in nodes.values()
-        for name, held in node.children.items()
-        if name in _LAYERS and held in nodes
-        for index in nodes[held].children.values()
-    }
-    if not any(_is_empty(nodes[each]) for each in listed if each in nodes):
+        for name, index in node.children.items()
+        if name in _LAYERS and (held := nodes.get(index)) is not None
+    ]
+    empty = {index for index, node in nodes.items() if _is_empty(node)}
+    if not any(not empty.isdisjoint(row) for row in rows):
         return ""
-    names = (_name(nodes, index) for index in nodes)
+    behind = any(not empty.isdisjoint(row[1:]) for row in rows)
+    parts = [name.split("/")[:-1] for name in (_name(nodes, index) for index in nodes) if name]
+    parts = [each for each in parts if each]
+    named = len({each[0] for each in parts}) == 1 and all(len(each) > 1 for each in parts)
     counted: dict[str, set[int]] = {}
-    for part in {part for name in names for part in name.split("/")[:-1]}:
+    for part in {part for each in parts for part in each[named:]}:  # not the model's own
         if found := _COUNTED.match(part):
             counted.setdefault(found[1], set()).add(int(found[2] or 0))
     for base, numbers in sorted(counted.items()):
-        known = base in _NAMES
-        missing = [each for each in range(max(numbers)) if each not in numbers]
-        if missing and (known or 0 in numbers):
-            return f"{base}_{missing[0]}" if missing[0] else base
+        row = sorted(numbers)
+        first = -1 if behind and base in _NAMES else row[0]
+        for number, following in pairwise([first, *row]):
+            if following > number + 1 and (base in _NAMES or row[0] == 0):
+                return f"{base}_{number + 1}" if number >= 0 else base
     return ""
+
+
+def _place(name: str) -> int:
+    return int(name) if name.isdecimal() else -1
 
 
 def _is_empty(node: ObjectNode) -> bool:
@@ -172,13 +180,11 @@ def _own_parts(artifact: Artifact) -> set[str]:
         node.index: {name: child for name, child in node.children.items() if name not in _VARIABLES}
         for node in artifact.object_graph
     }
-    holding, grown = set(variables), True
-    while grown:
-        above = {
-            index for index, below in children.items() if not holding.isdisjoint(below.values())
-        }
-        grown = not above <= holding
-        holding |= above
+    parents: dict[int, list[int]] = {}
+    for index, below in children.items():
+        for child in below.values():
+            parents.setdefault(child, []).append(index)
+    holding = set(reachable(variables, lambda index: parents.get(index, ())))
     if "root" not in children.get(0, {}):
         children.pop(0, None)  # a tf.train.Checkpoint with parts by name, not a model
     return {
