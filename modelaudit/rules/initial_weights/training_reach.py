@@ -91,7 +91,8 @@ def _own_biases(artifact: Artifact, kernel: KernelInitialization) -> list[Tensor
 
 def untouched_biases(artifact: Artifact, kernel: KernelInitialization) -> bool:
     """Whether its layer's biases moved by less than float32 shows beside 1: by next to no gradient."""
-    return _distance(artifact, _own_biases(artifact, kernel)) < math.ldexp(1, -24)
+    own = _own_biases(artifact, kernel)
+    return bool(own) and _distance(artifact, own) < math.ldexp(1, -24)
 
 
 def _distance(artifact: Artifact, vectors: Sequence[Tensor]) -> float:
