@@ -322,10 +322,9 @@ def _severity(
         alike = norms == kernel.tests.get("initial")
         skipped = not alike or (norms == 1 and biases_moved and planned)
         return Severity.HIGH if skipped else Severity.MEDIUM
-    if alone and usual:
-        return Severity.HIGH
-    if alone and exact(kernel):  # by a spread that somebody chose, as for random features
-        return Severity.MEDIUM if companions else Severity.LOW
+    chosen = Severity.MEDIUM if companions else Severity.LOW  # a spread as of random features
+    if alone and (usual or exact(kernel)):
+        return Severity.HIGH if usual else chosen
     # A third of small trained kernels fits one of the common initializers; beside a bias that was
     # trained, one without a bound proves nothing.
     told = large and clearly and (bias is not False or bounded(kernel))
