@@ -88,19 +88,23 @@ def biases_alone(rule: Rule, state: OptimizerState) -> Iterator[Finding]:
     if state.name.lower() not in _OF_SQUARES:
         return
     quotients: dict[str, float] = {}
+    of_biases: list[float] = []
     for each in state.moments:
         if not each.role or each.first is None or not each.second or not math.isfinite(each.second):
             return
-        if not each.role.endswith(("bias", "beta")):
-            quotients[each.route] = max(
-                each.first / math.sqrt(each.second), quotients.get(each.route, 0.0)
-            )
+        quotient = each.first / math.sqrt(each.second)
+        if each.role.endswith(("bias", "beta")):
+            of_biases.append(quotient)
+        else:
+            quotients[each.route] = max(quotient, quotients.get(each.route, 0.0))
     last = [*quotients][-1] if quotients else ""
     bias = next((x for x in state.moments if x.role == "bias" and x.route == last), None)
     if bias is None or not bias.first or not bias.second or len(quotients) < 2:
         return
     own, most = bias.first / math.sqrt(bias.second), max(quotients.values())
-    if most >= BIASES_APART.value * own:
+    # A unit that died took the gradient of its own bias as well. Where none lost it, kernels have
+    # a small quotient because some inputs before were huge.
+    if max(most, min(of_biases)) >= BIASES_APART.value * own:
         return
     yield rule.finding(
         f"At the end of training, biases alone still moved: the last gradients of the bias of `{last}` "

@@ -92,6 +92,16 @@ def test_inputs_that_are_scaled_twice_are_not_silence(keras, tmp_path):
     assert said(model, tmp_path) == []
 
 
+def test_huge_inputs_before_are_not_silence_now(keras, tmp_path):
+    """Squares of gradients remember them; every unit still learns."""
+    model, x = trained(keras, None, keras.optimizers.Adam(), dies="", steps=1)
+    y = x.sum(1, keepdims=True) + 1
+    train(model, x * 3000, y, steps=60)
+    train(model, x, y + 5000, steps=60)
+    assert np.ptp(np.asarray(model(x))) > 0.1
+    assert said(model, tmp_path) == []
+
+
 @pytest.mark.parametrize("loss", ["categorical_hinge", "binary_crossentropy", "mse"])
 def test_a_relu_of_which_the_loss_asks_nothing_more(keras, tmp_path, loss):
     draw = np.random.default_rng(4)
