@@ -141,8 +141,8 @@ def layers_in(values: Sequence[Json]) -> Iterator[Config]:
 
 
 def _is_layer(node: Config) -> bool:
-    name = text(node.get("class_name"))
-    return name in LAYER_CLASSES or is_model(node) or "layers" in text(node.get("module"))
+    module = text(node.get("module")).split(".")
+    return text(node.get("class_name")) in LAYER_CLASSES or is_model(node) or "layers" in module
 
 
 def _missing(

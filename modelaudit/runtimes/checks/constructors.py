@@ -30,6 +30,7 @@ def without_name(name: str, config: Config, context: CheckContext, route: str) -
             "Give the constructor **kwargs, and pass them to the constructor of its base class; or "
             "build the model from code and load the weights.",
             route,
-            unless=f"the constructor of {name} takes trainable and dtype, as by **kwargs",
+            unless=f"the constructor of {name} takes trainable and dtype, as by **kwargs, or the "
+            "class has a from_config of its own",
             sign="unexpected keyword argument 'trainable'",
         )

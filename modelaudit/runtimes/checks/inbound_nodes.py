@@ -124,7 +124,7 @@ def _unknown_sizes(
     for layer in layers:
         config, kind = mapping(layer.get("config")), text(layer.get("class_name"))
         name = text(config.get("name"))
-        sources = [text(sequence(entry)[0]) for entry in _allcall_entries(layer) if sequence(entry)]
+        sources = [text(sequence(entry)[0]) for entry in _all_entries(layer) if sequence(entry)]
         if text(node.get("class_name")) == "Sequential":
             sources = [before]
         opened = next((inside[source] for source in sources if source in inside), "")
@@ -156,7 +156,7 @@ def _size_left_open(source: str, route: str) -> Reason:
     )
 
 
-def _allcall_entries(layer: Mapping[str, Json]) -> Iterator[Json]:
+def _all_entries(layer: Mapping[str, Json]) -> Iterator[Json]:
     for call in sequence(layer.get("inbound_nodes")):
         yield from call_entries(call)
 
@@ -171,7 +171,7 @@ def _shifted(node: Mapping[str, Json], layers: Sequence[Mapping[str, Json]]) -> 
         for layer in layers
         if is_model(layer)
     }
-    references = [entry for layer in layers for entry in _allcall_entries(layer)]
+    references = [entry for layer in layers for entry in _all_entries(layer)]
     references += call_entries(mapping(node.get("config")).get("output_layers"))
     found = {}
     for source, index in map(_reference, references):
