@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,14 @@ def test_weights_that_a_generator_drew_are_told_from_moved_ones(package, name) -
 NORMAL = ("RandomNormal", "TruncatedNormal", "GlorotNormal", "HeNormal", "LecunNormal")
 
 
+@cache
+def traced(cut, shape):
+    """A function that TensorFlow traces once, for all seeds."""
+    tf = pytest.importorskip("tensorflow")
+    of = tf.random.stateless_truncated_normal if cut else tf.random.stateless_normal
+    return tf.function(lambda seed: of(shape, tf.stack([1, seed]), stddev=0.7))
+
+
 def normal(package, name, shape, seed):
     """What a package draws; TensorFlow itself with a spread that is no initializer's."""
     tf = pytest.importorskip("tensorflow")
@@ -61,8 +71,7 @@ def normal(package, name, shape, seed):
         of = tf.random.truncated_normal if cut else tf.random.normal
         return of(shape, stddev=0.3, seed=seed).numpy()
     if package == "traced":
-        of = tf.random.stateless_truncated_normal if cut else tf.random.stateless_normal
-        return tf.function(lambda: of(shape, (1, seed), stddev=0.7))().numpy()
+        return traced(cut, shape)(tf.constant(seed)).numpy()
     of = pytest.importorskip(package).initializers
     return np.asarray(getattr(of, name)(seed=seed)(shape))
 
