@@ -30,6 +30,15 @@ def exact(kernel: KernelInitialization) -> bool:
     return drawn or (set_alike(kernel) and kernel.tests.get("fits") is True)
 
 
+def chosen(kernel: KernelInitialization) -> bool:
+    """Whether somebody chose how it is drawn, as of random features: a spread that is no usual one.
+
+    Beside a trained bias it is no random feature.
+    """
+    own = kernel.guessed and kernel.initializer in {"RandomNormal", "TruncatedNormal"}
+    return own and exact(kernel) and kernel.tests.get("bias_initial") is not False
+
+
 def set_alike(kernel: KernelInitialization) -> bool:
     """Whether it is a matrix that an initializer sets, and draws nothing for: training moves it.
 

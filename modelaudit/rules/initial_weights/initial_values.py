@@ -17,6 +17,7 @@ from modelaudit.rules.initial_weights.drawn_weights import (
     USUAL,
     beside_training,
     bounded,
+    chosen,
     drift,
     exact,
     few,
@@ -322,11 +323,10 @@ def _severity(
         alike = norms == kernel.tests.get("initial")
         skipped = not alike or (norms == 1 and biases_moved and planned)
         return Severity.HIGH if skipped else Severity.MEDIUM
-    chosen = Severity.MEDIUM if companions else Severity.LOW  # a spread as of random features
     if alone and (usual or exact(kernel)):
-        return Severity.HIGH if usual else chosen
-    # A third of small trained kernels fits one of the common initializers; beside a bias that was
-    # trained, one without a bound proves nothing.
+        lower = Severity.MEDIUM if companions else Severity.LOW
+        return lower if chosen(kernel) else Severity.HIGH
+    # Beside a trained bias one without a bound proves nothing: a third of small ones fit a guess.
     told = large and clearly and (bias is not False or bounded(kernel))
     if kernel.guessed and kernel.tests.get("draws") is False and not bounded(kernel):
         told = False  # the generator did not draw it, so it fits a guess by chance
