@@ -174,10 +174,12 @@ def squares_of_a_bias_beside_those_of_its_kernel_that_are_0(square):
 
 @at("training.BIASES_APART", {0.099: "fail", 0.1: "pass", 0.101: "pass"})
 def gradients_of_all_but_the_last_bias(quotient):
-    facts = adam(("first", 0.01, 1.0), ("head", 0.5 * quotient, 1.0), ("bias", 0.5, 1.0))
+    first = (("first", 0.01, 1.0), ("shift", 0.01, 1.0))  # whose units died
+    facts = adam(*first, ("head", 0.5 * quotient, 1.0), ("bias", 0.5, 1.0))
     names = {"kernel": "head/kernel", "bias": "bias/kernel"}
+    dead = {"kernel": "first/kernel", "bias": "shift/kernel"}
     layers = (
-        examples.layer("first", "Dense", {"kernel": "first/kernel"}, {"units": 2}),
+        examples.layer("first", "Dense", dead, {"units": 2}),
         examples.layer("head", "Dense", names, {"units": 1}),
     )
     artifact = replace(facts.artifact, architecture=examples.model(*layers).architecture)
