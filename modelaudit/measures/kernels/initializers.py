@@ -23,6 +23,7 @@ from modelaudit.facts import Json
 TRUNCATED_STD = 0.87962566103423978
 _CUT = 2.0
 ORTHOGONAL_SIDE = 4  # ten conditions on a matrix
+CONSTANT_INITIALIZERS = frozenset({"zeros", "zero", "ones", "one", "constant"})
 
 
 class Distribution(Struct, frozen=True):

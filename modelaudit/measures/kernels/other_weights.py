@@ -14,6 +14,7 @@ from modelaudit.layer_classes import Trait, classes
 from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.measures.kernels.initialization import LayerContext, kernel_initialization
 from modelaudit.measures.kernels.initializers import (
+    CONSTANT_INITIALIZERS,
     Distribution,
     candidates,
     canonical_name,
@@ -31,7 +32,6 @@ LARGEST = 1 << 24  # maximum size of a bias in bytes
 _IDLE_GATES = {"LSTM": (4, 1, "forget"), "GRU": (3, 1, "reset")}
 OPEN_STEPS = "open"  # no gate tells, and sequences may have one step
 ROUNDING = 2.0**-8  # relative rounding error of bfloat16
-_ONE_VALUE = frozenset({"zeros", "zero", "ones", "one", "constant"})
 _EINSUMS = classes(Trait.ATTENTION) | {"EinsumDense"}
 # Keras' initializers of matrices that a weights file only names; kernels are tested against nine.
 _USUAL: Mapping[str, Mapping[str, Json] | None] = {
@@ -94,7 +94,7 @@ def other_matrices(artifact: Artifact, tested: Collection[str]) -> Iterator[Kern
         tensor = tensors[name]
         last = role.rpartition("/")[2]
         named = canonical_name(initializer or {})
-        put = named == "identity" or (named in _ONE_VALUE and last == "recurrent_kernel")
+        put = named == "identity" or (named in CONSTANT_INITIALIZERS and last == "recurrent_kernel")
         small = tensor.size < MIN_WEIGHTS_WITH_BIAS.value and not put
         if small or tensor.nbytes > LARGEST or len(tensor.shape) < 2 or tensor.size < 2:
             continue
@@ -127,8 +127,7 @@ def _of_another(
     TensorFlow's tutorials draw recurrent kernels like others, and so do some embeddings. Of normal
     laws, nothing but the draws themselves tells.
     """
-    gain = float(values.matrix.flat[0])
-    identity: Mapping[str, Json] = {"class_name": "Identity", "config": {"gain": gain}}
+    identity: Mapping[str, Json] = {"class_name": "Identity"}  # of any gain
     glorot: Mapping[str, Json] = {"class_name": "GlorotUniform"}
     for initializer in (glorot, identity, None):
         tried = replace(kernel, initializer=initializer)

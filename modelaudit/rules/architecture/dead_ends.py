@@ -76,9 +76,7 @@ def _without_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         before = graph.above([layer.route]) & cut
         stopped = [x for x in graph.layers if x.route in before and _learns(x)]
-        shown = bool(
-            graph_operation(layer)
-        )  # by the graph of an export, which may end in a decision
+        shown = bool(graph_operation(layer))  # by an export, which may end in a decision
         if not stopped or (shown and not _weighed_behind(graph, layer)):
             continue
         name = operation_name(layer)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from modelaudit.audit_types.values import number
 from modelaudit.facts import Json
 from modelaudit.findings import Severity
+from modelaudit.formats.keras.json_config import sequence
 
 Worthless = tuple[str, Json, Severity, str]
 _SURE = Severity.HIGH
@@ -24,7 +25,7 @@ def worthless(training: Mapping[str, Json]) -> Iterator[Worthless]:
         elif name == "CategoricalFocalCrossentropy" and alpha == 0:
             yield f"alpha of {name} is 0: the loss is always 0", alpha, _SURE, "alpha=0.25"
         elif name == "CategoricalFocalCrossentropy" and 0 in (
-            weights := _listed(config.get("alpha"))
+            weights := sequence(config.get("alpha"))
         ):
             yield _of_classes(name, weights)
         elif name == "Tversky" and number(config.get("beta")) == 0:
@@ -38,10 +39,6 @@ def worthless(training: Mapping[str, Json]) -> Iterator[Worthless]:
         elif name == "Huber" and delta is not None and delta <= 0:
             detail = f"delta of {name} is {delta:g}: the loss has no gradient"
             yield detail, delta, _SURE, "delta=1.0"
-
-
-def _listed(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else []
 
 
 def _of_classes(name: str, weights: Sequence[Json]) -> Worthless:

@@ -109,8 +109,8 @@ def biases_alone(rule: Rule, state: OptimizerState) -> Iterator[Finding]:
     yield rule.finding(
         f"At the end of training, biases alone still moved: the last gradients of the bias of `{last}` "
         f"were {own:.2g} times the size that its gradients had before, and those of all other weights "
-        f"at most {most:.2g} times. What `{last}` gets has become the same for every training "
-        "input, as behind units that are dead or saturated, and so has the output.",
+        f"at most {most:.2g} times. So it is where what `{last}` gets has become the same for every "
+        "training input, as behind units that are dead or saturated: then the output has, too.",
         route=last,
         title="At the end of training, biases alone still moved",
         evidence={

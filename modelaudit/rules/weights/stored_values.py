@@ -9,7 +9,7 @@ from modelaudit.audit_types.values import number
 from modelaudit.facts import Format, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.kernels.batchnorm import variable_names
-from modelaudit.measures.kernels.initializers import fans
+from modelaudit.measures.kernels.initializers import CONSTANT_INITIALIZERS, fans
 from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.statistics import distance_from_others
 from modelaudit.rules import examples
@@ -47,7 +47,6 @@ SILENCED = (
     " The rest of the layer is 0 as well, as where a block was pruned or is not used on purpose."
 )
 _PARTS = " Rows that were pruned, padded or added later look the same."
-CONSTANT_INITIALIZERS = ("zeros", "zero", "ones", "one", "constant")
 
 
 def _kernels(facts: Facts) -> Iterator[tuple[str, str, Tensor]]:
