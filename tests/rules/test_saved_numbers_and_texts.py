@@ -18,7 +18,7 @@ from modelaudit.rules.architecture.signal_flow import relu_code
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.network.network_heads import saved_graph
-from modelaudit.rules.training.alike_inputs import _unmasked
+from modelaudit.rules.training.alike_vectors import unmasked
 from modelaudit.rules.training.settings import compiled_example
 
 HUGE = 10**400
@@ -85,7 +85,7 @@ def test_settings_of_layers_that_no_float_holds():
 def test_only_a_number_is_shown_as_the_value_of_a_mask(value, said):
     mask = examples.layer("mask", "Masking", {}, {"mask_value": value})
     facts = examples.chain(mask, examples.layer("dense"))
-    fix = _unmasked(saved_graph(facts), "dense", 1.0)
+    fix = unmasked(saved_graph(facts), "dense", 1.0)
     assert said in fix
     assert "\n" not in fix
 

@@ -22,6 +22,7 @@ from modelaudit.rules.network.network_heads import (
 )
 from modelaudit.rules.network.softmax_fixes import is_column, softmax_fix
 from modelaudit.rules.network.softmax_shares import (
+    adds_up_shares,
     averages_shares,
     of_positions,
     over_places,
@@ -38,6 +39,7 @@ _NORMALIZATION = "a normalization over a single value"
 _PRODUCT = "a multiplication by 0"
 _LIMIT = "a limit of 0"
 _SHARES = "a mean of all shares of a softmax"
+_ADDED = "a {} over the axis that a softmax runs over"
 _OVER_PLACES = "a mean over the positions that a softmax runs over"
 _CATEGORY = "one bin for all values"
 _OF_A_BATCH = "over the inputs of a batch"
@@ -49,7 +51,7 @@ def constant_reason(graph: LayerGraph, layer: Layer) -> str:
     config, shape = layer.config, layer.output_shape
     if layer.custom:
         return ""
-    if own := _of_itself(graph, layer):
+    if own := _of_itself(graph, layer) or _by_settings(layer) or _added(graph, layer):
         return own
     name = activation_of(layer)
     if name in SOFTMAXES and layer.class_name not in _OWN_ACTIVATION:
@@ -66,12 +68,6 @@ def constant_reason(graph: LayerGraph, layer: Layer) -> str:
     flat = layer.class_name == "GroupNormalization" and shape is not None and len(shape) == 2
     if flat and shape and config.get("groups") in (-1, shape[-1]):
         return _NORMALIZATION
-    if (layer.class_name == "Rescaling" and config.get("scale") == 0) or _times_zero(layer):
-        return _PRODUCT
-    if layer.class_name == "ReLU" and config.get("max_value") == 0:
-        return _LIMIT
-    if layer.class_name == "Hashing" and config.get("num_bins") == 1:
-        return _CATEGORY
     if has(layer.class_name, Trait.GLOBAL_POOLING) and has(layer.class_name, Trait.LINEAR):
         return (
             _SHARES if averages_shares(graph, layer) else _OVER_PLACES * over_places(graph, layer)
@@ -101,6 +97,28 @@ def _times_zero(layer: Layer) -> bool:
     numbers = [each for call in layer.call_numbers for each in call]
     found = [each for each in map(number, [*given, *numbers]) if each is not None]
     return bool(found) and not any(found)
+
+
+def _by_settings(layer: Layer) -> str:
+    """What the settings of a layer alone make constant; empty if nothing."""
+    if (layer.class_name == "Rescaling" and layer.config.get("scale") == 0) or _times_zero(layer):
+        return _PRODUCT
+    if layer.class_name == "ReLU" and layer.config.get("max_value") == 0:
+        return _LIMIT
+    return _CATEGORY * _one_bin(layer)
+
+
+def _added(graph: LayerGraph, layer: Layer) -> str:
+    added = adds_up_shares(graph, layer)
+    return _ADDED.format(added) if added else ""
+
+
+def _one_bin(layer: Layer) -> bool:
+    """Whether a layer has one bin for all values, as without boundaries between them."""
+    if layer.class_name == "Discretization":
+        bounds = layer.config.get("bin_boundaries")
+        return bounds == [] or (bounds is None and layer.config.get("num_bins") == 1)
+    return layer.class_name == "Hashing" and layer.config.get("num_bins") == 1
 
 
 def unreached(layer: Layer) -> float | None:
@@ -170,6 +188,26 @@ def constant_fix(graph: LayerGraph, layer: Layer, reason: str) -> str:
         return (
             "For classes, let the softmax run over the last axis, behind the mean, and train again:\n"
             f"keras.layers.Softmax(axis=-1, name={name!r})  # behind `{layer.name}`"
+        )
+    if reason == _added(graph, layer):
+        shares = shared_out(graph, layer)
+        places = len(shares.output_shape or ()) > 2
+        return (
+            f"The shares of `{shares.name}` add up to 1 along this axis. "
+            + (
+                f"Let the {adds_up_shares(graph, layer)} run over the positions instead, such as axis=1"
+                if places
+                else f"Remove the {adds_up_shares(graph, layer)}, and use the shares themselves"
+            )
+            + ", and train again."
+        )
+    if reason == _CATEGORY and layer.class_name == "Discretization":
+        bins = layer.config.get("num_bins")
+        many = bins if isinstance(bins, int) and bins > 1 else 10
+        return (
+            "Give it boundaries, or several bins and data that has them, and train again:\n"
+            f"layer = keras.layers.Discretization(num_bins={many}, name={layer.name!r})\n"
+            "layer.adapt(x)  # before the model is built"
         )
     if reason == _CATEGORY:
         return (

@@ -33,8 +33,9 @@ def _starting(rule: Rule, facts: Facts) -> Iterator[Finding]:
     least = min(found, key=lambda route: found[route], default="")
     size = 10.0 ** max(found[least] / 2, _LEAST) if least else 1.0
     if size < STARTING_SIZE.value:
-        name = sizes.layers[-1].initializer or {}
-        said = canonical_name(name)
+        above = graph.above([least])
+        drawn = [kernel for kernel in sizes.layers if kernel.route in above] or sizes.layers
+        said = canonical_name(min(drawn, key=lambda x: sizes.gains[x.route]).initializer or {})
         yield rule.finding(
             f"Before training, the values behind `{least}` had less than {size:.1g} of the size of "
             f"those at the start of its stack, and gradients shrink alike: {said} makes what each "
@@ -61,13 +62,11 @@ def _first_sums(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding
             continue
         if kernel.initializer is None or normalized_behind(graph, takers, kernel.route):
             continue
-        drawn = candidates(kernel.initializer, kernel.shape)
-        sums = [x.spread(kernel.shape) * math.sqrt(fans(kernel.shape)[0]) for x in drawn]
+        sums = _sums_of(kernel)
         if not sums or min(sums) <= 0:
             continue
-        rectified = activation_of(layer) == "relu" and layer.config.get("use_bias") is not False
-        low = _first_bias(layer, kernel) if rectified else 0.0
-        dead = rectified and -low >= STARTING_BIAS.value * max(sums)
+        low = _first_bias(layer, kernel)
+        dead = _begins_below(layer, kernel)
         if not dead and min(sums) < STARTING_SUMS.value:
             continue
         yield rule.finding(
@@ -84,6 +83,7 @@ def _first_sums(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding
                 "threshold": STARTING_BIAS.value if dead else STARTING_SUMS.value,
             },
             key=f"{layer.route} {'bias' if dead else 'kernel'}",
+            severity=Severity.MEDIUM if dead and _below_still(facts, layer, max(sums)) else None,
             title="The initial biases of a ReLU layer let nothing through"
             if dead
             else "The initial weights of a layer are too large",
@@ -92,6 +92,41 @@ def _first_sums(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding
             else "Use an initializer that fits the number of inputs, such as "
             'kernel_initializer="glorot_uniform", or "he_normal" with ReLU, and train again.',
         )
+
+
+def _sums_of(kernel: Kernel) -> list[float]:
+    """How far the first sums of a unit can spread, for inputs on a scale of 1."""
+    drawn = candidates(kernel.initializer, kernel.shape) if kernel.initializer else ()
+    return [x.spread(kernel.shape) * math.sqrt(fans(kernel.shape)[0]) for x in drawn]
+
+
+def _begins_below(layer: Layer, kernel: Kernel) -> bool:
+    """Whether its first biases keep a ReLU at 0, whatever its inputs on a scale of 1 are."""
+    sums = _sums_of(kernel)
+    rectified = activation_of(layer) == "relu" and layer.config.get("use_bias") is not False
+    low = -_first_bias(layer, kernel) if rectified and sums else 0.0
+    return low > 0 and low >= STARTING_BIAS.value * max(sums)
+
+
+def begin_below(facts: Facts) -> list[str]:
+    """The ReLU layers that gave 0 for every input before training, by their biases."""
+    architecture = facts.artifact.architecture
+    layers = {x.route: x for x in (architecture.layers if architecture else ())}
+    return [
+        kernel.route
+        for kernel in facts.artifact.kernels
+        if (layer := layers.get(kernel.route)) is not None
+        and layer.trainable
+        and has(layer.class_name, Trait.AFFINE)
+        and _begins_below(layer, kernel)
+    ]
+
+
+def _below_still(facts: Facts, layer: Layer, sums: float) -> bool:
+    """Whether training has left all biases as far below the sums."""
+    bias = facts.artifact.by_name.get(layer.variables.get("bias", ""))
+    most = bias.stats.maximum if bias is not None and bias.stats is not None else 0.0
+    return -most >= STARTING_BIAS.value * sums
 
 
 def _first_bias(layer: Layer, kernel: Kernel) -> float:
@@ -125,6 +160,7 @@ class _StartingSizes:
     def __init__(self, kernels: Mapping[str, Kernel]) -> None:
         self.kernels = kernels
         self.layers: list[Kernel] = []
+        self.gains: dict[str, float] = {}
 
     def step(self, layer: Layer, values: Sequence[float | None]) -> float | None:
         """The value of one call; never below what is certain."""
@@ -169,7 +205,9 @@ class _StartingSizes:
         if not spreads or min(spreads) <= 0 or not inputs:
             return None
         self.layers.append(kernel)
-        return math.log10(inputs) + 2 * math.log10(max(spreads))
+        gain = math.log10(inputs) + 2 * math.log10(max(spreads))
+        self.gains[kernel.route] = gain
+        return gain
 
 
 def _deep(initializer: str) -> Facts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence, Set
 
@@ -125,8 +126,11 @@ def frozen_norms(artifact: Artifact) -> set[str]:
 
 
 def _moved(artifact: Artifact) -> bool:
-    """Whether the optimizer's state shows training steps."""
-    return any(
+    """Whether the optimizer's state shows training steps: also the gradient of a single bias."""
+    state = optimizer_state(artifact)
+    moments = state.moments if state else ()
+    lone = any(each.first and math.prod(each.shape) == 1 for each in moments)
+    return lone or any(
         tensor.role == "optimizer"
         and tensor.size > 1
         and tensor.stats is not None

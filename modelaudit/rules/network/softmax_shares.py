@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from math import prod
 
-from modelaudit.facts import Layer
+from modelaudit.facts import Json, Layer
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.rules.network.batch_mixing import given, operation
 from modelaudit.rules.network.network_heads import activation_of, softmax_axis, weighs
 
+_ADDS = {"mean": "mean", "reducemean": "mean", "sum": "sum", "reducesum": "sum"}
 _RESIZES = Trait.PADDING | Trait.UPSAMPLING | Trait.RESIZING | Trait.AUGMENTATION
 
 
@@ -20,6 +22,29 @@ def averages_shares(graph: LayerGraph, layer: Layer) -> bool:
     last = before[-1] if before else None
     shares = last is not None and not last.custom and activation_of(last) == "softmax"
     return last is not None and shares and len(last.output_shape or ()) == 2
+
+
+def adds_up_shares(graph: LayerGraph, layer: Layer) -> str:
+    """How an operation reduces what a softmax shares out, over all of its axes; empty otherwise.
+
+    The sum is 1, and the mean one by their number.
+    """
+    name = _ADDS.get(operation(layer), "")
+    told = given(layer, "axis") if name else []
+    shares = shared_out(graph, layer) if told else layer
+    rank = len(shares.output_shape or ())
+    if shares is layer or shares.custom or not rank or activation_of(shares) != "softmax":
+        return ""
+    if has(shares.class_name, Trait.RECURRENT) or shares.class_name == "Bidirectional":
+        return ""
+    said: Json = shares.config.get("axis", -1) if shares.class_name == "Softmax" else -1
+    return name if _axes(said, rank) <= _axes(told[0], rank) else ""
+
+
+def _axes(said: Json, rank: int) -> set[int]:
+    """These axes, counted from the first; all if none is said."""
+    listed = range(rank) if said is None else said if isinstance(said, list) else [said]
+    return {axis % rank for axis in listed if isinstance(axis, int)}
 
 
 def over_places(graph: LayerGraph, layer: Layer) -> bool:

@@ -19,12 +19,13 @@ from modelaudit.rules.plain_graphs.weightless import (
     merged,
     moved,
     pooling,
+    reduced_shares,
     softmax_over,
 )
 from modelaudit.structs import PerObject
 
 _MATCHES = (
-    *(weighted, normalization, softmax_over, pooling, recurrent, attention),
+    *(weighted, normalization, softmax_over, pooling, reduced_shares, recurrent, attention),
     *(adapted, activation, gated, table, indices, moved, merged),
 )
 _MOST = 3_000  # layers

@@ -12,6 +12,7 @@ from modelaudit.rules.plain_graphs.reader import GraphReader, OperationGroup
 _SUMS = frozenset(("Add", "AddV2"))
 _POOLINGS = {"MaxPool": "MaxPooling", "AvgPool": "AveragePooling"}
 _REDUCTIONS = {"Mean": "GlobalAveragePooling", "Max": "GlobalMaxPooling"}
+_ADDS = frozenset(("Mean", "Sum"))
 _FUNCTIONS = frozenset(("Softmax", "LeakyRelu", "Exp", "Maximum"))
 _POOLED = frozenset((*_POOLINGS, "MaxPool3D", "AvgPool3D"))
 _MOVES = frozenset(("Reshape", "Squeeze", "ExpandDims", "Transpose", "Pad", "PadV2"))
@@ -126,6 +127,23 @@ def pooling(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
             kept = bool(place.node.attrs.get("keep_dims"))
             return OperationGroup(name, (data,), {"data_format": order, "keepdims": kept})
     return None
+
+
+def reduced_shares(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:
+    """A sum or mean of what a softmax gives, along its axis."""
+    data = reader.source(place) if place.node.op in _ADDS else None
+    shape, over = reader.shape(data), reader.axes(place, 1) if data is not None else None
+    if data is None or not shape or not over:
+        return None
+    shares = softmax_over(reader, data)
+    if shares is None and data.node.op == "Softmax":
+        shares = activation(reader, data)
+    along = shares.config.get("axis") if shares is not None else None
+    if not isinstance(along, int) or along % len(shape) not in {each % len(shape) for each in over}:
+        return None
+    axes: list[Json] = [*over]
+    kept = bool(place.node.attrs.get("keep_dims"))
+    return OperationGroup(place.node.op, (data,), {"axis": axes, "keepdims": kept})
 
 
 def moved(reader: GraphReader, place: NodeOutput) -> OperationGroup | None:

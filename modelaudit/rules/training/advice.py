@@ -8,6 +8,7 @@ from functools import wraps
 from modelaudit.file_formats import Format
 from modelaudit.findings import Finding
 from modelaudit.layer_classes import Trait, has
+from modelaudit.rules.architecture.starting_values import begin_below
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.structs import replace
 
@@ -75,8 +76,14 @@ def as_saved(fix: str, form: Format) -> str:
     return fix.replace("model.save(path)", call) if weights else fix
 
 
-def for_recurrent(facts: Facts, routes: Collection[str]) -> str:
-    """What to do where no gradient reaches these layers and all are recurrent; empty otherwise."""
+def for_silent(facts: Facts, routes: Collection[str]) -> str:
+    """What to do where no gradient reaches these layers and the config says why; empty otherwise.
+
+    All of them are recurrent, or the biases of a ReLU started so low that it gave 0.
+    """
+    if low := begin_below(facts):
+        named = ", ".join(f"`{route}`" for route in low[:5])
+        return f'Use bias_initializer="zeros" in {named} and train again.'
     layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
     named = [layer for layer in layers if layer.route in routes]
     if not named or not all(has(layer.class_name, Trait.RECURRENT) for layer in named):

@@ -14,19 +14,17 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.measures.weights_in_order import NOT_TRAINED
 from modelaudit.rules import examples
-from modelaudit.rules.architecture.constant_layers import constant_reason, unreached
-from modelaudit.rules.architecture.dead_ends import rounds
-from modelaudit.rules.initial_weights.sized_kernels import starts_constant
+from modelaudit.rules.architecture.constant_layers import unreached
 from modelaudit.rules.initial_weights.training_reach import (
     FADED_AWAY,
+    forgets_gradients,
     forgets_squares,
     require_steps,
 )
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
-from modelaudit.rules.network.masks import mask_before
 from modelaudit.rules.network.network_heads import activation_of, saved_graph
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
-from modelaudit.rules.training.alike_vectors import one_vector
+from modelaudit.rules.training.alike_vectors import constant_before, of_zeros, one_vector, unmasked
 from modelaudit.rules.training.steps import adam, compiled_state
 from modelaudit.rules.training.still_statistics import still_statistics
 from modelaudit.rules.training.used_rows import one_row_used
@@ -54,10 +52,13 @@ class FedAlike(Struct, frozen=True):
     zeros: bool
 
 
-def fed_alike(moments: Sequence[WeightMoments], below: Set[str] = frozenset()) -> FedAlike | None:
+def fed_alike(
+    moments: Sequence[WeightMoments], below: Set[str] = frozenset(), *, lasting: bool = False
+) -> FedAlike | None:
     """The first layer of which every input was the same, by the averages of its gradients.
 
-    `below` are layers with biases below 0, whose ReLUs may have given 0 from the start.
+    `below` are layers with biases below 0, whose ReLUs may have given 0 from the start, and `lasting`
+    says that a momentum shows the gradient of every step.
     """
     biases = {each.route: each for each in moments if each.role == "bias"}
     before: list[WeightMoments] = []
@@ -65,7 +66,9 @@ def fed_alike(moments: Sequence[WeightMoments], below: Set[str] = frozenset()) -
         bias = biases.get(each.route)
         value = _only_input(each, bias) if bias is not None and each.role == "kernel" else None
         if value is not None:
-            silent = all(not _reached(other) and other.route not in below for other in before)
+            silent = all(
+                not _reached(other, lasting) and other.route not in below for other in before
+            )
             first = not any(other.role == "kernel" for other in before)
             return FedAlike(each.route, value, first, value == 0 and silent)
         before.append(each)
@@ -87,8 +90,10 @@ def _below_zero(artifact: Artifact) -> frozenset[str]:
 def fed_zeros(artifact: Artifact) -> bool:
     """Whether the model got nothing but zeros in training."""
     state = optimizer_state(artifact)
-    fed = fed_alike(state.moments, _below_zero(artifact)) if state is not None else None
-    if state is None or fed is None or not fed.zeros:
+    if state is None:
+        return False
+    fed = fed_alike(state.moments, _below_zero(artifact), lasting=not forgets_gradients(state))
+    if fed is None or not fed.zeros:
         return False
     return _fed(artifact, state.moments, fed) is InputShare.ALL
 
@@ -137,7 +142,7 @@ def _showing(moments: Sequence[WeightMoments], fed: FedAlike, below: Set[str]) -
     }
     if not fed.zeros:
         return alike
-    moved = {each.route for each in moments if _reached(each)}
+    moved = {each.route for each in moments if _reached(each, fed.zeros)}
     return alike | ({each.route for each in moments} - moved - below)
 
 
@@ -160,18 +165,20 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     kernels = [each for each in state.moments if each.role == "kernel" and each.route in biased]
     if not kernels:
         raise NotApplicable("no layer has averages of the gradients of a kernel and a bias")
-    fed = fed_alike(state.moments, _below_zero(facts.artifact))
+    lasting = not forgets_gradients(state)
+    fed = fed_alike(state.moments, _below_zero(facts.artifact), lasting=lasting)
     if fed is None:
         yield from one_vector(rule, facts, state.moments)
         return
     graph = saved_graph(facts) if facts.artifact.architecture else None
     if graph is not None and (
         any(unreached(layer) is not None for layer in graph.layers)
-        or _constant_before(facts.artifact, graph, fed.route)
+        or constant_before(facts, graph, fed.route)
     ):
         return  # said by MA305, MA314, MA322, MA332, MA406 or MA437
     reach = _fed(facts.artifact, state.moments, fed)
-    lately = forgets_squares(state) or all(each.second is None for each in state.moments)
+    alone = all(each.second is None for each in state.moments)
+    lately = not lasting if alone and fed.zeros else forgets_squares(state) or alone
     when = "At the end of training" if lately else "In training"
     evidence: dict[str, Json] = {"measured": fed.value, "unit": "as every value", "n": len(kernels)}
     if reach is InputShare.PART:
@@ -200,16 +207,14 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     if fed.zeros and reach is InputShare.ALL:
         before = "" if fed.first else ", and no gradient ever reached the layers before it"
-        mask = mask_before(graph, fed.route)
-        hidden = f", or all {mask[1]}, which `{mask[0]}` hides" if mask else ""
+        hidden, fix = of_zeros(graph, fed.route)
         yield rule.finding(
             f"{when}, every value that `{fed.route}` got was 0{before}: all inputs were the "
-            f"same, 0 or scaled to 0{', or hidden by a mask' * bool(mask)}.",
+            f"same, 0 or scaled to 0{hidden}.",
             route=fed.route,
             evidence=evidence,
             title="The training inputs were all 0",
-            fix=f"Check that the training inputs are not all 0{hidden}. The integer division of pixels "
-            f"(x // 255 of uint8) makes them 0, and so does scaling twice. {rule.fix}",
+            fix=f"{fix} {rule.fix}",
         )
         return
     first = fed.first and reach is InputShare.ALL
@@ -225,7 +230,7 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
         route=fed.route,
         evidence=evidence,
         severity=rule.severity if first else Severity.MEDIUM,
-        fix=_unmasked(graph, fed.route, fed.value),
+        fix=unmasked(graph, fed.route, fed.value),
     )
 
 
@@ -240,32 +245,11 @@ def _narrow(graph: LayerGraph | None, route: str) -> str:
     return ""
 
 
-def _constant_before(artifact: Artifact, graph: LayerGraph, route: str) -> bool:
-    """Whether a layer before another gives the same for every input, by construction or at first."""
-    before = graph.above([route]) - {route}
-    started = {each.route for each in artifact.kernels if starts_constant(each)}
-    layers = [graph.layer(each) for each in before]
-    return not started.isdisjoint(before) or any(
-        constant_reason(graph, layer) or rounds(layer) for layer in layers
-    )
-
-
-def _unmasked(graph: LayerGraph | None, route: str, value: float) -> str:
-    """What to do where a mask may hide all that differs; empty without one."""
-    found = mask_before(graph, route)
-    if found is None:
-        return ""
-    name, hidden = found
-    return (
-        f"`{name}` hides all positions of the value {hidden}, and every other one is {value:.3g}. "
-        f"If {hidden} is a value of the data, remove the mask or use another mask_value, then train "
-        "again."
-    )
-
-
-def _reached(moments: WeightMoments) -> bool:
+def _reached(moments: WeightMoments, lasting: bool) -> bool:
     """Whether a gradient may have come to a weight; an average of gradients alone forgets them."""
-    return moments.second is None or moments.second != 0
+    if moments.second is None:
+        return not lasting or moments.first != 0
+    return moments.second != 0
 
 
 def _only_input(kernel: WeightMoments, bias: WeightMoments) -> float | None:

@@ -6,13 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from modelaudit.findings import Finding, Severity
 from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, HINGES, KNOWN, compiled_losses
+from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.rules.architecture.constant_layers import constant_reason, unreached
+from modelaudit.rules.architecture.dead_ends import rounds
+from modelaudit.rules.architecture.starting_values import begin_below
 from modelaudit.rules.initial_weights.sized_kernels import starts_constant
 from modelaudit.rules.initial_weights.training_reach import forgets_squares
 from modelaudit.rules.model import Facts, Rule
+from modelaudit.rules.network.masks import mask_before
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.training.results import exploded_beside
+from modelaudit.rules.training.still_statistics import still_norms
 
 # Losses of which no target makes the gradient of an output larger than 1.
 _BOUNDED = CROSS_ENTROPIES | {"mean_absolute_error", "huber", "log_cosh"}
@@ -30,12 +35,8 @@ def one_vector(rule: Rule, facts: Facts, moments: Sequence[WeightMoments]) -> It
         return  # a single input may have been all that had a gradient
     graph = saved_graph(facts)
     before = graph.above([route]) - {route}
-    started = {each.route for each in facts.artifact.kernels if starts_constant(each)}
-    if any(
-        x in started or constant_reason(graph, graph.layer(x)) or unreached(graph.layer(x))
-        for x in before
-    ):
-        return  # said by MA305, MA314, MA322 or MA406
+    if constant_before(facts, graph, route) or any(unreached(graph.layer(x)) for x in before):
+        return  # said by MA305, MA314, MA322, MA328 or MA406
     inputs = {layer.route for layer in graph.layers if not any(graph.calls[layer.route])}
     every = inputs <= before and not graph.above(graph.outputs, around={route}) & inputs
     whole = bool(graph.layers)
@@ -65,4 +66,55 @@ def one_vector(rule: Rule, facts: Facts, moments: Sequence[WeightMoments]) -> It
         fix=""
         if every
         else f"If `{route}` should have learnt from its input, check that it differs. {rule.fix}",
+    )
+
+
+def constant_before(facts: Facts, graph: LayerGraph, route: str) -> bool:
+    """Whether a layer before another gives the same for every input, by construction or at first."""
+    before = graph.above([route]) - {route}
+    started = {each.route for each in facts.artifact.kernels if starts_constant(each)}
+    started |= {*begin_below(facts)} | {
+        each.layer.route for each in still_norms(facts) if each.single
+    }
+    layers = [graph.layer(each) for each in before]
+    flat = {layer.route for layer in layers if rounds(layer)}  # also the masks of Keras 3
+    around = graph.above([route], around=flat) if flat else before
+    stopped = flat and all(any(graph.calls[each]) for each in around)
+    return (
+        bool(stopped)
+        or not started.isdisjoint(before)
+        or any(constant_reason(graph, layer) for layer in layers)
+    )
+
+
+def of_zeros(graph: LayerGraph | None, route: str) -> tuple[str, str]:
+    """What else than inputs of 0 gives a layer nothing but 0, as the detail ends, and what to do."""
+    mask = mask_before(graph, route)
+    if mask is None:
+        return "", (
+            "Check that the training inputs are not all 0. The integer division of pixels (x // 255 of "
+            "uint8) makes them 0, and so does scaling twice."
+        )
+    name, hidden = mask
+    return f", or hidden by the mask of `{name}`", (
+        f"`{name}` hides all positions of the value {hidden}. Check that the training inputs have others, and that "
+        "padding and mask are as the data needs. Integer division and scaling twice make inputs 0."
+    )
+
+
+def unmasked(graph: LayerGraph | None, route: str, value: float) -> str:
+    """What to do where a mask may hide all that differs; empty without one."""
+    found = mask_before(graph, route)
+    if found is None:
+        return ""
+    name, hidden = found
+    if not value:
+        return (
+            f"`{name}` hides all positions of the value {hidden}. Check that the training inputs have others "
+            "there, and that padding and mask_value are as the data needs, then train again."
+        )
+    return (
+        f"`{name}` hides all positions of the value {hidden}, and every other one is {value:.3g}. "
+        f"If {hidden} is a value of the data, remove the mask or use another mask_value, then train "
+        "again."
     )

@@ -19,7 +19,7 @@ from modelaudit.rules.initial_weights.training_reach import forgets_squares, req
 from modelaudit.rules.initial_weights.training_traces import without_state
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network.network_heads import saved_graph
-from modelaudit.rules.training.advice import for_recurrent
+from modelaudit.rules.training.advice import for_silent
 from modelaudit.rules.training.alike_inputs import fed_alike, fed_zeros
 from modelaudit.rules.training.silent_units import (
     SMALLEST,
@@ -30,6 +30,7 @@ from modelaudit.rules.training.silent_units import (
     unreached,
 )
 from modelaudit.rules.training.steps import adam, compiled_state
+from modelaudit.rules.training.still_statistics import around_single
 from modelaudit.thresholds.design import SIGMOIDS
 from modelaudit.thresholds.training import (
     ALIVE,
@@ -179,7 +180,7 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
         for each, ratio in ratios
         if ratio is not None and ratio < limit and (each.first or 0.0) < ALIVE.value * largest
     ]
-    # In sequences of one step, a recurrent kernel beside a trained one is not used.
+    # In sequences of one step, a recurrent kernel is not used.
     alive = {each.route for each in moments if _weighs(each) and each not in stopped}
     stopped = [e for e in stopped if not (e.role == "recurrent_kernel" and e.route in alive)]
     known = {
@@ -187,14 +188,13 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
         for each in left_initial(facts.artifact, measured.initialization, measured.batchnorm)
     }
     weighed, silent = ([*filter(_weighs, each)] for each in (moments, stopped))
-    constant = behind_constants(facts)
-    said = all(each.route in known or constant(each.route) for each in silent)
+    constant, single = behind_constants(facts), around_single(facts)
+    said = all(x.route in known or constant(x.route) or single(x.route) for x in silent)
     if not silent and not measured.constant:
         yield from biases_alone(rule, state)
     if measured.constant or said or fed_zeros(facts.artifact):
         return  # said by MA437, MA405, MA305, MA314 or MA439
     never = all(not each.second and not each.first for each in silent)
-    first = silent[0]
     # Where the layers up to some place got no gradient, the output no longer depends on the input.
     behind = weighed[len(silent)] if weighed[: len(silent)] == silent != weighed else None
     fed = fed_alike(moments) if behind else None
@@ -218,7 +218,7 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
             if behind is not None and passes
             else ""
         ),
-        route=first.route,
+        route=silent[0].route,
         evidence={
             "measured": len(silent),
             "unit": "kernels without gradient",
@@ -230,7 +230,7 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
         else rule.severity
         if through and not passes
         else Severity.LOW,
-        fix=for_recurrent(facts, routes),
+        fix=for_silent(facts, routes),
     )
 
 

@@ -22,7 +22,7 @@ from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.training.advice import as_saved
 from modelaudit.rules.training.extent import fix_without_steps, steps_without_effect
 from modelaudit.rules.training.loss_parameters import worthless
-from modelaudit.thresholds.design import LOW_RATE
+from modelaudit.thresholds.design import LARGE_EPSILON, LOW_RATE
 
 _START = (
     ". The file holds weights alone, without a trace of a training, so that it may be meant as the start "
@@ -167,13 +167,17 @@ def _fix(facts: Facts) -> str:
 
 
 def _clipped(artifact: Artifact, state: OptimizerState | None) -> str:
-    """What to do where gradients are clipped to nearly nothing; empty if they are not."""
+    """What to do where gradients are clipped or divided to nearly nothing; empty if they are not."""
     for key in ("clipvalue", "clipnorm", "global_clipnorm"):
         most = number(state.settings.get(key)) if state else None
         ignored = most == 0 and state is not None and not clips_to_zero(artifact, state.settings)
         if most is not None and most <= LOW_RATE.value and not ignored:
             left = f"{key}={most:g} leaves nearly nothing of a gradient"
             return f"{left}: compile with {key}=1.0 (see MA319) and train again."
+    epsilon = number(state.settings.get("epsilon")) if state else None
+    if epsilon is not None and epsilon >= LARGE_EPSILON.value:
+        divided = f"epsilon={epsilon:g} makes steps {epsilon:.2g} times smaller"
+        return f"{divided}: compile with epsilon=1e-7 (see MA319) and train again."
     return ""
 
 

@@ -89,7 +89,7 @@ def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
     state = optimizer_state(facts.artifact)
     yield from _scheduled(config, (state.steps if state else None) or math.inf)
     epsilon = number(config.get("epsilon"))
-    if epsilon is not None and adaptive and epsilon > LARGE_EPSILON.value:
+    if epsilon is not None and adaptive and epsilon >= LARGE_EPSILON.value:
         detail = (
             f"epsilon of {name} is {epsilon:g}: it is added to the size of the gradients, so steps "
             f"are {epsilon:.2g} times smaller than the learning rate says"
@@ -113,20 +113,7 @@ def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
                     "hardly change"
                 )
                 yield detail, most, Severity.MEDIUM, f"{key}=1.0"
-    decay = number(config.get("weight_decay"))
-    if decay is not None and rate is not None and decay * rate >= 1:
-        detail = (
-            f"weight_decay of {name} is {decay:g}: times the learning rate of {rate:g}, each step "
-            "takes all that a weight has learned away"
-        )
-        yield detail, decay, Severity.HIGH, "weight_decay=0.004"
-    elif decay is not None and adaptive and decay >= LARGE_DECAY.value:
-        detail = (
-            f"weight_decay of {name} is {decay:g}: no weight can stay above {1 / decay:.2g}, where "
-            "the decay takes away what a step adds"
-        )
-        shrinks = decay * rate >= DECAY_OF_A_STEP.value if rate is not None else False
-        yield detail, decay, Severity.MEDIUM if shrinks else Severity.LOW, "weight_decay=0.004"
+    yield from _decayed(name, number(config.get("weight_decay")), rate, adaptive)
     kept = number(config.get("ema_momentum"))
     if config.get("use_ema") is True and kept is not None and kept >= 1:
         detail = (
@@ -135,6 +122,32 @@ def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
         )
         yield detail, kept, Severity.HIGH, "ema_momentum=0.99"
     yield from _accumulated(name, config, state.steps if state else None)
+
+
+def _decayed(name: str, decay: float | None, rate: float | None, adaptive: bool) -> Iterator[Fault]:
+    """A weight decay that leaves too little of the weights."""
+    if decay is None:
+        return
+    taken = decay * (rate or 0)  # of a weight, in each step
+    if taken >= 1:
+        detail = (
+            f"weight_decay of {name} is {decay:g}: times the learning rate of {rate:g}, each step "
+            "takes all that a weight has learned away"
+        )
+        yield detail, decay, Severity.HIGH, "weight_decay=0.004"
+    elif adaptive and decay >= LARGE_DECAY.value:
+        detail = (
+            f"weight_decay of {name} is {decay:g}: no weight can stay above {1 / decay:.2g}, where "
+            "the decay takes away what a step adds"
+        )
+        shrinks = taken >= DECAY_OF_A_STEP.value
+        yield detail, decay, Severity.MEDIUM if shrinks else Severity.LOW, "weight_decay=0.004"
+    elif not adaptive and taken >= DECAY_OF_A_STEP.value:
+        detail = (
+            f"weight_decay of {name} is {decay:g}: times the learning rate of {rate:g}, each step "
+            f"takes {taken:.2g} of every weight away"
+        )
+        yield detail, decay, Severity.MEDIUM, "weight_decay=1e-4"
 
 
 def _accumulated(name: str, config: Mapping[str, Json], made: int | None) -> Iterator[Fault]:

@@ -88,7 +88,7 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if graph and _limited(graph, kernels, route)
             else _UNEXPLAINED
             if graph and not _drawn_to_zero(facts, graph, [name for _, name in small])
-            else "",
+            else _decayed(facts, graph, [name for _, name in small]),
             severity=Severity.LOW
             if graph is None or scaled
             else Severity.HIGH
@@ -98,12 +98,31 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
     yield from _prior(rule, facts, [route for _, route in small])
 
 
+def _decayed(facts: Facts, graph: LayerGraph | None, routes: Sequence[str]) -> str:
+    """What to do where the optimizer's weight decay alone can shrink the layers; empty otherwise."""
+    decay = _decay(facts)
+    if graph is None or not decay or _penalized(graph, routes):
+        return ""
+    return (
+        f"The layers have no penalty, but the optimizer has weight_decay={decay:g}: compile with a smaller one, "
+        "such as weight_decay=1e-4, or none, and train again."
+    )
+
+
+def _decay(facts: Facts) -> float:
+    _, config = compiled_optimizer(facts.artifact.training)
+    return number(config.get("weight_decay")) or 0.0
+
+
 def _drawn_to_zero(facts: Facts, graph: LayerGraph, routes: Sequence[str]) -> bool:
     """Whether the file shows a penalty, a constraint or a decay that can shrink one of the layers."""
+    return bool(_decay(facts)) or _penalized(graph, routes)
+
+
+def _penalized(graph: LayerGraph, routes: Sequence[str]) -> bool:
+    """Whether one of the layers has a penalty or a constraint."""
     layers = [each for route in routes if (each := graph.get(route)) is not None]
-    _, config = compiled_optimizer(facts.artifact.training)
-    decays = bool(number(config.get("weight_decay")))
-    return decays or any(
+    return any(
         key.endswith(("regularizer", "constraint")) and value is not None
         for layer in layers
         for key, value in layer.config.items()

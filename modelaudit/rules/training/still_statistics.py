@@ -3,76 +3,146 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+from msgspec import Struct
 
 from modelaudit.facts import Layer, TensorStats
 from modelaudit.findings import Finding, Severity
 from modelaudit.formats.keras.dialects import activation
 from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.rules.model import Facts, NotApplicable, Rule
-from modelaudit.rules.network.network_heads import saved_graph
+from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.training.steps import compiled_state
 from modelaudit.thresholds.training import FEW_STEPS
 
 _CHANNELS = 4  # of one, or few, the same variance may be chance
-_LEFT = 1e-6  # of the initial variance; less is near what Keras adds to it
+_LEFT = 1e-30  # of the initial variance; the powers of less are not exact
+_GONE = 1e-38  # of the initial variance, which float32 holds as 0
+_USUAL = (0.99, 0.9)  # momenta, where a graph does not tell
 _STEPS = 0.01  # rounding of some hundred products, in steps
 
 
-def still_statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
+class StillNorm(Struct, frozen=True):
+    """A batch normalization in whose batches no channel varied.
+
+    Attributes:
+        steps: the training steps that its moving variance shows.
+        variance: what these leave of its initial 1.
+        mean: the size of the moving means; None if there are none.
+        alone: whether each channel has one value for each input.
+    """
+
+    layer: Layer
+    graph: LayerGraph
+    steps: int
+    variance: float
+    mean: float | None
+    alone: bool
+
+    @property
+    def single(self) -> bool:
+        """Whether batches of one input explain it: values were not all 0."""
+        return self.alone and bool(self.mean)
+
+
+def still_norms(facts: Facts) -> Iterator[StillNorm]:
     """Moving variances that are what is left of the 1 at the start, and nothing else.
 
     Each step of training multiplies a moving variance by the momentum and adds a share of that of
     the batch. Where it is the power of the momentum in every channel, all of these were 0.
     """
     try:
-        steps = compiled_state(facts).steps
+        made = compiled_state(facts).steps
     except NotApplicable:
+        made = None
+    shown = shown_architecture(facts.artifact)
+    if shown is None or (made is not None and made < FEW_STEPS.value):
         return
-    if facts.artifact.architecture is None or not steps or steps < FEW_STEPS.value:
-        return
-    graph = saved_graph(facts)
+    graph = layer_graph(shown)
     stored = facts.artifact.by_name
     for layer in graph.layers:
         variance = stored.get(layer.variables.get("moving_variance", ""))
         if variance is None or variance.stats is None or variance.size < _CHANNELS:
             continue
-        if not has(layer.class_name, Trait.BATCH_NORMALISATION) or not _still(
-            layer, variance.stats, steps
-        ):
+        if not has(layer.class_name, Trait.BATCH_NORMALISATION):
             continue
-        mean = stored.get(layer.variables.get("moving_mean", ""))
-        size = math.hypot(mean.stats.mean, mean.stats.std) if mean and mean.stats else None
+        if steps := _still(layer, variance.stats, made):
+            mean = stored.get(layer.variables.get("moving_mean", ""))
+            size = math.hypot(mean.stats.mean, mean.stats.std) if mean and mean.stats else None
+            yield StillNorm(layer, graph, steps, variance.stats.mean, size, _one_position(layer))
+
+
+def around_single(facts: Facts) -> Callable[[str], bool]:
+    """Whether no gradient can pass a layer, as batches of one input were normalized around it."""
+    found = [each for each in still_norms(facts) if each.single]
+    if not found:
+        return lambda _: False
+    routes, graph = [each.layer.route for each in found], found[0].graph
+    behind = {x.route for x in graph.layers if not graph.above([x.route]).isdisjoint(routes)}
+    around = graph.above(routes) | behind
+    return lambda route: any(_within(route, each) for each in around)
+
+
+def _within(route: str, layer: str) -> bool:
+    """Whether a weight's route is that of a layer, or of a part of it, as of an attention."""
+    return route == layer or route.startswith(f"{layer}/")
+
+
+def still_statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """What is said of the first such normalization."""
+    for found in still_norms(facts):
+        layer, graph = found.layer, found.graph
         around = graph.above(graph.outputs, around={layer.route})
         alone = not any(not any(graph.calls[route]) for route in around)
-        tiny = size is not None and size < math.sqrt(_epsilon(layer))
+        tiny = found.mean is not None and found.mean < math.sqrt(_epsilon(layer))
+        size = f", about {found.mean:.2g}. Inputs that were scaled twice do that" * tiny
         yield rule.finding(
-            f"The moving variance of `{layer.route}` is {variance.stats.mean:.3g} in all "
-            f"{variance.size} channels, which is what {steps:,} steps leave of its initial 1: the "
-            "variance of every batch was 0, so the layers before it gave one value for all inputs"
+            f"The moving variance of `{layer.route}` is {found.variance:.3g} in all channels, "
+            f"which is what {found.steps:,} steps leave of its initial 1: the variance of every batch was 0, "
             + (
-                f", about {size:.2g}. Inputs that were scaled twice do that."
-                if tiny
-                else ", or each batch was one input."
-                if _one_position(layer)
-                else "."
-            ),
+                "as where each batch is one input. Then the layer gives its beta for every input, and no "
+                "gradient passes it. Otherwise, the layers before it gave one value for all inputs"
+                if found.single
+                else "so the layers before it gave one value for all inputs"
+            )
+            + f"{size}.",
             route=layer.route,
-            evidence={"measured": variance.stats.mean, "unit": "moving variance", "steps": steps},
+            evidence={"measured": found.variance, "unit": "moving variance", "steps": found.steps},
             key=f"{layer.route} statistics",
+            title="A batch normalization was trained on batches of one input" * found.single,
             severity=rule.severity if alone else Severity.MEDIUM,
+            fix="Train with batches of several inputs, or use a normalization that does not need them:\n"
+            "model.fit(x, y, batch_size=32)\n"
+            f"keras.layers.LayerNormalization(name={layer.name!r})  # for batches of one\n\n"
+            f"If the batches were larger: {rule.fix[:1].lower()}{rule.fix[1:]}"
+            if found.single
+            else "",
         )
         return
 
 
-def _still(layer: Layer, variance: TensorStats, steps: int) -> bool:
-    momentum = layer.config.get("momentum", 0.99)
+def _still(layer: Layer, variance: TensorStats, made: int | None) -> int:
+    """The steps that a moving variance shows, if it is what they leave of its 1; 0 if not.
+
+    Where the number of steps is not known, it has to be a whole one.
+    """
+    said = layer.config.get("momentum")
     initial = activation(layer.config.get("moving_variance_initializer")) or "ones"
-    if not isinstance(momentum, float) or not 0 < momentum < 1 or initial.lower() != "ones":
-        return False
-    if variance.minimum != variance.maximum or not _LEFT < variance.maximum < 1:
-        return False
-    return abs(math.log(variance.maximum) / math.log(momentum) - steps) < _STEPS + steps * 1e-5
+    if initial.lower() != "ones" or variance.minimum != variance.maximum:
+        return 0
+    if made is not None and variance.maximum == 0 and isinstance(said, float) and 0 < said < 1:
+        return made if made * math.log(said) < math.log(_GONE) else 0
+    if not _LEFT < variance.maximum < 1:
+        return 0
+    for momentum in (said,) if isinstance(said, float) else _USUAL:
+        if 0 < momentum < 1:
+            shown = math.log(variance.maximum) / math.log(momentum)
+            steps = round(shown) if made is None else made
+            if steps >= FEW_STEPS.value and abs(shown - steps) < _STEPS + steps * 1e-5:
+                return steps
+    return 0
 
 
 def _one_position(layer: Layer) -> bool:

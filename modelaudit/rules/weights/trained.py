@@ -16,7 +16,6 @@ from modelaudit.measures.kernels.inference_norms import (
 )
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
-from modelaudit.rules.architecture.constant_layers import behind_constants
 from modelaudit.rules.grammar import counted, every, of_all, quoted
 from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.initial_weights.drawn_weights import few, set_alike, starts_constant
@@ -41,6 +40,7 @@ from modelaudit.rules.training.alike_inputs import fed_zeros
 from modelaudit.rules.training.extent import steps_without_effect
 from modelaudit.rules.training.never_learned import why_initial, why_left
 from modelaudit.rules.training.trainability import frozen_heads
+from modelaudit.rules.weights.cut_off import cut_off
 from modelaudit.rules.weights.half_statistics import NOT_LOST, UNTOLD, UNTOLD_BY_EXPORT, half_lost
 from modelaudit.terminal_text import first_of
 
@@ -168,7 +168,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
     trained = counted(others, "other kernel is", "other kernels are") + " trained"
     while_others = f"while {trained if others else 'biases elsewhere are trained'}"
     said = fed_zeros(facts.artifact)  # by MA439, with what to do
-    constant = behind_constants(facts)  # by MA305 or MA314
+    cut = cut_off(facts)  # by MA305, MA314, MA406 or MA439
     frozen = {layer.route for layer in frozen_heads(facts)}  # by MA321
     idle = steps_without_effect(facts) > 0  # by MA319
     found = [
@@ -180,7 +180,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
             and (said or starts_constant(each.kernel))
         )
         and not (said and not got_gradients(facts.artifact, each.kernel))
-        and not constant(each.kernel.route)
+        and not cut(each.kernel)
         and layer_of(each.kernel) not in frozen
         and not (idle and each.kernel.tests.get("trainable") is not False)
     ]

@@ -47,3 +47,30 @@ def test_activations_that_change_nothing(keras, tmp_path, activation, codes):
     model.compile("adam", "sparse_categorical_crossentropy")
     model.save(tmp_path / "m.keras")
     assert [each.code for each in found(RULES, tmp_path / "m.keras")] == codes
+
+
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+@pytest.mark.parametrize(
+    ("settings", "constant"),
+    [
+        ({"bin_boundaries": []}, True),
+        ({"num_bins": 1}, True),
+        ({"num_bins": 3}, False),
+        ({"bin_boundaries": [0.5]}, False),
+    ],
+)
+def test_numbers_of_one_bin(tmp_path, library, settings, constant):
+    k = pytest.importorskip(library)
+    values = np.random.default_rng(0).random((40, 1)).astype("float32")
+    bins = k.layers.Discretization(**settings)
+    if "num_bins" in settings:
+        bins.adapt(values)
+    given = k.Input((1,))
+    hidden = k.layers.Flatten()(k.layers.Embedding(4, 2)(bins(given)))
+    model = k.Model(given, k.layers.Dense(3)(hidden))
+    answers = model.predict(values, verbose=0)
+    assert bool(np.ptp(answers, axis=0).max() == 0) is constant
+    model.save(tmp_path / "m.keras")
+    said = found(RULES, tmp_path / "m.keras")
+    assert [each.code for each in said] == ["MA305"] * constant
+    assert all("num_bins=10" in each.fix for each in said)

@@ -147,7 +147,7 @@ def test_a_mask_that_hides_all_but_one_value(keras, tmp_path):
     layers = (keras.layers.Masking(-1.0), keras.layers.LSTM(4))
     model, _ = trained(keras, np.full_like(rows, -1), "adam", *layers, dense(keras))
     (found,) = looked(model, "MA439", tmp_path)
-    assert "or all -1, which `masking" in found.fix and "a mask" in found.detail
+    assert "hides all positions of the value -1" in found.fix and "the mask of" in found.detail
 
 
 def test_weights_alone_that_were_hardly_trained(keras, tmp_path):

@@ -58,6 +58,11 @@ def faults(k):
             {"optimizer": sgd(schedules.PiecewiseConstantDecay([3], [0.1, 0.0]))},
         ),
         "epsilon": ([("MA319", "medium")], score, {"optimizer": adam(0.001, epsilon=1e6)}),
+        "takes a tenth of each weight": (
+            [("MA319", "medium")],
+            score,
+            {"optimizer": sgd(0.05, weight_decay=2.0)},
+        ),
         "large steps": ([("MA319", "low")], score, {"optimizer": adam(0.5)}),
         "tiny steps": ([("MA319", "low")], score, {"optimizer": sgd(1e-9)}),
         "no steps": ([("MA319", "low")], score, {"optimizer": sgd(0.0)}),
@@ -156,6 +161,7 @@ def sound(k):
         ({"units": 1}, {"loss_weights": [0.5], "optimizer": k.optimizers.Adadelta(1.0)}),
         ({"units": 1}, {"optimizer": k.optimizers.SGD(0.1, momentum=0.9, nesterov=True)}),
         ({"units": 1}, {"optimizer": k.optimizers.SGD(schedules.CosineDecay(0.1, 100))}),
+        ({"units": 1}, {"optimizer": k.optimizers.SGD(0.1, weight_decay=5e-4)}),
         (
             classes,
             {

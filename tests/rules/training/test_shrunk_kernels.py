@@ -32,7 +32,7 @@ def advice(config: dict[str, Json], training: Json) -> str:
     [
         ({"kernel_regularizer": None}, PLAIN, False),  # as the codes of a variational autoencoder
         ({"kernel_regularizer": PENALTY}, PLAIN, True),
-        ({"kernel_regularizer": None}, DECAY, True),
+        ({"kernel_regularizer": PENALTY}, DECAY, True),
         ({"activity_regularizer": PENALTY}, None, True),
     ],
 )
@@ -40,3 +40,7 @@ def test_a_smaller_penalty_is_advised_where_there_is_one(config, training, shown
     said = advice(config, training)
     assert ("smaller regularization factor" in said) is shown
     assert ("variational autoencoder" in said) is not shown
+
+
+def test_a_smaller_decay_is_advised_where_no_layer_has_a_penalty() -> None:
+    assert "weight_decay=0.1: compile with a smaller one" in advice({}, DECAY)

@@ -58,6 +58,33 @@ def test_a_variance_that_starts_elsewhere(tmp_path):
 @pytest.mark.parametrize(("batch", "said_so"), [(1, True), (2, False)])
 def test_batches_of_one_input(tmp_path, batch, said_so):
     found = said(tmp_path, 1, batch=batch)
-    assert [detail.endswith("or each batch was one input.") for _, detail in found] == (
-        [True] if said_so else []
-    )
+    assert ["each batch is one input" in detail for _, detail in found] == [True] * said_so
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "momentum", "steps"), [("sgd", 0.99, 90), ("adam", 0.9, 200), ("adam", 0.9, 900)]
+)
+def test_nothing_else_is_said_of_batches_of_one_input(keras, tmp_path, optimizer, momentum, steps):
+    """Behind beta, which is 0, a ReLU passes no gradient: only the last bias moves."""
+    layers = keras.layers
+    draw = np.random.default_rng(2)
+    x, y = draw.random((64, 6)).astype("float32"), draw.integers(0, 2, 64)
+    given = keras.Input((6,))
+    hidden = layers.Dense(24, activation="relu")(given)
+    norm = layers.BatchNormalization(momentum=momentum)(layers.Dense(8)(hidden))
+    model = keras.Model(given, layers.Dense(1, activation="sigmoid")(layers.ReLU()(norm)))
+    chosen = keras.optimizers.SGD(0.01, momentum=0.9) if optimizer == "sgd" else "adam"
+    model.compile(chosen, "binary_crossentropy")
+    train(model, x, y, steps=steps, batch=1)
+    model.save(tmp_path / "m.keras")
+    codes = ("MA404", "MA405", "MA433", "MA434", "MA437", "MA439")
+    facts = static_facts(tmp_path / "m.keras", Settings())
+    findings = [x for code in codes for x in run_rule(rule(code), facts).findings]
+    assert [x.code for x in findings] == ["MA439"]
+    assert "batch_size=32" in findings[0].fix and "one input" in findings[0].title
+
+
+def test_a_single_value_for_all_inputs(tmp_path):
+    """Inputs of 0 leave means of 0, which batches of one input do not."""
+    ((_, detail),) = said(tmp_path, 0)
+    assert "one input" not in detail
