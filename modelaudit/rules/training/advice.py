@@ -82,8 +82,8 @@ def for_silent(facts: Facts, routes: Collection[str]) -> str:
     All of them are recurrent, or the biases of a ReLU started so low that it gave 0.
     """
     if low := begin_below(facts):
-        named = ", ".join(f"`{route}`" for route in low[:5])
-        return f'Use bias_initializer="zeros" in {named} and train again.'
+        first = ", ".join(f"`{route}`" for route in low[:5])
+        return f'Use bias_initializer="zeros" in {first} and train again.'
     layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
     named = [layer for layer in layers if layer.route in routes]
     if not named or not all(has(layer.class_name, Trait.RECURRENT) for layer in named):
