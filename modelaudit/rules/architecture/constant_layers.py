@@ -23,6 +23,7 @@ from modelaudit.rules.network.network_heads import (
 from modelaudit.rules.network.softmax_fixes import is_column, softmax_fix
 from modelaudit.rules.network.softmax_shares import (
     adds_up_shares,
+    apart_fix,
     averages_shares,
     of_positions,
     over_places,
@@ -190,17 +191,7 @@ def constant_fix(graph: LayerGraph, layer: Layer, reason: str) -> str:
             f"keras.layers.Softmax(axis=-1, name={name!r})  # behind `{layer.name}`"
         )
     if reason == _added(graph, layer):
-        shares = shared_out(graph, layer)
-        places = len(shares.output_shape or ()) > 2
-        return (
-            f"The shares of `{shares.name}` add up to 1 along this axis. "
-            + (
-                f"Let the {adds_up_shares(graph, layer)} run over the positions instead, such as axis=1"
-                if places
-                else f"Remove the {adds_up_shares(graph, layer)}, and use the shares themselves"
-            )
-            + ", and train again."
-        )
+        return apart_fix(graph, layer)
     if reason == _CATEGORY and layer.class_name == "Discretization":
         bins = layer.config.get("num_bins")
         many = bins if isinstance(bins, int) and bins > 1 else 10

@@ -41,6 +41,21 @@ def adds_up_shares(graph: LayerGraph, layer: Layer) -> str:
     return name if _axes(said, rank) <= _axes(told[0], rank) else ""
 
 
+def apart_fix(graph: LayerGraph, layer: Layer) -> str:
+    """What to do about an operation that adds up all shares of a softmax."""
+    shares, how = shared_out(graph, layer), adds_up_shares(graph, layer)
+    places = len(shares.output_shape or ()) > 2
+    return (
+        f"The shares of `{shares.name}` add up to 1 along this axis. "
+        + (
+            f"Let the {how} run over the positions instead, such as axis=1"
+            if places
+            else f"Remove the {how}, and use the shares themselves"
+        )
+        + ", and train again."
+    )
+
+
 def _axes(said: Json, rank: int) -> set[int]:
     """These axes, counted from the first; all if none is said."""
     listed = range(rank) if said is None else said if isinstance(said, list) else [said]
