@@ -51,7 +51,7 @@ OTHERS = {
     "modelaudit.rules.catalogue": {0.8},  # similarity of a misspelt rule name
     "modelaudit.rules.training.still_moving": {0.9},  # rho, by default
     "modelaudit.rules.training.still_statistics": {
-        1e-6,
+        *(1e-30, 1e-38, 0.9, 0.99),  # end of float32, and usual momenta
         0.01,
         1e-5,
     },  # rounding of float32 in powers
