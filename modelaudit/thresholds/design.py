@@ -23,6 +23,12 @@ IMAGE_SIDE = Threshold(
     "side from which two equal axes of an input are taken for those of an image",
     "the smallest common images have 16 pixels; fewer equal numbers occur by chance",
 )
+SMALL_SIDE = Threshold(
+    8,
+    "pixels",
+    "side from which two equal axes behind one of 1 or 3 may be those of a small image",
+    "chosen: digits of 8x8 pixels are the smallest that data sets have; told at low severity",
+)
 IMAGE_ASPECT = Threshold(
     16 / 9,
     "times",

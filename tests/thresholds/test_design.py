@@ -43,10 +43,11 @@ def dropped_in_all(share):
     return severities("MA310", examples.chain(dense("hidden"), *layers, dense("head")))
 
 
-@at("design.IMAGE_SIDE", {15: "pass", 16: "fail", 17: "fail"})
+@at("design.SMALL_SIDE", {7: "pass", 8: "low", 9: "low"})
+@at("design.IMAGE_SIDE", {15: "low", 16: "medium", 17: "medium"})
 def image(side):
     given = replace(examples.layer("x", "InputLayer", {}), output_shape=(None, 3, side, side))
-    return outcome("MA311", followed_by(given, examples.layer("conv", "Conv2D")))
+    return severities("MA311", followed_by(given, examples.layer("conv", "Conv2D")))
 
 
 @at("design.IMAGE_ASPECT", {158 / 90: "fail", 160 / 90: "fail", 162 / 90: "pass"})

@@ -22,7 +22,7 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network.network_heads import joined_graph
 from modelaudit.structs import replace
-from modelaudit.thresholds.design import IMAGE_ASPECT, IMAGE_SIDE
+from modelaudit.thresholds.design import IMAGE_ASPECT, IMAGE_SIDE, SMALL_SIDE
 
 # Layers that leave each axis of an image where it is.
 _KEEPS_AXES = Trait.SAME_SHAPE | Trait.PADDING | Trait.LOCAL_POOLING | Trait.AUGMENTATION
@@ -49,7 +49,7 @@ def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     yield from _orders(rule, graph)
     yield from _short_series(rule, graph, series)
     seen: set[str] = set()
-    side = IMAGE_SIDE.value
+    side = SMALL_SIDE.value
     leading = any(channels_first(layer) for layer in graph.layers if _slides(layer))
     for layer in images:
         if not leading and ((input_shape(layer) or (None,))[-1] or 0) < side:
@@ -63,7 +63,7 @@ def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
             taken, other, looks = said
             # A cube of features is as likely: a few slices of many channels. So are, where the
             # sides differ, a few series with many features at each step.
-            volume = sizes.count(taken) >= _VOLUME or taken != other
+            volume = sizes.count(taken) >= _VOLUME or taken != other or taken < IMAGE_SIDE.value
             sides = (taken, other) if channels_first(first) else (other, taken)
             images_of = f"images of {sides[0]}x{sides[1]} pixels with {counted(looks, 'channel', 'channels')}"
             yield rule.finding(
@@ -92,7 +92,11 @@ def _taken(first: Layer, sizes: list[int | None]) -> tuple[int, int, int] | None
         return None
     # Of three dimensions, as a video's, the channels can be before or behind the first.
     looks = next((size for size in rest if size in _CHANNELS), None)
-    if looks is None or min(taken, side) < IMAGE_SIDE.value:
+    if looks is None or min(taken, side) < SMALL_SIDE.value:
+        return None
+    if min(taken, side) < IMAGE_SIDE.value and (
+        taken != side or looks not in _COLORS or len(rest) > 1
+    ):
         return None
     if taken != side:
         # Four are as often rows; a window over just these is made for them.

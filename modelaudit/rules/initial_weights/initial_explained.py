@@ -64,6 +64,14 @@ SLIGHTLY = (
     "been too few or too small to show."
 )
 NOT_FINITE = "The optimizer's averages of these values are NaN or infinite: each of its steps on them is 0 or NaN."
+OF_OUTPUT = (
+    "Nothing has moved that leads to this output alone, while others were trained: it had no loss, or one "
+    "of weight 0, or a restore skipped it."
+)
+BELOW_EPSILON = (
+    "Its gradients were so far below the epsilon of the optimizer, by which steps are divided, that these "
+    "hardly moved it."
+)
 ROTATION = (
     "A matrix that was computed, such as principal components, a cosine transform or a rotation, and one "
     "that a constraint keeps orthogonal look the same."
@@ -89,7 +97,7 @@ SIBLINGS = (
 BY_TRAINING = frozenset(
     (
         *(NO_GRADIENT, FIRST_STEP, NO_SECOND_STEP, *IDLE_GATES.values()),
-        *(NO_STATE, FEATURES, BODY, NOT_FINITE),
+        *(NO_STATE, FEATURES, BODY, NOT_FINITE, BELOW_EPSILON),
     )
 )
 
@@ -227,6 +235,21 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
     FADED_MOMENTS: (
         "A layer may still have its initial values",
         "Compare the layer with that of an earlier checkpoint, or with the code that restores it.",
+    ),
+    OF_OUTPUT: (
+        "An output was not trained",
+        (
+            "Give every output a loss with a weight above 0, and train again:\n"
+            'model.compile("adam", loss=[...], loss_weights=[1.0, 1.0])\n\n'
+            "If the output was trained, load the weights again."
+        ),
+    ),
+    BELOW_EPSILON: (
+        "The gradients of some kernels were below the optimizer's epsilon",
+        (
+            "See why: initial values of next to nothing (MA328), layers that let little of a gradient pass "
+            "(MA315, MA434) or a large epsilon (MA319). Mend that, and train again."
+        ),
     ),
     SLIGHTLY: (
         "Kernels moved little or not at all in training",

@@ -47,7 +47,6 @@ from modelaudit.rules.initial_weights.initial_explained import (
 )
 from modelaudit.rules.initial_weights.moving_averages import averages_apart
 from modelaudit.rules.initial_weights.other_causes import other_cause
-from modelaudit.rules.initial_weights.silent_layers import behind_rectifiers
 from modelaudit.rules.initial_weights.training_reach import (
     barely_trained,
     far_from_start,
@@ -66,12 +65,12 @@ from modelaudit.rules.initial_weights.training_traces import (
 )
 from modelaudit.rules.initial_weights.untrained_bodies import (
     Untouched,
-    behind_zeros,
     body_left_out,
     layer_of,
     only_head_moved,
     whole_networks,
 )
+from modelaudit.rules.initial_weights.untrained_outputs import explained_by_layers
 from modelaudit.rules.network.sequence_steps import one_step, open_forward
 from modelaudit.thresholds.weights import (
     LIGHT,
@@ -162,7 +161,7 @@ def left_initial(
     found = _left_initial(artifact, kernels, norms)
     if all(each.against in {FEATURES, NO_STATE, BODY} for each in found):
         found = only_head_moved(artifact, averages_apart(kernels)[0]) or found
-    found = behind_zeros(artifact, behind_rectifiers(artifact, found, kernels))
+    found = explained_by_layers(artifact, found, kernels)
     steps = barely_trained(artifact) if found else 0
     if not steps:
         return tuple(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from modelaudit.audit_types.kernels import KernelInitialization
+from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules.initial_weights.drawn_weights import recurrent, set_alike
 from modelaudit.rules.initial_weights.initial_explained import (
+    BELOW_EPSILON,
     DEAD_BEFORE,
     HELD,
     NO_GRADIENT,
@@ -18,7 +21,7 @@ from modelaudit.rules.initial_weights.initial_explained import (
     ROTATION,
     SIBLINGS,
 )
-from modelaudit.rules.initial_weights.training_reach import forgets_squares
+from modelaudit.rules.initial_weights.training_reach import forgets_squares, kept_squares
 from modelaudit.rules.initial_weights.training_traces import (
     among_siblings,
     may_be_held,
@@ -26,6 +29,7 @@ from modelaudit.rules.initial_weights.training_traces import (
 )
 from modelaudit.rules.initial_weights.untrained_bodies import layer_of
 from modelaudit.thresholds.training import SILENT_UNITS
+from modelaudit.thresholds.weights import SLIGHT_REACH
 
 
 def other_cause(
@@ -34,6 +38,8 @@ def other_cause(
     """What else explains a kernel that looks as drawn; empty if nothing does."""
     if _not_finite(artifact, kernel):
         return NOT_FINITE
+    if _below_epsilon(artifact, kernel):
+        return BELOW_EPSILON
     if _never_reached(artifact):
         return NO_GRADIENT
     if among_siblings(artifact, kernel, kernels):
@@ -57,6 +63,30 @@ def _not_finite(artifact: Artifact, kernel: KernelInitialization) -> bool:
         each.nonfinite and each.route == route and (each.role or "kernel") in {role, "kernel"}
         for each in (state.moments if state else ())
     )
+
+
+def _below_epsilon(artifact: Artifact, kernel: KernelInitialization) -> bool:
+    """Whether all steps together cannot have moved it far, as its gradients are below epsilon.
+
+    A step is the rate times m / (v ** 0.5 + epsilon), where v is made larger by what is left of its
+    start at 0, and m is about as large as v ** 0.5 at most.
+    """
+    state, tensor = optimizer_state(artifact), artifact.by_name.get(kernel.tensor)
+    if state is None or not state.steps or tensor is None or tensor.stats is None:
+        return False
+    epsilon, kept = number(state.settings.get("epsilon")), kept_squares(state)
+    route = kernel.route
+    squares = [
+        each.second
+        for each in state.moments
+        if each.second
+        and (route == f"{each.route}/{each.role}" or (route, "kernel") == (each.route, each.role))
+    ]
+    if not squares or not epsilon or kept is None or state.rate is None:
+        return False
+    size = math.sqrt(max(squares) / (1 - kept**state.steps))
+    reach = 2 * state.steps * state.rate * size / (size + epsilon)
+    return size < epsilon and reach <= SLIGHT_REACH.value * tensor.stats.std
 
 
 def _never_reached(artifact: Artifact) -> bool:

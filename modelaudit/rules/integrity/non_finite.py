@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Json, Layer, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted, quoted
 from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.integrity.restored import listing
 from modelaudit.rules.integrity.weight_owners import REAL_ROLES, last_part
 from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.network.masks import mask_before
 
 
 def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -27,6 +29,7 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
     }
     weights = [(tensor, _one_feature(facts, tensor)) for tensor in damaged if tensor.name in used]
     alike = [tensor for tensor, said in weights if not said]
+    mean = _mean_of_none(facts) if weights else ""
     for tensor, said in weights:
         if said:
             yield _not_finite(rule, tensor, said, rule.severity)
@@ -36,7 +39,8 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if names:
             more = counted(len(names), "other weight has", "other weights have")
             said = f"; {more} such values too: {listing(quoted(names))}."
-        yield _not_finite(rule, alike[0], said, rule.severity, *names)
+        fix = f"{mean}\n\n{rule.fix}" if mean else ""
+        yield _not_finite(rule, alike[0], said, rule.severity, *names, fix=fix)
     unused = [tensor for tensor in damaged if tensor.name not in used]
     unused.sort(key=lambda each: not (each.role == "optimizer" and each.shape))
     if unused:  # one cause damages all slots of an optimizer
@@ -89,7 +93,23 @@ def _one_feature(facts: Facts, tensor: Tensor) -> str:
     )
 
 
-def _not_finite(rule: Rule, tensor: Tensor, said: str, severity: Severity, *others: str) -> Finding:
+def _mean_of_none(facts: Facts) -> str:
+    """What to look at where a mean over the positions that a mask leaves can be one of none."""
+    architecture = facts.artifact.architecture
+    graph = layer_graph(architecture) if architecture is not None else None
+    for layer in graph.layers if graph is not None else ():
+        mask = mask_before(graph, layer.route)
+        if layer.class_name == "GlobalAveragePooling1D" and mask is not None:
+            return (
+                f"`{layer.route}` divides by the number of positions that the mask of `{mask[0]}` leaves: for an "
+                f"input that is all {mask[1]}, that is 0 / 0. See that no training input is."
+            )
+    return ""
+
+
+def _not_finite(
+    rule: Rule, tensor: Tensor, said: str, severity: Severity, *others: str, fix: str = ""
+) -> Finding:
     bad = tensor.stats.nonfinite if tensor.stats else 0
     evidence: dict[str, Json] = {
         "measured": bad,
@@ -106,6 +126,7 @@ def _not_finite(rule: Rule, tensor: Tensor, said: str, severity: Severity, *othe
         route=tensor.name,
         evidence=evidence,
         severity=severity,
+        fix=fix,
     )
 
 

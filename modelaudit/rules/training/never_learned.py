@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 
@@ -15,7 +16,7 @@ from modelaudit.rules.assumed_parts import with_outputs
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads.last_layers import paired_heads
 from modelaudit.rules.initial_weights.learning_rates import rate_of
-from modelaudit.rules.initial_weights.training_reach import one_step_of
+from modelaudit.rules.initial_weights.training_reach import kept_squares, one_step_of
 from modelaudit.rules.initial_weights.training_traces import optimizer_moved, steps_of_nothing
 from modelaudit.rules.model import Facts, NotApplicable
 from modelaudit.rules.network.network_heads import saved_graph
@@ -178,7 +179,23 @@ def _clipped(artifact: Artifact, state: OptimizerState | None) -> str:
     if epsilon is not None and epsilon >= LARGE_EPSILON.value:
         divided = f"epsilon={epsilon:g} makes steps {epsilon:.2g} times smaller"
         return f"{divided}: compile with epsilon=1e-7 (see MA319) and train again."
-    return ""
+    return _small_gradients(state, epsilon) if state else ""
+
+
+def _small_gradients(state: OptimizerState, epsilon: float | None) -> str:
+    """What to do where all gradients were below epsilon, by which steps are divided; or empty."""
+    squares = [each.second for each in state.moments if each.second is not None]
+    kept = kept_squares(state)
+    if not squares or not epsilon or kept is None or not state.steps:
+        return ""
+    largest = math.sqrt(max(squares) / (1 - kept**state.steps))
+    if not 0 < largest < epsilon:
+        return ""
+    return (
+        f"The gradients were not above {largest:.1g}, and steps are divided by epsilon={epsilon:g} beside them: "
+        "mend what makes them so small, such as a parameter of the loss that the file may not hold (the "
+        "delta of Huber) or initial values of next to nothing, then train again."
+    )
 
 
 def _larger_rate(artifact: Artifact, state: OptimizerState | None) -> str:

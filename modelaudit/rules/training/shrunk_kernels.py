@@ -44,6 +44,11 @@ _CONSTRAINED = (
 )
 NOT_SCALED = " Inputs or targets that are not scaled can need that."
 
+_SOMETHING = (
+    "The file does not tell what drew them to 0: use a smaller penalty, such as "
+    "keras.regularizers.L2(1e-4), a smaller weight_decay of the optimizer, or a larger limit of a "
+    "kernel_constraint, and train again."
+)
 _UNEXPLAINED = (
     "The file shows no penalty that does this. See whether the program adds one to the loss, as the KL "
     "term of a variational autoencoder, which draws codes that are not used to 0: give it less weight, "
@@ -101,7 +106,9 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _decayed(facts: Facts, graph: LayerGraph | None, routes: Sequence[str]) -> str:
     """What to do where the optimizer's weight decay alone can shrink the layers; empty otherwise."""
     decay = _decay(facts)
-    if graph is None or not decay or _penalized(graph, routes):
+    if graph is None:
+        return _SOMETHING
+    if not decay or _penalized(graph, routes):
         return ""
     return (
         f"The layers have no penalty, but the optimizer has weight_decay={decay:g}: compile with a smaller one, "

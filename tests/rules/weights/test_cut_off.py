@@ -8,6 +8,8 @@ import pytest
 from modelaudit.pipeline import static_facts
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
+from modelaudit.rules.initial_weights.initial_explained import BELOW_EPSILON
+from modelaudit.rules.initial_weights.other_causes import other_cause
 from modelaudit.settings import Settings
 from tests.made.training import train
 
@@ -62,3 +64,77 @@ def test_an_epsilon_that_leaves_nothing_of_a_step(keras, tmp_path):
     model.save(tmp_path / "m.keras")
     (found,) = run_rule(rule("MA404"), static_facts(tmp_path / "m.keras", Settings())).findings
     assert "epsilon=1e-7" in found.fix
+
+
+@pytest.mark.parametrize("saved", ["m.keras", "m.h5"])
+@pytest.mark.parametrize("epsilon", [1e4, 1e-7])
+def test_layers_whose_gradients_are_below_epsilon(keras, tmp_path, epsilon, saved):
+    """They are those that the steps moved by less than a tenth of the spread of their weights."""
+    layers = keras.layers
+    draw = np.random.default_rng(3)
+    x = draw.normal(size=(64, 20)).astype("float32")
+    given = keras.Input((20,))
+    hidden = layers.Dense(40, activation="relu", name="base", trainable=False)(given)
+    for number in range(3):
+        hidden = layers.Dense(24, activation="relu", name=f"new_{number}")(hidden)
+    model = keras.Model(given, layers.Dense(1)(hidden))
+    model.compile(keras.optimizers.Adam(3e-3, epsilon=epsilon), "mse")
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    train(model, x, 9 * x[:, 0] + 1, steps=60, batch=16)
+    model.save(tmp_path / saved)
+    facts = static_facts(tmp_path / saved, Settings())
+    assert facts.measurements is not None
+    kernels = facts.measurements.initialization
+    for kernel in (x for x in kernels if x.route.startswith("new")):
+        first, last = before[kernel.route][0], model.get_layer(kernel.route).get_weights()[0]
+        still = bool(np.abs(last - first).max() < 0.1 * last.std())
+        told = other_cause(facts.artifact, kernel, kernels) == BELOW_EPSILON
+        assert (told, still) == (epsilon > 1, epsilon > 1)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_mean_over_positions_of_which_none_is_left(keras, tmp_path, masked):
+    layers = keras.layers
+    given = keras.Input((7,), dtype="int32")
+    hidden = layers.Embedding(12, 8, mask_zero=masked, name="table")(given)
+    model = keras.Model(given, layers.Dense(2)(layers.GlobalAveragePooling1D()(hidden)))
+    model.compile("adam", "mse")
+    x = np.ones((32, 7), "int32")
+    x[5] = 0
+    y = np.zeros((32, 2))
+    if not masked:
+        y[3] = np.nan
+    train(model, x, y, steps=8, batch=8)
+    model.save(tmp_path / "m.keras")
+    found = run_rule(rule("MA111"), static_facts(tmp_path / "m.keras", Settings())).findings
+    assert ("the mask of `table`" in found[0].fix) is masked
+
+
+@pytest.mark.parametrize(("weight", "told"), [(0.0, True), (1.0, False)])
+def test_an_exported_output_that_no_loss_taught(keras, tmp_path, weight, told):
+    layers = keras.layers
+    draw = np.random.default_rng(5)
+    x = draw.normal(size=(96, 20)).astype("float32")
+    given = keras.Input((20,))
+    hidden = layers.Dense(60, activation="relu")(given)
+    outputs = [layers.Dense(1)(layers.Dense(50, activation="relu")(hidden)) for _ in "ab"]
+    model = keras.Model(given, outputs)
+    model.compile(keras.optimizers.Adam(0.01), ["mse", "mse"], loss_weights=[1.0, weight])
+    model.fit(x, [x[:, 0], 3 * x[:, 1]], epochs=10, batch_size=16, verbose=0)
+    model.export(tmp_path / "exported", verbose=False)
+    found = run_rule(rule("MA405"), static_facts(tmp_path / "exported", Settings())).findings
+    assert ["leads to this output alone" in each.detail for each in found] == [True] * told
+    assert all(str(each.severity) == "medium" and "loss_weights" in each.fix for each in found)
+
+
+def test_a_loss_whose_parameter_leaves_next_to_nothing(keras, tmp_path):
+    layers = keras.layers
+    draw = np.random.default_rng(5)
+    x = draw.normal(size=(96, 20)).astype("float32")
+    hidden = layers.Dense(60, activation="relu")(given := keras.Input((20,)))
+    model = keras.Model(given, layers.Dense(1)(layers.Dense(50, activation="relu")(hidden)))
+    model.compile("adam", keras.losses.Huber(delta=1e-9))
+    train(model, x, x[:, 0], steps=60, batch=16)
+    model.save(tmp_path / "m.h5")
+    (found,) = run_rule(rule("MA404"), static_facts(tmp_path / "m.h5", Settings())).findings
+    assert "delta of Huber" in found.fix
