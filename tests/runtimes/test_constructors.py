@@ -67,3 +67,59 @@ def test_a_constructor_without_keywords_does_not_load(
     if name == "Bare":
         assert outcome == "fails"
         assert "constructor-without-keywords" in {each.code for each in found.because}
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize("name", ["Endpoint", "OpenEndpoint"])
+def test_a_layer_that_adds_the_loss_of_labels_takes_a_name_only(
+    tmp_path: Path, name: str, suffix: str
+) -> None:
+    """As guides write it; one that takes keywords is told by nothing, and is a condition."""
+    keras = pytest.importorskip("keras")
+
+    class Endpoint(keras.layers.Layer):  # type: ignore[misc]
+        def __init__(self, name: str | None = None) -> None:
+            super().__init__(name=name)
+
+        def call(self, labels: Any, predictions: Any) -> Any:
+            self.add_loss(keras.ops.mean(keras.ops.square(labels - predictions)))
+            return predictions
+
+    class OpenEndpoint(Endpoint):
+        def __init__(self, **kwargs: Any) -> None:
+            keras.layers.Layer.__init__(self, **kwargs)
+
+    given = {"Endpoint": Endpoint, "OpenEndpoint": OpenEndpoint}
+    start, labels = keras.Input((3,), name="x"), keras.Input((2,), name="labels")
+    end = given[name](name="loss_of_labels")(labels, keras.layers.Dense(2)(start))
+    model = keras.Model([start, labels], end)
+    path = tmp_path / f"m{suffix}"
+    model.save(path)
+    request = LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset(given))
+    profile = as_installed(find_profile("tf==2.21.0"))
+    (found,) = predict_calls(read(path, Limits()), [(profile, request)])
+    assert found.predicted.value == "fails"
+    (condition,) = found.conditions
+    assert condition.code == "constructor-with-name-only"
+    if name == "Endpoint":
+        with pytest.raises(TypeError, match=condition.sign):
+            keras.models.load_model(path, custom_objects=given, compile=False)
+    else:  # the condition is met
+        keras.models.load_model(path, custom_objects=given, compile=False)
+
+
+def test_classes_that_the_loader_imports_are_those_of_the_program(tmp_path: Path) -> None:
+    """Keras 3.8 imports the module that an archive states, and makes the class all the same."""
+    keras = pytest.importorskip("keras")
+    bare = classes(keras.layers.Layer)["Bare"]
+    start = keras.Input((3,))
+    path = tmp_path / "m.keras"
+    keras.Model(start, bare()(start)).save(path)
+    profile = find_profile("tf==2.18.1")
+    requests = (
+        LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset(("Bare",))),
+        LoadRequest(LoadCall.LOAD_MODEL, modules=frozenset((bare.__module__,))),
+    )
+    given, imported = predict_calls(read(path, Limits()), [(profile, each) for each in requests])
+    assert imported.predicted is given.predicted
+    assert {each.code for each in imported.because} == {each.code for each in given.because}

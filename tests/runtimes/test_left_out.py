@@ -16,6 +16,7 @@ from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+_TOLD = ("by name", "partly")  # by the numbers in the names of layers
 Make = Callable[[Any, Any], Callable[[Any], Any]]
 
 
@@ -108,7 +109,7 @@ def test_what_a_checkpoint_restores(tmp_path: Path, name: str, trained: bool) ->
     profile = as_installed(find_profile("tf==2.21.0"))
     request = LoadRequest(LoadCall.RESTORE, trained=trained)
     (found,) = predict_calls(read(Path(written), Limits()), [(profile, request)])
-    undecided = not (trained or "cell" in name) or name == "statistics"
+    undecided = not (trained or "cell" in name or name in _TOLD) or name == "statistics"
     allowed = {"loads" if same else "differs"} | ({"unknown"} if undecided else set())
     assert found.predicted.value in allowed
     assert same == (

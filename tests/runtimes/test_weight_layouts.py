@@ -12,10 +12,12 @@ from modelaudit.facts import Artifact, Format, Provenance, Tensor
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.checks.stored.weight_layouts import layouts_of
-from modelaudit.runtimes.model import LoadCall, LoadRequest
+from modelaudit.runtimes.checks.stored.weights import v3_layout
+from modelaudit.runtimes.model import CheckContext, LoadCall, LoadRequest
 from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
 
+LOADING = LoadRequest(LoadCall.LOAD_MODEL)
 OLD = "_layer_checkpoint_dependencies"
 
 
@@ -192,3 +194,48 @@ def test_old_names_below_a_model_inside_alone_are_not_found(tmp_path, moved):
     else:
         read_back = True
     assert loads(read(path, Limits()), "tf==2.21") is read_back is (not moved)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("attributes", [("one", "two"), ("user", "wide")])
+def test_a_subclass_whose_attributes_come_behind_the_list_of_layers(tmp_path, attributes):
+    """The groups of Keras 3 look like those of another model, which tf-keras reads, and do not."""
+    keras, legacy = pytest.importorskip("keras"), pytest.importorskip("tf_keras")
+
+    def build(k):
+        class Tower(k.Model):
+            def __init__(self):
+                super().__init__()
+                for name in attributes:
+                    setattr(self, name, k.layers.Dense(2))
+
+            def call(self, value):
+                return getattr(self, attributes[1])(getattr(self, attributes[0])(value))
+
+        made = Tower()
+        made(np.ones((1, 2), "float32"))
+        return made
+
+    path = tmp_path / "m.keras"
+    model = build(keras)
+    model.save(path)
+    archive = read(path, Limits())
+    model.save_weights(tmp_path / "m.weights.h5")
+    groups = {tensor.name.split("/")[0] for tensor in archive.tensors if tensor.role == "weight"}
+    assert groups == {"layers"}
+    found = list(v3_layout(archive, CheckContext(find_profile("tf-keras==2.21.0"), LOADING)))
+    assert [each.code for each in found] == ["weights-layout"]
+    with pytest.raises(ValueError, match="received 0 variables"):
+        build(legacy).load_weights(tmp_path / "m.weights.h5")
+    again = build(keras)
+    assert not list(v3_layout(archive, CheckContext(find_profile("tf==2.21.0"), LOADING)))
+    again.load_weights(tmp_path / "m.weights.h5")
+
+
+def test_old_names_inside_a_list_of_layers_are_those_of_a_subclass():
+    """Keras 2.14 lists the layers of a subclass so if its attributes come behind `layers`."""
+    found = weights(f"layers/sequential/{OLD}/dense", f"layers/sequential_1/{OLD}/dense")
+    assert loads(found, "tf==2.14.1")
+    assert not loads(found, "tf-keras==2.21.0")
+    assert not loads(found, "tf==2.21.0")

@@ -155,6 +155,7 @@ def _detail(
                 "captures": {name: [*captures.get(name, [])] for name in names},
                 **type_names(names, types, node.function.function_spec),
                 "parameters": [*_parameters(node.function.function_spec)],
+                "list_of_one": _list_of_one(node.function.function_spec.input_signature),
             }
         case "bare_concrete_function":
             bare = node.bare_concrete_function
@@ -184,6 +185,16 @@ def _parameters(spec: pb.FunctionSpec) -> Iterator[str]:
         if pair.key == "args":
             for value in pair.value.list_value.values:
                 yield value.string_value
+
+
+def _list_of_one(signature: pb.StructuredValue) -> bool:
+    """Whether a function takes one argument, a list of one tensor."""
+    given = [*(signature.tuple_value.values or signature.list_value.values)]
+    inside = [
+        each for value in given for each in (value.list_value.values or value.tuple_value.values)
+    ]
+    kinds = [each.WhichOneof("kind") for each in inside]
+    return len(given) == 1 and kinds == ["tensor_spec_value"]
 
 
 def _children(

@@ -37,15 +37,20 @@ def message_count(kind: type[Message], data: bytes, most: int) -> int:
     """
     if len(data) // 2 <= most:  # each has a key and a length
         return len(data) // 2
-    keys = _possible_keys(data)
+    keys = _possible_keys(kind, data)
     return keys if keys <= most else counted(kind, data, most)
 
 
-def _possible_keys(data: bytes) -> int:
-    """How many bytes may begin the key of a message."""
+def _possible_keys(kind: type[Message], data: bytes) -> int:
+    """How many bytes may begin the key of a message, as a field of any type inside has it."""
+    types: dict[str, _InnerMessages] = {}
+    _fields(kind.DESCRIPTOR, types)
+    begins = np.zeros(256, bool)
+    for key in {key for fields in types.values() for key in fields}:
+        begins[key if key < _MORE else key & (_MORE - 1) | _MORE] = True
     codes = np.frombuffer(data, np.uint8)
     return sum(
-        int(np.count_nonzero((codes[start : start + _BLOCK] & _KIND) == BYTES))
+        int(np.count_nonzero(begins[codes[start : start + _BLOCK]]))
         for start in range(0, len(codes), _BLOCK)
     )
 

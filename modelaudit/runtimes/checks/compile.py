@@ -76,11 +76,11 @@ def _metrics(
 ) -> Iterator[Reason]:
     """Metrics that the runtime does not find."""
     for word in ("metrics", "weighted_metrics"):
-        for name, form, config, _ in _objects(training.get(word)):
+        for name, form, config, module in _objects(training.get(word)):
             if form == "class" and name in _WRAPPERS:
                 yield from _wrapped(name, config.get("fn"), context, archive)
             # In Keras 3, a text that is not found is looked up when the model is trained.
-            if not name or _known(name, context):
+            if not name or _known(name, context) or (archive and _imported(module, context)):
                 continue
             located = form in ("function", "class") and archive
             if located or not context.profile.keras3:
@@ -210,7 +210,7 @@ def _losses(training: Mapping[str, Json], context: CheckContext, archive: bool) 
     loss, profile = training.get("loss"), context.profile
     alone = isinstance(loss, str) or "class_name" in mapping(loss)
     for name, form, _, module in _objects(loss):
-        if not name or name in context.request.custom:
+        if not name or name in context.request.custom or (archive and _imported(module, context)):
             continue
         if profile.keras3 and archive and form == "class" and profile.is_public(module, name):
             continue  # found by its module, also one that is missing in the table of names
@@ -239,6 +239,11 @@ def _losses(training: Mapping[str, Json], context: CheckContext, archive: bool) 
                 "recognise when it reads HDF5",
                 error,
             )
+
+
+def _imported(module: str, context: CheckContext) -> bool:
+    """Whether the loader imports a class of the program by the module that an archive states."""
+    return imports_modules(context) and module in context.request.modules
 
 
 def _is_short(name: str, profile: RuntimeProfile) -> bool:

@@ -24,7 +24,7 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks import (
     values as match_values,
 )
-from modelaudit.runtimes.checks.constructors import without_name
+from modelaudit.runtimes.checks.constructors import endpoint, without_name
 from modelaudit.runtimes.checks.sequential import refused_layer
 from modelaudit.runtimes.checks.values import dtype_policy, slash_in_name
 from modelaudit.runtimes.model import CheckContext, Reason
@@ -75,6 +75,7 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
     missing = None if custom else _missing(node, context, place, route)
     if missing:
         yield missing
+    custom = custom or (missing is None and _imported(node, context, place))
     if model:
         within = route.partition("/")[2]
         refused = None if place.archive else refused_layer(node, context, within)
@@ -94,6 +95,7 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
     if custom:
         yield from dtype_policy(config, context, route)
         yield from without_name(name, config, context, route)
+        yield from endpoint(node, context, route)
         yield from _inside_custom(config, route, context, place.archive)
         return
     yield from _arguments(node, config, context, place, route)
@@ -263,6 +265,12 @@ def _missing_by_module(
         repairs=moved,
         **({} if moved else _passed(name)),
     )
+
+
+def _imported(node: Config, context: CheckContext, place: ConfigLocation) -> bool:
+    """Whether a class that is found is one of the program, whose module the file states."""
+    known = context.profile.knows(place.kind, text(node.get("class_name")))
+    return not known and text(node.get("module")) in context.request.modules
 
 
 def _resolves(module: str, name: str, context: CheckContext) -> bool:

@@ -10,7 +10,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, GraphFunction, GraphNode, Signature
 from modelaudit.graphs import reachable
 from modelaudit.layer_classes import Trait, classes
-from modelaudit.runtimes.checks import meta_graphs, silent_differences
+from modelaudit.runtimes.checks import export_calls, meta_graphs, silent_differences
 from modelaudit.runtimes.checks.sizes import shapes
 from modelaudit.runtimes.graph_usage import GRAPH, graph_nodes
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
@@ -59,6 +59,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from argument_names(artifact, context)
         yield from protocol(context)
         yield from _slots(artifact, context)
+        yield from export_calls.check(artifact, context)
         if call is LoadCall.TFSM_LAYER:
             yield from _layer(artifact)
 

@@ -67,6 +67,16 @@ def check(
             repairs=True,
         )
     yield from unusable
+    if _holds_module(function):
+        yield Reason(
+            "lambda-closure",
+            LoadOutcome.FAILS,
+            f"the function of `{route}` uses a module that was imported in a function around it, "
+            "which no Keras reads back",
+            "AttributeError: …'dict' object has no attribute",
+            "Define the layer in code and load the weights into it.",
+            route,
+        )
     if context.profile.keras3 and _defaults_as_list(function):
         yield Reason(
             "lambda-defaults",
@@ -86,6 +96,18 @@ def _defaults_as_list(function: Json) -> bool:
         inner = function.get("config")
         return isinstance(inner, dict) and isinstance(inner.get("defaults"), list)
     return isinstance(function, list) and len(function) > 1 and isinstance(function[1], list)
+
+
+def _holds_module(function: Json) -> bool:
+    """Whether a variable of a function around the lambda is a module."""
+    if isinstance(function, dict):
+        inner = function.get("config")
+        held = inner.get("closure") if isinstance(inner, dict) else None
+    else:
+        held = function[2] if isinstance(function, list) and len(function) > 2 else None
+    return isinstance(held, list) and any(
+        isinstance(each, dict) and each.get("class_name") == "module" for each in held
+    )
 
 
 def _refused(context: CheckContext, archive: bool) -> bool:

@@ -13,6 +13,7 @@ from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
 from modelaudit.runtimes.saved_config import Config, is_model
 
+_CONNECTED = ("functional", "model")  # names that Keras gives to models of layers with an input
 _OF_EVERY_LAYER = frozenset(("name", "trainable", "dtype"))
 # First Keras known to write the default arguments of a subclass into its config, so that a config
 # without any is that of a class without arguments. 3.11 writes none.
@@ -22,24 +23,18 @@ DEFAULTS_WRITTEN = (3, 15)
 def check(config: Config, context: CheckContext, keras: str | None) -> Iterator[Reason]:
     """What the file of a subclass does not show; `keras` is the version that saved it."""
     name = text(config.get("class_name"))
-    if not context.profile.keras3 and mapping(config.get("build_config")).get("input_shape"):
-        yield Reason(
-            "subclass-built-by-its-call",
-            LoadOutcome.UNKNOWN,
-            f"{context.profile.name} creates the weights of {name} by running its `call` in a "
-            "graph, which fails if `call` adds a loss (`add_loss`); the file does not contain "
-            "the code",
-            "ValueError: Expected a symbolic Tensors or a callable for the loss value.",
-            "Build the model from code, call it once, and load the weights.",
-        )
     if context.writer is not None and context.writer.keras3 and _arguments_lost(config, keras):
+        # Keras 3.15 writes the defaults of optional arguments; a class that notes nothing and does
+        # not take a name alone has arguments without a default, as most do.
+        bare = set(mapping(config.get("config"))) <= _OF_EVERY_LAYER
         yield Reason(
             "arguments-of-subclass",
-            LoadOutcome.UNKNOWN,
+            LoadOutcome.FAILS if bare else LoadOutcome.UNKNOWN,
             f"{name} has no `get_config` of its own, so Keras 3 saved it without the arguments "
             "that its constructor was given; where these change shapes, the weights do not fit",
             "ValueError: A total of N objects could not be loaded.",
             "Build the model from code with the same arguments, and load the weights.",
+            unless=f"{name} was made without arguments",
         )
 
 
@@ -74,14 +69,17 @@ def in_hdf5(config: Config, artifact: Artifact) -> Iterator[Reason]:
     outer = snake_case(name.rpartition(">")[2])
     inside = (route.split("/") for each in groups.values() for route in each)
     built = built and not any(outer in parts[1:2] for parts in inside)
+    # A Sequential that the code gives no input has no weights before it is called either.
+    connected = any(group.rstrip("_0123456789") in _CONNECTED for group in groups)
     yield Reason(
         "subclassed-model-in-hdf5",
-        LoadOutcome.UNKNOWN if built else LoadOutcome.FAILS,
+        LoadOutcome.UNKNOWN if built and connected else LoadOutcome.FAILS,
         f"the model is a custom subclass ({name}), for which HDF5 stores no layers that could "
         "receive the weights" + ", unless its constructor creates them with their weights" * built,
         "ValueError: Layer count mismatch when loading weights from file. Model expected 0 layers",
         "Save it as .keras and pass the class in custom_objects, or load the weights into a model "
         "built from code.",
+        unless=f"the constructor of {name} makes models with an input" if built else "",
     )
 
 

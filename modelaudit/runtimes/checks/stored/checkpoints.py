@@ -17,6 +17,7 @@ from modelaudit.runtimes.checks.stored.object_names import (
     written_by_keras3,
 )
 from modelaudit.runtimes.checks.stored.object_paths import found_by_name, names, weights
+from modelaudit.runtimes.checks.stored.recorded_casts import moved_by_casts
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.terminal_text import first_of
 
@@ -102,11 +103,12 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         return  # plain variables, which have the same keys everywhere
     if keras3 != profile.keras3:
         yield from _renamed(artifact, context, keras3)
-        if context.request.trained:
+        if context.request.trained or _scaled(artifact):
             yield from _optimizer_variables(artifact, context, keras3)
         return
     if keras3:
         yield from _unmatched(artifact, context)
+        yield from moved_by_casts(artifact, context)
         yield from left_out(artifact, context)
     elif profile.keras < (2, 3):
         yield Reason(
@@ -182,6 +184,11 @@ def _of_one_generation(held: str, name: str, keras3: bool) -> bool:
     )
 
 
+def _scaled(artifact: Artifact) -> bool:
+    """Whether it has the scale of a loss, which a compiled model has before it is trained."""
+    return any(_SCALE in tensor.name for tensor in artifact.tensors)
+
+
 def _optimizer_variables(
     artifact: Artifact, context: CheckContext, keras3: bool
 ) -> Iterator[Reason]:
@@ -199,7 +206,8 @@ def _optimizer_variables(
         for tensor in artifact.tensors
         if (found := _LISTED.search(tensor.name))
     }
-    if any(
+    scaled = _scaled(artifact)
+    if not scaled and any(
         attribute.get("full_name", "").startswith("SGD/m/")
         for node in artifact.object_graph
         for attribute in node.attributes.values()
@@ -208,7 +216,6 @@ def _optimizer_variables(
     # With a schedule, the learning rate is no variable.
     constant = any(_RATE in tensor.name for tensor in artifact.tensors)
     shift = (here.index([3, 2]) - there.index([3, 2])) * constant
-    scaled = any(_SCALE in tensor.name for tensor in artifact.tensors)
     moved = [
         number for number in shapes if shapes.get(number - shift, shapes[number]) != shapes[number]
     ]

@@ -7,6 +7,7 @@ cells or of weights in a class of its own, which TensorFlow does not look into.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -26,8 +27,13 @@ _STATISTICS = "batch_normalization"
 _SCALE = "gamma"  # of layers that normalize, of which one keeps statistics
 _CELL = "cell"
 _LAYERS = ("_layers", "_operations")
+_LISTED = frozenset(_LAYERS)
+_OF_RANK: dict[int | None, str] = {2: "dense", 4: "conv2d"}  # by the rank of a kernel
+_KINDS = frozenset(("embedding", "batch_normalization", "layer_normalization", *_OF_RANK.values()))
 _NAMES = frozenset(map(snake_case, LAYER_CLASSES))
+_MODELS = frozenset(("sequential", "functional", "model", "time_distributed"))
 _FIX = "Save the weights as .weights.h5."
+_DIRECTIONS = r"^(?:forward|backward)_"  # copies of the counted layer of a Bidirectional
 _COUNTED = re.compile(r"(.+?)(?:_([0-9]{1,6}))?\Z")
 _IN_LISTS = "a list or dictionary, which Keras 3 does not save in a checkpoint"
 
@@ -40,7 +46,8 @@ def left_out(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if LoadOutcome.DIFFERS.value not in (states.get("list"), states.get("dict")):
         return
     nodes = {node.index: node for node in artifact.object_graph}
-    trained = [index for node in nodes.values() for index in _listed(node)]
+    lists = [index for node in nodes.values() for index in _listed(node)]
+    trained = [index for index in lists if index in nodes and nodes[index].children]
     if trained:
         yield from _only_trained(nodes, trained, context)
     elif cells := sorted(_empty_cells(nodes)):
@@ -52,14 +59,8 @@ def left_out(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "no error",
             _FIX,
         )
-    elif parts := sorted(_own_parts(artifact)):
-        yield Reason(
-            "layers-left-out",
-            LoadOutcome.UNKNOWN,
-            f"{', '.join(parts[:3])}: attributes of classes of the user's own. If these also hold "
-            f"layers in {_IN_LISTS}, the checkpoint lacks them",
-            fix=_FIX,
-        )
+    elif parts := _own_parts(artifact):
+        yield from _beside(nodes, parts, artifact)
     elif missing := _not_counted(nodes):
         yield Reason(
             "layers-left-out",
@@ -125,6 +126,87 @@ def _empty_cells(nodes: Nodes) -> Iterator[str]:
         yield from (name for name, child in node.children.items() if child in empty)
 
 
+def _beside(nodes: Nodes, parts: dict[int, str], artifact: Artifact) -> Iterator[Reason]:
+    """Layers of classes of the user's own, which may hold others in a list beside these.
+
+    The number in the name of a later layer shows it: Keras counts the layers of a class, and the
+    file has as many, unless some have no weights. Layers inside a class without a `build` of its
+    own have no names of theirs.
+    """
+    unbuilt = sum(_is_empty(nodes[x]) for x in _own_children(nodes, parts))
+    held = [name for name in (_name(nodes, index) for index in nodes) if name]
+    # The first layers may be among those without names.
+    hidden = any(_nameless(nodes, index) for index in parts)
+    rows = _counted_rows(held)
+    kinds = Counter(_kinds(nodes, artifact))
+    short = {
+        base: row
+        for base, row in rows.items()
+        if base in _KINDS and row[-1] >= kinds[base] + unbuilt
+    }
+    shown = first_of(sorted(set(parts.values())), 3)
+    sure = [base for base, row in sorted(short.items()) if hidden or row[0] == 0]
+    if sure:
+        base, row = sure[0], short[sure[0]]
+        yield Reason(
+            "layers-left-out",
+            LoadOutcome.DIFFERS,
+            f"the name {base}_{row[-1]} says that Keras made {row[-1] + 1} layers of this class, "
+            f"and the file has {kinds[base]}: a class of the user's own holds others beside "
+            f"{shown} in {_IN_LISTS}, and these keep random values",
+            "no error",
+            _FIX,
+            unless="the other layers are of another model",
+        )
+    elif short or (_LISTED & nodes[0].children.keys() and not _KINDS & rows.keys()):
+        yield Reason(
+            "layers-left-out",
+            LoadOutcome.UNKNOWN,
+            f"{shown}: attributes of classes of the user's own. If these also hold layers in "
+            f"{_IN_LISTS}, the checkpoint lacks them",
+            fix=_FIX,
+        )
+
+
+def _kinds(nodes: Nodes, artifact: Artifact) -> Iterator[str]:
+    """The class, as in names, of each object that is told by its variables."""
+    ranks = {tensor.name: len(tensor.shape) for tensor in artifact.tensors}
+    for node in nodes.values():
+        held = {
+            name: ranks.get(attribute.get("key", "").partition("/.ATTRIBUTES")[0])
+            for name, child in node.children.items()
+            for attribute in (nodes[child].attributes.values() if child in nodes else ())
+        }
+        if "_embeddings" in held:
+            yield "embedding"
+        elif "moving_mean" in held:
+            yield "batch_normalization"
+        elif "gamma" in held or "beta" in held:
+            yield "layer_normalization"
+        elif held.get("_kernel") in _OF_RANK:
+            yield _OF_RANK[held["_kernel"]]
+
+
+def _nameless(nodes: Nodes, index: int) -> bool:
+    """Whether the variables of a layer have no name of Keras for it."""
+    names = [_name(nodes, each).split("/") for each in nodes[index].children.values()]
+    bases = [_COUNTED.match(each[-2]) for each in names if len(each) > 1]
+    return any(found is not None and found[1] not in _NAMES for found in bases)
+
+
+def _own_children(nodes: Nodes, parts: dict[int, str]) -> set[int]:
+    """All parts, by names of the user's own, of the objects that hold some with weights."""
+    holders = [
+        node for node in nodes.values() if not parts.keys().isdisjoint(node.children.values())
+    ]
+    return {
+        child
+        for node in holders
+        for name, child in node.children.items()
+        if child in nodes and not name.startswith("_") and name not in names_in_keras3()
+    }
+
+
 def _not_counted(nodes: Nodes) -> str:
     """The name of a layer that Keras counted and that has no weights in the file; "" if none.
 
@@ -142,20 +224,33 @@ def _not_counted(nodes: Nodes) -> str:
     if not any(not empty.isdisjoint(row) for row in rows):
         return ""
     behind = any(not empty.isdisjoint(row[1:]) for row in rows)
-    parts = [name.split("/")[:-1] for name in (_name(nodes, index) for index in nodes) if name]
-    parts = [each for each in parts if each]
+    found = [name for name in (_name(nodes, index) for index in nodes) if name]
+    for base, row in sorted(_counted_rows(found).items()):
+        if behind and base in _NAMES and row[0]:
+            return base
+        for gap in _gaps(base, row):
+            return gap
+    return ""
+
+
+def _counted_rows(held: list[str]) -> dict[str, list[int]]:
+    """Class, as in names -> the numbers of its layers with weights, in order."""
+    parts = [each for each in (name.split("/")[:-1] for name in held) if each]
     named = len({each[0] for each in parts}) == 1 and all(len(each) > 1 for each in parts)
     counted: dict[str, set[int]] = {}
     for part in {part for each in parts for part in each[named:]}:  # not the model's own
-        if found := _COUNTED.match(part):
+        if found := _COUNTED.match(re.sub(_DIRECTIONS, "", part)):
             counted.setdefault(found[1], set()).add(int(found[2] or 0))
-    for base, numbers in sorted(counted.items()):
-        row = sorted(numbers)
-        first = -1 if behind and base in _NAMES else row[0]
-        for number, following in pairwise([first, *row]):
-            if following > number + 1 and (base in _NAMES or row[0] == 0):
-                return f"{base}_{number + 1}" if number >= 0 else base
-    return ""
+    return {base: sorted(numbers) for base, numbers in counted.items()}
+
+
+def _gaps(base: str, row: list[int]) -> Iterator[str]:
+    """Names that a row of numbers leaves out. One without weights is counted too."""
+    if base in _MODELS:
+        return
+    for number, following in pairwise(row):
+        if following > number + 1 and (base in _NAMES or row[0] == 0):
+            yield f"{base}_{number + 1}"
 
 
 def _place(name: str) -> int:
@@ -166,8 +261,8 @@ def _is_empty(node: ObjectNode) -> bool:
     return not node.children and not node.attributes
 
 
-def _own_parts(artifact: Artifact) -> set[str]:
-    """Names under which objects of the user's own classes list layers with weights."""
+def _own_parts(artifact: Artifact) -> dict[int, str]:
+    """Layers with weights in objects of the user's own classes -> the names of the attributes."""
     kept = {tensor.name for tensor in weights(artifact)}
     variables = {
         node.index
@@ -188,7 +283,7 @@ def _own_parts(artifact: Artifact) -> set[str]:
     if "root" not in children.get(0, {}):
         children.pop(0, None)  # a tf.train.Checkpoint with parts by name, not a model
     return {
-        name
+        child: name
         for below in children.values()
         for name, child in below.items()
         if child in holding - variables - {0}

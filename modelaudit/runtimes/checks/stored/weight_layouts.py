@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 OLD_LAYOUT = "_layer_checkpoint_dependencies"
+# Attributes of a subclassed model that all come behind `layers` in the alphabet, the order in which
+# 2.12 to 2.14 and Keras 3 look at them (2.15 and tf-keras at the last one first).
+LISTED_FIRST = (
+    frozenset(("attributes-first", "attributes-first-counted")),
+    "lists the layers of a subclassed model before its attributes",
+)
 
 
 def layouts_of(names: Iterable[str]) -> tuple[frozenset[str], str]:

@@ -15,6 +15,7 @@ from modelaudit.facts import Artifact, Format, Tensor
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.checks.stored.checkpoints import check_checkpoint
+from modelaudit.runtimes.checks.stored.inner_statistics import inner_statistics
 from modelaudit.runtimes.checks.stored.layer_counts import check_counts
 from modelaudit.runtimes.checks.stored.learnt_bins import (
     learnt_bins_in_keras2,
@@ -23,7 +24,11 @@ from modelaudit.runtimes.checks.stored.learnt_bins import (
 from modelaudit.runtimes.checks.stored.numbered_weights import check_numbered
 from modelaudit.runtimes.checks.stored.object_names import written_by_keras3
 from modelaudit.runtimes.checks.stored.object_paths import weights
-from modelaudit.runtimes.checks.stored.weight_layouts import OLD_LAYOUT, layouts_of
+from modelaudit.runtimes.checks.stored.weight_layouts import (
+    LISTED_FIRST,
+    OLD_LAYOUT,
+    layouts_of,
+)
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.runtimes.profile import RuntimeProfile, numbers
 
@@ -32,6 +37,7 @@ NOT_RECEIVED = "received 0 variables during loading"
 _OF_BOTH = "2.2.4-tf"  # the Keras in TensorFlow 1.13 to 1.15 and in 2.0 and 2.1
 # First Keras whose HDF5 weights have a group for weights of the model itself (2.6 has none).
 TOP_LEVEL_GROUP = (2, 7)
+_SCALED = "optimizer/inner_optimizer/"  # of Keras 3, around another optimizer
 _RECURRENT = re.compile(r"(?:recurrent_kernel(?::0)?|/cell/vars/1)\Z")
 
 
@@ -44,6 +50,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     else:
         yield from check_numbered(artifact, context)
         yield from learnt_bins_in_keras3(artifact, context)
+        yield from inner_statistics(artifact, context)
         yield from check_counts(artifact, context)
         yield from _legacy_layout(artifact, context)
     yield from recurrent_defaults(artifact, context)
@@ -65,6 +72,8 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         return
     for inside, found in _containers(names).items():
         layouts, described = layouts_of(found)
+        if not inside and _only_listed(found, artifact, context):
+            layouts, described = LISTED_FIRST
         of_model = any(name.startswith(OLD_LAYOUT) for name in found)
         # Keras 3 looks for the old names only in a file that has them for the whole model.
         hidden = of_model and inside and profile.keras3
@@ -72,17 +81,11 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             layouts = frozenset()
         if reads is None or not layouts.isdisjoint(reads):
             continue
-        if not inside or of_model or _is_model(inside, artifact):
-            where = f" in {inside}/" * bool(inside)
-            yield _layout(described + where, _received(profile), context)
-        else:
-            yield Reason(
-                "weights-layout",
-                LoadOutcome.UNKNOWN,
-                f"the file does not show whether {inside} is a model, whose layers "
-                f"{profile.name} expects under other names, or a layer with a list called layers",
-                route=inside,
-            )
+        where = f" in {inside}/" * bool(inside)
+        certain = not inside or of_model or _is_model(inside, artifact)
+        unless = f"{inside} is no model, but a layer with a list called layers"
+        error = _received(profile)
+        yield _layout(described + where, error, context, "" if certain else unless)
         return
     if moved:
         yield _layout(f"has {moved}, as written by Keras 3", _received(profile), context)
@@ -90,6 +93,23 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from learnt_bins_in_keras2(artifact, context)
     if context.request.call is LoadCall.LOAD_WEIGHTS:
         yield from _trained(artifact, context)
+        yield from _scaled(artifact, context)
+
+
+def _only_listed(names: list[str], artifact: Artifact, context: CheckContext) -> bool:
+    """Whether the groups `layers/…` of a file are those of a subclassed model, in that order.
+
+    Those of other models have this name from 2.15 on, as have models inside them.
+    """
+    writer = context.writer
+    if writer is not None and not writer.keras3 and writer.keras >= (2, 15):
+        return False
+    if {name.partition("/")[0] for name in names} != {"layers"}:
+        return False
+    architecture = artifact.architecture
+    if architecture is not None and not architecture.assumed:
+        return not architecture.layers
+    return any(f"/{OLD_LAYOUT}/" in name for name in names)
 
 
 def _containers(names: list[str]) -> dict[str, list[str]]:
@@ -135,13 +155,34 @@ def _trained(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         )
 
 
-def _layout(what: str, error: str, context: CheckContext) -> Reason:
+def _scaled(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """The optimizer of a model in half precision: Keras 3 gives it more variables than Keras 2.
+
+    The optimizer of Keras 2 for such models refuses a number that is not its own, also before it is
+    built. Others ignore it then.
+    """
+    scaled = any(tensor.name.startswith(_SCALED) for tensor in artifact.tensors)
+    if scaled and not context.profile.keras3:
+        yield Reason(
+            "scaled-optimizer",
+            LoadOutcome.FAILS,
+            "the file has the optimizer of a model in half precision, whose loss it scales, with "
+            f"the variables of Keras 3, which that of {context.profile.name} does not take",
+            "AttributeError: 'LossScaleOptimizerV3' object has no attribute 'name'",
+            "Load the weights before the model is compiled.",
+            unless="the program loads the weights before it compiles the model",
+            sign="LossScaleOptimizer",
+        )
+
+
+def _layout(what: str, error: str, context: CheckContext, unless: str = "") -> Reason:
     return Reason(
         "weights-layout",
         LoadOutcome.FAILS,
         f"the weights file {what}, but {context.profile.name} expects other names",
         error,
         "Load it with the Keras that saved it, and save it there as legacy .h5.",
+        unless=unless,
         repairs=True,
         sign=NOT_RECEIVED,
     )

@@ -65,6 +65,12 @@ def lambda_by_name(k: Keras) -> Any:
     return stack(k, (4,), k.layers.Lambda(doubled, name="f"), k.layers.Dense(2))
 
 
+def lambda_with_module(k: Keras) -> Any:
+    import math
+
+    return stack(k, (4,), k.layers.Lambda(lambda x: x * math.pi), k.layers.Dense(2))
+
+
 CASES = (
     Case(
         "lambda-refused", K3, lambda_h5("lambda x: x * 2"), {"safe_mode=False": unsafe(in_keras3)}
@@ -87,6 +93,13 @@ CASES = (
         "lambda-defaults",
         K3,
         lambda_h5("lambda x, y=2: x * y", [2]),
+        {},
+        load=lambda p: unsafe(in_keras3)(p)(np.ones((1, 4))),
+    ),
+    Case(
+        "lambda-closure",
+        K3,
+        archive(lambda_with_module, keras2=False),
         {},
         load=lambda p: unsafe(in_keras3)(p)(np.ones((1, 4))),
     ),

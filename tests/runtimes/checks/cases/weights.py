@@ -81,6 +81,24 @@ def trained_weights(folder: Path) -> Path:
     return path
 
 
+def in_half_precision(k: Keras) -> Any:
+    k.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        model = dense(k)
+        model.compile("adam", "mse")
+        return model
+    finally:
+        k.mixed_precision.set_global_policy("float32")
+
+
+def scaled_weights(folder: Path) -> Path:
+    path = folder / "m.weights.h5"
+    model = in_half_precision(new())
+    model.fit(np.ones((4, 4), "float32"), np.ones((4, 2), "float32"), verbose=0)
+    model.save_weights(path)
+    return path
+
+
 CASES = (
     Case("weights-layout", K2, other_layout, {}),
     Case(
@@ -143,5 +161,13 @@ CASES = (
         {"before the model is trained": into(old)},
         LoadCall.LOAD_WEIGHTS,
         into(old, trained),
+    ),
+    Case(
+        "scaled-optimizer",
+        K2,
+        scaled_weights,
+        {"before the model is compiled": into(old)},
+        LoadCall.LOAD_WEIGHTS,
+        into(old, in_half_precision),
     ),
 )

@@ -1,0 +1,95 @@
+"""Exports of Keras 3 that do not take the inputs that their model takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.facts import Artifact, GraphFunction
+from modelaudit.graphs import ObjectNode
+from modelaudit.runtimes.model import FIRST_CALL, CheckContext, LoadCall, Reason
+
+_ENDPOINT = "serve"
+_UNNAMED = "args_"  # inputs of a subclassed model, which the export takes to be of float32
+# Operations that leave the numbers of a tensor as they are.
+_MOVING = frozenset(
+    (
+        *("ExpandDims", "Identity", "Pack", "Reshape", "Split", "SplitV", "Squeeze"),
+        *("StridedSlice", "Transpose", "Unpack"),
+    )
+)
+_INTEGERS = ("int32", "int64")
+
+
+def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """What the endpoint `serve` does not take."""
+    if artifact.provenance.exporter != "keras3-export":
+        return
+    nodes = {node.index: node for node in artifact.object_graph}
+    endpoint = nodes.get(nodes[0].children.get(_ENDPOINT, -1)) if 0 in nodes else None
+    if endpoint is None:
+        return
+    if context.request.call is LoadCall.TFSM_LAYER and endpoint.detail.get("list_of_one"):
+        yield Reason(
+            "input-in-list",
+            LoadOutcome.FAILS,
+            "the model was made with a list of one input, and its endpoint takes such a list, but "
+            "a TFSMLayer that is called as the model passes the tensor alone",
+            "TypeError: Exception encountered when calling TFSMLayer.call(). …Binding inputs to "
+            "tf.function failed due to `Can not cast",
+            "Call the layer with a list: `layer([x])`.",
+            unless="the layer is called with a list of one tensor",
+            later=FIRST_CALL,
+        )
+    for function in _functions(artifact, endpoint):
+        yield from _indices(artifact, function)
+
+
+def _functions(artifact: Artifact, endpoint: ObjectNode) -> Iterator[GraphFunction]:
+    names = endpoint.detail.get("concrete_functions")
+    for graph in artifact.graphs:
+        for name in names if isinstance(names, list) else ():
+            if str(name) in graph.functions:
+                yield graph.functions[str(name)]
+
+
+def _indices(artifact: Artifact, function: GraphFunction) -> Iterator[Reason]:
+    """An input of floats that a subclassed model uses as integers only: it was called with some.
+
+    Keras notes the shapes with which such a model was built, and no types.
+    """
+    floats = {
+        each.name
+        for signature in artifact.signatures
+        for each in signature.inputs
+        if each.dtype == "float32" and each.name.startswith(_UNNAMED)
+    }
+    for name in sorted(floats & {*function.args}):
+        if _only_integers(name, function):
+            yield Reason(
+                "integers-exported-as-floats",
+                LoadOutcome.FAILS,
+                f"the export takes floats as {name}, which the model turns into integers before it "
+                "uses them: integers, with which the model was called, are refused",
+                "cannot compute … as input #0(zero-based) was expected to be a float tensor but is "
+                "a int",
+                "Cast the inputs: `tf.cast(x, tf.float32)`.",
+                unless="the inputs are cast to float32",
+                later=FIRST_CALL,
+            )
+            return
+
+
+def _only_integers(name: str, function: GraphFunction) -> bool:
+    """Whether all that is computed from an argument is computed from integers."""
+    moved, cast = {name}, False
+    for node in function.nodes:
+        if not any(source.partition(":")[0] in moved for source in node.inputs):
+            continue
+        if node.op in _MOVING:
+            moved.add(node.name)
+        elif node.op == "Cast" and node.attrs.get("DstT") in _INTEGERS:
+            cast = True
+        elif node.op != "Shape":
+            return False
+    return cast
