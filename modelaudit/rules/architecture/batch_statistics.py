@@ -10,6 +10,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.graph.dataflow import CALLS, Frame, NodeOutput
 from modelaudit.formats.graph.kernel_ops import BATCH_NORMS
 from modelaudit.graphs import trains
+from modelaudit.layer_classes import Trait, has
 from modelaudit.rules.examples import ROOT
 from modelaudit.rules.grammar import counted, quoted
 from modelaudit.rules.grouped import LISTED
@@ -100,8 +101,42 @@ class _Norms:
         return False
 
 
+def _called_for_training(artifact: Artifact) -> list[str]:
+    """The batch normalizations that a config calls in training mode, by themselves or by a model.
+
+    In Keras 3, `predict` says `training=False` to all layers, whatever the call was.
+    """
+    given = artifact.architecture
+    layers = given.layers if given is not None and given.dialect != "keras3" else ()
+    called = {x.route for x in layers if any(k.get("training") is True for k in x.call_kwargs)}
+    kept = {x.route for x in layers if any(k.get("training") is False for k in x.call_kwargs)}
+
+    def chosen(route: str) -> bool:
+        """What the call says that is nearest to the layer; a layer's own is nearer than a model's."""
+        while route and route not in called | kept:
+            route = route.rpartition("/")[0]
+        return route in called
+
+    norms = (x for x in layers if has(x.class_name, Trait.BATCH_NORMALISATION) and x.trainable)
+    return [x.route for x in norms if chosen(x.route)]
+
+
 def _by_batch(rule: Rule, facts: Facts) -> Iterator[Finding]:
     artifact = facts.artifact
+    if called := _called_for_training(artifact):
+        shown = ", ".join(quoted(called[:LISTED])) + " …" * (len(called) > LISTED)
+        yield rule.finding(
+            f"{counted(len(called), 'batch normalization is', 'batch normalizations are')} called with "
+            f"`training=True`: {shown}. Predictions, too, use the mean and variance of their batch, so "
+            "that an answer depends on the other inputs in it.",
+            route=called[0],
+            evidence={"measured": len(called), "unit": "layers", "layers": [*called[:LISTED]]},
+            title="Batch normalization uses the statistics of the batch for predictions",
+            severity=Severity.LOW,  # as generators and style transfer do on purpose
+            fix="If it is not meant, call the layer, or the model that it is in, without `training`, "
+            "which Keras sets in `fit` and `predict`, and train again.",
+        )
+        return
     graphs = [graph for graph in artifact.graphs if not graph.held_by]
     if artifact.format is not Format.FROZEN_GRAPH:
         raise NotRelevant("only a frozen graph has normalizations in one mode for all programs")
@@ -162,8 +197,8 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.HIGH,
         needs=(Need.ARTIFACT,),
-        summary="Batch normalization uses the statistics of the batch in a frozen graph",
-        pass_title="Every batch normalization of the frozen graph uses stored statistics",
+        summary="Batch normalization uses the statistics of the batch at inference",
+        pass_title="Every batch normalization uses stored statistics at inference",
         why="In this mode, which is that of training, each batch is normalized by its own mean and "
         "variance. The same input gets another answer beside other inputs, and alone it is "
         "normalized by itself, so that accuracy that was measured on large batches is not reached. "

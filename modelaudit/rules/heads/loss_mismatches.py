@@ -180,9 +180,9 @@ MISMATCHES: tuple[Mismatch, ...] = (
     ),
     Mismatch(
         BINARY,
-        frozenset(("relu",)),
+        _POSITIVE | {"relu"},
         Severity.HIGH,
-        "{loss} with from_logits=True takes scores above 0 for class 1, and relu gives no others: "
+        "{loss} with from_logits=True takes scores above 0 for class 1, and {last} gives no others: "
         "class 0 is never predicted.",
         "Remove the activation of the last layer and train again.",
         from_logits=True,
@@ -215,6 +215,14 @@ MISMATCHES: tuple[Mismatch, ...] = (
         "output has the activation {last}.",
         'Use activation="exponential" or "softplus" in the last layer and train again.',
         takes=(0.0, math.inf),
+    ),
+    Mismatch(
+        frozenset(("poisson",)),
+        PROBABILITIES,
+        Severity.LOW,
+        "{loss} is of counts, but a {last} gives none above 1.",
+        'Use activation="exponential" or "softplus" in the last layer and train again.',
+        unchanged=True,
     ),
     Mismatch(
         _LOGARITHMIC,
@@ -324,7 +332,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
     ),
     Mismatch(
         HINGES - {"categorical_hinge"},
-        PROBABILITIES | {"relu"},
+        PROBABILITIES | _POSITIVE | {"relu"},
         Severity.MEDIUM,
         "{loss} expects scores from -1 to 1, but {last} gives no negative values.",
         "Use tanh or no activation.",

@@ -12,10 +12,12 @@ import pytest
 
 from modelaudit.facts import Artifact, Format, Graph, GraphNode
 from modelaudit.formats.reader import read_artifact
+from modelaudit.pipeline import static_facts
 from modelaudit.rules import catalogue
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.settings import Limits
+from modelaudit.settings import Settings as RunSettings
 
 pytestmark = pytest.mark.slow
 SIZE = 6
@@ -160,3 +162,27 @@ def test_many_inputs_before_many_normalizations_count_as_work() -> None:
     (found,) = run_rule(catalogue.rule("MA330"), Facts(artifact)).findings
     assert found.evidence["measured"] == len(norms)
     assert time.process_time() - start < 1
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+@pytest.mark.parametrize(
+    ("layer", "model"), [(True, None), (None, True), (None, None), (False, True)]
+)
+def test_layers_that_a_config_calls_for_training(tmp_path, library, layer, model):
+    k = pytest.importorskip(library)
+    inner = k.Input((6,))
+    norm = k.layers.BatchNormalization(name="norm")
+    hidden = norm(k.layers.Dense(8)(inner), **({} if layer is None else {"training": layer}))
+    body = k.Model(inner, hidden, name="body")
+    given = k.Input((6,))
+    made = body(given, **({} if model is None else {"training": model}))
+    whole = k.Model(given, k.layers.Dense(1)(made))
+    x = np.random.default_rng(0).normal(size=(16, 6)).astype("float32")
+    alone = np.concatenate([whole.predict(x[i : i + 2], verbose=0) for i in range(0, 16, 2)])
+    mixes = bool(np.abs(alone - whole.predict(x, batch_size=16, verbose=0)).max() > 1e-3)
+    whole.save(tmp_path / "m.keras")
+    facts = static_facts(tmp_path / "m.keras", RunSettings())
+    found = run_rule(catalogue.rule("MA330"), facts).findings
+    assert [str(each.severity) for each in found] == ["low"] * mixes

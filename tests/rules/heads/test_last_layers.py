@@ -114,6 +114,12 @@ def faults(keras):
             "sparse_categorical_crossentropy",
         ),
         "negative rates": ("MA306", "medium", [dense(1)], "poisson"),
+        "limited rates": ("MA306", "low", [dense(1, "sigmoid")], "poisson"),
+        "never below half": (
+            *("MA306", "high", [dense(1, "softplus")]),
+            losses.BinaryCrossentropy(from_logits=True),
+        ),
+        "one side of a hinge": ("MA306", "medium", [dense(1, "softplus")], "hinge"),
         "one direction": ("MA306", "high", [dense(1)], "cosine_similarity"),
         "half a hinge": ("MA306", "medium", [dense(1, "relu")], "hinge"),
         "rectified": (
