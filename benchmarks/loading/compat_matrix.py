@@ -38,7 +38,8 @@ TRUTH = {
     "ok_but_outputs_differ": LoadOutcome.DIFFERS,
 }
 # Modules that loaders can import, with the models' own classes.
-OWN = ("customs", "customs_odd", "customs_projects", "customs_recent", "customs_services")
+LISTS = ("odd", "projects", "recent", "services", "tutorials")
+OWN = ("customs", *(f"customs_{each}" for each in LISTS))
 MODULES = frozenset((*OWN, "archs"))
 # The module of the older cells' models, which their loaders have imported.
 IMPORTED = frozenset(("archs",))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.loading import built, more, odd, plain, projects, recent, services
+from benchmarks.loading import built, more, odd, plain, projects, recent, services, tutorials
 from benchmarks.loading.inputs import floats as _floats
 from benchmarks.loading.inputs import integers as _integers
 from benchmarks.loading.inputs import words as _words
@@ -317,17 +317,19 @@ MODELS = {
     **projects.MODELS,
     **recent.MODELS,
     **services.MODELS,
+    **tutorials.MODELS,
 }
 # Models with custom objects, which are also loaded without them.
 CUSTOM = frozenset(("added_losses", "own_cell", "own_functions", "subclassed_list"))
-for _list in (built, odd, projects, recent, services):
+for _list in (built, odd, projects, recent, services, tutorials):
     CUSTOM |= frozenset(_list.CUSTOM)
 # Models whose code differs between versions: weights are only for the code that saved them.
 VARYING = frozenset(("added_losses", "reshaped_series"))
-LAMBDAS = frozenset(("siamese", "own_functions"))
-LAMBDAS |= frozenset(odd.LAMBDAS + projects.LAMBDAS + recent.LAMBDAS + services.LAMBDAS)
+LAMBDAS = frozenset((*odd.LAMBDAS, *projects.LAMBDAS, *recent.LAMBDAS, *services.LAMBDAS))
+LAMBDAS |= frozenset(("siamese", "own_functions"))
 DEEP = projects.DEEP
-DICTIONARIES = odd.DICTIONARIES + recent.DICTIONARIES + services.DICTIONARIES  # in dictionaries
+DICTIONARIES = odd.DICTIONARIES + recent.DICTIONARIES  # models whose inputs are in a dictionary
+DICTIONARIES += services.DICTIONARIES + tutorials.DICTIONARIES
 
 
 def input_names(name):
@@ -341,10 +343,6 @@ INPUTS = {
     "many_ends": ["one", "two", "third"],
     "own_functions": ["left", "right"],
     "two_towers": ["left", "right"],
-    **built.INPUTS,
-    **odd.INPUTS,
-    **plain.INPUTS,
-    **projects.INPUTS,
-    **recent.INPUTS,
-    **services.INPUTS,
 }
+for _list in (built, odd, plain, projects, recent, services, tutorials):
+    INPUTS |= _list.INPUTS
