@@ -80,7 +80,7 @@ def accents(k):
     for number, (width, rate) in enumerate(((12, 0.15), (16, 0.2), (8, 0.25), (16, 0.2)), 1):
         x = k.layers.Dense(width, activation="relu", name=f"dense_{number}")(x)
         x = k.layers.Dropout(rate, name=f"dropout_{number}")(x)
-    outputs = k.layers.Dense(6, activation="softmax", name="ouput")(x)
+    outputs = k.layers.Dense(6, activation="softmax", name="output")(x)
     model = k.Model(inputs=start, outputs=outputs, name="accent_recognition")
     model.compile(
         optimizer=k.optimizers.Adam(learning_rate=1.9644e-5),
