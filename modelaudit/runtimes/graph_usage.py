@@ -68,6 +68,27 @@ def steps_of_batch(function: GraphFunction) -> GraphNode | None:
     return None
 
 
+def joined_behind(start: GraphNode, function: GraphFunction) -> GraphNode | None:
+    """A node that joins sequences with others that do not depend on `start`, by their features."""
+    nodes = {node.name: node for node in function.nodes}
+    after: dict[str, list[str]] = {}
+    for node in function.nodes:
+        for source in node.inputs:
+            after.setdefault(_name(source), []).append(node.name)
+    behind = set(reachable([start.name], lambda name: after.get(name, ())))
+    spend(len(behind))
+    for node in function.nodes:
+        if node.op != "ConcatV2" or node.name not in behind:
+            continue
+        noted = node.attrs.get("_output_shapes")
+        rank = len(noted[0]) if isinstance(noted, list) and isinstance(noted[0], list) else 0
+        by_features = _constant(_source(node, len(node.inputs) - 1, nodes)) in ([-1], [rank - 1])
+        others = [source for source in node.inputs[:-1] if _name(source) not in behind]
+        if rank > 2 and by_features and others:
+            return node
+    return None
+
+
 def _before(name: str, nodes: Mapping[str, GraphNode]) -> list[str]:
     return [_name(each) for each in nodes[name].inputs] if name in nodes else []
 

@@ -271,7 +271,7 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from match_config.check_name(config, context)
     if archive:
         if whole and not is_model(config):
-            yield from match_subclasses.check(config, context, artifact.provenance.keras)
+            yield from match_subclasses.check(config, artifact, context)
         yield from match_weights.v3_layout(artifact, context)
     elif not listed:
         yield from (each for each in form if not each.route or each.loads)

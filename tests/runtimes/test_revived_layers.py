@@ -175,6 +175,75 @@ def test_keras_2_builds_a_subclass_by_its_call(tmp_path: Path, adds_loss: bool) 
         keras.models.load_model(path, custom_objects={"Own": Own})
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_variational_model_with_one_loss_adds_the_other(tmp_path: Path, compiled: bool) -> None:
+    keras = pytest.importorskip("tf_keras")
+
+    class Variational(keras.Model):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.z_log_var = keras.layers.Dense(2)
+            self.z_mean = keras.layers.Dense(2)
+
+        def call(self, value):
+            spread, mean = self.z_log_var(value), self.z_mean(value)
+            self.add_loss(keras.backend.mean(keras.backend.square(mean) - spread))
+            return mean
+
+        def get_config(self):
+            return {}
+
+    model, path = Variational(), tmp_path / "m.keras"
+    data = np.ones((2, 2), "float32")
+    if compiled:
+        model.compile("adam", "mse")
+        model.fit(data, data, verbose=0)
+    else:
+        model(data)
+    model.save(path)
+    assert predicted(path, "tf_keras", "Variational").predicted is (FAILS if compiled else LOADS)
+    with pytest.raises(ValueError, match="symbolic Tensors"):
+        keras.models.load_model(path, custom_objects={"Variational": Variational})
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_keras_2_saves_no_models_as_arguments(tmp_path: Path, given: bool) -> None:
+    keras = pytest.importorskip("tf_keras")
+
+    def body():
+        return keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(2)])
+
+    class Bare(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.body = body()
+
+        def call(self, value):
+            return self.body(value)
+
+    class Around(Bare):
+        def __init__(self, inner):
+            keras.Model.__init__(self)
+            self.body = inner
+
+        def train_step(self, data):
+            return {"loss": keras.backend.mean(self(data))}
+
+    model = Around(body()) if given else Bare()
+    model.compile("adam") if given else model.compile("adam", "mse")
+    model(np.ones((1, 2), "float32"))
+    path = tmp_path / "m.keras"
+    model.save(path)
+    found = predicted(path, "tf_keras", "Bare", "Around")
+    assert found.predicted is (FAILS if given else LOADS)
+    classes = {"Bare": Bare, "Around": Around}
+    if given:
+        with pytest.raises(TypeError, match="Unable to revive model"):
+            keras.models.load_model(path, custom_objects=classes, compile=False)
+    else:
+        keras.models.load_model(path, custom_objects=classes, compile=False)
+
+
 @pytest.mark.parametrize("built", [False, True])
 def test_a_subclass_in_hdf5(tmp_path: Path, built: bool) -> None:
     keras = pytest.importorskip("keras")

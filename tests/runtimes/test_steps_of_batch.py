@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.graphs import GraphFunction, GraphNode
-from modelaudit.runtimes.graph_usage import steps_of_batch
+from modelaudit.runtimes.graph_usage import joined_behind, steps_of_batch
 
 
 def constant(name: str, *values: int) -> GraphNode:
@@ -52,3 +52,27 @@ def test_nodes_without_inputs_are_nothing(place: int):
     bare = GraphNode(made.nodes[place].name, made.nodes[place].op, ())
     nodes = (*made.nodes[:place], bare, *made.nodes[place + 1 :])
     assert steps_of_batch(GraphFunction("f", ("x",), nodes)) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "axis", "shape", "found"),
+    [
+        ("x", -1, [None, None, 9], True),
+        ("x", 2, [None, None, 9], True),
+        ("x", 1, [None, None, 9], False),  # one after the other
+        ("x", -1, [None, 9], False),  # no sequences
+        ("step:output:0", -1, [None, None, 9], False),  # of as many steps
+    ],
+)
+def test_what_joins_them_with_sequences_of_other_steps(
+    source: str, axis: int, shape: list[int | None], found: bool
+):
+    made = graph()
+    joined = GraphNode(
+        "joined", "ConcatV2", ("step:output:0", source, "by:output:0"), {"_output_shapes": [shape]}
+    )
+    function = GraphFunction("f", ("x",), (*made.nodes, constant("by", axis), joined))
+    start = steps_of_batch(function)
+    assert start is not None
+    node = joined_behind(start, function)
+    assert (node is not None and node.name == "joined") is found

@@ -10,7 +10,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, GraphFunction, GraphNode, Signature
 from modelaudit.graphs import reachable
 from modelaudit.layer_classes import Trait, classes
-from modelaudit.runtimes.checks import export_calls, meta_graphs, silent_differences
+from modelaudit.runtimes.checks import export_calls, graph_steps, meta_graphs, silent_differences
 from modelaudit.runtimes.checks.sizes import shapes
 from modelaudit.runtimes.graph_usage import GRAPH, graph_nodes
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
@@ -54,7 +54,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from _casts(artifact, context)
         yield from silent_differences.graph_addition(artifact, context)
         yield from silent_differences.graph_bins(artifact)
-        yield from silent_differences.graph_steps(artifact)
+        yield from graph_steps.check(artifact)
         yield from _drawn(artifact, context)
         yield from argument_names(artifact, context)
         yield from protocol(context)

@@ -8,7 +8,6 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, GraphNode, Json, Layer
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.collecting.results import COMPUTING
-from modelaudit.runtimes.graph_usage import steps_of_batch
 from modelaudit.runtimes.model import CheckContext, Reason
 
 # The salt that TensorFlow 2.4 wrote for a Hashing layer without one.
@@ -321,26 +320,6 @@ def graph_bins(artifact: Artifact) -> Iterator[Reason]:
                         )
                         return
                     source = by_name.get(source.inputs[0].split(":")[0]) if source.inputs else None
-
-
-def graph_steps(artifact: Artifact) -> Iterator[Reason]:
-    """As many steps of a sequence as the batch has rows, in a graph.
-
-    Keras 3.15 exports a TimeDistributed over sequences of any length in this way: it counts the
-    first axis of its inputs, not the second.
-    """
-    for graph in artifact.graphs:
-        for name, function in graph.functions.items():
-            if node := steps_of_batch(function):
-                yield _differs(
-                    "steps-of-batch",
-                    f"`{node.name}` counts the rows of the batch, but numbers the steps of a "
-                    "sequence: the graph computes as many steps as the batch has rows, which the "
-                    "model itself does not",
-                    "Export it with sequences of a fixed length, or with Keras 3.8.",
-                    f"graph/functions/{name}/{node.name}",
-                )
-                return
 
 
 def _output_shape(node: GraphNode) -> list[Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
@@ -13,6 +14,8 @@ from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
 from modelaudit.runtimes.saved_config import Config, is_model
 
+# Layers that give the logarithm of a variance, as they are named in variational models.
+_VARIANCE = re.compile(r"log_?(?:var|sigma)", re.IGNORECASE)
 _CONNECTED = ("functional", "model")  # names that Keras gives to models of layers with an input
 _OF_EVERY_LAYER = frozenset(("name", "trainable", "dtype"))
 # First Keras known to write the default arguments of a subclass into its config, so that a config
@@ -20,9 +23,11 @@ _OF_EVERY_LAYER = frozenset(("name", "trainable", "dtype"))
 DEFAULTS_WRITTEN = (3, 15)
 
 
-def check(config: Config, context: CheckContext, keras: str | None) -> Iterator[Reason]:
-    """What the file of a subclass does not show; `keras` is the version that saved it."""
-    name = text(config.get("class_name"))
+def check(config: Config, artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """What the file of a subclass does not show."""
+    name, keras = text(config.get("class_name")), artifact.provenance.keras
+    yield from _given_objects(config, artifact, context)
+    yield from _added_loss(config, artifact, context)
     if context.writer is not None and context.writer.keras3 and _arguments_lost(config, keras):
         # Keras 3.15 writes the defaults of optional arguments; a class that notes nothing and does
         # not take a name alone has arguments without a default, as most do.
@@ -35,6 +40,51 @@ def check(config: Config, context: CheckContext, keras: str | None) -> Iterator[
             "ValueError: A total of N objects could not be loaded.",
             "Build the model from code with the same arguments, and load the weights.",
             unless=f"{name} was made without arguments",
+        )
+
+
+def _given_objects(config: Config, artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """A config that Keras 2.13 and later leave empty: of a class that takes nothing, or objects.
+
+    A class that takes models has a training step of its own, so that it needs no loss.
+    """
+    writer = context.writer
+    name, training = text(config.get("class_name")), artifact.training
+    if writer is None or writer.keras3 or mapping(config.get("config")):
+        return
+    if training is not None and "optimizer" in training and training.get("loss") is None:
+        yield Reason(
+            "arguments-of-subclass",
+            LoadOutcome.FAILS,
+            f"{name} was compiled without a loss, as classes that are made of models and train "
+            "them in a step of their own; Keras saved no arguments for its constructor",
+            "TypeError: Unable to revive model from config. When overriding the `get_config()` "
+            "method, make sure that the returned config contains all items used as arguments",
+            "Build the model from code, and load the weights.",
+            unless=f"{name} was made without arguments",
+        )
+
+
+def _added_loss(config: Config, artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """A variational model that `fit` trains by one loss: its call adds the other one.
+
+    Keras 2 makes the weights of a subclass by running its `call` in a graph, which fails then.
+    """
+    training = artifact.training
+    if context.profile.keras3 or not mapping(config.get("build_config")).get("input_shape"):
+        return
+    drawn = any(_VARIANCE.search(tensor.name) for tensor in artifact.tensors)
+    if drawn and training is not None and training.get("loss") is not None:
+        name = text(config.get("class_name"))
+        yield Reason(
+            "subclass-built-by-its-call",
+            LoadOutcome.FAILS,
+            f"{context.profile.name} creates the weights of {name} by running its `call` in a "
+            "graph, which fails if `call` adds a loss (`add_loss`), as that of a model with "
+            "logarithms of variances and one loss does",
+            "ValueError: Expected a symbolic Tensors or a callable for the loss value.",
+            "Build the model from code, call it once, and load the weights.",
+            unless=f"the call of {name} adds no loss",
         )
 
 

@@ -136,18 +136,18 @@ def _is_model(group: str, artifact: Artifact) -> bool:
 
 
 def _trained(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """Weights of a trained model without its metrics, which Keras 2 looks for if it has some."""
+    """Weights of Keras 3 without the metrics of the model, which Keras 2 looks for."""
     names = [tensor.name for tensor in artifact.tensors]
     saved_trained = any(name.startswith("optimizer/vars/2") for name in names)
     if context.request.trained is False or not (context.request.trained or saved_trained):
         return
-    if any(name.startswith("metrics/") for name in names):
-        return
+    noted = mapping(mapping(artifact.extra.get("h5")).get("vars_names"))
+    if not noted or any(name.startswith("metrics/") for name in names):
+        return  # Keras 2 notes no names, and saves the metrics that the model has
     if context.behaviour("weights_into_trained") == LoadOutcome.FAILS.value:
-        certain = context.request.trained
         yield Reason(
             "metrics-not-in-file",
-            LoadOutcome.FAILS if certain else LoadOutcome.UNKNOWN,
+            LoadOutcome.FAILS if context.request.trained else LoadOutcome.UNKNOWN,
             f"if the program trains the model before it loads the weights, {context.profile.name} "
             "looks for its metrics, which are not in the file",
             "ValueError: Layer 'loss' expected 2 variables, but received 0 variables",

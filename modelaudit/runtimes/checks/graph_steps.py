@@ -1,0 +1,39 @@
+"""As many steps of a sequence as the batch has rows, in a graph.
+
+Keras 3.15 exports a TimeDistributed over sequences of any length in this way: it counts the first
+axis of its inputs, not the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.facts import Artifact
+from modelaudit.runtimes.graph_usage import joined_behind, steps_of_batch
+from modelaudit.runtimes.model import FIRST_CALL, Reason
+
+
+def check(artifact: Artifact) -> Iterator[Reason]:
+    """The first node that numbers steps so, and what joins them with other sequences."""
+    for graph in artifact.graphs:
+        for name, function in graph.functions.items():
+            node = steps_of_batch(function)
+            if node is None:
+                continue
+            joined = joined_behind(node, function)
+            yield Reason(
+                "steps-of-batch",
+                LoadOutcome.FAILS if joined else LoadOutcome.DIFFERS,
+                f"`{node.name}` counts the rows of the batch, but numbers the steps of a sequence: "
+                "the graph computes as many steps as the batch has rows, which the model itself "
+                "does not"
+                + (f", and `{joined.name}` joins them with other sequences" if joined else ""),
+                "InvalidArgumentError: …ConcatOp : Dimension 1 in both shapes must be equal"
+                if joined
+                else "no error",
+                "Export it with sequences of a fixed length, or with Keras 3.8.",
+                f"graph/functions/{name}/{node.name}",
+                later=FIRST_CALL if joined else "",
+            )
+            return
