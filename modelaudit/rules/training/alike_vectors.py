@@ -73,9 +73,7 @@ def constant_before(facts: Facts, graph: LayerGraph, route: str) -> bool:
     """Whether a layer before another gives the same for every input, by construction or at first."""
     before = graph.above([route]) - {route}
     started = {each.route for each in facts.artifact.kernels if starts_constant(each)}
-    started |= {*begin_below(facts)} | {
-        each.layer.route for each in still_norms(facts) if each.single
-    }
+    started |= {*begin_below(facts)} | {each.route for each in still_norms(facts) if each.single}
     layers = [graph.layer(each) for each in before]
     flat = {layer.route for layer in layers if rounds(layer)}  # also the masks of Keras 3
     around = graph.above([route], around=flat) if flat else before

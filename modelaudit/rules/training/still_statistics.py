@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import Struct
 
-from modelaudit.facts import Layer, TensorStats
+from modelaudit.facts import Json, Layer, TensorStats
 from modelaudit.findings import Finding, Severity
 from modelaudit.formats.keras.dialects import activation
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
+from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
 from modelaudit.rules.model import Facts, NotApplicable, Rule
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.training.steps import compiled_state
@@ -28,13 +29,15 @@ class StillNorm(Struct, frozen=True):
     """A batch normalization in whose batches no channel varied.
 
     Attributes:
+        graph: the layers around it; those of an export have other routes.
         steps: the training steps that its moving variance shows.
         variance: what these leave of its initial 1.
-        mean: the size of the moving means; None if there are none.
+        mean: the size of the moving means; None if they are not finite.
         alone: whether each channel has one value for each input.
     """
 
-    layer: Layer
+    route: str
+    config: Mapping[str, Json]
     graph: LayerGraph
     steps: int
     variance: float
@@ -61,17 +64,15 @@ def still_norms(facts: Facts) -> Iterator[StillNorm]:
     if shown is None or (made is not None and made < FEW_STEPS.value):
         return
     graph = layer_graph(shown)
-    stored = facts.artifact.by_name
-    for layer in graph.layers:
-        variance = stored.get(layer.variables.get("moving_variance", ""))
-        if variance is None or variance.stats is None or variance.size < _CHANNELS:
+    norms = [x for x in graph.layers if has(x.class_name, Trait.BATCH_NORMALISATION)]
+    for each in batchnorm_tensors(facts.artifact):
+        layer, stats, mean = graph.get(each.route), each.variance.stats, each.mean.stats
+        if stats is None or each.variance.size < _CHANNELS:
             continue
-        if not has(layer.class_name, Trait.BATCH_NORMALISATION):
-            continue
-        if steps := _still(layer, variance.stats, made):
-            mean = stored.get(layer.variables.get("moving_mean", ""))
-            size = math.hypot(mean.stats.mean, mean.stats.std) if mean and mean.stats else None
-            yield StillNorm(layer, graph, steps, variance.stats.mean, size, _one_position(layer))
+        if steps := _still(each.config, stats, made):
+            size = math.hypot(mean.mean, mean.std) if mean else None
+            alone = all(map(_one_position, norms if layer is None else (layer,)))
+            yield StillNorm(each.route, each.config, graph, steps, stats.mean, size, alone)
 
 
 def around_single(facts: Facts) -> Callable[[str], bool]:
@@ -79,7 +80,9 @@ def around_single(facts: Facts) -> Callable[[str], bool]:
     found = [each for each in still_norms(facts) if each.single]
     if not found:
         return lambda _: False
-    routes, graph = [each.layer.route for each in found], found[0].graph
+    routes, graph = [each.route for each in found], found[0].graph
+    if any(graph.get(route) is None for route in routes):
+        return lambda _: True  # of an export, which does not tell what is around it
     behind = {x.route for x in graph.layers if not graph.above([x.route]).isdisjoint(routes)}
     around = graph.above(routes) | behind
     return lambda route: any(_within(route, each) for each in around)
@@ -93,13 +96,13 @@ def _within(route: str, layer: str) -> bool:
 def still_statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """What is said of the first such normalization."""
     for found in still_norms(facts):
-        layer, graph = found.layer, found.graph
-        around = graph.above(graph.outputs, around={layer.route})
-        alone = not any(not any(graph.calls[route]) for route in around)
-        tiny = found.mean is not None and found.mean < math.sqrt(_epsilon(layer))
+        route, graph = found.route, found.graph
+        around = graph.above(graph.outputs, around={route})
+        alone = not any(not any(graph.calls[each]) for each in around)
+        tiny = found.mean is not None and found.mean < math.sqrt(_epsilon(found.config))
         size = f", about {found.mean:.2g}. Inputs that were scaled twice do that" * tiny
         yield rule.finding(
-            f"The moving variance of `{layer.route}` is {found.variance:.3g} in all channels, "
+            f"The moving variance of `{route}` is {found.variance:.3g} in all channels, "
             f"which is what {found.steps:,} steps leave of its initial 1: the variance of every batch was 0, "
             + (
                 "as where each batch is one input. Then the layer gives its beta for every input, and no "
@@ -108,14 +111,14 @@ def still_statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 else "so the layers before it gave one value for all inputs"
             )
             + f"{size}.",
-            route=layer.route,
+            route=route,
             evidence={"measured": found.variance, "unit": "moving variance", "steps": found.steps},
-            key=f"{layer.route} statistics",
+            key=f"{route} statistics",
             title="A batch normalization was trained on batches of one input" * found.single,
             severity=rule.severity if alone else Severity.MEDIUM,
             fix="Train with batches of several inputs, or use a normalization that does not need them:\n"
             "model.fit(x, y, batch_size=32)\n"
-            f"keras.layers.LayerNormalization(name={layer.name!r})  # for batches of one\n\n"
+            f"keras.layers.LayerNormalization(name={route.rpartition('/')[2]!r})  # for batches of one\n\n"
             f"If the batches were larger: {rule.fix[:1].lower()}{rule.fix[1:]}"
             if found.single
             else "",
@@ -123,13 +126,13 @@ def still_statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
 
 
-def _still(layer: Layer, variance: TensorStats, made: int | None) -> int:
+def _still(config: Mapping[str, Json], variance: TensorStats, made: int | None) -> int:
     """The steps that a moving variance shows, if it is what they leave of its 1; 0 if not.
 
     Where the number of steps is not known, it has to be a whole one.
     """
-    said = layer.config.get("momentum")
-    initial = activation(layer.config.get("moving_variance_initializer")) or "ones"
+    said = config.get("momentum")
+    initial = activation(config.get("moving_variance_initializer")) or "ones"
     if initial.lower() != "ones" or variance.minimum != variance.maximum:
         return 0
     if made is not None and variance.maximum == 0 and isinstance(said, float) and 0 < said < 1:
@@ -151,6 +154,6 @@ def _one_position(layer: Layer) -> bool:
     return shape is None or all(size in (None, 1) for size in shape[1:-1])
 
 
-def _epsilon(layer: Layer) -> float:
-    epsilon = layer.config.get("epsilon", 1e-3)
+def _epsilon(config: Mapping[str, Json]) -> float:
+    epsilon = config.get("epsilon", 1e-3)
     return epsilon if isinstance(epsilon, float) and epsilon > 0 else 1e-3

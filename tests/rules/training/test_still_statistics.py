@@ -88,3 +88,17 @@ def test_a_single_value_for_all_inputs(tmp_path):
     """Inputs of 0 leave means of 0, which batches of one input do not."""
     ((_, detail),) = said(tmp_path, 0)
     assert "one input" not in detail
+
+
+@pytest.mark.parametrize(("batch", "told"), [(1, True), (8, False)])
+def test_an_export_of_a_training_with_batches_of_one_input(keras, tmp_path, batch, told):
+    layers = keras.layers
+    draw = np.random.default_rng(2)
+    x, y = draw.random((64, 6)).astype("float32"), draw.integers(0, 3, 64)
+    norm = layers.BatchNormalization()(layers.Dense(8)(given := keras.Input((6,))))
+    model = keras.Model(given, layers.Dense(3, activation="softmax")(layers.ReLU()(norm)))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    train(model, x, y, steps=70, batch=batch)
+    model.export(tmp_path / "exported", verbose=False)
+    found = run_rule(rule("MA439"), static_facts(tmp_path / "exported", Settings())).findings
+    assert ["70 steps" in each.detail for each in found] == [True] * told

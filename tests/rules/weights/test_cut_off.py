@@ -138,3 +138,19 @@ def test_a_loss_whose_parameter_leaves_next_to_nothing(keras, tmp_path):
     model.save(tmp_path / "m.h5")
     (found,) = run_rule(rule("MA404"), static_facts(tmp_path / "m.h5", Settings())).findings
     assert "delta of Huber" in found.fix
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.5])
+def test_exported_layers_before_a_constant(keras, tmp_path, factor):
+    layers = keras.layers
+    draw = np.random.default_rng(5)
+    x = draw.normal(size=(96, 20)).astype("float32")
+    hidden = layers.Dense(90, activation="relu")(given := keras.Input((20,)))
+    hidden = layers.Dense(60, activation="relu")(layers.Dense(70, activation="relu")(hidden))
+    model = keras.Model(given, layers.Dense(1)(layers.Dense(30)(hidden * factor)))
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    train(model, x, x[:, 0] + 2, steps=40, batch=16)
+    model.export(tmp_path / "exported", verbose=False)
+    facts = static_facts(tmp_path / "exported", Settings())
+    assert run_rule(rule("MA405"), facts).findings == ()
+    assert bool(run_rule(rule("MA305"), facts).findings) is (factor == 0)
