@@ -228,6 +228,8 @@ def test_a_subclass_whose_attributes_come_behind_the_list_of_layers(tmp_path, at
     assert [each.code for each in found] == ["weights-layout"]
     with pytest.raises(ValueError, match="received 0 variables"):
         build(legacy).load_weights(tmp_path / "m.weights.h5")
+    # The weights alone do not show that they are of a subclass.
+    assert loads(read(tmp_path / "m.weights.h5", Limits()), "tf-keras==2.21.0")
     again = build(keras)
     assert not list(v3_layout(archive, CheckContext(find_profile("tf==2.21.0"), LOADING)))
     again.load_weights(tmp_path / "m.weights.h5")
@@ -239,3 +241,41 @@ def test_old_names_inside_a_list_of_layers_are_those_of_a_subclass():
     assert loads(found, "tf==2.14.1")
     assert not loads(found, "tf-keras==2.21.0")
     assert not loads(found, "tf==2.21.0")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("part", ["embedding", "model"])
+@pytest.mark.parametrize("subclass", [True, False])
+def test_several_embeddings_or_models_alone_do_not_follow_each_other(tmp_path, part, subclass):
+    keras, legacy = pytest.importorskip("keras"), pytest.importorskip("tf_keras")
+
+    def build(k):
+        def made():
+            if part == "embedding":
+                return k.layers.Embedding(4, 3)
+            return k.Sequential([k.layers.Input((2,)), k.layers.Dense(3)])
+
+        class Towers(k.Model):
+            def __init__(self):
+                super().__init__()
+                self.query, self.user = made(), made()
+
+            def call(self, value):
+                return self.query(value) + self.user(value)
+
+        if not subclass:
+            start = k.layers.Input((2,))
+            return k.Model(start, k.layers.Add()([made()(start), made()(start)]))
+        model = Towers()
+        model(np.ones((1, 2), "float32"))
+        return model
+
+    path = tmp_path / "m.weights.h5"
+    build(keras).save_weights(path)
+    assert loads(read(path, Limits()), "tf-keras==2.21.0") is not subclass
+    if subclass:
+        with pytest.raises(ValueError, match="received 0 variables"):
+            build(legacy).load_weights(path)
+    else:
+        build(legacy).load_weights(path)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from modelaudit.facts import Artifact
+from modelaudit.formats.keras.json_config import mapping, sequence
+from modelaudit.runtimes.model import CheckContext
+
 OLD_LAYOUT = "_layer_checkpoint_dependencies"
 # Attributes of a subclassed model that all come behind `layers` in the alphabet, the order in which
 # 2.12 to 2.14 and Keras 3 look at them (2.15 and tf-keras at the last one first).
@@ -11,6 +15,32 @@ LISTED_FIRST = (
     frozenset(("attributes-first", "attributes-first-counted")),
     "lists the layers of a subclassed model before its attributes",
 )
+
+
+def only_listed(names: list[str], artifact: Artifact, context: CheckContext) -> bool:
+    """Whether the groups `layers/…` of a file are those of a subclassed model, in that order.
+
+    Those of other models have this name from 2.15 on, as have models inside them. What follows each
+    other is neither several embeddings nor models alone.
+    """
+    writer = context.writer
+    if writer is not None and not writer.keras3 and writer.keras >= (2, 15):
+        return False
+    if {name.partition("/")[0] for name in names} != {"layers"}:
+        return False
+    architecture = artifact.architecture
+    if architecture is not None and not architecture.assumed:
+        return not architecture.layers
+    if any(f"/{OLD_LAYOUT}/" in name for name in names):
+        return True
+    h5 = mapping(artifact.extra.get("h5"))
+    listed = [str(each) for each in sequence(h5.get("layer_groups"))]
+    if not h5.get("vars_names") or any(each.startswith("input_layer") for each in listed):
+        return False  # Keras 3 notes names; a Functional model lists its inputs
+    groups = {name.split("/")[1] for name in names}
+    models = {name.split("/")[1] for name in names if name.split("/")[2:3] == ["layers"]}
+    lookups = [each for each in groups if each.rstrip("_0123456789") == "embedding"]
+    return len(lookups) > 1 or (len(groups) > 1 and groups == models)
 
 
 def layouts_of(names: Iterable[str]) -> tuple[frozenset[str], str]:

@@ -28,6 +28,7 @@ from modelaudit.runtimes.checks.stored.weight_layouts import (
     LISTED_FIRST,
     OLD_LAYOUT,
     layouts_of,
+    only_listed,
 )
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.runtimes.profile import RuntimeProfile, numbers
@@ -72,7 +73,7 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         return
     for inside, found in _containers(names).items():
         layouts, described = layouts_of(found)
-        if not inside and _only_listed(found, artifact, context):
+        if not inside and only_listed(found, artifact, context):
             layouts, described = LISTED_FIRST
         of_model = any(name.startswith(OLD_LAYOUT) for name in found)
         # Keras 3 looks for the old names only in a file that has them for the whole model.
@@ -94,22 +95,6 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if context.request.call is LoadCall.LOAD_WEIGHTS:
         yield from _trained(artifact, context)
         yield from _scaled(artifact, context)
-
-
-def _only_listed(names: list[str], artifact: Artifact, context: CheckContext) -> bool:
-    """Whether the groups `layers/…` of a file are those of a subclassed model, in that order.
-
-    Those of other models have this name from 2.15 on, as have models inside them.
-    """
-    writer = context.writer
-    if writer is not None and not writer.keras3 and writer.keras >= (2, 15):
-        return False
-    if {name.partition("/")[0] for name in names} != {"layers"}:
-        return False
-    architecture = artifact.architecture
-    if architecture is not None and not architecture.assumed:
-        return not architecture.layers
-    return any(f"/{OLD_LAYOUT}/" in name for name in names)
 
 
 def _containers(names: list[str]) -> dict[str, list[str]]:
