@@ -89,10 +89,11 @@ def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
     state = optimizer_state(facts.artifact)
     yield from _scheduled(config, (state.steps if state else None) or math.inf)
     epsilon = number(config.get("epsilon"))
-    if epsilon is not None and adaptive and epsilon >= LARGE_EPSILON.value:
+    summed = name.lower() == "adagrad"  # whose root is of squares and epsilon together
+    if epsilon is not None and (adaptive or summed) and epsilon >= LARGE_EPSILON.value:
         detail = (
             f"epsilon of {name} is {epsilon:g}: it is added to the size of the gradients, so steps "
-            f"are {epsilon:.2g} times smaller than the learning rate says"
+            f"are {math.sqrt(epsilon) if summed else epsilon:.2g} times smaller than the learning rate says"
         )
         yield detail, epsilon, Severity.MEDIUM, "epsilon=1e-7"
     for key in _DECAYS:

@@ -63,6 +63,11 @@ def faults(k):
             score,
             {"optimizer": sgd(0.05, weight_decay=2.0)},
         ),
+        "epsilon of sums": (
+            [("MA319", "medium")],
+            score,
+            {"optimizer": k.optimizers.Adagrad(0.01, epsilon=1e4)},
+        ),
         "large steps": ([("MA319", "low")], score, {"optimizer": adam(0.5)}),
         "tiny steps": ([("MA319", "low")], score, {"optimizer": sgd(1e-9)}),
         "no steps": ([("MA319", "low")], score, {"optimizer": sgd(0.0)}),
