@@ -161,7 +161,7 @@ def test_keras_2_builds_a_subclass_by_its_call(tmp_path: Path, adds_loss: bool) 
             return self.dense(value)
 
         def get_config(self):
-            return {}
+            return {"name": self.name}
 
     model, path = Own(), tmp_path / "m.keras"
     model(np.ones((1, 2), "float32"))
@@ -191,7 +191,7 @@ def test_a_variational_model_with_one_loss_adds_the_other(tmp_path: Path, compil
             return mean
 
         def get_config(self):
-            return {}
+            return {"name": self.name}
 
     model, path = Variational(), tmp_path / "m.keras"
     data = np.ones((2, 2), "float32")
@@ -206,12 +206,12 @@ def test_a_variational_model_with_one_loss_adds_the_other(tmp_path: Path, compil
         keras.models.load_model(path, custom_objects={"Variational": Variational})
 
 
-@pytest.mark.parametrize("given", [False, True])
-def test_keras_2_saves_no_models_as_arguments(tmp_path: Path, given: bool) -> None:
+@pytest.mark.parametrize("given", ["nothing", "units", "layers", "models"])
+def test_keras_2_leaves_out_arguments(tmp_path: Path, given: str) -> None:
     keras = pytest.importorskip("tf_keras")
 
-    def body():
-        return keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(2)])
+    def body(units=2):
+        return keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(units)])
 
     class Bare(keras.Model):
         def __init__(self):
@@ -221,27 +221,40 @@ def test_keras_2_saves_no_models_as_arguments(tmp_path: Path, given: bool) -> No
         def call(self, value):
             return self.body(value)
 
-    class Around(Bare):
+    class Sized(Bare):
+        def __init__(self, units):
+            keras.Model.__init__(self)
+            self.body = body(units)
+
+    class Layered(Bare):
         def __init__(self, inner):
             keras.Model.__init__(self)
             self.body = inner
 
+    class Around(Layered):
         def train_step(self, data):
             return {"loss": keras.backend.mean(self(data))}
 
-    model = Around(body()) if given else Bare()
-    model.compile("adam") if given else model.compile("adam", "mse")
+    made = {
+        "nothing": Bare,
+        "units": lambda: Sized(3),
+        "layers": lambda: Layered(body()),
+        "models": lambda: Around(body()),
+    }
+    model = made[given]()
+    model.compile("adam", None if given == "models" else "mse")
     model(np.ones((1, 2), "float32"))
     path = tmp_path / "m.keras"
     model.save(path)
-    found = predicted(path, "tf_keras", "Bare", "Around")
-    assert found.predicted is (FAILS if given else LOADS)
-    classes = {"Bare": Bare, "Around": Around}
-    if given:
+    classes = {each.__name__: each for each in (Bare, Sized, Layered, Around)}
+    found = predicted(path, "tf_keras", *classes)
+    expected = {"units": LOADS, "models": FAILS}
+    assert found.predicted is expected.get(given, UNKNOWN)
+    if given in ("nothing", "units"):
+        keras.models.load_model(path, custom_objects=classes, compile=False)
+    else:
         with pytest.raises(TypeError, match="Unable to revive model"):
             keras.models.load_model(path, custom_objects=classes, compile=False)
-    else:
-        keras.models.load_model(path, custom_objects=classes, compile=False)
 
 
 @pytest.mark.parametrize("built", [False, True])

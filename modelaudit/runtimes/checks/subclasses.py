@@ -49,20 +49,24 @@ def _given_objects(config: Config, artifact: Artifact, context: CheckContext) ->
     A class that takes models has a training step of its own, so that it needs no loss.
     """
     writer = context.writer
-    name, training = text(config.get("class_name")), artifact.training
+    name, training = text(config.get("class_name")), artifact.training or {}
     if writer is None or writer.keras3 or mapping(config.get("config")):
         return
-    if training is not None and "optimizer" in training and training.get("loss") is None:
-        yield Reason(
-            "arguments-of-subclass",
-            LoadOutcome.FAILS,
-            f"{name} was compiled without a loss, as classes that are made of models and train "
-            "them in a step of their own; Keras saved no arguments for its constructor",
-            "TypeError: Unable to revive model from config. When overriding the `get_config()` "
-            "method, make sure that the returned config contains all items used as arguments",
-            "Build the model from code, and load the weights.",
-            unless=f"{name} was made without arguments",
-        )
+    own_step = "optimizer" in training and training.get("loss") is None
+    compiled = (
+        " and was compiled without a loss, as classes that are made of models and train them in a "
+        "step of their own" * own_step
+    )
+    yield Reason(
+        "arguments-of-subclass",
+        LoadOutcome.FAILS if own_step else LoadOutcome.UNKNOWN,
+        f"{name} was saved without arguments for its constructor{compiled}; Keras leaves them "
+        "out if it cannot save one, and the file does not tell whether the constructor needs any",
+        "TypeError: Unable to revive model from config. When overriding the `get_config()` "
+        "method, make sure that the returned config contains all items used as arguments",
+        "Build the model from code, and load the weights.",
+        unless=f"{name} was made without arguments",
+    )
 
 
 def _added_loss(config: Config, artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
