@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from modelaudit.errors import ReadError
@@ -17,8 +18,12 @@ _TEXT_FILES = (NAMES_FILE, "class_names.txt", "classes.txt")
 _JSON_FILES = ("class_indices.json", "class_names.json", "classes.json", "labels.json")
 # Teachable Machine writes the names into `metadata.json`; so may others, into any of these keys.
 _METADATA = "metadata.json"
-_KEYS = ("labels", "class_names", "classes")
-LABEL_FILES = (*_TEXT_FILES, *_JSON_FILES, _METADATA)
+# Hugging Face writes them into the settings of a model, by their numbers and the other way round.
+_SETTINGS = "config.json"
+_MAPPINGS = ("id2label", "label2id")
+_KEYS = ("labels", "class_names", "classes", *_MAPPINGS)
+_KEYS_OF_FILE = {_METADATA: _KEYS, _SETTINGS: _MAPPINGS}
+LABEL_FILES = (*_TEXT_FILES, *_JSON_FILES, _METADATA, _SETTINGS)
 _MODELS = frozenset((".h5", ".hdf5", ".keras", ".pb", ".tflite", ".index", ".onnx"))
 _MOST = 10_000
 _LONGEST = 200  # characters of a name
@@ -49,7 +54,7 @@ def read_labels(model: Path, limits: Limits) -> Json:
                 if name in _TEXT_FILES:
                     names = label_lines(data)
                 else:
-                    names = _names(json_loads(data, limits, name), only_keys=name == _METADATA)
+                    names = _names_in(json_loads(data, limits, name), _KEYS_OF_FILE.get(name))
             except ReadError:
                 continue
             short = names and len(names) <= _MOST and max(map(len, names)) <= _LONGEST
@@ -85,14 +90,17 @@ def label_lines(data: bytes) -> list[str]:
     return lines
 
 
-def _names(value: Json, *, only_keys: bool = False) -> list[str]:
-    """The names in a list, in Keras' `class_indices` (name -> index), or in the reverse mapping."""
+def _names_in(value: Json, only: Sequence[str] | None) -> list[str]:
+    """The names under the first of some keys that has any, or those that the whole file is."""
     if isinstance(value, dict):
-        for key in _KEYS:
-            if isinstance(value.get(key), list | dict):
-                return _names(value[key])
-    if only_keys:
-        return []
+        for key in _KEYS if only is None else only:
+            if isinstance(value.get(key), list | dict) and (names := _names(value[key])):
+                return names
+    return _names(value) if only is None else []
+
+
+def _names(value: Json) -> list[str]:
+    """The names in a list, in Keras' `class_indices` (name -> index), or in the reverse mapping."""
     if isinstance(value, list):
         return [each for each in value if isinstance(each, str)] if _all_text(value) else []
     if not isinstance(value, dict) or len(value) > _MOST:

@@ -202,6 +202,10 @@ def test_saved_model_graph_under_another_name(tmp_path):
         ("classes.json", '["cat", "dog"]', ["cat", "dog"]),
         ("labels.json", '{"labels": {"cat": 0, "dog": 1}, "author": "x"}', ["cat", "dog"]),
         ("metadata.json", '{"tfjsVersion": "1.3.1", "labels": ["cat", "dog"]}', ["cat", "dog"]),
+        ("metadata.json", '{"labels": {"by": "x"}, "classes": ["cat", "dog"]}', ["cat", "dog"]),
+        ("metadata.json", '{"id2label": {"0": "cat", "1": "dog"}}', ["cat", "dog"]),
+        ("config.json", '{"id2label": {"1": "dog", "0": "cat"}, "hidden": 3}', ["cat", "dog"]),
+        ("config.json", '{"label2id": {"cat": 0, "dog": 1}}', ["cat", "dog"]),
     ],
 )
 def test_labels_next_to_a_model(tmp_path: Path, name, content, expected):
@@ -233,6 +237,8 @@ def test_too_many_or_invalid_labels_are_ignored(tmp_path):
         ("labels.txt", "0\n1\n1\n0\n1\n"),  # the labels of samples
         ("labels.txt", "one\n" + "x" * 500),
         ("labels.json", '{"a.png": 3, "b.png": 7}'),
+        ("config.json", '{"classes": ["cat", "dog"]}'),
+        ("config.json", '{"0": "cat", "1": "dog"}'),
         ("labels.json", '{"a": false, "b": true}'),
         ("labels.json", '{"model": {"accuracy": 0.9}}'),
         ("classes.json", "[1, 2, 3]"),

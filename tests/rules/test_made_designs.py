@@ -341,6 +341,32 @@ def test_maxima_alone_between_hidden_layers():
     assert titles(table, one, maxima[0], two, maxima[1], head) == []
 
 
+def test_every_linear_layer_of_a_stack_is_named():
+    def layer(name, units, activation="linear"):
+        config = {"units": units, "activation": activation}
+        return examples.layer(name, config=config)
+
+    def found(*stack):
+        facts = examples.chain(layer("first", 16, "relu"), *stack, layer("head", 3))
+        artifact = replace(facts.artifact, training={"loss": "mse"})
+        (said,) = run_rule(rule("MA309"), replace(facts, artifact=artifact)).findings
+        return said.severity.value, [x.name for x in stack if f"name='{x.name}'" in said.fix]
+
+    one, two, three = layer("one", 32), layer("two", 8), layer("three", 8)
+    assert found(one, two) == ("medium", ["one", "two"])
+    assert found(one, two, three) == ("medium", ["one", "two", "three"])
+    assert found(two, one) == ("low", ["one"])  # the first may be a bottleneck on purpose
+
+    maps = [examples.layer(f"map_{n}", "Conv2D", config={"activation": "linear"}) for n in "abc"]
+    curved = examples.layer("curved", "Conv2D", config={"activation": "relu"})
+    flat = examples.layer("flat", "Flatten", {})
+    facts = examples.chain(curved, *maps, flat, layer("head", 3))
+    (said,) = run_rule(rule("MA309"), facts).findings
+    assert "`map_a` has no activation before `map_b`" in said.detail
+    assert "Nor has `map_b`, `map_c` before" in said.detail
+    assert said.fix.startswith("Give each of them")
+
+
 def test_linear_layers_in_a_ring():
     """Calls of a shared layer are joined: b(a), c(b) and b again, of which no output takes any."""
     given = layer("InputLayer", name="given", given=(None, 8), shape=(None, 8))

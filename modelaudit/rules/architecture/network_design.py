@@ -141,8 +141,12 @@ def _pairs(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Findi
     # if each has as many units as the layer behind it.
     chain = _longest_chain(followed)
     wide = {route: b for route, b in followed.items() if _as_wide(graph, route, b)}
-    certain = len(chain) > 2 or len(_longest_chain(wide)) > 1
-    named = chain if len(chain) > 2 else [(useless or found)[0]]
+    narrowing = _longest_chain(wide)
+    certain = len(chain) > 2 or len(narrowing) > 1
+    # Each of them stays linear if only the last is given an activation.
+    named = (
+        chain if len(chain) > 2 else narrowing if len(narrowing) > 1 else [(useless or found)[0]]
+    )
     after = followed[named[-1]].route
     yield rule.finding(
         f"`{named[0]}` has no activation before `{after}`: the two together "
@@ -179,27 +183,31 @@ def _longest_chain(followed: Mapping[str, Layer]) -> list[str]:
 
 def _bare_convolutions(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Finding]:
     """A hidden convolution with no activation up to the next weights, behind poolings at most."""
+    bare: list[tuple[Layer, list[Layer]]] = []
     for layer in hidden:
-        if not has(layer.class_name, Trait.CONVOLUTION) or not _is_linear(layer):
-            continue
-        behind = [*graph.only_takers(layer.route, _waits)]
-        maximum = any(_takes_maximum(each) for each in behind)
-        if behind and weighs(behind[-1]):
-            effect = (
-                "only a maximum over positions stands between the two"
-                if maximum
-                else "the two together compute what one of them can compute"
-            )
-            yield rule.finding(
-                f"`{layer.route}` has no activation before `{behind[-1].route}`: {effect}.",
-                route=layer.route,
-                evidence={"measured": "linear"},
-                title=_PAIR,
-                severity=Severity.LOW,
-                fix=f'Give it an activation, as with activation="relu" in `{layer.name}`, and train '
-                "again.",
-            )
-            return
+        if has(layer.class_name, Trait.CONVOLUTION) and _is_linear(layer):
+            behind = [*graph.only_takers(layer.route, _waits)]
+            if behind and weighs(behind[-1]):
+                bare.append((layer, behind))
+    if not bare:
+        return
+    first, behind = bare[0]
+    effect = (
+        "only a maximum over positions stands between the two"
+        if any(map(_takes_maximum, behind))
+        else "the two together compute what one of them can compute"
+    )
+    others = first_of(quoted(layer.route for layer, _ in bare[1:]), 6)
+    yield rule.finding(
+        f"`{first.route}` has no activation before `{behind[-1].route}`: {effect}."
+        + f" Nor has {others} before the next layer with weights." * (len(bare) > 1),
+        route=first.route,
+        evidence={"measured": "linear", "n": len(bare)},
+        title=_PAIR,
+        severity=Severity.LOW,
+        fix=f"Give {'it' if len(bare) == 1 else 'each of them'} an activation, as with "
+        f'activation="relu" in `{first.name}`, and train again.',
+    )
 
 
 def _only_maxima(graph: LayerGraph, curved: list[Layer], hidden: list[Layer]) -> bool:

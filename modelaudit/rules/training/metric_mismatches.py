@@ -59,6 +59,21 @@ _LARGEST = {
     "topkcategoricalaccuracy": 5,
     "sparsetopkcategoricalaccuracy": 5,
 }
+# Metrics that read labels in one form, and what reads them in the other form.
+_OF_ONE_HOT = {
+    "categoricalaccuracy": '"accuracy"',
+    "topkcategoricalaccuracy": "keras.metrics.SparseTopKCategoricalAccuracy(k={k})",
+    "categoricalcrossentropy": '"sparse_categorical_crossentropy"',
+    "categoricalfocalcrossentropy": '"sparse_categorical_crossentropy"',
+    "categoricalhinge": '"accuracy"',
+    "onehotiou": "keras.metrics.MeanIoU(num_classes={classes}, sparse_y_pred=False)",
+    "onehotmeaniou": "keras.metrics.MeanIoU(num_classes={classes}, sparse_y_pred=False)",
+}
+_OF_NUMBERS = {
+    "sparsecategoricalaccuracy": '"accuracy"',
+    "sparsetopkcategoricalaccuracy": "keras.metrics.TopKCategoricalAccuracy(k={k})",
+    "sparsecategoricalcrossentropy": '"categorical_crossentropy"',
+}
 
 
 def _metrics(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -199,12 +214,13 @@ def _unsuited(
         detail = f"it compares scores with {limit:g}, but scores above 0 stand for class 1"
         fix = f"keras.metrics.{made}({key}=0.0)" if key else _PRECISION_AND_RECALL
         return detail, Severity.LOW, fix
-    if plain == "categoricalaccuracy" and loss.name in SPARSE:
+    said = {"k": saved.get("k", 5), "classes": saved.get("num_classes", head.units)}
+    if plain in _OF_ONE_HOT and loss.name in SPARSE:
         detail = f"it expects one-hot labels, but {loss.name} takes numbers of classes"
-        return detail, Severity.LOW, '"accuracy"'
-    if plain == "sparsecategoricalaccuracy" and loss.name in CATEGORICAL:
+        return detail, Severity.LOW, _OF_ONE_HOT[plain].format(**said)
+    if plain in _OF_NUMBERS and loss.name in CATEGORICAL:
         detail = f"it expects numbers of classes, but {loss.name} takes one-hot labels"
-        return detail, Severity.LOW, '"accuracy"'
+        return detail, Severity.LOW, _OF_NUMBERS[plain].format(**said)
     if plain == "binaryaccuracy" and loss.name in CATEGORICAL and (head.units or 0) > 2:
         detail = "it counts the zeros of one-hot labels, so guessing scores high"
         return detail, Severity.LOW, '"accuracy"'

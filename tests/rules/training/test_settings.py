@@ -110,6 +110,29 @@ def faults(k):
             classes,
             {"loss": sparse, "metrics": [k.metrics.CategoricalAccuracy()]},
         ),
+        "largest of one hot": (
+            [("MA320", "low")],
+            classes,
+            {"loss": sparse, "metrics": [k.metrics.TopKCategoricalAccuracy(2)]},
+        ),
+        "entropy of one hot": (
+            [("MA320", "low")],
+            classes,
+            {"loss": sparse, "metrics": [k.metrics.CategoricalCrossentropy()]},
+        ),
+        "union of one hot": (
+            [("MA320", "low")],
+            classes,
+            {"loss": sparse, "metrics": [k.metrics.OneHotMeanIoU(3)]},
+        ),
+        "entropy of numbers": (
+            [("MA320", "low")],
+            classes,
+            {
+                "loss": "categorical_crossentropy",
+                "metrics": [k.metrics.SparseCategoricalCrossentropy()],
+            },
+        ),
         "zeros": (
             [("MA320", "low")],
             classes,
@@ -149,6 +172,20 @@ def sound(k):
         (classes, {"loss": sparse, "optimizer": k.optimizers.Adam(ema_momentum=1.0)}),
         (classes, {"loss": sparse, "metrics": ["acc", k.metrics.SparseCategoricalAccuracy()]}),
         (classes, {"loss": "categorical_crossentropy", "metrics": ["accuracy", k.metrics.AUC()]}),
+        (
+            classes,
+            {"loss": sparse, "metrics": [k.metrics.SparseTopKCategoricalAccuracy(2)]},
+        ),
+        (
+            classes,
+            {
+                "loss": "categorical_crossentropy",
+                "metrics": [
+                    k.metrics.TopKCategoricalAccuracy(2),
+                    k.metrics.CategoricalCrossentropy(),
+                ],
+            },
+        ),
         (chance, {"loss": "binary_crossentropy", "metrics": ["accuracy"]}),
         (chance, {"loss": "mse", "metrics": ["accuracy"]}),
         (classes, {"loss": "mse", "metrics": ["accuracy"]}),  # MA306 tells of the loss
