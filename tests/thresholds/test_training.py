@@ -336,10 +336,10 @@ def units_without_gradient(share):
     return severities("MA433", Facts(artifact, measurements=Measurements()))
 
 
-def stacked(activation, spread, bias, apart=0.0):
-    """Severities of MA437 on three layers of 64 inputs; the second has these weights and biases.
+def stacked(activation, spread, bias, apart=0.0, rate=0.0, code="MA437"):
+    """Severities of a rule on three layers of 64 inputs; the second has these weights and biases.
 
-    Biases are up to `apart` below `bias`.
+    Biases are up to `apart` below `bias`. With a `rate`, they were trained by Adam.
     """
     layers, tensors, kernels = [], [], []
     for name, std, low in (("first", 0.1, 0.0), ("hidden", spread, bias), ("head", 0.1, 0.0)):
@@ -355,7 +355,11 @@ def stacked(activation, spread, bias, apart=0.0):
         kernels.append(Kernel(name, own["kernel"], "dense", "io", 0, (64, 64), own["bias"]))
     facts = examples.chain(*layers)
     artifact = replace(facts.artifact, tensors=tuple(tensors), kernels=tuple(kernels))
-    return severities("MA437", Facts(artifact, measurements=Measurements()))
+    if rate:
+        made = adam(("hidden", 0.1, 0.1), rate=rate).artifact
+        slots = (each for each in made.tensors if each.role == "optimizer")
+        artifact = replace(artifact, tensors=(*tensors, *slots), training=made.training)
+    return severities(code, Facts(artifact, measurements=Measurements()))
 
 
 @at("training.FAR_BELOW", {19.9: [], 20.1: ["low"], 20.2: ["low"]})
@@ -377,6 +381,18 @@ def biases_that_moved_apart(share):
 @at("training.OFF_SCALE", {34.7: [], 35.0: ["low"], 35.3: ["low"]})
 def spread_of_sums(spread):
     return stacked("tanh", spread / 8, 0.0)
+
+
+@at("training.OFF_SCALE_FAST", {9.9: [], 10.0: ["low"], 10.1: ["low"]})
+def spread_of_sums_after_large_steps(spread):
+    assert not stacked("tanh", spread / 8, 0.0, rate=0.001)
+    return stacked("tanh", spread / 8, 0.0, rate=2.0)
+
+
+@at("training.EXPLODED_BIAS", {99.0: [], 100.0: ["medium"], 101.0: ["medium"]})
+def bias_after_large_steps(size):
+    assert not stacked("relu", 0.1, size, rate=0.001, code="MA435")
+    return stacked("relu", 0.1, size, rate=2.0, code="MA435")
 
 
 def normalised(share, variance):

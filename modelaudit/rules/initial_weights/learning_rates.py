@@ -71,6 +71,15 @@ def rate_fault(artifact: Artifact, optimizer: str, rate: float, adaptive: bool) 
     return None
 
 
+def too_large(artifact: Artifact, state: OptimizerState) -> float | None:
+    """The learning rate, if it is so large that MA319 or MA431 says so."""
+    rate = rate_of(state)
+    if rate is None or not 0 < rate < math.inf:
+        return None
+    fault = rate_fault(artifact, state.name, rate, state.name.lower() in ADAPTIVE)
+    return rate if fault is not None and rate >= fault.limit else None
+
+
 def rate_of(state: OptimizerState) -> float | None:
     """The learning rate, or the one with which a schedule starts; None if unknown."""
     schedule = state.settings.get("learning_rate")

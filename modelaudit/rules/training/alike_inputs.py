@@ -15,6 +15,7 @@ from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.measures.weights_in_order import NOT_TRAINED
 from modelaudit.rules import examples
 from modelaudit.rules.architecture.constant_layers import unreached
+from modelaudit.rules.initial_weights.learning_rates import too_large
 from modelaudit.rules.initial_weights.training_reach import (
     FADED_AWAY,
     forgets_gradients,
@@ -219,6 +220,9 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     first = fed.first and reach is InputShare.ALL
     before = "" if first else ", or the layers before it gave one value for all inputs"
+    large = None if first or fed.value else too_large(facts.artifact, state)
+    if large is not None:
+        before += f", as units do that steps at a rate of {large:g} drove below 0"
     yield rule.finding(
         f"{when}, every value that `{fed.route}` got was {fed.value:.3g}: all inputs were "
         f"the same{before}. The gradient of a kernel is that of the bias times the input, and here "
@@ -230,7 +234,13 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
         route=fed.route,
         evidence=evidence,
         severity=rule.severity if first else Severity.MEDIUM,
-        fix=unmasked(graph, fed.route, fed.value),
+        fix=unmasked(graph, fed.route, fed.value)
+        or (
+            ""
+            if large is None
+            else "Train again from new weights with a smaller learning rate, such as the default of the "
+            "optimizer. If this is seen again, look at what the model is given."
+        ),
     )
 
 

@@ -92,12 +92,21 @@ def slightly_changed(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     if never_trained(facts.artifact, found.initialization, found.batchnorm)[0]:
         return  # said by MA404
+    state = optimizer_state(facts.artifact)
+    steps = state.steps if state is not None else None
+    made = (
+        f", in {counted(steps, 'step', 'steps')}" if steps else ", as after few or very small steps"
+    )
     yield rule.finding(
         "The kernels look as their initializers draw them, and no bias has moved by more than "
-        f"{100 * share:.2g}% of the spread of its kernel, as after few or very small steps.",
+        f"{100 * share:.2g}% of the spread of its kernel{made}.",
         evidence={"measured": share, "unit": SHORT_REACH.unit, "threshold": SHORT_REACH.value},
         confidence=Confidence.MEDIUM,
-        fix="Train for more epochs, or with a higher learning rate.",
+        title="Training hardly changed the weights" if steps else "",
+        fix="See that the inputs of training differ and reach the layers. If they do, train for more "
+        "epochs, or with a higher learning rate."
+        if steps
+        else "Train for more epochs, or with a higher learning rate.",
     )
 
 

@@ -11,23 +11,27 @@ from modelaudit.facts import Artifact, Kernel, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.kernels.initializers import fans
+from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.measures.statistics import few_alone
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
+from modelaudit.rules.initial_weights.learning_rates import too_large
 from modelaudit.rules.initial_weights.sized_kernels import (
     example_kernel,
     sized_kernels,
     starts_constant,
 )
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
-from modelaudit.rules.network.network_heads import activation_of, saved_graph
+from modelaudit.rules.network.network_heads import activation_of, output_heads, saved_graph
 from modelaudit.rules.training.fallen_units import fallen, fell_together, mostly_dead
 from modelaudit.rules.training.saturated_inputs import saturated_by_inputs
 from modelaudit.thresholds.training import (
     EXPLODED,
+    EXPLODED_BIAS,
     EXPLODED_MEDIAN,
     FAR_BELOW,
     OFF_SCALE,
+    OFF_SCALE_FAST,
 )
 
 _RECURRENT = classes(Trait.RECURRENT) | {"Bidirectional"}  # whose results are from -1 to 1
@@ -73,6 +77,45 @@ def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
             # Of the first or last layer, inputs or targets of another scale can be the reason.
             severity=Severity.LOW if ends else rule.severity,
         )
+    else:
+        yield from _exploded_biases(rule, facts)
+
+
+def _exploded_biases(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Biases of hidden layers that a far too high rate drove off, where kernels are of usual size.
+
+    Those of outputs are as large as the targets.
+    """
+    rate = _rate_too_large(facts.artifact)
+    if rate is None or facts.artifact.architecture is None:
+        return
+    graph, stored = saved_graph(facts), facts.artifact.by_name
+    last = {head.weights.route for head in output_heads(graph)} | {*graph.outputs}
+    found: list[tuple[float, str]] = []
+    for layer in graph.layers:
+        tensor = stored.get(layer.variables.get("bias", ""))
+        if layer.route not in last and not layer.custom and tensor and tensor.stats:
+            size = max(abs(tensor.stats.minimum), abs(tensor.stats.maximum))
+            if EXPLODED_BIAS.value <= size < math.inf:
+                found.append((size, layer.route))
+    if found:
+        size, route = max(found)
+        yield rule.finding(
+            f"Biases of `{route}` are up to {size:,.3g}{' (and of other layers, too)' * (len(found) > 1)}"
+            f", and the learning rate is {rate:g}: its steps drove them beyond what the inputs can change.",
+            route=route,
+            evidence={
+                "measured": size,
+                "unit": EXPLODED_BIAS.unit,
+                "threshold": EXPLODED_BIAS.value,
+                "n": len(found),
+            },
+        )
+
+
+def _rate_too_large(artifact: Artifact) -> float | None:
+    state = optimizer_state(artifact)
+    return too_large(artifact, state) if state is not None else None
 
 
 def exploded_beside(facts: Facts, name: str) -> bool:
@@ -162,6 +205,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             f"By its weights, `{layer.route}` {_WORDS[layer.kind]}{given}: {reach}.",
             route=layer.route,
+            title="" if layer.outputs else "The weights make a layer give the same for every input",
             evidence={"measured": layer.kind, "outputs": [*layer.outputs], "n": len(starting)},
             severity=Severity.LOW
             if not layer.outputs
@@ -199,6 +243,7 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
     takers = graph.consumers()
     tensors = facts.artifact.by_name
+    scale = OFF_SCALE if _rate_too_large(facts.artifact) is None else OFF_SCALE_FAST
     for number, (kernel, stats, _) in enumerate(sized_kernels(facts)):
         layer = graph.get(kernel.route)
         if layer is None or not has(layer.class_name, Trait.AFFINE):
@@ -222,9 +267,9 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         before = (graph.get(each) for call in graph.calls[layer.route] for each in call)
         later = number > 0 or any(x and x.class_name in _RECURRENT for x in before)
-        saturated = applied in {"tanh", "sigmoid"} and spread >= OFF_SCALE.value and later
+        saturated = applied in {"tanh", "sigmoid"} and spread >= scale.value and later
         if (dead or saturated) and layer.route not in graph.outputs:
-            limit = FAR_BELOW if dead else OFF_SCALE
+            limit = FAR_BELOW if dead else scale
             times = -most / together if dead else spread
             why = (
                 f"every bias is at least {times:,.3g} times as far below 0 as its sums reach"
@@ -235,6 +280,9 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"`{layer.route}` {_WORDS['dead' if dead else 'saturated']} for inputs on a scale of "
                 f"about 1: {why}.",
                 route=layer.route,
+                title="A layer is dead unless its inputs are large"
+                if dead
+                else "A layer is saturated unless its inputs are small",
                 evidence={"measured": times, "unit": limit.unit, "threshold": limit.value},
                 fix="" if dead else _SATURATED,
                 severity=Severity.LOW,  # inputs of another scale are as likely

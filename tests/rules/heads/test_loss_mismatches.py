@@ -33,6 +33,29 @@ def gradient():
 LOSSES = ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy")
 
 
+def test_logarithms_of_shares_are_learnt_the_wrong_way():
+    """Steps along the gradient make the right class less likely; sparse losses take none."""
+    import keras
+    import tensorflow as tf
+
+    start = [0.3, -0.2, 0.5]
+    for name, target, expected in (
+        ("categorical_crossentropy", TARGETS["classes"], True),
+        ("categorical_focal_crossentropy", TARGETS["classes"], True),
+        ("sparse_categorical_crossentropy", TARGETS["sparse"], False),
+        ("kl_divergence", TARGETS["classes"], False),
+    ):
+        scores = tf.Variable([start])
+        for _ in range(50):
+            with tf.GradientTape() as tape:
+                value = getattr(keras.losses, name)(tf.constant(target), tf.nn.log_softmax(scores))
+            scores.assign_sub(tape.gradient(value, scores))
+        share = float(tf.nn.softmax(scores)[0, 0])
+        before = float(tf.nn.softmax(tf.constant([start]))[0, 0])
+        assert (share < before - 0.1) is expected, name
+        assert expected or share == pytest.approx(before), name
+
+
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("score", [0.0, -0.5, -3.0])
 def test_values_that_are_no_probabilities_give_no_gradient(gradient, name, score):

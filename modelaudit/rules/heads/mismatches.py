@@ -1,0 +1,68 @@
+"""A loss and a last activation that do not go together: one row of the table behind MA306."""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import Struct
+
+from modelaudit.findings import Severity
+from modelaudit.formats.keras.compiled_losses import CATEGORICAL, SPARSE, CompiledLoss
+from modelaudit.rules.network.loss_inputs import class_axis
+from modelaudit.rules.network.network_heads import NetworkHead
+from modelaudit.rules.network.value_ranges import head_range
+
+
+class Mismatch(Struct, frozen=True):
+    """Losses and last activations that do not go together.
+
+    Attributes:
+        of_classes: severity for losses of more than two exclusive classes, if it is another. Four
+            classes that softmaxes learn to 0.97 were learnt to 0.18 to 0.83 (median 0.38) by 24
+            networks of two layers with linear, relu or tanh outputs; two classes to 0.88 to 0.99.
+        detail, fix: with `{loss}`, `{last}` and `{suited}`, the activation for that loss.
+        from_logits: the loss's setting; None for both.
+        units: the smallest and largest number of units.
+        unchanged: only where nothing behind the activation changes its range.
+        ungrouped: only where one activation is over all units.
+        dense: only for values of the whole input: not for pixels or steps of a convolution.
+        takes: the smallest and largest value that the losses take: not for a head between them.
+    """
+
+    losses: frozenset[str]
+    activations: frozenset[str]
+    severity: Severity
+    detail: str
+    fix: str
+    from_logits: bool | None = None
+    units: tuple[int, float] = (0, math.inf)
+    unchanged: bool = False
+    ungrouped: bool = False
+    dense: bool = False
+    takes: tuple[float, float] | None = None
+    of_classes: Severity | None = None
+
+    def severity_of(self, loss: CompiledLoss, units: int | None) -> Severity:
+        """How severe it is with one of its losses; two classes are learnt all the same."""
+        exclusive = loss.name in (CATEGORICAL | SPARSE) - {"kl_divergence"} and (units or 0) > 2
+        return self.of_classes if exclusive and self.of_classes else self.severity
+
+    def applies(self, head: NetworkHead, loss: CompiledLoss) -> bool:
+        """Whether this loss and this head are such a pair."""
+        low, high = self.units
+        least, most = head_range(head)
+        sound = self.takes is not None and self.takes[0] <= least and most <= self.takes[1]
+        return (
+            loss.name in self.losses
+            and (head.last in self.activations or not self.activations)
+            and self.from_logits in {None, loss.from_logits}
+            and (
+                (low, high) == (0, math.inf)
+                # A loss over another axis does not compare the units.
+                or (low <= (head.units or -1) <= high and class_axis(head, loss) == -1)
+            )
+            and not sound
+            and not (self.unchanged and head.rescaled)
+            and not (self.ungrouped and head.grouped)
+            and not (self.dense and head.weights.class_name != "Dense")
+        )
