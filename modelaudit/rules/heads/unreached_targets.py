@@ -17,9 +17,10 @@ from modelaudit.formats.keras.compiled_losses import (
 )
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.heads.regressions import of_numbers
+from modelaudit.rules.heads.stored_losses import times_possible
 from modelaudit.rules.initial_weights.training_reach import kept_squares
 from modelaudit.rules.model import Facts, Rule
-from modelaudit.rules.network.network_heads import NetworkHead, weighs
+from modelaudit.rules.network.network_heads import NetworkHead, saved_graph, weighs
 from modelaudit.thresholds.training import BEYOND_NUMBERS, BEYOND_TARGETS
 
 _ADVANTAGES = (
@@ -61,7 +62,7 @@ def targets_beyond(
     """What is said of targets that the head cannot give; None if nothing proves any."""
     times = _times_beyond(facts.artifact, head, loss)
     if times is None:
-        return None
+        return _loss_beyond(rule, facts, head, loss)
     values = _REACHES[loss.name, head.last].values
     labels = loss.name in CROSS_ENTROPIES
     policy = _may_be_policy(facts.artifact, head, loss)
@@ -84,6 +85,37 @@ def targets_beyond(
         if labels
         else "Use no activation in the last layer, or scale the targets to values "
         f"{values}, and train again:\n{head.code('linear')}",
+    )
+
+
+def _loss_beyond(rule: Rule, facts: Facts, head: NetworkHead, loss: CompiledLoss) -> Finding | None:
+    """What the mean loss says that the file keeps, where gradients have faded or have no such limit."""
+    artifact = facts.artifact
+    applied = [each.activation for each in head.steps if each.activation not in {"", "linear"}]
+    weighted = bool((artifact.training or {}).get("loss_weights"))
+    if artifact.architecture is None or weighted or loss.summed:
+        return None
+    if applied != [head.last] or head.rescaled or head.joined:
+        return None
+    times = times_possible(artifact, saved_graph(facts), head.last, loss)
+    limit = _limit(artifact, loss)
+    if times is None or times < limit:
+        return None
+    values = "from 0 to 1" if head.last == "sigmoid" else "from -1 to 1"
+    return rule.finding(
+        f"`{head.route}`: the mean loss that the file keeps of training is {times:,.3g} times as large "
+        f"as {loss.name} of targets {values} can be. A {head.last} gives no others, so the targets were "
+        "beyond, unless samples had large weights.",
+        route=head.route,
+        evidence={
+            "measured": times,
+            "unit": BEYOND_TARGETS.unit,
+            "threshold": limit,
+            "activation": head.last,
+        },
+        key=head.route,
+        fix=f"Use no activation in the last layer, or scale the targets to values {values}, and train "
+        f"again:\n{head.code('linear')}",
     )
 
 

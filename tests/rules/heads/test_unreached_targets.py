@@ -91,3 +91,29 @@ def test_gradients_of_cross_entropies_are_limited():
         tape.watch(rows)
         loss = k.losses.categorical_crossentropy(shares, tf.nn.softmax(rows))
     assert np.abs(tape.gradient(loss, rows)).max() <= 1 + 1e-6
+
+
+@pytest.mark.parametrize(("loss", "activation"), [("mae", "sigmoid"), ("huber", "tanh")])
+def test_the_mean_loss_that_keras_2_keeps(loss, activation, tmp_path):
+    """It has no limit where a layer adds to it; gradients of absolute errors have one at any rate."""
+    import tf_keras as k
+
+    x = np.random.default_rng(0).random((96, 12)).astype("float32")
+
+    def said(times, regularizer=None):
+        layers = k.layers
+        hidden = layers.Dense(8, "relu", kernel_regularizer=regularizer)
+        model = sequential(k, (12,), hidden, layers.Dense(12, activation, name="out"))
+        model.compile(k.optimizers.RMSprop(0.05), loss)
+        train(model, x, times * x, batch=16, steps=40)
+        path = tmp_path / "saved"
+        model.save(path)
+        model.save(tmp_path / "model.keras")
+        each = [found(RULES, p) for p in (tmp_path / "model.keras", path)]
+        return [[(f.severity.value, "mean loss" in f.detail) for f in one] for one in each]
+
+    told = [("medium", True)]
+    assert said(255) == [told, told]
+    assert said(1) == [[], []]
+    penalty = k.regularizers.L2(100.0)
+    assert said(1, penalty) == [[], []]
