@@ -95,7 +95,7 @@ def test_gradients_of_cross_entropies_are_limited():
 
 @pytest.mark.parametrize(("loss", "activation"), [("mae", "sigmoid"), ("huber", "tanh")])
 def test_the_mean_loss_that_keras_2_keeps(loss, activation, tmp_path):
-    """It has no limit where a layer adds to it; gradients of absolute errors have one at any rate."""
+    """Absolute errors have the same gradients; where a layer adds to the loss, it has no limit."""
     import tf_keras as k
 
     x = np.random.default_rng(0).random((96, 12)).astype("float32")
