@@ -188,6 +188,12 @@ INPUT_REACH = Threshold(
     "size of inputs up to which units of a network with exploded weights are called dead",
     "chosen; of inputs with a standard deviation of 1, none is larger in practice",
 )
+EXPLODED_FAST = Threshold(
+    45.0,
+    "times the initial spread",
+    "the same as EXPLODED_MEDIAN where the learning rate was far too high",
+    "152 models of public repositories: 41 at most, whatever the rate",
+)
 EXPLODED_BIAS = Threshold(
     100.0,
     "",

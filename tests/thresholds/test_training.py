@@ -336,13 +336,15 @@ def units_without_gradient(share):
     return severities("MA433", Facts(artifact, measurements=Measurements()))
 
 
-def stacked(activation, spread, bias, apart=0.0, rate=0.0, code="MA437"):
+def stacked(activation, spread, bias, apart=0.0, rate=0.0, code="MA437", others=0.1):
     """Severities of a rule on three layers of 64 inputs; the second has these weights and biases.
 
-    Biases are up to `apart` below `bias`. With a `rate`, they were trained by Adam.
+    Biases are up to `apart` below `bias`. With a `rate`, they were trained by Adam. The spread of
+    `others` is that of the first and the last kernel.
     """
     layers, tensors, kernels = [], [], []
-    for name, std, low in (("first", 0.1, 0.0), ("hidden", spread, bias), ("head", 0.1, 0.0)):
+    stack = (("first", others, 0.0), ("hidden", spread, bias), ("head", others, 0.0))
+    for name, std, low in stack:
         own = {role: f"{name}/{role}" for role in ("kernel", "bias")}
         config = {"activation": activation if name == "hidden" else "linear"}
         layers.append(examples.layer(name, "Dense", own, config))
@@ -387,6 +389,12 @@ def spread_of_sums(spread):
 def spread_of_sums_after_large_steps(spread):
     assert not stacked("tanh", spread / 8, 0.0, rate=0.001)
     return stacked("tanh", spread / 8, 0.0, rate=2.0)
+
+
+@at("training.EXPLODED_FAST", {44.6: [], 45.0: ["medium"], 45.4: ["medium"]})
+def median_of_kernels_after_large_steps(times):
+    assert not stacked("relu", 0.1, 0.0, rate=0.001, code="MA435", others=times * 0.125)
+    return stacked("relu", 0.1, 0.0, rate=2.0, code="MA435", others=times * 0.125)
 
 
 @at("training.EXPLODED_BIAS", {99.0: [], 100.0: ["medium"], 101.0: ["medium"]})

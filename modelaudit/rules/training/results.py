@@ -22,12 +22,13 @@ from modelaudit.rules.initial_weights.sized_kernels import (
     starts_constant,
 )
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
-from modelaudit.rules.network.network_heads import activation_of, output_heads, saved_graph
+from modelaudit.rules.network.network_heads import activation_of, output_heads, saved_graph, weighs
 from modelaudit.rules.training.fallen_units import fallen, fell_together, mostly_dead
 from modelaudit.rules.training.saturated_inputs import saturated_by_inputs
 from modelaudit.thresholds.training import (
     EXPLODED,
     EXPLODED_BIAS,
+    EXPLODED_FAST,
     EXPLODED_MEDIAN,
     FAR_BELOW,
     OFF_SCALE,
@@ -58,7 +59,9 @@ def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
     sizes += _of_recurrent(facts)
     largest, route = max(sizes)
     middle = median(size for size, _ in sizes)
-    everywhere = len(sizes) > 1 and middle >= EXPLODED_MEDIAN.value
+    rate = _rate_too_large(facts.artifact)
+    usual = EXPLODED_MEDIAN if rate is None else EXPLODED_FAST
+    everywhere = len(sizes) > 1 and middle >= usual.value
     if largest >= EXPLODED.value or everywhere:
         sizes = _in_order(facts, sizes)
         # The first and the last layer make up for inputs and targets of another scale.
@@ -78,15 +81,14 @@ def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
             severity=Severity.LOW if ends else rule.severity,
         )
     else:
-        yield from _exploded_biases(rule, facts)
+        yield from _exploded_biases(rule, facts, rate)
 
 
-def _exploded_biases(rule: Rule, facts: Facts) -> Iterator[Finding]:
+def _exploded_biases(rule: Rule, facts: Facts, rate: float | None) -> Iterator[Finding]:
     """Biases of hidden layers that a far too high rate drove off, where kernels are of usual size.
 
     Those of outputs are as large as the targets.
     """
-    rate = _rate_too_large(facts.artifact)
     if rate is None or facts.artifact.architecture is None:
         return
     graph, stored = saved_graph(facts), facts.artifact.by_name
@@ -267,6 +269,10 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         before = (graph.get(each) for call in graph.calls[layer.route] for each in call)
         later = number > 0 or any(x and x.class_name in _RECURRENT for x in before)
+        # Behind a frozen part as well, whose kernels are not compared.
+        later = later or any(
+            weighs(graph.layer(x)) for x in graph.above([layer.route]) - {layer.route}
+        )
         saturated = applied in {"tanh", "sigmoid"} and spread >= scale.value and later
         if (dead or saturated) and layer.route not in graph.outputs:
             limit = FAR_BELOW if dead else scale
