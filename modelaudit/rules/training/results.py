@@ -60,8 +60,8 @@ def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
     largest, route = max(sizes)
     middle = median(size for size, _ in sizes)
     rate = _rate_too_large(facts.artifact)
-    usual = EXPLODED_MEDIAN if rate is None else EXPLODED_FAST
-    everywhere = len(sizes) > 1 and middle >= usual.value
+    usual = EXPLODED_MEDIAN.value if rate is None else EXPLODED_FAST.value
+    everywhere = len(sizes) > 1 and middle >= usual
     if largest >= EXPLODED.value or everywhere:
         sizes = _in_order(facts, sizes)
         # The first and the last layer make up for inputs and targets of another scale.
@@ -245,7 +245,8 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
     takers = graph.consumers()
     tensors = facts.artifact.by_name
-    scale = OFF_SCALE if _rate_too_large(facts.artifact) is None else OFF_SCALE_FAST
+    fast = _rate_too_large(facts.artifact) is not None
+    scale = OFF_SCALE_FAST.value if fast else OFF_SCALE.value
     for number, (kernel, stats, _) in enumerate(sized_kernels(facts)):
         layer = graph.get(kernel.route)
         if layer is None or not has(layer.class_name, Trait.AFFINE):
@@ -273,9 +274,8 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
         later = later or any(
             weighs(graph.layer(x)) for x in graph.above([layer.route]) - {layer.route}
         )
-        saturated = applied in {"tanh", "sigmoid"} and spread >= scale.value and later
+        saturated = applied in {"tanh", "sigmoid"} and spread >= scale and later
         if (dead or saturated) and layer.route not in graph.outputs:
-            limit = FAR_BELOW if dead else scale
             times = -most / together if dead else spread
             why = (
                 f"every bias is at least {times:,.3g} times as far below 0 as its sums reach"
@@ -289,7 +289,11 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 title="A layer is dead unless its inputs are large"
                 if dead
                 else "A layer is saturated unless its inputs are small",
-                evidence={"measured": times, "unit": limit.unit, "threshold": limit.value},
+                evidence={
+                    "measured": times,
+                    "unit": (FAR_BELOW if dead else OFF_SCALE).unit,
+                    "threshold": FAR_BELOW.value if dead else scale,
+                },
                 fix="" if dead else _SATURATED,
                 severity=Severity.LOW,  # inputs of another scale are as likely
                 confidence=Confidence.MEDIUM,
