@@ -244,11 +244,12 @@ def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:
             limits = f"no class gets more than {found.most_apart:.2g} times what another gets"
         else:
             limits = f"none of the {head.units} classes gets more than {found.results[1]:.0%}"
-        # At the usual limit of 0.5, one unit then has one answer.
-        fixed = second.activation == "sigmoid" and head.units == 1 and found.given[0] >= 0
+        # At the usual limit of 0.5, one unit then has one answer, and so has each of several labels.
+        fixed = second.activation == "sigmoid" and (head.units == 1 or own) and found.given[0] >= 0
+        answer = "one answer" if head.units == 1 else "a yes to each label"
         yield rule.finding(
             f"`{second.layer.route}` applies {second.activation} to the {first.activation} of "
-            f"`{first.layer.route}`: {limits}" + (", one answer for all inputs." if fixed else "."),
+            f"`{first.layer.route}`: {limits}" + (f", {answer} for all inputs." if fixed else "."),
             route=second.layer.route,
             evidence={
                 "measured": [first.activation, second.activation],

@@ -42,6 +42,10 @@ def test_an_operation_is_the_activation_that_it_computes(op):
     assert found("MA306", ONE, op, training={"loss": "poisson"}) == []
     again = found("MA307", ONE, op, applied("math.sigmoid", "prob"), training=BINARY)
     assert names(again, "Remove the layer `op`") == "high"
+    labels = found("MA307", SCORES, op, applied("math.sigmoid", "prob"), training=BINARY)
+    assert names(labels, "Remove the layer `op`") == "high"  # each of them is always a yes
+    gates = found("MA307", SCORES, op, applied("math.sigmoid", "prob"), training={"loss": "mse"})
+    assert names(gates, "Remove the layer `op`") == "medium"
 
 
 def test_an_activation_that_is_a_layer_is_removed_as_one():
