@@ -245,7 +245,10 @@ def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:
         else:
             limits = f"none of the {head.units} classes gets more than {found.results[1]:.0%}"
         # At the usual limit of 0.5, one unit then has one answer, and so has each of several labels.
-        fixed = second.activation == "sigmoid" and (head.units == 1 or own) and found.given[0] >= 0
+        # The largest share of a softmax is still that of the class.
+        labels = own and first.activation != "softmax"
+        fixed = second.activation == "sigmoid" and (head.units == 1 or labels)
+        fixed = fixed and found.given[0] >= 0
         answer = "one answer" if head.units == 1 else "a yes to each label"
         yield rule.finding(
             f"`{second.layer.route}` applies {second.activation} to the {first.activation} of "
