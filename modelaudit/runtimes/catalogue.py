@@ -276,8 +276,8 @@ def as_installed(profile: RuntimeProfile) -> RuntimeProfile:
 
 def on_python(profile: RuntimeProfile, version: str) -> RuntimeProfile:
     """The profile on another Python; its instructions are known if any profile has this Python."""
-    if profile.python == numbers(version)[:2]:
-        return profile
+    if profile.python == numbers(version)[:2]:  # the same instructions
+        return profile.on_python(version, lambda: profile.data)
     return profile.on_python(version, partial(_with_python, numbers(version)[:2]))
 
 

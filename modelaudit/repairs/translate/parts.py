@@ -11,8 +11,8 @@ from modelaudit.repairs.translate.locally_connected import as_products, is_lacki
 from modelaudit.repairs.translate.objects import is_layer
 from modelaudit.repairs.translate.references import as_functional, named
 from modelaudit.repairs.translate.translation import Config, Translation, Untranslatable
+from modelaudit.runtimes.checks.adapted_state import TF_IDF
 from modelaudit.runtimes.checks.layer_parts import takes_layers
-from modelaudit.runtimes.checks.silent_differences import TF_IDF
 
 
 def opened(saved: Config, translation: Translation, route: str) -> tuple[Config, bool]:

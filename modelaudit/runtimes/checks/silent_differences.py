@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, GraphNode, Json, Layer
 from modelaudit.layer_classes import Trait, has
+from modelaudit.runtimes.checks.adapted_state import adapted_state
 from modelaudit.runtimes.collecting.results import COMPUTING
 from modelaudit.runtimes.model import CheckContext, Reason
 
 # The salt that TensorFlow 2.4 wrote for a Hashing layer without one.
 UNSALTED = [0xDECAFCAFFE, 0xDECAFCAFFE]
-# Constructor argument that sets a layer's state, instead of adapt().
-GIVEN_AS = {"Normalization": "mean", "Discretization": "bin_boundaries"}
 # Argument that has to have the value of an experiment's case; the others are examples of sizes.
 CHOICE = "interpolation"
-TF_IDF = ("tf_idf", "tf-idf")  # names of the output mode that needs weights of words too
 EQUAL = 0.01  # largest difference by rounding; the experiment's data go up to 255
 # Codes of what a translated config computes as it was saved.
 _REPAIRED = ("hard-sigmoid", "training-overridden", "hashing-salt")
@@ -40,7 +38,7 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
             yield from _axes(layer, context)
         yield from _category(layer, context)
         yield from _computed(layer, context)
-        yield from _state(layer, context, archive, old_layout)
+        yield from adapted_state(layer, context, archive, old_layout)
         if not archive and context.profile.keras3:
             yield from _inner_statistics(layer, artifact, context)
     yield from _addition(artifact, context)
@@ -182,44 +180,6 @@ def _computed(layer: Layer, context: CheckContext) -> Iterator[Reason]:
                 layer.route,
             )
             return
-
-
-def _state(
-    layer: Layer, context: CheckContext, archive: bool, old_layout: bool
-) -> Iterator[Reason]:
-    """State that is not a plain weight, in a format from which this runtime does not restore it."""
-    if layer.class_name not in GIVEN_AS and not has(layer.class_name, Trait.VOCABULARY):
-        return
-    restores: Mapping[str, list[str]] = context.behaviour("restores", {})
-    formats = restores.get(layer.class_name)
-    if layer.class_name == "TextVectorization" and layer.config.get("output_mode") in TF_IDF:
-        case = restores.get("TextVectorization.tf_idf")
-        if case is None and formats:
-            context.untested.add("restores")  # the profile is older than this case
-        formats = case if formats else formats
-    elsewhere = old_layout and context.profile.keras3 and has(layer.class_name, Trait.VOCABULARY)
-    if formats is None or (("keras" if archive else "h5") in formats and not elsewhere):
-        return
-    if layer.config.get(GIVEN_AS.get(layer.class_name, "vocabulary")) is not None:
-        return
-    if layer.class_name == "Normalization":
-        yield _differs(
-            "state-not-restored",
-            f"`{layer.route}` is a {layer.class_name} whose state was set by adapt(); "
-            f"{context.profile.name} does not restore it from this format",
-            "Pass the state to the constructor, or save it as .keras.",
-            layer.route,
-        )
-    else:
-        yield Reason(
-            "table-not-restored",
-            LoadOutcome.FAILS,
-            f"`{layer.route}` is a {layer.class_name} whose table was set by adapt(); "
-            f"{context.profile.name} does not restore it from this format",
-            "FailedPreconditionError: Table not initialized.",
-            "Pass the table to the constructor, or save it as .keras.",
-            layer.route,
-        )
 
 
 def _inner_statistics(layer: Layer, artifact: Artifact, context: CheckContext) -> Iterator[Reason]:

@@ -99,6 +99,7 @@ NOT_MADE = {
     "no-experiment": "it is no cause",
     "not-read": "it is no cause",
     "subclass-built-by-its-call": "whether it fails depends on code",
+    "table-read-in-turn": "it needs another Python",
     "subclassed-model-in-hdf5": "what fails then depends on code",
 }
 

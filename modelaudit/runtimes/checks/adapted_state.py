@@ -1,0 +1,81 @@
+"""State that `adapt` set, such as words and statistics, which not every runtime restores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.facts import Layer
+from modelaudit.layer_classes import Trait, has
+from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.profile import numbers
+
+# Constructor argument that sets a layer's state, instead of adapt().
+GIVEN_AS = {"Normalization": "mean", "Discretization": "bin_boundaries"}
+TF_IDF = ("tf_idf", "tf-idf")  # names of the output mode that needs weights of words too
+# Versions of Python from, and up to but without, in which zipfile loses its place where two stored
+# files are read in turn.
+_LOSE_PLACE = (((3, 12), (3, 12, 9)), ((3, 13), (3, 13, 2)))
+
+
+def adapted_state(
+    layer: Layer, context: CheckContext, archive: bool, old_layout: bool
+) -> Iterator[Reason]:
+    """State that is not a plain weight, in a format from which this runtime does not restore it."""
+    if layer.class_name not in GIVEN_AS and not has(layer.class_name, Trait.VOCABULARY):
+        return
+    restores: Mapping[str, list[str]] = context.behaviour("restores", {})
+    formats = restores.get(layer.class_name)
+    apart = archive and has(layer.class_name, Trait.VOCABULARY)  # in a file of the archive
+    if apart and layer.config.get("vocabulary") is None and _loses_place(context):
+        yield Reason(
+            "table-read-in-turn",
+            LoadOutcome.FAILS,
+            f"`{layer.route}` is a {layer.class_name} whose words are a file of the archive, which "
+            f"{context.profile.name} reads in turn with the weights; zipfile of Python "
+            f"{context.profile.data['versions']['python']} then loses its place",
+            "EOFError",
+            "Load with Python 3.11, 3.12.9, 3.13.2 or newer.",
+            layer.route,
+        )
+        return
+    if layer.class_name == "TextVectorization" and layer.config.get("output_mode") in TF_IDF:
+        case = restores.get("TextVectorization.tf_idf")
+        if case is None and formats:
+            context.untested.add("restores")  # the profile is older than this case
+        formats = case if formats else formats
+    elsewhere = old_layout and context.profile.keras3 and has(layer.class_name, Trait.VOCABULARY)
+    if formats is None or (("keras" if archive else "h5") in formats and not elsewhere):
+        return
+    if layer.config.get(GIVEN_AS.get(layer.class_name, "vocabulary")) is not None:
+        return
+    if layer.class_name == "Normalization":
+        yield Reason(
+            "state-not-restored",
+            LoadOutcome.DIFFERS,
+            f"`{layer.route}` is a {layer.class_name} whose state was set by adapt(); "
+            f"{context.profile.name} does not restore it from this format",
+            "no error",
+            "Pass the state to the constructor, or save it as .keras.",
+            layer.route,
+        )
+    else:
+        yield Reason(
+            "table-not-restored",
+            LoadOutcome.FAILS,
+            f"`{layer.route}` is a {layer.class_name} whose table was set by adapt(); "
+            f"{context.profile.name} does not restore it from this format",
+            "FailedPreconditionError: Table not initialized.",
+            "Pass the table to the constructor, or save it as .keras.",
+            layer.route,
+        )
+
+
+def _loses_place(context: CheckContext) -> bool:
+    """Whether tf-keras runs on a Python whose zipfile does not read two stored files in turn.
+
+    See https://github.com/python/cpython/issues/127847.
+    """
+    profile = context.profile
+    version = numbers(profile.data["versions"]["python"])
+    return profile.legacy and any(first <= version < mended for first, mended in _LOSE_PLACE)

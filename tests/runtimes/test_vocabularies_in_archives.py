@@ -1,0 +1,46 @@
+"""Words of adapted lookups in a `.keras` file, read by tf-keras, against tf-keras itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.formats.reader import read
+from modelaudit.runtimes.catalogue import find_profile, on_python
+from modelaudit.runtimes.model import LoadCall, LoadRequest
+from modelaudit.runtimes.predict import predict_calls
+from modelaudit.settings import Limits
+
+
+def saved(path: Path, given: bool) -> np.ndarray:
+    """A model of a lookup, its words given or adapted; what it computes."""
+    tensorflow, keras = map(pytest.importorskip, ("tensorflow", "tf_keras"))
+    words = {"vocabulary": ["b", "a", "c"]} if given else {}
+    lookup = keras.layers.StringLookup(**words)
+    if not given:
+        lookup.adapt([["a"], ["b"], ["b"]])
+    start = keras.layers.Input((1,), dtype="string")
+    model = keras.Model(start, keras.layers.Embedding(9, 2)(lookup(start)))
+    model.save(path)
+    return np.asarray(model(tensorflow.constant([["b"]])))
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_adapted_words_are_restored(tmp_path: Path, given: bool) -> None:
+    tensorflow, keras = map(pytest.importorskip, ("tensorflow", "tf_keras"))
+    path = tmp_path / "m.keras"
+    expected = saved(path, given)
+    artifact = read(path, Limits())
+    pythons = ("3.11.7", "3.12.1", "3.12.8", "3.12.9", "3.13.1", "3.13.2")
+    profile = find_profile(f"tf-keras=={keras.__version__}")
+    asked = [(on_python(profile, each), LoadRequest(LoadCall.LOAD_MODEL)) for each in pythons]
+    outcomes = [each.predicted for each in predict_calls(artifact, asked)]
+    found = dict(zip(pythons, outcomes, strict=True))
+    fails = set() if given else {"3.12.1", "3.12.8", "3.13.1"}
+    assert {each for each, outcome in found.items() if outcome is LoadOutcome.FAILS} == fails
+    assert set(found.values()) <= {LoadOutcome.LOADS, LoadOutcome.FAILS}
+    loaded = keras.models.load_model(path)  # on a Python whose zipfile is sound
+    assert np.array_equal(np.asarray(loaded(tensorflow.constant([["b"]]))), expected)
