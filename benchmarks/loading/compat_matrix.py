@@ -38,7 +38,7 @@ TRUTH = {
     "ok_but_outputs_differ": LoadOutcome.DIFFERS,
 }
 # Modules that loaders can import, with the models' own classes.
-LISTS = ("odd", "projects", "recent", "services", "tutorials")
+LISTS = ("odd", "projects", "recent", "services", "tutorials", "gallery", "gallery_texts")
 OWN = ("customs", *(f"customs_{each}" for each in LISTS))
 MODULES = frozenset((*OWN, "archs"))
 # The module of the older cells' models, which their loaders have imported.

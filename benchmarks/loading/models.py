@@ -8,7 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.loading import built, more, odd, plain, projects, recent, services, tutorials
+from benchmarks.loading import (
+    built,
+    gallery,
+    more,
+    odd,
+    plain,
+    projects,
+    recent,
+    services,
+    tutorials,
+)
 from benchmarks.loading.inputs import floats as _floats
 from benchmarks.loading.inputs import integers as _integers
 from benchmarks.loading.inputs import words as _words
@@ -242,14 +252,6 @@ def reshaped_series(k):
     return k.Model(start, k.layers.Dense(2)(k.layers.Flatten()(k.layers.UpSampling1D(2)(value))))
 
 
-def operators(k):
-    """Python's operators on symbolic tensors."""
-    start = k.layers.Input((4,), name="numbers")
-    value = k.layers.Dense(4)(start)
-    value = (value + start) * 0.5 - value[:, ::-1]
-    return k.Model(start, k.layers.Dense(2)(value))
-
-
 def activation_layers(k):
     """Activations and noise as layers."""
     value = start = k.layers.Input((6, 4), name="series")
@@ -307,7 +309,6 @@ MODELS = {
     "subclassed_list": (subclassed_list, [_floats(4, 3)]),
     "own_functions": (own_functions, [_floats(3, 4), _floats(3, 4) * 0.5]),
     "reshaped_series": (reshaped_series, [_floats(2, 12, 2)]),
-    "operators": (operators, [_floats(3, 4)]),
     "activation_layers": (activation_layers, [_floats(2, 6, 4)]),
     "scheduled": (scheduled, [_floats(3, 4)]),
     **more.MODELS,
@@ -318,18 +319,19 @@ MODELS = {
     **recent.MODELS,
     **services.MODELS,
     **tutorials.MODELS,
+    **gallery.MODELS,
 }
 # Models with custom objects, which are also loaded without them.
 CUSTOM = frozenset(("added_losses", "own_cell", "own_functions", "subclassed_list"))
-for _list in (built, odd, projects, recent, services, tutorials):
+for _list in (built, odd, projects, recent, services, tutorials, gallery):
     CUSTOM |= frozenset(_list.CUSTOM)
 # Models whose code differs between versions: weights are only for the code that saved them.
 VARYING = frozenset(("added_losses", "reshaped_series"))
 LAMBDAS = frozenset((*odd.LAMBDAS, *projects.LAMBDAS, *recent.LAMBDAS, *services.LAMBDAS))
-LAMBDAS |= frozenset(("siamese", "own_functions"))
+LAMBDAS |= frozenset(("siamese", "own_functions", *gallery.LAMBDAS))
 DEEP = projects.DEEP
 DICTIONARIES = odd.DICTIONARIES + recent.DICTIONARIES  # models whose inputs are in a dictionary
-DICTIONARIES += services.DICTIONARIES + tutorials.DICTIONARIES
+DICTIONARIES += services.DICTIONARIES + tutorials.DICTIONARIES + gallery.DICTIONARIES
 
 
 def input_names(name):
@@ -344,5 +346,5 @@ INPUTS = {
     "own_functions": ["left", "right"],
     "two_towers": ["left", "right"],
 }
-for _list in (built, odd, plain, projects, recent, services, tutorials):
+for _list in (built, odd, plain, projects, recent, services, tutorials, gallery):
     INPUTS |= _list.INPUTS

@@ -16,6 +16,14 @@ def recurrent_variants(k):
     return k.Model(start, k.layers.Dense(2)(k.layers.Maximum()([again, value])))
 
 
+def operators(k):
+    """Python's operators on symbolic tensors."""
+    start = k.layers.Input((4,), name="numbers")
+    value = k.layers.Dense(4)(start)
+    value = (value + start) * 0.5 - value[:, ::-1]
+    return k.Model(start, k.layers.Dense(2)(value))
+
+
 def volumes(k):
     """Three-dimensional convolutions and pooling with kept axes."""
     value = start = k.layers.Input((4, 6, 6, 2), name="volume")
@@ -93,6 +101,7 @@ def convolved_series(k):
 
 
 MODELS = {
+    "operators": (operators, [floats(3, 4)]),
     "convolved_series": (convolved_series, [floats(2, 3, 6, 2)]),
     "recurrent_variants": (recurrent_variants, [floats(3, 5, 3)]),
     "volumes": (volumes, [floats(2, 4, 6, 6, 2)]),

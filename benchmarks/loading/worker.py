@@ -41,13 +41,14 @@ TOLERANCE |= {
     "satellite": 1e-2,
     "keypoints": 1e-3,
     "brain_floats": 3e-2,
+    "low_light": 2e-2,
     **dict.fromkeys(models.DEEP, 1e-3),
 }
 
 
 def objects():
     """Name -> custom object."""
-    lists = ("odd", "projects", "recent", "services", "tutorials")
+    lists = ("odd", "projects", "recent", "services", "tutorials", "gallery", "gallery_texts")
     names = ("customs", *(f"customs_{each}" for each in lists))
     modules = [importlib.import_module(name) for name in names]
     return {
