@@ -14,7 +14,7 @@ from benchmarks.loading.inputs import floats, trained
 from benchmarks.loading.recent_tables import functions
 
 
-def digits_convnet(k):
+def first_digits(k):
     """The first network of many: two convolutions, pooling, dropout, ten classes."""
     model = k.Sequential(
         [
@@ -29,7 +29,7 @@ def digits_convnet(k):
         ]
     )
     model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
-    return trained(model, INPUTS_OF["digits_convnet"], np.eye(10, dtype="float32")[[3, 8]])
+    return trained(model, INPUTS_OF["first_digits"], np.eye(10, dtype="float32")[[3, 8]])
 
 
 def low_light(k):
@@ -254,7 +254,7 @@ def read_lines(k):
 
 
 INPUTS_OF = {
-    "digits_convnet": [floats(2, 14, 14, 1)],
+    "first_digits": [floats(2, 14, 14, 1)],
     "low_light": [floats(2, 8, 8, 3)],
     "shifted_windows": [floats(2, 8, 8, 3)],
     "latent_looks": [floats(2, 16, 16, 3)],
