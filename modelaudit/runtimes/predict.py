@@ -29,6 +29,7 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks import (
     subclasses as match_subclasses,
 )
+from modelaudit.runtimes.checks.constructors import operation_names
 from modelaudit.runtimes.checks.inbound_nodes import check_nodes
 from modelaudit.runtimes.checks.sequential import check_sequential, form_of
 from modelaudit.runtimes.checks.stored import (
@@ -268,6 +269,8 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if not (archive or listed):  # models inside are called before outputs are looked up
         yield from (each for each in form if each.route and not each.loads)
     yield from check_nodes(config, context, artifact.format is Format.LEGACY_H5_FULL)
+    if context.profile.keras3:
+        yield from operation_names(config, context)
     yield from match_config.check_name(config, context)
     if archive:
         if whole and not is_model(config):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest
@@ -123,3 +126,39 @@ def test_classes_that_the_loader_imports_are_those_of_the_program(tmp_path: Path
     given, imported = predict_calls(read(path, Limits()), [(profile, each) for each in requests])
     assert imported.predicted is given.predicted
     assert {each.code for each in imported.because} == {each.code for each in given.because}
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("alike", [False, True])
+def test_operations_without_names(tmp_path: Path, named: bool, alike: bool) -> None:
+    keras = pytest.importorskip("keras")
+    keras.backend.clear_session()
+    start = keras.layers.Input((3,))
+    value = keras.ops.concatenate([start, start], axis=-1)
+    value = keras.layers.Concatenate(name=None if alike else "joined")([value, value])
+    value = keras.ops.concatenate([value, value], axis=-1)
+    path = tmp_path / "m.keras"
+    keras.Model(start, keras.layers.Dense(1)(value)).save(path)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(parts["config.json"])
+    operations = [each for each in config["config"]["layers"] if ".ops." in each["module"]]
+    assert len(operations) == 2
+    for number, each in enumerate(operations):  # as Keras 3.8 saves it, and 3.15
+        each["config"].pop("name", None)
+        if named:
+            each["config"]["name"] = f"operation_{number}"
+    parts["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    asked = [(as_installed(find_profile("tf==2.21.0")), LoadRequest(LoadCall.LOAD_MODEL))]
+    (found,) = predict_calls(read(path, Limits()), asked)
+    keras.backend.clear_session()
+    if alike and not named:
+        assert [each.code for each in found.because] == ["operation-named-as-layer"]
+        with pytest.raises(ValueError, match='name "concatenate_1" is used 2 times'):
+            keras.models.load_model(path)
+    else:
+        assert found.predicted is LoadOutcome.LOADS
+        keras.models.load_model(path)

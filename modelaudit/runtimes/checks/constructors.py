@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
@@ -10,11 +11,12 @@ from modelaudit.facts import Json
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.runtimes.model import CheckContext, Reason
-from modelaudit.runtimes.saved_config import Config
+from modelaudit.runtimes.saved_config import Config, is_model
 
 _OF_EVERY_LAYER = frozenset(("trainable", "dtype"))
 # First Keras 2 that leaves out of a config what the constructor does not take.
 _LEFT_OUT = (2, 13)
+_OPERATIONS = "keras.src.ops."
 
 
 def without_name(name: str, config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
@@ -83,3 +85,38 @@ def _tensors(call: Json) -> int:
     return 1 + sum(
         len(sequence(each)) == 3 and isinstance(sequence(each)[0], str) for each in words.values()
     )
+
+
+def operation_names(
+    node: Config, context: CheckContext, made: Counter[str] | None = None
+) -> Iterator[Reason]:
+    """A layer of the name that Keras 3 makes for an operation: several versions save none.
+
+    Names are made of the class and the number of such names before, in the order of the config. A
+    new process has made none.
+    """
+    made = Counter() if made is None else made
+    names: dict[str, bool] = {}  # whether Keras makes it
+    for each in map(mapping, sequence(mapping(node.get("config")).get("layers"))):
+        if is_model(each):
+            yield from operation_names(each, context, made)
+        name = text(mapping(each.get("config")).get("name"))
+        nameless = not name and text(each.get("module")).startswith(_OPERATIONS)
+        if nameless:
+            base = snake_case(text(each.get("class_name")))
+            name = f"{base}_{made[base]}" if made[base] else base
+            made[base] += 1
+        if name in names and (nameless or names[name]):
+            yield Reason(
+                "operation-named-as-layer",
+                LoadOutcome.FAILS,
+                f"the file has no names for operations, and {name}, which {context.profile.name} "
+                "makes for one, is the name of a layer",
+                f'ValueError: The name "{name}" is used 2 times in the model. All operation names '
+                "should be unique.",
+                "Build the model from code and load the weights, or give the layer another name in "
+                "config.json.",
+                name,
+            )
+            return
+        names[name] = names.get(name, False) or nameless
