@@ -11,10 +11,10 @@ import sys
 import pytest
 
 from modelaudit.formats.bytecode.code_fields import LAYOUTS
-from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code
+from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code, read_bytecode
 from modelaudit.runtimes import catalogue
 from modelaudit.runtimes.catalogue import find_profile, on_python
-from modelaudit.runtimes.checks.lambda_code import _other_instructions, check
+from modelaudit.runtimes.checks.lambda_code import _other_instructions, _possible, check
 from modelaudit.runtimes.model import CheckContext, LoadCall, LoadRequest
 
 # Numbers of instructions in CPython 3.11 and 3.12, after its Include/opcode.h.
@@ -88,3 +88,23 @@ def test_safe_mode_is_advised_only_for_code_that_then_runs(text, works):
     assert reasons[0].code == "lambda-refused"
     assert ("safe_mode=False" in reasons[0].fix) is works
     assert (len(reasons) == 1) is works
+
+
+@pytest.mark.parametrize(
+    ("table", "python"),
+    [
+        ("8wAAAAA=", (3, 9)),
+        ("cwYAAAAAAQYBAv8=", (3, 9)),
+        ("cwIAAAAMAA==", (3, 10)),
+        ("cwYAAAAGAQIBBP8=", (3, 10)),
+    ],
+)
+def test_the_table_of_lines_tells_python_3_10(table, python):
+    """`lambda x: x[0] * 2.0` in one line and in three, as CPython 3.9.18 and 3.10.13 compile it."""
+    common = (
+        "4wEAAAAAAAAAAAAAAAEAAAACAAAAQwAAAHMMAAAAfABkARkAZAIUAFMAKQNO6QAAAABnAAAAAAAAAECpACkB2gF4cgIAAAByAgAA"
+        "ANoBZtoIPGxhbWJkYT4BAAAA"
+    )
+    read = read_bytecode(base64.b64decode(common) + base64.b64decode(table))
+    assert isinstance(read, Bytecode)
+    assert (python in _possible(read)) and ((3, 10) in _possible(read)) is (python == (3, 10))

@@ -47,6 +47,7 @@ class Code(Struct, frozen=True):
         free: number of variables of outer functions, before Python 3.11.
         kinds: from Python 3.11 on, a byte for each variable: local, cell or free.
         arguments: number of arguments that can be given by position, the first of `variables`.
+        lines: the table of line numbers, as stored.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Code(Struct, frozen=True):
     free: int = 0
     kinds: bytes = b""
     arguments: int = 1
+    lines: bytes = b""
 
     def nested(self) -> Iterator[Code]:
         """The code itself and the code of all inner functions and classes."""
@@ -273,6 +275,7 @@ class _Stream:
             free=len(_texts(fields.get("free"))),
             kinds=kinds if isinstance(kinds := fields.get("kinds"), bytes) else b"",
             arguments=self.count_of(fields, "arguments"),
+            lines=lines if isinstance(lines := fields.get("lines"), bytes) else b"",
         )
 
     @staticmethod

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.bytecode.instructions import Version, instructions, versions_between
-from modelaudit.formats.bytecode.marshal_reader import Bytecode, Unreadable, read_bytecode
+from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code, Unreadable, read_bytecode
 from modelaudit.runtimes.catalogue import on_python
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, LoadCall, Reason
 from modelaudit.structs import PerObject
@@ -259,7 +259,7 @@ def _find_possible(read: Bytecode) -> tuple[Version, ...]:
     found = []
     for version in versions_between(read.layout.first, read.layout.last):
         spend()
-        if all(_is_of(code.bytecode, version) for code in codes):
+        if all(_is_of(code, version) for code in codes):
             found.append(version)
     return tuple(found)
 
@@ -268,10 +268,16 @@ _possible = PerObject(_find_possible)
 """The versions of Python that could have compiled the code; none for code of unusual length."""
 
 
-def _is_of(bytecode: bytes, version: Version) -> bool:
-    """Whether a version could have compiled it; all code begins with `RESUME` from 3.11 on."""
-    found = instructions(bytecode, version) or ()
-    return any(each.name == "RESUME" for each in found) if version >= (3, 11) else bool(found)
+def _is_of(code: Code, version: Version) -> bool:
+    """Whether a version could have compiled it; all code begins with `RESUME` from 3.11 on.
+
+    The table of lines of 3.10 has all instructions (PEP 626), those before leave out the last line.
+    """
+    found = instructions(code.bytecode, version) or ()
+    if version >= (3, 11):
+        return any(each.name == "RESUME" for each in found)
+    whole = sum(code.lines[::2]) == len(code.bytecode)
+    return bool(found) and whole is (version == (3, 10))
 
 
 def _other_instructions(read: Bytecode, writer: tuple[int, ...], context: CheckContext) -> bool:
