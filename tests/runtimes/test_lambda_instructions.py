@@ -14,7 +14,7 @@ from modelaudit.formats.bytecode.code_fields import LAYOUTS
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code, read_bytecode
 from modelaudit.runtimes import catalogue
 from modelaudit.runtimes.catalogue import find_profile, on_python
-from modelaudit.runtimes.checks.lambda_code import _other_instructions, _possible, check
+from modelaudit.runtimes.checks.lambda_code import _other_instructions, _possible, _running, check
 from modelaudit.runtimes.model import CheckContext, LoadCall, LoadRequest
 
 # Numbers of instructions in CPython 3.11 and 3.12, after its Include/opcode.h.
@@ -108,3 +108,22 @@ def test_the_table_of_lines_tells_python_3_10(table, python):
     read = read_bytecode(base64.b64decode(common) + base64.b64decode(table))
     assert isinstance(read, Bytecode)
     assert (python in _possible(read)) and ((3, 10) in _possible(read)) is (python == (3, 10))
+
+
+@pytest.mark.parametrize(
+    ("instructions", "fails"),
+    [
+        ((116, 0, 160, 1, 124, 0, 161, 1, 83, 0), False),  # tf.square(x)
+        ((124, 0, 114, 8, 124, 0, 83, 0, 100, 0, 83, 0), True),  # x if x else None
+    ],
+)
+def test_code_of_3_9_in_3_10(instructions, fails):
+    """Instructions have the same numbers, and jumps another unit, in opcode.py of both."""
+    raw = bytes(instructions)
+    lambda_code = Code("<lambda>", "f", 1, ("tf", "square"), ("x",), (), (None,), raw)
+    read = Bytecode(LAYOUTS[1], lambda_code)
+    assert read.layout.first <= (3, 9) <= read.layout.last
+    here = on_python(find_profile("tf==2.14"), "3.10.13")
+    context = CheckContext(here, LoadRequest(LoadCall.LOAD_MODEL), find_profile("tf==2.9"))
+    found = [each.code for each in _running(read, {}, context, "lambda")]
+    assert ("lambda-may-crash" in found) is fails

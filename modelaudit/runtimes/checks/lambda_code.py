@@ -227,7 +227,8 @@ def _running(
     elif (writer := _writer(read, context)) and writer != profile.python:
         between = [v for v in NEW_INSTRUCTIONS if min(writer, profile.python) < v]
         changed = any(v <= max(writer, profile.python) for v in between)
-        if changed and (names or _other_instructions(read, writer, context)):
+        moved = _jumps(read, writer) if max(writer, profile.python) < (3, 11) else bool(names)
+        if changed and (moved or _other_instructions(read, writer, context)):
             yield Reason(
                 "lambda-may-crash",
                 LoadOutcome.FAILS,
@@ -240,6 +241,15 @@ def _running(
             )
 
 
+def _jumps(read: Bytecode, version: tuple[int, ...]) -> bool:
+    """Whether the code jumps: before 3.10 by bytes, since then by instructions."""
+    return any(
+        _DECIDES.search(each.name)
+        for code in read.code.nested()
+        for each in instructions(code.bytecode, (version[0], version[-1])) or ()
+    )
+
+
 def _writer(read: Bytecode, context: CheckContext) -> tuple[int, ...] | None:
     """The Python that wrote the code: that of the profile, unless the instructions are of another.
 
@@ -249,7 +259,9 @@ def _writer(read: Bytecode, context: CheckContext) -> tuple[int, ...] | None:
     usual = context.writer.python if context.writer else None
     if usual is not None and (usual in possible or not possible):
         return usual
-    return possible[0] if possible and context.profile.python not in possible else None
+    if not possible or context.profile.python in possible:
+        return None
+    return possible[-1] if usual is not None and usual > possible[-1] else possible[0]
 
 
 def _find_possible(read: Bytecode) -> tuple[Version, ...]:
