@@ -19,6 +19,7 @@ from modelaudit.rules.initial_weights.learning_rates import rate_of
 from modelaudit.rules.initial_weights.training_reach import kept_squares, one_step_of
 from modelaudit.rules.initial_weights.training_traces import optimizer_moved, steps_of_nothing
 from modelaudit.rules.model import Facts, NotApplicable
+from modelaudit.rules.network.frozen_layers import all_frozen
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.training.advice import as_saved
 from modelaudit.rules.training.extent import fix_without_steps, steps_without_effect
@@ -236,9 +237,8 @@ def _relu_output(facts: Facts) -> str:
 
 def _frozen(facts: Facts) -> bool:
     architecture = facts.artifact.architecture
-    layers = [x for x in (architecture.layers if architecture else ()) if x.variables or x.expected]
     compiled = bool((facts.artifact.training or {}).get("loss"))
-    return bool(layers) and compiled and not any(layer.trainable for layer in layers)
+    return compiled and architecture is not None and all_frozen(architecture.layers)
 
 
 def without_gradient(facts: Facts) -> bool:

@@ -16,6 +16,7 @@ from modelaudit.rules.initial_weights.sized_kernels import starts_constant
 from modelaudit.rules.initial_weights.training_traces import steps_of_nothing
 from modelaudit.rules.initial_weights.untrained_bodies import layer_of
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.network.frozen_layers import all_frozen
 from modelaudit.rules.network.network_heads import output_heads, saved_graph, weighs
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.training.results import exploded_beside
@@ -66,7 +67,7 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 Severity.MEDIUM if around else Severity.HIGH,
             )
             return
-    if weighing and not any(layer.trainable for layer in weighing):
+    if all_frozen(graph.layers):
         yield _all_frozen(rule, facts, weighing, steps)
         return
     for layer in heads.values():
