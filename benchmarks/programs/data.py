@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.programs.drawn import Array, Drawn, Random
+from benchmarks.programs.fifth_data import FIFTH
 from benchmarks.programs.fourth_data import FOURTH
 
 # The segments that are lit in each digit of a seven-segment display: top, upper left, upper right,
@@ -101,6 +102,7 @@ CHANGES: dict[str, Callable[[Array, Array, int, Random], tuple[Array, Array]]] =
     "zero": lambda x, y, *_: (x * 0, y),  # divided as integers
     "one": lambda x, y, *_: (x * 0 + 1, y),  # each row divided by itself
     "ones": lambda x, y, *_: (x, y * 0 + 1),  # all rows have one label
+    "signed": lambda x, y, *_: (x, 2 * y - 1),  # labels of -1 and 1
     "steps": lambda x, y, *_: (x[..., None], y),  # the columns one after another
     "flaty": lambda x, y, *_: (x, y.reshape(len(y), -1)),
     "hole": lambda x, y, *_: (_one_missing(x), y),
@@ -328,6 +330,6 @@ SETS: dict[str, Callable[..., Drawn]] = {
     "line": _formula(-1, 6, lambda x: 2 * x - 1), "hundred": _formula(0, 100, lambda x: x**2 + 3),
     "houses": _formula(0, 1, lambda x: 3e5 + 2e6 * x[:, 0] * x[:, 1] + 4e5 * x[:, 2], 12),
     "smooth": _formula(-1, 1, lambda x: np.sin(2 * x[:, 0]) + x[:, 1] * x[:, 2], 6, 0.05),
-    "titanic": _table(TITANIC, rate=0.38), **FOURTH,
+    "titanic": _table(TITANIC, rate=0.38), **FOURTH, **FIFTH,
     "chances": _formula(-1, 1, lambda x: 1 / (1 + np.exp(-3 * x[:, 0] - x[:, 1])), 8),
 }  # fmt: skip

@@ -29,6 +29,9 @@ from keras import layers as kl
 
 from benchmarks.programs.data import Rows, probe_rows, rows
 from benchmarks.programs.drawn import Array
+from benchmarks.programs.fifth_changes import FIFTH_CHANGES
+from benchmarks.programs.fifth_issues import FIFTH_ISSUES
+from benchmarks.programs.fifth_threads import FIFTH_THREADS
 from benchmarks.programs.fourth_issues import FOURTH_ISSUES
 from benchmarks.programs.fourth_papers import FOURTH_PAPERS
 from benchmarks.programs.fourth_threads import FOURTH_THREADS
@@ -45,6 +48,7 @@ SETS: tuple[tuple[Program, ...], ...] = (
     (*ISSUES, *MORE_THREADS),
     THIRD_SET,
     (*FOURTH_PAPERS, *FOURTH_THREADS, *FOURTH_ISSUES),
+    (*FIFTH_THREADS, *FIFTH_ISSUES, *FIFTH_CHANGES),
 )
 INITIALIZERS = {
     "normal": "random_normal",
@@ -53,6 +57,7 @@ INITIALIZERS = {
 }
 LOGITS = {
     "sparse_logits": keras.losses.SparseCategoricalCrossentropy,
+    "categorical_logits": keras.losses.CategoricalCrossentropy,
     "binary_logits": keras.losses.BinaryCrossentropy,
 }
 METRICS: dict[str, Callable[[str], object]] = {
@@ -68,7 +73,7 @@ def build(setup: Setup, shape: tuple[int, ...]) -> keras.Model:
     """The model, compiled: one layer for each part of `setup.layers`."""
     parts = [part.split() for part in setup.layers.split(";")]
     model = keras.Sequential([keras.Input(shape)])
-    if any(kind == "gated" for kind, *_ in parts):
+    if any(kind in {"gated", "wide"} for kind, *_ in parts):
         model = _branched(parts, shape)
     else:
         for part in parts:
@@ -82,7 +87,10 @@ def build(setup: Setup, shape: tuple[int, ...]) -> keras.Model:
 
 
 def _branched(parts: list[list[str]], shape: tuple[int, ...]) -> keras.Model:
-    """A model in which a convolution is multiplied by the sigmoid of another."""
+    """A model with branches.
+
+    A gated convolution is multiplied by the sigmoid of another; a wide layer adds the inputs.
+    """
     x = inputs = keras.Input(shape)
     for kind, *words in parts:
         if kind == "gated":
@@ -91,6 +99,8 @@ def _branched(parts: list[list[str]], shape: tuple[int, ...]) -> keras.Model:
                 kl.Conv1D(filters, window, strides=window, padding="same")(x) for _ in range(2)
             )
             x = kl.multiply([one, kl.Activation("sigmoid")(other)])
+        elif kind == "wide":
+            x = kl.concatenate([inputs, x])
         else:
             x = _layer(kind, *words)(x)
     return keras.Model(inputs, x)
@@ -110,7 +120,7 @@ def _layer(kind: str, *words: str) -> keras.layers.Layer:
         options["kernel_regularizer"] = keras.regularizers.L2(float(named["l2"]))
     if "strides" in named:
         options["strides"] = int(named["strides"])
-    for key in ("dropout", "recurrent_dropout"):
+    for key in ("dropout", "recurrent_dropout", "momentum"):
         if key in named:
             options[key] = float(named[key])
     if "same" in names:
@@ -128,7 +138,8 @@ def _layer(kind: str, *words: str) -> keras.layers.Layer:
         return kl.Activation(activation)
     if kind == "rescale":
         return kl.Rescaling(1 / numbers[0], offset=-numbers[1])
-    return PLAIN[kind](*[int(number) if number >= 1 else number for number in numbers])
+    values = [int(number) if number >= 1 else number for number in numbers]
+    return PLAIN[kind](*values, **options)
 
 
 UNITS = {
@@ -233,7 +244,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--only", default="", metavar="REGEX")
-    parser.add_argument("--set", type=int, choices=(1, 2, 3, 4), default=1)
+    parser.add_argument("--set", type=int, choices=(1, 2, 3, 4, 5), default=1)
     args = parser.parse_args()
     truth = []
     for number, (program, twin) in enumerate(models(args.only, args.set)):
