@@ -104,8 +104,9 @@ def test_processor_time_is_bounded_in_units_that_are_measured(monkeypatch) -> No
     assert taken == [("", False), ("", False), ("work", True)]
 
 
-def test_a_bound_ends_with_its_task() -> None:
+def test_a_bound_ends_with_its_task(monkeypatch) -> None:
     """The next one of the same worker has as much, and one without a bound any time."""
+    monkeypatch.setattr(task_allowance, "unit_seconds", lambda: task_allowance.UNIT_SECONDS)
 
     def work(n: int) -> dict[str, Json]:
         start = time.process_time()
