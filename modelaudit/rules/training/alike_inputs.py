@@ -147,6 +147,11 @@ def _showing(moments: Sequence[WeightMoments], fed: FedAlike, below: Set[str]) -
     return alike | ({each.route for each in moments} - moved - below)
 
 
+def _either(size: float) -> str:
+    """A value of this size: the squares of gradients do not tell its sign."""
+    return f"{size:.3g} or -{size:.3g}" if size else "0"
+
+
 def _all_alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     still = [*still_statistics(rule, facts), *one_row_used(rule, facts)]
     yield from still
@@ -184,8 +189,8 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     evidence: dict[str, Json] = {"measured": fed.value, "unit": "as every value", "n": len(kernels)}
     if reach is InputShare.PART:
         yield rule.finding(
-            f"{when}, every value that `{fed.route}` got was {fed.value:.3g}. Other layers that "
-            "take inputs of the model do not show it.",
+            f"{when}, every value that `{fed.route}` got was {_either(fed.value)}. Other layers "
+            "that take inputs of the model do not show it.",
             route=fed.route,
             evidence=evidence,
             title="A layer got the same values from every training input",
@@ -224,7 +229,7 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if large is not None:
         before += f", as units do that steps at a rate of {large:g} drove below 0"
     yield rule.finding(
-        f"{when}, every value that `{fed.route}` got was {fed.value:.3g}: all inputs were "
+        f"{when}, every value that `{fed.route}` got was {_either(fed.value)}: all inputs were "
         f"the same{before}. The gradient of a kernel is that of the bias times the input, and here "
         + (
             "the averages of both have one ratio."

@@ -34,6 +34,13 @@ def dense(k, x, activation="sigmoid", optimizer="adam"):
 def test_one_value_for_all_inputs(k, tmp_path, value):
     model = dense(k, np.full((320, 12), value))
     assert codes(ALIKE, model, tmp_path) == [("MA439", "high")]
+    model.save(tmp_path / "model.keras")
+    (only,) = found(ALIKE, tmp_path / "model.keras")
+    size = f"{abs(value):g}"
+    # The squares of gradients do not tell the sign of what they were multiplied by.
+    assert f"got was {size} or -{size}:" in only.detail or (
+        not value and "got was 0:" in only.detail
+    )
 
 
 # Of momentum and Lion the averages of gradients are kept, of RMSprop those of their squares.
