@@ -15,6 +15,7 @@ from benchmarks.loading import (
     odd,
     plain,
     projects,
+    public_images,
     recent,
     services,
     tutorials,
@@ -320,18 +321,19 @@ MODELS = {
     **services.MODELS,
     **tutorials.MODELS,
     **gallery.MODELS,
+    **public_images.MODELS,
 }
+_LISTS = (built, odd, plain, projects, recent, services, tutorials, gallery, public_images)
 # Models with custom objects, which are also loaded without them.
 CUSTOM = frozenset(("added_losses", "own_cell", "own_functions", "subclassed_list"))
-for _list in (built, odd, projects, recent, services, tutorials, gallery):
-    CUSTOM |= frozenset(_list.CUSTOM)
+CUSTOM = CUSTOM.union(*(getattr(each, "CUSTOM", ()) for each in _LISTS))
 # Models whose code differs between versions: weights are only for the code that saved them.
 VARYING = frozenset(("added_losses", "reshaped_series"))
-LAMBDAS = frozenset((*odd.LAMBDAS, *projects.LAMBDAS, *recent.LAMBDAS, *services.LAMBDAS))
-LAMBDAS |= frozenset(("siamese", "own_functions", *gallery.LAMBDAS))
+LAMBDAS = frozenset(("siamese", "own_functions"))
+LAMBDAS = LAMBDAS.union(*(getattr(each, "LAMBDAS", ()) for each in _LISTS))
 DEEP = projects.DEEP
-DICTIONARIES = odd.DICTIONARIES + recent.DICTIONARIES  # models whose inputs are in a dictionary
-DICTIONARIES += services.DICTIONARIES + tutorials.DICTIONARIES + gallery.DICTIONARIES
+# Models whose inputs are in a dictionary.
+DICTIONARIES = tuple(name for each in _LISTS for name in getattr(each, "DICTIONARIES", ()))
 
 
 def input_names(name):
@@ -346,5 +348,5 @@ INPUTS = {
     "own_functions": ["left", "right"],
     "two_towers": ["left", "right"],
 }
-for _list in (built, odd, plain, projects, recent, services, tutorials, gallery):
+for _list in _LISTS:
     INPUTS |= _list.INPUTS

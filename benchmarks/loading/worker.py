@@ -42,6 +42,7 @@ TOLERANCE |= {
     "keypoints": 1e-3,
     "brain_floats": 3e-2,
     "low_light": 2e-2,
+    "single_shot": 2e-2,
     **dict.fromkeys(models.DEEP, 1e-3),
 }
 
@@ -49,6 +50,7 @@ TOLERANCE |= {
 def objects():
     """Name -> custom object."""
     lists = ("odd", "projects", "recent", "services", "tutorials", "gallery", "gallery_texts")
+    lists += ("public", "public_tables")
     names = ("customs", *(f"customs_{each}" for each in lists))
     modules = [importlib.import_module(name) for name in names]
     return {
