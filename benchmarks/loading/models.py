@@ -287,6 +287,7 @@ def scheduled(k):
     return model
 
 
+_LISTS = (built, odd, plain, projects, recent, services, tutorials, gallery, public_images)
 # Name -> (function, inputs of one batch in the order of the model's inputs).
 MODELS = {
     "sequential_without_input": (sequential_without_input, [_floats(4, 3)]),
@@ -312,18 +313,8 @@ MODELS = {
     "reshaped_series": (reshaped_series, [_floats(2, 12, 2)]),
     "activation_layers": (activation_layers, [_floats(2, 6, 4)]),
     "scheduled": (scheduled, [_floats(3, 4)]),
-    **more.MODELS,
-    **built.MODELS,
-    **odd.MODELS,
-    **plain.MODELS,
-    **projects.MODELS,
-    **recent.MODELS,
-    **services.MODELS,
-    **tutorials.MODELS,
-    **gallery.MODELS,
-    **public_images.MODELS,
+    **{name: value for each in (more, *_LISTS) for name, value in each.MODELS.items()},
 }
-_LISTS = (built, odd, plain, projects, recent, services, tutorials, gallery, public_images)
 # Models with custom objects, which are also loaded without them.
 CUSTOM = frozenset(("added_losses", "own_cell", "own_functions", "subclassed_list"))
 CUSTOM = CUSTOM.union(*(getattr(each, "CUSTOM", ()) for each in _LISTS))
