@@ -238,10 +238,10 @@ class Separation(layers.Layer):
 
     def call(self, inputs):
         x = self.norm(inputs)
-        for parts in zip(self.expand, self.slopes, self.depthwise, self.back):  # noqa: B905
+        for i in range(len(self.expand)):
             y = x
-            for part in parts:
-                y = part(y)
+            for parts in (self.expand, self.slopes, self.depthwise, self.back):
+                y = parts[i](y)
             x = x + y
         x = self.masks(x)
         return tf.reshape(x, (-1, x.shape[1], self.speakers, self.filters))

@@ -122,37 +122,22 @@ def icebergs(k):
 def street_maps(k):
     """Image to image: Sequential blocks down and up with skips, TensorFlow's own initializer."""
 
-    def downsample(filters, size, apply_batchnorm=True):
+    def resized(convolution, filters, size):
         initializer = tf.random_normal_initializer(0.0, 0.02)
+        drawn = {"kernel_initializer": initializer, "use_bias": False}
+        return convolution(filters, size, strides=2, padding="same", **drawn)
+
+    def downsample(filters, size, apply_batchnorm=True):
         result = k.Sequential()
-        result.add(
-            k.layers.Conv2D(
-                filters,
-                size,
-                strides=2,
-                padding="same",
-                kernel_initializer=initializer,
-                use_bias=False,
-            )
-        )
+        result.add(resized(k.layers.Conv2D, filters, size))
         if apply_batchnorm:
             result.add(k.layers.BatchNormalization())
         result.add(k.layers.LeakyReLU())
         return result
 
     def upsample(filters, size, apply_dropout=False):
-        initializer = tf.random_normal_initializer(0.0, 0.02)
         result = k.Sequential()
-        result.add(
-            k.layers.Conv2DTranspose(
-                filters,
-                size,
-                strides=2,
-                padding="same",
-                kernel_initializer=initializer,
-                use_bias=False,
-            )
-        )
+        result.add(resized(k.layers.Conv2DTranspose, filters, size))
         result.add(k.layers.BatchNormalization())
         if apply_dropout:
             result.add(k.layers.Dropout(0.5))

@@ -112,7 +112,7 @@ def unmasked(graph: LayerGraph | None, route: str, value: float) -> str:
             "there, and that padding and mask_value are as the data needs, then train again."
         )
     return (
-        f"`{name}` hides all positions of the value {hidden}, and every other one is {value:.3g}. "
+        f"`{name}` hides all positions of the value {hidden}, and every other one has the size {value:.3g}. "
         f"If {hidden} is a value of the data, remove the mask or use another mask_value, then train "
         "again."
     )

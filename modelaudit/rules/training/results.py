@@ -104,7 +104,7 @@ def _exploded_biases(rule: Rule, facts: Facts, rate: float | None) -> Iterator[F
         size, route = max(found)
         yield rule.finding(
             f"Biases of `{route}` are up to {size:,.3g}{' (and of other layers, too)' * (len(found) > 1)}"
-            f", and the learning rate is {rate:g}: its steps drove them beyond what the inputs can change.",
+            f", and the learning rate is {rate:g}: its steps can drive them beyond what inputs change.",
             route=route,
             evidence={
                 "measured": size,
