@@ -268,8 +268,12 @@ def _missing_by_module(
 
 
 def _imported(node: Config, context: CheckContext, place: ConfigLocation) -> bool:
-    """Whether a class that is found is one of the program, whose module the file states."""
+    """Whether a class that is found is one of the program, whose module the file states.
+
+    Keras 2 takes a class of its own of that name before it looks into the module.
+    """
     known = context.profile.knows(place.kind, text(node.get("class_name")))
+    known = known and not context.profile.keras3
     return not known and text(node.get("module")) in context.request.modules
 
 

@@ -18,6 +18,8 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.model import CheckContext, Reason
 
 _CALL = re.compile(r"__inference_(.+)_layer_call_(?:fn|and_return_conditional_losses)_\d+\Z")
+_MASK = "mask"  # the argument
+_MASKS = re.compile(rf"{_MASK}(?:_\d+)?\Z")  # of a list of tensors, one has a number for each
 
 
 def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -29,7 +31,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         if layer.name not in traced or not _revived(layer, context):
             continue
         with_mask = traced[layer.name]
-        if arrives[layer.route] not in with_mask:
+        if arrives[layer.route] not in with_mask and not _passed(layer):
             was, now = ("a", "no") if True in with_mask else ("no", "a")
             yield Reason(
                 "mask-of-revived-layer",
@@ -51,6 +53,11 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
 def _revived(layer: Layer, context: CheckContext) -> bool:
     names = {layer.class_name, layer.class_name.rpartition(">")[2]}
     return layer.custom and not names & context.request.custom
+
+
+def _passed(layer: Layer) -> bool:
+    """Whether the program itself passes what is named like a mask, as a map of classes."""
+    return any(call.get(_MASK) is not None for call in layer.call_kwargs)
 
 
 def _not_passed_on(
@@ -84,12 +91,13 @@ def _traced(artifact: Artifact) -> dict[str, set[bool]]:
     functions = {name: each for graph in artifact.graphs for name, each in graph.functions.items()}
     found: dict[str, set[bool]] = {}
     for node in artifact.object_graph:
-        if "mask" not in sequence(node.detail.get("parameters")):
+        if _MASK not in sequence(node.detail.get("parameters")):
             continue
         for name in sequence(node.detail.get("concrete_functions")):
             called = _CALL.fullmatch(str(name))
             if called and name in functions:
-                found.setdefault(called[1], set()).add("mask" in functions[str(name)].args)
+                given = any(map(_MASKS.match, functions[str(name)].args))
+                found.setdefault(called[1], set()).add(given)
     return found
 
 

@@ -266,7 +266,8 @@ def _revived(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             given = dict(layer.config)
             yield from match_parts.text_functions(layer.class_name, given, context, layer.route)
         yield from _parts(layer, context)
-        if (2, 5) <= profile.keras < (2, 12) and not layer.is_model:
+        written = WITHOUT_CONFIG not in layer.config  # without one it is revived, whatever its name
+        if (2, 5) <= profile.keras < (2, 12) and not layer.is_model and written:
             name, keys = layer.class_name, set(layer.config)
             # No values: nobody edits the config of a SavedModel by hand.
             yield from unknown_arguments(name, "layers", keys, context, layer.route, {})

@@ -1,0 +1,104 @@
+"""Own classes and arguments with the names of Keras's: tf-keras writes the files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.formats.reader import read
+from modelaudit.runtimes.catalogue import as_installed, find_profile
+from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
+from modelaudit.runtimes.predict import predict_calls
+from modelaudit.settings import Limits
+
+pytestmark = pytest.mark.slow
+
+
+def predicted(path: Path, target: str, **options: Any) -> Prediction:
+    asked = LoadRequest(LoadCall.LOAD_MODEL, **options)
+    profile = as_installed(find_profile(target))
+    return predict_calls(read(path, Limits()), [(profile, asked)])[0]
+
+
+def pooling(keras: Any) -> Any:
+    class Pooling(keras.layers.Layer):  # type: ignore[misc]
+        """The sum of those of the second tensor that a mask leaves, or a tensor of that name."""
+
+        def call(self, value: Any, mask: Any = None) -> Any:
+            if isinstance(value, (list, tuple)):
+                value, mask = value[-1], mask[-1]
+            kept = keras.backend.cast(mask, value.dtype)
+            return keras.backend.sum(value * kept[..., None], axis=1)
+
+        def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+            return None
+
+    return Pooling
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_mask_that_the_program_passes_and_masks_of_a_list(tmp_path: Path, listed: bool) -> None:
+    keras = pytest.importorskip("tf_keras")
+    layer = pooling(keras)(name="pooling")
+    if listed:
+        inputs = [keras.layers.Input((4,)), keras.layers.Input((4,))]
+        embedding = keras.layers.Embedding(5, 3, mask_zero=True)
+        value = layer([embedding(each) for each in inputs])
+    else:
+        inputs = [keras.layers.Input((4, 3)), keras.layers.Input((4,))]
+        value = layer(inputs[0], mask=inputs[1])
+    keras.Model(inputs, keras.layers.Dense(2)(value)).save(tmp_path / "m", save_format="tf")
+    keras.models.load_model(tmp_path / "m", compile=False)
+    assert predicted(tmp_path / "m", "tf-keras==2.21.0").predicted is LoadOutcome.LOADS
+
+
+def namesake(keras: Any, described: bool) -> Any:
+    """An own layer of a name that is Keras's, with an argument that Keras's has not."""
+
+    class RandomBrightness(keras.layers.Layer):  # type: ignore[misc]
+        def __init__(self, brightness: float, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.brightness = brightness
+
+        def call(self, value: Any) -> Any:
+            return value * self.brightness
+
+        def get_config(self) -> Any:
+            if not described:
+                raise NotImplementedError
+            return {**super().get_config(), "brightness": self.brightness}
+
+    RandomBrightness.__module__ = "shop_layers"
+    start = keras.layers.Input((3,))
+    return keras.Model(start, keras.layers.Dense(2)(RandomBrightness(0.5)(start)))
+
+
+def test_the_module_of_an_archive_tells_an_own_class(tmp_path: Path) -> None:
+    """Keras 3.8 imports the module that the file states (observed: it loads); 3.11 imports none."""
+    keras = pytest.importorskip("tf_keras")
+    path = tmp_path / "m.keras"
+    namesake(keras, described=True).save(path)
+    options = {"modules": frozenset(["shop_layers"])}
+    there = predicted(path, "tf==2.18.1+keras==3.8.0", **options)
+    assert "RandomBrightness" not in str(there.because)
+    newer = predicted(path, "tf==2.20.0+keras==3.11.3", **options)
+    assert "unknown-class" in [each.code for each in newer.because]
+    older = predicted(path, "tf-keras==2.21.0", **options)
+    assert older.because[0].code == "unknown-argument"
+    with pytest.raises(TypeError, match="brightness"):
+        keras.models.load_model(path, compile=False)
+
+
+def test_without_a_config_the_name_says_nothing(tmp_path: Path) -> None:
+    """Keras 2.9 revives such a layer from its functions (observed: it loads)."""
+    keras = pytest.importorskip("tf_keras")
+    namesake(keras, described=False).save(tmp_path / "m", save_format="tf")
+    found = predicted(tmp_path / "m", "tf==2.9.3")
+    assert "RandomBrightness" not in str(found.because)
+    loaded = keras.models.load_model(tmp_path / "m", compile=False)
+    assert loaded(np.ones((1, 3), "float32")).shape == (1, 2)
