@@ -47,7 +47,7 @@ OTHERS = {
     "modelaudit.measures.statistics": {0.2, 1.959963984540054, 2.0234},
     "modelaudit.changes.audits": {0.005},  # shown in tenths of a percent
     "modelaudit.rules.network.label_reach": {0.001},  # rounding of targets
-    "modelaudit.rules.training.steps": {0.001, 1e-6},  # rounding
+    "modelaudit.rules.initial_weights.unsettled_norms": {0.001, 1e-6},  # rounding
     "modelaudit.rules.catalogue": {0.8},  # similarity of a misspelt rule name
     "modelaudit.rules.training.still_moving": {0.9},  # rho, by default
     "modelaudit.rules.training.still_statistics": {

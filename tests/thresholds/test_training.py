@@ -430,6 +430,15 @@ def share_of_the_initial_values(share):
     return severities("MA438", normalised(share, 50.0))
 
 
+@at("training.COVERED_VARIANCE", {0.0495: ["low"], 0.05: ["info"], 0.0505: ["info"]})
+def part_of_a_variance_that_the_data_had(part):
+    """A moving variance of s + (1 - s) v, of which v is this part."""
+    share = 0.3
+    stored = share / (1 - part * (1 - share))
+    assert math.isclose(share + (1 - share) * part * stored, stored)
+    return severities("MA438", normalised(share, stored))
+
+
 @at("training.PRIOR", {0.099: "prior-only", 0.1: "prior-only", 0.101: "collapse-open"})
 def distance_from_the_frequencies(distance):
     seen = silent(prior=distance, accuracy={"e": 0.1})

@@ -10,7 +10,7 @@ from modelaudit.diagnosis.steps.weight import LISTED, evidence_of
 from modelaudit.findings import Severity
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.grammar import counted
-from modelaudit.rules.initial_weights.learning_rates import rate_of
+from modelaudit.rules.network.learning_rates import rate_of
 from modelaudit.rules.training.extent import steps_without_effect
 from modelaudit.thresholds.answers import ONE_CLASS, SAME_SCORE, TOP_SHARE
 from modelaudit.thresholds.training import ALIVE, PRIOR

@@ -21,9 +21,9 @@ from modelaudit.measures.optimizer_state import (
 )
 from modelaudit.measures.weights_in_order import NOT_TRAINED
 from modelaudit.rules.initial_weights.drawn_weights import exact
-from modelaudit.rules.initial_weights.learning_rates import ADAPTIVE
 from modelaudit.rules.initial_weights.training_traces import got_gradients, numbered, reached
 from modelaudit.rules.model import NotApplicable, NotRelevant
+from modelaudit.rules.network.learning_rates import ADAPTIVE
 from modelaudit.structs import PerObject, replace
 from modelaudit.thresholds.training import FEW_STEPS
 from modelaudit.thresholds.weights import (

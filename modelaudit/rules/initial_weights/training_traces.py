@@ -18,7 +18,7 @@ from modelaudit.measures.kernels.batchnorm import (
 from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules.initial_weights.initial_explained import NO_STATE, ONE_POSITION
-from modelaudit.rules.initial_weights.learning_rates import ADAPTIVE
+from modelaudit.rules.network.learning_rates import ADAPTIVE
 from modelaudit.rules.plain_graphs.architecture import graph_architecture
 from modelaudit.structs import PerObject
 from modelaudit.thresholds.weights import FADED

@@ -10,10 +10,13 @@ from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted, quoted
 from modelaudit.rules.grouped import LISTED
+from modelaudit.rules.integrity.divergence import LikelyCause, diverged
 from modelaudit.rules.integrity.restored import listing
 from modelaudit.rules.integrity.weight_owners import REAL_ROLES, last_part
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network.masks import mask_before
+
+_CHECKPOINT = "Use the last checkpoint from before training diverged, or restore the file."
 
 
 def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -30,6 +33,8 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
     weights = [(tensor, _one_feature(facts, tensor)) for tensor in damaged if tensor.name in used]
     alike = [tensor for tensor, said in weights if not said]
     mean = _mean_of_none(facts) if weights else ""
+    cause = diverged(facts, used) if alike and not mean else LikelyCause()
+    ordered = f"{_CHECKPOINT} {cause.fix}" * bool(cause.fix)
     for tensor, said in weights:
         if said:
             yield _not_finite(rule, tensor, said, rule.severity)
@@ -39,8 +44,8 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if names:
             more = counted(len(names), "other weight has", "other weights have")
             said = f"; {more} such values too: {listing(quoted(names))}."
-        fix = f"{mean}\n\n{rule.fix}" if mean else ""
-        yield _not_finite(rule, alike[0], said, rule.severity, *names, fix=fix)
+        fix = f"{mean}\n\n{rule.fix}" if mean else ordered
+        yield _not_finite(rule, alike[0], said + cause.said, rule.severity, *names, fix=fix)
     unused = [tensor for tensor in damaged if tensor.name not in used]
     unused.sort(key=lambda each: not (each.role == "optimizer" and each.shape))
     if unused:  # one cause damages all slots of an optimizer
@@ -55,7 +60,9 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if all(_is_limit(facts, tensor, owned.get(tensor.name)) for tensor in unused):
             said += " None is NaN: masks and records that were never set are infinite."
         severity = Severity.MEDIUM if stalled else Severity.LOW
-        yield _not_finite(rule, unused[0], said, severity, *(t.name for t in unused[1:]))
+        yield _not_finite(
+            rule, unused[0], said, severity, *(t.name for t in unused[1:]), fix=ordered
+        )
 
 
 def _is_limit(facts: Facts, tensor: Tensor, layer: Layer | None) -> bool:
@@ -148,9 +155,8 @@ RULES = (
         pass_title="All stored values are finite",
         why="A single NaN propagates through the network. Where a ReLU masks it, the output is "
         "finite but wrong.",
-        fix="Use the last checkpoint from before training diverged, or restore the file. To train "
-        "again, check the inputs and labels for NaN, scale both, lower the learning rate, and clip gradients "
-        "(clipnorm=1.0).",
+        fix=f"{_CHECKPOINT} To train again, check the inputs and labels for NaN, scale both, lower the "
+        "learning rate, and clip gradients (clipnorm=1.0).",
         check=_non_finite,
         bad=_nan,
         good=examples.healthy,

@@ -15,7 +15,6 @@ from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.measures.weights_in_order import NOT_TRAINED
 from modelaudit.rules import examples
 from modelaudit.rules.architecture.constant_layers import unreached
-from modelaudit.rules.initial_weights.learning_rates import too_large
 from modelaudit.rules.initial_weights.training_reach import (
     FADED_AWAY,
     forgets_gradients,
@@ -23,6 +22,7 @@ from modelaudit.rules.initial_weights.training_reach import (
     require_steps,
 )
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.network.learning_rates import too_large
 from modelaudit.rules.network.network_heads import activation_of, saved_graph
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.training.alike_vectors import constant_before, of_zeros, one_vector, unmasked

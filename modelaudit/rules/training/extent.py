@@ -17,7 +17,6 @@ from modelaudit.rules import examples
 from modelaudit.rules.architecture.cancelled_biases import cancelled_biases
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_weights.initial_values import never_trained
-from modelaudit.rules.initial_weights.learning_rates import rate_of
 from modelaudit.rules.initial_weights.training_reach import (
     barely_trained,
     moved_share,
@@ -25,6 +24,7 @@ from modelaudit.rules.initial_weights.training_reach import (
     require_steps,
 )
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.network.learning_rates import rate_of
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.network.quantized_layers import quantized
 from modelaudit.rules.training.advice import TRAIN

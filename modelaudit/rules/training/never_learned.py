@@ -15,11 +15,11 @@ from modelaudit.rules.architecture.constant_layers import constant_outputs
 from modelaudit.rules.assumed_parts import with_outputs
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads.last_layers import paired_heads
-from modelaudit.rules.initial_weights.learning_rates import rate_of
 from modelaudit.rules.initial_weights.training_reach import kept_squares, one_step_of
 from modelaudit.rules.initial_weights.training_traces import optimizer_moved, steps_of_nothing
 from modelaudit.rules.model import Facts, NotApplicable
 from modelaudit.rules.network.frozen_layers import all_frozen
+from modelaudit.rules.network.learning_rates import rate_of
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.training.advice import as_saved
 from modelaudit.rules.training.extent import fix_without_steps, steps_without_effect

@@ -15,13 +15,13 @@ from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.measures.statistics import few_alone
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
-from modelaudit.rules.initial_weights.learning_rates import too_large
 from modelaudit.rules.initial_weights.sized_kernels import (
     example_kernel,
     sized_kernels,
     starts_constant,
 )
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.network.learning_rates import too_large
 from modelaudit.rules.network.network_heads import activation_of, output_heads, saved_graph, weighs
 from modelaudit.rules.training.fallen_units import fallen, fell_together, mostly_dead
 from modelaudit.rules.training.saturated_inputs import saturated_by_inputs

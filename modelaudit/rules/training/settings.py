@@ -18,8 +18,8 @@ from modelaudit.formats.keras.compiled_losses import (
 from modelaudit.measures.optimizer_state import clips_to_zero, compiled_optimizer, optimizer_state
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
-from modelaudit.rules.initial_weights.learning_rates import ADAPTIVE, RateFault, rate_fault
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
+from modelaudit.rules.network.learning_rates import ADAPTIVE, RateFault, rate_fault
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.training.extent import steps_without_effect
 from modelaudit.rules.training.loss_parameters import worthless

@@ -6,15 +6,16 @@ import math
 from collections.abc import Iterator
 
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
-from modelaudit.facts import Json, Layer, Tensor, TensorStats
+from modelaudit.facts import Json, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_weights.initial_values import never_trained
-from modelaudit.rules.initial_weights.learning_rates import ADAPTIVE, rate_fault
+from modelaudit.rules.initial_weights.unsettled_norms import unsettled
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.network.learning_rates import ADAPTIVE, rate_fault
 from modelaudit.rules.training.advice import LONGER, WITH_A_RATE, in_its_format
 from modelaudit.rules.training.extent import (
     hardly_changed,
@@ -28,15 +29,10 @@ from modelaudit.structs import replace
 from modelaudit.thresholds.design import LOW_RATE
 from modelaudit.thresholds.training import (
     FEW_STEPS,
-    INITIAL_SHARE,
-    INITIAL_TRACE,
     MANY_STEPS,
     ONE_PASS,
     SHORT_REACH,
 )
-from modelaudit.thresholds.weights import MISFIT
-
-TINY = 1e-6  # keeps the logarithm of a variance finite
 
 
 def compiled_state(facts: Facts) -> OptimizerState:
@@ -151,64 +147,9 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    norms = _measurements(facts).batchnorm
-    if not norms:
+    if not _measurements(facts).batchnorm:
         raise NotRelevant("the model has no batch normalisation")
-    steps, architecture = compiled_state(facts).steps, facts.artifact.architecture
-    if not steps or architecture is None:
-        raise NotApplicable("the number of training steps is not stored")
-    layers = {layer.route: layer for layer in architecture.layers}
-    found: list[tuple[str, float]] = []
-    worst = 0.0
-    for norm in norms:
-        layer = layers.get(norm.route)
-        if layer is None or not layer.trainable or norm.statistics_initial:
-            continue
-        momentum = layer.config.get("momentum", 0.99)
-        share = momentum**steps if isinstance(momentum, float) and 0 < momentum < 1 else 0.0
-        # The initial variance of 1 leaves this much in every channel, unless there were more steps.
-        if share >= INITIAL_TRACE.value and norm.min_variance >= share * (1 - 1e-3):
-            found.append((norm.route, share))
-            worst = max(worst, _unsettled(facts, layer, share))
-    if found:
-        route, share = max(found, key=lambda each: each[1])
-        yield rule.finding(
-            f"The optimizer made {counted(steps, 'step', 'steps')}, which leave {share:.0%} of the "
-            f"initial values (mean 0, variance 1) in the moving statistics of `{route}`, unless they "
-            "were loaded from a model that had been trained before.",
-            route=route,
-            evidence={
-                "measured": share,
-                "unit": INITIAL_SHARE.unit,
-                "threshold": INITIAL_TRACE.value,
-                "steps": steps,
-                "n": len(norms),
-                "layers": [each for each, _ in found[:20]],
-            },
-            severity=rule.severity
-            if share >= INITIAL_SHARE.value and worst > MISFIT.value
-            else Severity.INFO,
-        )
-
-
-def _unsettled(facts: Facts, layer: Layer, share: float) -> float:
-    """The misfit (see `BatchNormFit`) of statistics that still hold `share` of their initial values.
-
-    A moving average that started at mean 0 and variance 1 and took (1 - share) of steady mean m
-    and variance v is at (1 - share) m and share + (1 - share) v, which gives m and v.
-    """
-    tensors = facts.artifact.by_name
-    mean = tensors.get(layer.variables.get("moving_mean", ""))
-    variance = tensors.get(layer.variables.get("moving_variance", ""))
-    if mean is None or variance is None or mean.stats is None or variance.stats is None:
-        return 0.0
-    stored = max(variance.stats.mean, TINY)
-    actual = max((stored - share) / (1 - share), TINY)
-    shift = share / (1 - share) * math.hypot(mean.stats.mean, mean.stats.std) / math.sqrt(stored)
-    gamma = tensors.get(layer.variables.get("gamma", ""))
-    # Behind a gamma near 0, as residual branches start with, the statistics hardly matter.
-    scale = math.hypot(gamma.stats.mean, gamma.stats.std) if gamma and gamma.stats else 1.0
-    return min(1.0, scale) * max(shift, abs(math.log(actual / stored)) / 3)
+    yield from unsettled(rule, facts, compiled_state(facts).steps)
 
 
 def _slot(number: int, low: float, high: float, shape: tuple[int, ...] = (4, 2)) -> Tensor:

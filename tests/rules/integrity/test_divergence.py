@@ -1,0 +1,101 @@
+"""MA111: which cause comes first where no layer is left finite, by optimizer and loss."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.rules.integrity.non_finite import RULES
+from tests.made.training import train
+from tests.rules.saved import found, sequential
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+UNSCALED = 1000.0
+
+
+def data(scale=1.0):
+    draw = np.random.default_rng(3)
+    x = draw.normal(size=(96, 6)).astype("float32") * scale
+    return x, (x.sum(axis=1, keepdims=True) * scale).astype("float32")
+
+
+def trained(keras, optimizer, *, x, y, loss="mse", last="linear", steps=40):
+    layers = keras.layers
+    hidden = layers.Dense(16, activation="relu"), layers.Dense(1, activation=last)
+    made = sequential(keras, (6,), *hidden, loss=loss, optimizer=optimizer)
+    return train(made, x, y, steps=steps)
+
+
+def is_finite(model):
+    return all(np.isfinite(each).all() for each in model.get_weights())
+
+
+def advice(model, path):
+    """Detail and advice of the finding on the weights, which is the same in both formats."""
+    said = []
+    for suffix in ("keras", "h5"):
+        model.save(path / f"m.{suffix}")
+        all_found = found(RULES, path / f"m.{suffix}")
+        (only,) = [each for each in all_found if str(each.severity) == "high"]
+        said.append((only.detail.partition(": ")[2].partition(". ")[2], only.fix))
+    assert said[0] == said[1]
+    return said[0]
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_plain_descent_diverges_and_the_advised_optimizer_does_not(keras, tmp_path, momentum):
+    x, y = data(UNSCALED)
+    model = trained(keras, keras.optimizers.SGD(0.02, momentum=momentum), x=x, y=y)
+    assert not is_finite(model)
+    said, fix = advice(model, tmp_path)
+    assert "SGD at a rate of 0.02," in said and "too large for the scale" in said
+    assert fix.index("learning rate") < fix.index("labels for NaN")
+    assert "keras.optimizers.SGD(0.002, clipnorm=1.0)" in fix
+    assert is_finite(trained(keras, keras.optimizers.SGD(0.002, clipnorm=1.0), x=x, y=y))
+
+
+def test_steps_of_adam_do_not_grow_and_a_label_that_is_no_number_comes_first(keras, tmp_path):
+    x, y = data(UNSCALED)
+    assert is_finite(trained(keras, keras.optimizers.Adam(0.001), x=x, y=y))
+    x, y = data()
+    y[5] = np.nan
+    model = trained(keras, keras.optimizers.Adam(0.001), x=x, y=y)
+    assert not is_finite(model)
+    said, fix = advice(model, tmp_path)
+    assert "Adam at a rate of 0.001" in said and "not finite come first" in said
+    assert fix.index("labels for NaN") < fix.index("learning rate")
+
+
+def test_a_rate_far_above_the_usual_ones_comes_first(keras, tmp_path):
+    x, y = data(UNSCALED)
+    model = trained(keras, keras.optimizers.SGD(200.0), x=x, y=y)
+    assert not is_finite(model)
+    said, fix = advice(model, tmp_path)
+    assert "far above the usual ones" in said and "default learning rate" in fix
+
+
+def test_a_logarithm_of_the_program_s_own_loss(keras, tmp_path):
+    def product(y_true, y_pred):
+        return -keras.ops.mean(y_true * keras.ops.log(y_pred))
+
+    x, y = data()
+    own = {"x": x, "y": abs(y), "loss": product, "last": "relu"}
+    model = trained(keras, keras.optimizers.Adam(0.001), **own)
+    assert not is_finite(model)
+    said, fix = advice(model, tmp_path)
+    assert "a loss that are not finite" in said
+    assert "the loss product divides by nothing that can be 0" in fix
+
+
+def test_nothing_is_said_where_steps_were_limited_or_a_layer_is_finite(keras, tmp_path):
+    x, y = data()
+    y[5] = np.nan
+    model = trained(keras, keras.optimizers.SGD(0.01, clipnorm=1.0), x=x, y=y)
+    assert not is_finite(model)
+    assert advice(model, tmp_path)[0] == ""
+    x, y = data()
+    model = trained(keras, keras.optimizers.SGD(0.01), x=x, y=y)
+    kernel, bias = model.layers[-1].get_weights()
+    model.layers[-1].set_weights([kernel * np.nan, bias])
+    said, fix = advice(model, tmp_path)
+    assert said == "" and "check the inputs and labels for NaN, scale both" in fix
