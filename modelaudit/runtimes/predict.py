@@ -36,6 +36,7 @@ from modelaudit.runtimes.checks.stored import (
     weights as match_weights,
 )
 from modelaudit.runtimes.checks.stored.checkpoints import nameless_prefix
+from modelaudit.runtimes.checks.stored.own_variables import check_variables
 from modelaudit.runtimes.checks.values import input_shapes
 from modelaudit.runtimes.found_reasons import all_reasons, bounded
 from modelaudit.runtimes.graph_usage import usage_of
@@ -278,6 +279,8 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from match_weights.v3_layout(artifact, context)
     elif not listed:
         yield from (each for each in form if not each.route or each.loads)
+    if whole:
+        yield from check_variables(artifact, context)
     yield from silent_differences.check(artifact, context, archive)
     if context.request.compile:
         yield from match_compile.check(artifact, context, archive)

@@ -56,3 +56,76 @@ def test_a_table_of_indices(tmp_path: Path, table: bool) -> None:
     else:
         assert here is LoadOutcome.LOADS
         other.load_weights(path)
+
+
+def token(keras: Any, way: str) -> Any:
+    """A layer that puts a token first, which its constructor makes in one of several ways."""
+    tensorflow = pytest.importorskip("tensorflow")
+
+    class First(keras.layers.Layer):  # type: ignore[misc]
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            if way == "added":
+                self.token = self.add_weight(name="token", shape=(1, 3), initializer="normal")
+            elif way != "constant":
+                value = tensorflow.random.normal((1, 3))
+                self.token = tensorflow.Variable(value, name="token" if way == "named" else None)
+
+        def call(self, value: Any) -> Any:
+            rows = tensorflow.shape(value)[0]
+            held = tensorflow.zeros((1, 3)) if way == "constant" else self.token
+            return tensorflow.concat(
+                [tensorflow.repeat(held, rows, axis=0)[:, None, :], value], axis=1
+            )
+
+    start = keras.layers.Input((2, 3))
+    return keras.Model(start, keras.layers.Dense(2)(First(name="first")(start)))
+
+
+def predicted(path: Path, target: str, call: LoadCall = LoadCall.LOAD_WEIGHTS) -> Any:
+    asked = LoadRequest(call, frozenset(["First"]))
+    return predict_calls(read(path, Limits()), [(as_installed(find_profile(target)), asked)])[0]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("way", "wanted", "loads"),
+    [
+        ("nameless", LoadOutcome.FAILS, False),
+        ("named", LoadOutcome.UNKNOWN, False),
+        ("added", LoadOutcome.UNKNOWN, True),
+    ],
+)
+def test_a_variable_that_the_constructor_makes(
+    tmp_path: Path, way: str, wanted: LoadOutcome, loads: bool
+) -> None:
+    older, newer = map(pytest.importorskip, ("tf_keras", "keras"))
+    path = tmp_path / "w.h5"
+    token(older, way).save_weights(path)
+    assert predicted(path, "tf==2.21.0").predicted is wanted
+    assert predicted(path, "tf-keras==2.21.0").predicted is LoadOutcome.LOADS
+    token(older, way).load_weights(path)
+    other = token(newer, way)
+    if loads:
+        other.load_weights(path)
+    else:
+        with pytest.raises(ValueError, match="Layer count mismatch"):
+            other.load_weights(path)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("way", "same"), [("nameless", False), ("constant", True), ("added", True)]
+)
+def test_keras_3_does_not_save_it(tmp_path: Path, way: str, same: bool) -> None:
+    """A step more than the sequence has, by a layer without weights."""
+    keras, path = pytest.importorskip("keras"), tmp_path / "m.keras"
+    model, value = token(keras, way), np.ones((1, 2, 3), "float32")
+    model.save(path)
+    found = predicted(path, "tf==2.21.0", LoadCall.LOAD_MODEL)
+    wanted = LoadOutcome.LOADS if way == "added" else LoadOutcome.UNKNOWN
+    assert found.predicted is wanted
+    assert [each.code for each in found.because] == ["variable-not-saved"] * (way != "added")
+    kind = type(model.get_layer("first"))
+    again = keras.models.load_model(path, custom_objects={"First": kind})
+    assert np.allclose(again(value), model(value)) is same

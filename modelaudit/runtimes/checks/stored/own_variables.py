@@ -1,38 +1,157 @@
 """Variables of TensorFlow in layers of the program, which Keras 2 counts among the weights.
 
-Keras 3 counts its own variables alone, so that a layer with a `tf.Variable`, such as a table of
-indices, expects one weight less than Keras 2 wrote.
+Keras 3 counts its own variables alone: a layer with a `tf.Variable`, such as a token or a table of
+indices, expects one weight less than Keras 2 wrote, and its own files do not have the variable.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Artifact
-from modelaudit.formats.keras.json_config import mapping
+from modelaudit.facts import Artifact, Format, Layer, Tensor
+from modelaudit.formats.keras.builtin_layers import snake_case
+from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.runtimes.checks.stored.object_paths import weights
 from modelaudit.runtimes.model import CheckContext, Reason
 
+_INTEGERS = ("int32", "int64")
+_NAMELESS = "Variable"  # the name that TensorFlow gives to one without
+# Weights that layers of Keras 2 make outside of a call, so that their names lack the layer's.
+_OF_KERAS = frozenset(
+    (
+        *("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "embeddings"),
+        *("recurrent_kernel", "depthwise_kernel", "pointwise_kernel", "alpha"),
+        *("mean", "variance", "count", "summary", "idf_weights"),
+    )
+)
+# Words of classes that keep something that is learnt, and have no layers in them to keep it.
+_LEARNT = re.compile(
+    r"quanti[sz]er|codebook|(?:^|_)(?:class|cls|register)_?token|layer_scale|learn(?:ed|able)"
+)
 
-def tables_of_indices(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """The first table of integers in `.weights.h5` of Keras 2, for Keras 3.
+
+def check_variables(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """The first variable in a file of either generation that Keras 3 does not count."""
+    of_keras3 = context.writer is not None and context.writer.keras3
+    noted = mapping(artifact.extra.get("h5")).get("vars_names")  # by Keras 3
+    if of_keras3 or noted:
+        yield from _not_saved(artifact, context)
+    elif context.profile.keras3 and artifact.format in (
+        Format.LEGACY_H5_FULL,
+        Format.WEIGHTS_H5_LEGACY,
+    ):
+        yield from _without_layer(artifact, context)
+    elif context.profile.keras3:
+        yield from _numbered(artifact, context)
+
+
+def _numbered(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Weights of Keras 2 with numbers for names: a table of integers, or a thing that is learnt.
 
     Layers of Keras 2 have no integers with more than one axis among their weights.
     """
-    named = mapping(artifact.extra.get("h5")).get("vars_names")  # by Keras 3
-    for tensor in weights(artifact) if context.profile.keras3 and not named else ():
-        if len(tensor.shape) > 1 and tensor.dtype in ("int32", "int64"):
-            layer = tensor.name.rpartition("/vars/")[0]
-            yield Reason(
-                "variable-not-counted",
-                LoadOutcome.FAILS,
-                f"`{layer}` has a table of {tensor.dtype} among its weights, as the `tf.Variable` "
-                f"of a layer of the program, which {context.profile.name} does not count",
-                "ValueError: A total of N objects could not be loaded. … expected 1 variables, but "
-                "received 2 variables during loading",
-                "Build the model from code, and assign the weights of the layer from the file.",
-                layer,
-                unless="the layer makes it by `add_weight`",
-            )
+    for tensor in weights(artifact):
+        layer, _, number = tensor.name.rpartition("/vars/")
+        if _table(tensor):
+            yield _counted(layer, f"a table of {tensor.dtype}", LoadOutcome.FAILS, context)
             return
+        if number == "0" and _LEARNT.search(layer.rpartition("/")[2]):
+            yield _counted(layer, "what it learnt", LoadOutcome.UNKNOWN, context)
+            return
+
+
+def _table(tensor: Tensor) -> bool:
+    return len(tensor.shape) > 1 and tensor.dtype in _INTEGERS
+
+
+def _without_layer(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Weights in HDF5 of Keras 2 whose names lack the layer: made in the constructor.
+
+    `add_weight` makes those, too, but is given a name.
+    """
+    architecture = artifact.architecture
+    custom = {each.name for each in architecture.layers if each.custom} if architecture else None
+    groups = mapping(mapping(artifact.extra.get("h5")).get("groups"))
+    layers = {text(route): name for name, listed in groups.items() for route in sequence(listed)}
+    found: Reason | None = None
+    for tensor in weights(artifact):
+        layer = layers.get(tensor.name)
+        if layer is None or (custom is not None and layer not in custom):
+            continue
+        name = tensor.name.removeprefix("model_weights/").removeprefix(f"{layer}/")
+        name = name.partition(":")[0]
+        if _table(tensor):
+            yield _counted(layer, f"a table of {tensor.dtype}", LoadOutcome.FAILS, context)
+            return
+        if name == _NAMELESS:
+            yield _counted(layer, "a variable without a name", LoadOutcome.FAILS, context)
+            return
+        if "/" not in name and name not in _OF_KERAS and found is None:
+            what = f"{name}, which its constructor made,"
+            found = _counted(layer, what, LoadOutcome.UNKNOWN, context)
+    yield from filter(None, (found,))
+
+
+def _counted(layer: str, what: str, predicted: LoadOutcome, context: CheckContext) -> Reason:
+    certain = predicted is LoadOutcome.FAILS
+    return Reason(
+        "variable-not-counted",
+        predicted,
+        f"`{layer}` has {what} among its weights, {'as' if certain else 'which may be'} the "
+        f"`tf.Variable` of a layer of the program; {context.profile.name} does not count these",
+        "ValueError: A total of N objects could not be loaded. … expected 1 variables, but "
+        "received 2 variables during loading",
+        "Build the model from code, and assign the weights of the layer from the file.",
+        layer,
+        unless="the layer makes it by `add_weight`",
+    )
+
+
+def _not_saved(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """A layer of the program that has to keep something, and has no weights in a file of Keras 3.
+
+    A `tf.Variable` keeps what the constructor gives it there.
+    """
+    architecture = artifact.architecture
+    own = [each for each in architecture.layers if each.custom] if architecture else []
+    empty = [each for each in own if not (each.is_model or each.variables)]
+    longer = next((each.route for each in empty if _lengthens(each)), "")
+    named = {each.route: f"{snake_case(each.class_name)} {each.name}" for each in empty}
+    if architecture is None:
+        named = _without_weights(artifact)
+    learnt = next((route for route, name in named.items() if _LEARNT.search(name)), "")
+    if layer := longer or learnt:
+        yield Reason(
+            "variable-not-saved",
+            LoadOutcome.UNKNOWN,
+            f"`{layer}` has no weights in the file, though it "
+            + ("adds a step to a sequence" if longer else "is named like what is learnt")
+            + ": Keras 3 saves no `tf.Variable` of a layer, which then keeps what the code gives "
+            f"it in {context.profile.name}",
+            fix="Make it by `add_weight` in the code, train the model, and save it again.",
+            route=layer,
+            unless="the layer computes this without a `tf.Variable`",
+        )
+
+
+def _lengthens(layer: Layer) -> bool:
+    """Whether it gives one step more than the one sequence that it takes."""
+    taken, given = layer.input_shapes, layer.output_shape
+    if given is None or len(taken) != 1 or not len(taken[0]) == len(given) == 3:
+        return False
+    steps, longer = taken[0][1], given[1]
+    return steps is not None and longer == steps + 1 and taken[0][2] == given[2]
+
+
+def _without_weights(artifact: Artifact) -> dict[str, str]:
+    """Groups of layers in weights of Keras 3 that hold none -> class and name, as in names."""
+    noted = mapping(mapping(artifact.extra.get("h5")).get("vars_names"))
+    kept = [tensor.name for tensor in artifact.tensors]
+    groups = {route.removesuffix("/vars"): text(name) for route, name in noted.items()}
+    return {
+        route: f"{route.rpartition('/')[2]} {name}"
+        for route, name in groups.items()
+        if not any(each.startswith(f"{route}/") for each in kept)
+    }

@@ -24,7 +24,7 @@ from modelaudit.runtimes.checks.stored.learnt_bins import (
 from modelaudit.runtimes.checks.stored.numbered_weights import check_numbered
 from modelaudit.runtimes.checks.stored.object_names import written_by_keras3
 from modelaudit.runtimes.checks.stored.object_paths import weights
-from modelaudit.runtimes.checks.stored.own_variables import tables_of_indices
+from modelaudit.runtimes.checks.stored.own_variables import check_variables
 from modelaudit.runtimes.checks.stored.weight_layouts import (
     LISTED_FIRST,
     OLD_LAYOUT,
@@ -49,12 +49,13 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from check_checkpoint(artifact, context)
     elif artifact.format is Format.WEIGHTS_H5_V3:
         yield from v3_layout(artifact, context)
-        yield from tables_of_indices(artifact, context)
+        yield from check_variables(artifact, context)
     else:
         yield from check_numbered(artifact, context)
         yield from learnt_bins_in_keras3(artifact, context)
         yield from inner_statistics(artifact, context)
         yield from check_counts(artifact, context)
+        yield from check_variables(artifact, context)
         yield from _legacy_layout(artifact, context)
     yield from recurrent_defaults(artifact, context)
 
