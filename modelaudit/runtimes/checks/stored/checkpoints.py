@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
-from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.checks.stored.left_out import left_out
 from modelaudit.runtimes.checks.stored.object_names import (
     KERAS3_ATTRIBUTES,
@@ -17,13 +16,13 @@ from modelaudit.runtimes.checks.stored.object_names import (
     written_by_keras3,
 )
 from modelaudit.runtimes.checks.stored.object_paths import found_by_name, names, weights
+from modelaudit.runtimes.checks.stored.optimizer_order import LISTED, moved_variable, other_order
 from modelaudit.runtimes.checks.stored.recorded_casts import moved_by_casts
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.terminal_text import first_of
 
 _SLOT = "/.OPTIMIZER_SLOT/"
 _LISTED = re.compile(r"\boptimizer(?:/inner_optimizer)?/_variables/([0-9]{1,6})\b")
-_RATE = "optimizer/_learning_rate"
 _SCALE = "_scale"  # of the loss, in mixed precision: numbers with other dtypes
 # Which SavedModels of Keras 2 list for each object, and no object of Keras 3 has.
 _LISTS = ("keras_api", "variables", "trainable_variables")
@@ -109,6 +108,7 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if keras3:
         yield from _unmatched(artifact, context)
         yield from moved_by_casts(artifact, context)
+        yield from other_order(artifact, context)
         yield from left_out(artifact, context)
     elif profile.keras < (2, 3):
         yield Reason(
@@ -196,30 +196,9 @@ def _optimizer_variables(
 
     Keras 3 counts the learning rate too, so that a number is another variable there.
     """
-    here = context.behaviour("optimizer_variables")
-    other = find_profile("tf==2.16" if keras3 else "tf==2.15")
-    there = other.behaviour("optimizer_variables")
-    if not here or not there:
-        return
-    shapes = {
-        int(found[1]): tensor.shape
-        for tensor in artifact.tensors
-        if (found := _LISTED.search(tensor.name))
-    }
-    scaled = _scaled(artifact)
-    if not scaled and any(
-        attribute.get("full_name", "").startswith("SGD/m/")
-        for node in artifact.object_graph
-        for attribute in node.attributes.values()
-    ):
-        return  # Keras 2 lists momenta of SGD without momentum too, Keras 3 does not
-    # With a schedule, the learning rate is no variable.
-    constant = any(_RATE in tensor.name for tensor in artifact.tensors)
-    shift = (here.index([3, 2]) - there.index([3, 2])) * constant
-    moved = [
-        number for number in shapes if shapes.get(number - shift, shapes[number]) != shapes[number]
-    ]
-    if moved or (scaled and shapes):
+    keras = context.profile.keras
+    listed = keras >= LISTED and any(_LISTED.search(tensor.name) for tensor in artifact.tensors)
+    if listed and (_scaled(artifact) or moved_variable(artifact, keras3, keras)):
         yield Reason(
             "optimizer-of-other-generation",
             LoadOutcome.FAILS,
@@ -228,6 +207,8 @@ def _optimizer_variables(
             "ValueError: Received incompatible tensor with shape … when attempting to restore "
             "variable with shape …",
             copy_advice(artifact).capitalize(),
+            unless="the program reads the checkpoint before it trains the model"
+            * (not _scaled(artifact)),
         )
 
 
