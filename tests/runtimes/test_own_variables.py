@@ -67,9 +67,16 @@ def token(keras: Any, way: str) -> Any:
             super().__init__(**kwargs)
             if way == "added":
                 self.token = self.add_weight(name="token", shape=(1, 3), initializer="normal")
-            elif way != "constant":
-                value = tensorflow.random.normal((1, 3))
-                self.token = tensorflow.Variable(value, name="token" if way == "named" else None)
+            elif way in ("named", "nameless"):
+                self.make("token" if way == "named" else None)
+
+        def make(self, name: str | None) -> None:
+            self.token = tensorflow.Variable(tensorflow.random.normal((1, 3)), name=name)
+
+        def build(self, shape: Any) -> None:
+            if way in ("class_token", "built"):
+                self.make("cls" if way == "class_token" else None)
+            self.built = True
 
         def call(self, value: Any) -> Any:
             rows = tensorflow.shape(value)[0]
@@ -79,7 +86,8 @@ def token(keras: Any, way: str) -> Any:
             )
 
     start = keras.layers.Input((2, 3))
-    return keras.Model(start, keras.layers.Dense(2)(First(name="first")(start)))
+    layer = First(name="class_token" if way == "class_token" else "first")
+    return keras.Model(start, keras.layers.Dense(2)(layer(start)))
 
 
 def predicted(path: Path, target: str, call: LoadCall = LoadCall.LOAD_WEIGHTS) -> Any:
@@ -94,6 +102,8 @@ def predicted(path: Path, target: str, call: LoadCall = LoadCall.LOAD_WEIGHTS) -
         ("nameless", LoadOutcome.FAILS, False),
         ("named", LoadOutcome.UNKNOWN, False),
         ("added", LoadOutcome.UNKNOWN, True),
+        ("built", LoadOutcome.UNKNOWN, False),
+        ("class_token", LoadOutcome.UNKNOWN, False),
     ],
 )
 def test_a_variable_that_the_constructor_makes(

@@ -67,9 +67,9 @@ def _table(tensor: Tensor) -> bool:
 
 
 def _without_layer(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """Weights in HDF5 of Keras 2 whose names lack the layer: made in the constructor.
+    """Weights in HDF5 of Keras 2 without a name of their own, or of the layer before it.
 
-    `add_weight` makes those, too, but is given a name.
+    The constructor makes the latter. `add_weight` makes both, too, but is mostly given a name.
     """
     architecture = artifact.architecture
     custom = {each.name for each in architecture.layers if each.custom} if architecture else None
@@ -88,10 +88,19 @@ def _without_layer(artifact: Artifact, context: CheckContext) -> Iterator[Reason
         if name == _NAMELESS:
             yield _counted(layer, "a variable without a name", LoadOutcome.FAILS, context)
             return
-        if "/" not in name and name not in _OF_KERAS and found is None:
-            what = f"{name}, which its constructor made,"
+        if found is None and (what := _doubtful(name)):
             found = _counted(layer, what, LoadOutcome.UNKNOWN, context)
     yield from filter(None, (found,))
+
+
+def _doubtful(name: str) -> str:
+    """What of a weight may be a `tf.Variable`; "" where nothing says that it is none of Keras."""
+    inside, _, own = name.rpartition("/")
+    if own == _NAMELESS:
+        return "a variable without a name"
+    if not inside and own not in _OF_KERAS:
+        return f"{own}, which its constructor made,"
+    return f"{own}, which it learnt," if _LEARNT.search(inside.rpartition("/")[2]) else ""
 
 
 def _counted(layer: str, what: str, predicted: LoadOutcome, context: CheckContext) -> Reason:
