@@ -92,6 +92,25 @@ def imports_modules(context: CheckContext) -> bool:
     return bool(free) and reads_modules(context)
 
 
+def resolves(module: str, name: str, context: CheckContext) -> bool:
+    """Whether module and name lead to a class."""
+    profile = context.profile
+    root, _, rest = module.partition(".")
+    if root == "tf_keras" and profile.legacy:
+        return profile.is_public("keras." + rest, name) or profile.is_internal(module, name)
+    if root == "keras":
+        if profile.is_public(module, name):
+            return True
+        inside = "tf_" + module if profile.legacy else module
+        if rest.startswith("_legacy."):  # the name under which Keras 3 exports keras.src.legacy
+            inside = f"keras.src.{rest[1:]}"
+        return profile.is_internal(inside, name)
+    if not module:
+        return False
+    free = context.behaviour("imports_any_module", default=not profile.keras3)
+    return bool(free) and module in context.request.modules
+
+
 def is_model(node: Config) -> bool:
     """Whether it is a Sequential or Functional model of any name, or one of Keras' own."""
     config = node.get("config")

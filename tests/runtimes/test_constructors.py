@@ -162,3 +162,45 @@ def test_operations_without_names(tmp_path: Path, named: bool, alike: bool) -> N
     else:
         assert found.predicted is LoadOutcome.LOADS
         keras.models.load_model(path)
+
+
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+@pytest.mark.parametrize("part", ["cell", "activation"])
+def test_a_bidirectional_layer_reads_copies(tmp_path: Path, suffix: str, part: str) -> None:
+    keras = pytest.importorskip("keras")
+
+    def squashed(value: Any) -> Any:
+        return keras.ops.tanh(value)
+
+    class Cell(keras.layers.Layer):
+        def __init__(self, units: int, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.units = self.state_size = units
+
+        def build(self, shape: Any) -> None:
+            self.kernel = self.add_weight(name="kernel", shape=(shape[-1], self.units))
+
+        def call(self, value: Any, states: Any) -> Any:
+            found = keras.ops.matmul(value, self.kernel) + states[0]
+            return found, [found]
+
+    own = {"Cell": Cell, "squashed": squashed}
+    path = tmp_path / f"m.{suffix}"
+    with keras.saving.custom_object_scope(own):
+        inner = keras.layers.RNN(Cell(2))
+        if part == "activation":
+            inner = keras.layers.GRU(2, activation=squashed)
+        model = keras.Sequential([keras.Input((4, 3)), keras.layers.Bidirectional(inner)])
+        model.save(path)
+    request = LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset(own))
+    profile = as_installed(find_profile("tf==2.21.0"))
+    (found,) = predict_calls(read(path, Limits()), [(profile, request)])
+    fails = suffix == "h5"
+    assert [each.code for each in found.because] == ["copied-without-custom-objects"] * fails
+    if fails:
+        with pytest.raises(TypeError, match="Could not locate"):
+            keras.models.load_model(path, custom_objects=own)
+        with keras.saving.custom_object_scope(own):
+            keras.models.load_model(path)
+    else:
+        keras.models.load_model(path, custom_objects=own)

@@ -24,7 +24,7 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks import (
     values as match_values,
 )
-from modelaudit.runtimes.checks.constructors import endpoint, without_name
+from modelaudit.runtimes.checks.constructors import copied, endpoint, without_name
 from modelaudit.runtimes.checks.sequential import refused_layer
 from modelaudit.runtimes.checks.values import dtype_policy, slash_in_name
 from modelaudit.runtimes.model import CheckContext, Reason
@@ -38,6 +38,7 @@ from modelaudit.runtimes.saved_config import (
     known_in_keras2,
     passed,
     reads_modules,
+    resolves,
     unknown_arguments,
 )
 from modelaudit.work_budget import spend
@@ -99,6 +100,7 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
         yield from _inside_custom(config, route, context, place.archive)
         return
     yield from _arguments(node, config, context, place, route)
+    yield from () if place.archive else copied(name, config, context, route)
     yield from match_lambda.check(name, config, context, route, archive=place.archive)
     for key in WRAPPED:
         if isinstance(config.get(key), dict) and "class_name" in mapping(config[key]):
@@ -239,7 +241,7 @@ def _missing_by_module(
             route,
             **_passed(name),
         )
-    if _resolves(module, name, context):
+    if resolves(module, name, context):
         return None
     package = module.split(".")[0]
     moved = package in ("keras", "tf_keras")
@@ -275,25 +277,6 @@ def _imported(node: Config, context: CheckContext, place: ConfigLocation) -> boo
     known = context.profile.knows(place.kind, text(node.get("class_name")))
     known = known and not context.profile.keras3
     return not known and text(node.get("module")) in context.request.modules
-
-
-def _resolves(module: str, name: str, context: CheckContext) -> bool:
-    """Whether module and name lead to a class."""
-    profile = context.profile
-    root, _, rest = module.partition(".")
-    if root == "tf_keras" and profile.legacy:
-        return profile.is_public("keras." + rest, name) or profile.is_internal(module, name)
-    if root == "keras":
-        if profile.is_public(module, name):
-            return True
-        inside = "tf_" + module if profile.legacy else module
-        if rest.startswith("_legacy."):  # the name under which Keras 3 exports keras.src.legacy
-            inside = f"keras.src.{rest[1:]}"
-        return profile.is_internal(inside, name)
-    if not module:
-        return False
-    free = context.behaviour("imports_any_module", default=not profile.keras3)
-    return bool(free) and module in context.request.modules
 
 
 def _arguments(

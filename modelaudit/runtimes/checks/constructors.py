@@ -11,7 +11,7 @@ from modelaudit.facts import Json
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.runtimes.model import CheckContext, Reason
-from modelaudit.runtimes.saved_config import Config, is_model
+from modelaudit.runtimes.saved_config import FUNCTION, Config, is_custom, is_model, resolves
 
 _OF_EVERY_LAYER = frozenset(("trainable", "dtype"))
 # First Keras 2 that leaves out of a config what the constructor does not take.
@@ -70,6 +70,50 @@ def endpoint(node: Config, context: CheckContext, route: str) -> Iterator[Reason
             unless=f"the constructor of {name} takes trainable and dtype, as by **kwargs",
             sign="unexpected keyword argument 'trainable'",
         )
+
+
+def copied(name: str, config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
+    """A class of the program inside a Bidirectional layer in HDF5, which Keras 3 makes twice.
+
+    Its constructor reads a copy of the config for each direction, where only registered classes
+    are found: those that are passed are known while the file is read, not to constructors.
+    """
+    if name != "Bidirectional" or not context.profile.keras3:
+        return
+    for key in ("layer", "backward_layer"):
+        for node in _nodes(config.get(key)):
+            own = text(node.get("class_name"))
+            registered, module = text(node.get("registered_name")), text(node.get("module"))
+            if own == FUNCTION:
+                own = text(node.get("config"))
+            if ">" in registered or not is_custom({"class_name": own}, context):
+                continue
+            if resolves(module, own, context):
+                continue
+            yield Reason(
+                "copied-without-custom-objects",
+                LoadOutcome.FAILS,
+                f"{own} is inside `{route}` (Bidirectional), whose constructor in "
+                f"{context.profile.name} reads a copy of the config for each direction, without "
+                "the classes that are passed",
+                "TypeError: …Could not locate",
+                f"Load it inside `with keras.saving.custom_object_scope({{{own!r}: {own}}}):`.",
+                route,
+                unless=f"it is loaded inside a custom_object_scope with {own}",
+                sign=own,
+            )
+            return
+
+
+def _nodes(value: Json) -> Iterator[Config]:
+    """All objects with a class and a module inside a value."""
+    for each in value if isinstance(value, list) else ():
+        yield from _nodes(each)
+    if isinstance(value, dict):
+        if "class_name" in value and "module" in value:
+            yield value
+        for each in value.values():
+            yield from _nodes(each)
 
 
 def _tensors(call: Json) -> int:
