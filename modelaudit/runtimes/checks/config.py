@@ -24,7 +24,7 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks import (
     values as match_values,
 )
-from modelaudit.runtimes.checks.constructors import copied, endpoint, without_name
+from modelaudit.runtimes.checks.constructors import copied, doubled, endpoint, without_name
 from modelaudit.runtimes.checks.sequential import refused_layer
 from modelaudit.runtimes.checks.values import dtype_policy, slash_in_name
 from modelaudit.runtimes.model import CheckContext, Reason
@@ -78,6 +78,7 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
         yield missing
     custom = custom or (missing is None and _imported(node, context, place))
     if model:
+        yield from doubled(node, context, route) if custom else ()
         within = route.partition("/")[2]
         refused = None if place.archive else refused_layer(node, context, within)
         listed = sequence(config.get("layers")) or sequence(node.get("config"))

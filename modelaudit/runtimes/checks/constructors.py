@@ -11,7 +11,14 @@ from modelaudit.facts import Json
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.runtimes.model import CheckContext, Reason
-from modelaudit.runtimes.saved_config import FUNCTION, Config, is_custom, is_model, resolves
+from modelaudit.runtimes.saved_config import (
+    FUNCTION,
+    Config,
+    is_custom,
+    is_model,
+    quoted_route,
+    resolves,
+)
 
 _OF_EVERY_LAYER = frozenset(("trainable", "dtype"))
 # First Keras 2 that leaves out of a config what the constructor does not take.
@@ -70,6 +77,25 @@ def endpoint(node: Config, context: CheckContext, route: str) -> Iterator[Reason
             unless=f"the constructor of {name} takes trainable and dtype, as by **kwargs",
             sign="unexpected keyword argument 'trainable'",
         )
+
+
+def doubled(node: Config, context: CheckContext, route: str) -> Iterator[Reason]:
+    """A subclass of Sequential without a config of its own: its layers are in the file.
+
+    `from_config` makes it by its constructor and adds the layers of the file to those it made.
+    """
+    name, config = text(node.get("class_name")), mapping(node.get("config"))
+    if name == "Sequential" or "output_layers" in config or not sequence(config.get("layers")):
+        return
+    yield Reason(
+        "layers-added-twice",
+        LoadOutcome.FAILS,
+        f"{quoted_route(route)} is a subclass of Sequential ({name}) whose layers are in the file; "
+        f"{context.profile.name} adds them to those that its constructor adds",
+        fix=f"Read it as a Sequential: pass {{{name!r}: keras.Sequential}} as custom_objects.",
+        route=route,
+        unless=f"the constructor of {name} adds no layers",
+    )
 
 
 def copied(name: str, config: Config, context: CheckContext, route: str) -> Iterator[Reason]:

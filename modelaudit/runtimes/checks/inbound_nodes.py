@@ -164,12 +164,12 @@ def _all_entries(layer: Mapping[str, Json]) -> Iterator[Json]:
 def _shifted(node: Mapping[str, Json], layers: Sequence[Mapping[str, Json]]) -> dict[str, int]:
     """Inner models whose calls Keras 2 counted from 1, after the node of their own input: calls.
 
-    Keras 3 counts them from 0, as Keras 2 did where an inner Sequential got no input of its own.
+    A class of the program is such a model where its calls are counted so. Keras 3 counts them from
+    0, as Keras 2 did where an inner Sequential got no input of its own.
     """
     calls = {
         text(mapping(layer.get("config")).get("name")): len(sequence(layer.get("inbound_nodes")))
         for layer in layers
-        if is_model(layer)
     }
     references = [entry for layer in layers for entry in _all_entries(layer)]
     references += call_entries(mapping(node.get("config")).get("output_layers"))

@@ -10,6 +10,7 @@ from modelaudit.facts import Artifact
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.runtimes.checks.config import layers_in
+from modelaudit.runtimes.checks.stored.weight_layouts import OLD_LAYOUT
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
 from modelaudit.runtimes.saved_config import Config, is_model
@@ -17,6 +18,7 @@ from modelaudit.runtimes.saved_config import Config, is_model
 # Layers that give the logarithm of a variance, as they are named in variational models.
 _VARIANCE = re.compile(r"log_?(?:var|sigma)", re.IGNORECASE)
 _CONNECTED = ("functional", "model")  # names that Keras gives to models of layers with an input
+_INPUT = re.compile(r"input(?:_layer)?(?:_[0-9]+)?")  # the name of one that has none of its own
 _OF_EVERY_LAYER = frozenset(("name", "trainable", "dtype"))
 # First Keras known to write the default arguments of a subclass into its config, so that a config
 # without any is that of a class without arguments. 3.11 writes none.
@@ -50,7 +52,8 @@ def _given_objects(config: Config, artifact: Artifact, context: CheckContext) ->
     """
     writer = context.writer
     name, training = text(config.get("class_name")), artifact.training or {}
-    if writer is None or writer.keras3 or mapping(config.get("config")):
+    kept = mapping(config.get("config"))
+    if writer is None or writer.keras3 or (kept and not _connected(kept, artifact)):
         return
     own_step = "optimizer" in training and training.get("loss") is None
     compiled = (
@@ -66,6 +69,16 @@ def _given_objects(config: Config, artifact: Artifact, context: CheckContext) ->
         "method, make sure that the returned config contains all items used as arguments",
         "Build the model from code, and load the weights.",
         unless=f"{name} was made without arguments",
+    )
+
+
+def _connected(kept: Config, artifact: Artifact) -> bool:
+    """Whether it is made of layers with an input, of which its config says nothing."""
+    listed = [tensor.name for tensor in artifact.tensors if tensor.role == "weight"]
+    return (
+        kept.keys() <= _OF_EVERY_LAYER
+        and bool(listed)
+        and all(name.startswith(f"{OLD_LAYOUT}/") for name in listed)
     )
 
 
@@ -117,6 +130,10 @@ def in_hdf5(config: Config, artifact: Artifact) -> Iterator[Reason]:
     given = [node for node in layers_in([dict(mapping(config.get("config")))]) if _has_input(node)]
     if set(groups) <= {text(mapping(node.get("config")).get("name")) for node in given}:
         return
+    listed = sequence(mapping(artifact.extra.get("h5")).get("layer_names"))
+    inputs = any(_INPUT.fullmatch(text(each)) for each in listed)
+    if inputs and not mapping(config.get("config")).keys() <= _OF_EVERY_LAYER:
+        return  # its constructor makes it of layers with an input
     name = text(config.get("class_name"))
     built = all(len(each) > 1 for each in groups.values())  # models, perhaps made by its code
     # A weight that is created in the call of the model has the name of the model in its path.
@@ -127,7 +144,7 @@ def in_hdf5(config: Config, artifact: Artifact) -> Iterator[Reason]:
     connected = any(group.rstrip("_0123456789") in _CONNECTED for group in groups)
     yield Reason(
         "subclassed-model-in-hdf5",
-        LoadOutcome.UNKNOWN if built and connected else LoadOutcome.FAILS,
+        LoadOutcome.UNKNOWN if inputs or (built and connected) else LoadOutcome.FAILS,
         f"the model is a custom subclass ({name}), for which HDF5 stores no layers that could "
         "receive the weights" + ", unless its constructor creates them with their weights" * built,
         "ValueError: Layer count mismatch when loading weights from file. Model expected 0 layers",

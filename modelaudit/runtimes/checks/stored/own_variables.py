@@ -47,14 +47,19 @@ def check_variables(artifact: Artifact, context: CheckContext) -> Iterator[Reaso
 
 
 def _numbered(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """Weights of Keras 2 with numbers for names: a table of integers, or a thing that is learnt.
+    """Weights of Keras 2 with numbers for names: a table, a count, or a thing that is learnt.
 
     Layers of Keras 2 have no integers with more than one axis among their weights.
     """
+    stored = {tensor.name for tensor in artifact.tensors}
     for tensor in weights(artifact):
         layer, _, number = tensor.name.rpartition("/vars/")
         if _table(tensor):
             yield _counted(layer, f"a table of {tensor.dtype}", LoadOutcome.FAILS, context)
+            return
+        alone = number == "0" and f"{layer}/vars/1" not in stored
+        if alone and tensor.dtype in _INTEGERS and not tensor.shape:
+            yield _counted(layer, "a count", LoadOutcome.UNKNOWN, context)
             return
         if number == "0" and _LEARNT.search(layer.rpartition("/")[2]):
             yield _counted(layer, "what it learnt", LoadOutcome.UNKNOWN, context)

@@ -43,6 +43,18 @@ def only_listed(names: list[str], artifact: Artifact, context: CheckContext) -> 
     return len(lookups) > 1 or (len(groups) > 1 and groups == models)
 
 
+def replaced(names: list[str]) -> str:
+    """A group with `layers` in its name, in a file with the old name for those of the whole model.
+
+    Keras 3 then reads every `layers` in a path as the old name, also inside a name of the program
+    as `enc_layers`.
+    """
+    if not any(name.startswith(OLD_LAYOUT) for name in names):
+        return ""
+    parts = (part for name in names for part in name.split("/") if part != OLD_LAYOUT)
+    return next((part for part in parts if "layers" in part), "")
+
+
 def layouts_of(names: Iterable[str]) -> tuple[frozenset[str], str]:
     """The possible layouts of a weights file, judged by its groups, and a description.
 

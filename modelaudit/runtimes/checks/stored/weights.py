@@ -31,6 +31,7 @@ from modelaudit.runtimes.checks.stored.weight_layouts import (
     OLD_LAYOUT,
     layouts_of,
     only_listed,
+    replaced,
 )
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.runtimes.profile import RuntimeProfile, numbers
@@ -74,6 +75,10 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if not profile.archives:
         error = "ValueError: You are trying to load a weight file containing 0 layers"
         yield _layout("has the layout of Keras 2.12 and newer", error, context)
+        return
+    if profile.keras3 and (lost := replaced(names)):
+        what = f"has {lost} below {OLD_LAYOUT}, where this name is put in place of every `layers`"
+        yield _layout(what, _received(profile), context)
         return
     for inside, found in _containers(names).items():
         layouts, described = layouts_of(found)
