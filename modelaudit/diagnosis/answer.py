@@ -63,8 +63,8 @@ SENTENCES = {
         "compile settings explain it: {evidence}"
     ),
     "not-trained": (
-        "The model was never effectively trained: {evidence} Its outputs are those of random "
-        "weights, or close to them."
+        "The model was never effectively trained: {evidence} For inputs on a usual scale, its "
+        "outputs are those of random weights, or close to them."
     ),
     "exploded-weights": (
         "The weights are far too large, as after training that diverged: {evidence} Such weights "

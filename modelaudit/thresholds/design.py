@@ -137,6 +137,19 @@ PLAIN_SIGMOIDS = Threshold(
     "the same for plain gradient descent, which does not scale small gradients up",
     "three slopes leave at most 1/64 of a gradient, and kernels of Keras' initializers less",
 )
+SHORT_MEMORY = Threshold(
+    0.45,
+    "of the moving statistics",
+    "momentum of a batch normalization below which they are those of the last batches",
+    "0.1 is the default of PyTorch, where it is the share of the new batch; sound programs have "
+    "0.5 and more",
+)
+LONG_MEMORY = Threshold(
+    0.995,
+    "of the sum of steps",
+    "momentum of gradient descent from which it goes on for hundreds of steps",
+    "usual ones are 0.8 to 0.99; 0.995 makes steps 200 times as large as the learning rate",
+)
 STARTING_SIZE = Threshold(
     1e-4,
     "of the size of the input",

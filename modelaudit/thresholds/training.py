@@ -327,6 +327,19 @@ UNSCALED = Threshold(
     "mean or standard deviation above which inputs and targets are not scaled",
     "networks are initialized for a standard deviation of 1",
 )
+MOVED_BESIDE = Threshold(
+    10.0,
+    "times as far as its bias",
+    "movement of a first kernel by gradient descent from which the inputs were large",
+    "24 networks of ReLUs, of inputs on a scale of 1: 0.4 to 1.0; a program whose pixels were of "
+    "0 to 255: 39",
+)
+MOVED_OUTSIDE = Threshold(
+    10.0,
+    "weights",
+    "weights outside of what the initializer draws, from which they tell how far all moved",
+    "the number varies by a third by chance",
+)
 LOST_SQUARES = Threshold(
     0.5,
     "of the averages of squared gradients",

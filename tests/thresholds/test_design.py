@@ -77,6 +77,19 @@ def epsilon(value):
     return severities("MA319", examples.chain(dense("head"), training=training))
 
 
+@at("design.SHORT_MEMORY", {0.446: "low", 0.45: "pass", 0.454: "pass"})
+def memory_of_statistics(momentum):
+    norm = examples.layer("norm", "BatchNormalization", {}, {"momentum": momentum})
+    return severities("MA322", examples.chain(dense("first"), norm, dense("head")))
+
+
+@at("design.LONG_MEMORY", {0.9949: "pass", 0.995: "low", 0.9951: "low"})
+def memory_of_steps(momentum):
+    optimizer = {"class_name": "SGD", "config": {"learning_rate": 0.001, "momentum": momentum}}
+    training = {"loss": "mse", "optimizer_config": optimizer}
+    return severities("MA319", examples.chain(dense("head"), training=training))
+
+
 @at("design.LARGE_DECAY", {9.9: "pass", 10.0: "low", 10.1: "low"})
 def decay(value):
     optimizer = {"class_name": "AdamW", "config": {"learning_rate": 1e-4, "weight_decay": value}}

@@ -43,6 +43,37 @@ def barely(optimizer, bias, **tests):
     return Facts(artifact, measurements=Measurements(initialization=tuple(kernels)))
 
 
+def beside(times, outside):
+    """Gradient descent that moved a first kernel so many times as far as its bias."""
+    facts = barely({"class_name": "SGD", "config": {"learning_rate": 0.01}}, 0.0)
+    share = outside / 100
+    moved = 2 * share / times
+    bias = replace(facts.artifact.by_name["hidden/bias"], stats=None)
+    bias = replace(bias, stats=TensorStats(-moved, moved, 0.0, moved, 0, 0))
+    layers = tuple(
+        replace(layer, config={"units": 10, "activation": "relu"})
+        for layer in facts.artifact.architecture.layers
+    )
+    architecture = replace(facts.artifact.architecture, layers=layers)
+    tensors = [bias if t.name == bias.name else t for t in facts.artifact.tensors]
+    kernels = tuple(
+        replace(each, tests=each.tests | {"outside": share, "bound": 1.0})
+        for each in facts.measurements.initialization
+    )
+    artifact = replace(facts.artifact, tensors=tuple(tensors), architecture=architecture)
+    return severities("MA440", Facts(artifact, measurements=Measurements(initialization=kernels)))
+
+
+@at("training.MOVED_BESIDE", {9.9: [], 10.0: ["low"], 10.1: ["low"]})
+def movement_beside_that_of_the_bias(times):
+    return beside(times * (1 + 1e-9), 20)
+
+
+@at("training.MOVED_OUTSIDE", {9.9: [], 10.0: ["low"], 10.1: ["low"]})
+def weights_outside_of_the_draw(weights):
+    return beside(50, weights * (1 + 1e-9))
+
+
 def slightly(share, steps, **tests):
     """The same with biases of this share of the spread, after this many steps of SGD."""
     facts = barely({"class_name": "SGD", "config": {"learning_rate": 0.01}}, 0.5 * share, **tests)

@@ -29,9 +29,10 @@ _ONLY_PIXELS = Trait.KEEPS_RANGE | Trait.RESCALING | Trait.AUGMENTATION
 
 
 class _Narrow(Struct, frozen=True):
-    """A layer of one unit before weights.
+    """A layer of one unit, or of two ReLUs, before weights.
 
     Attributes:
+        units: how many.
         rectified: whether a ReLU is applied to it.
         vector: whether it gives one number for each input, not one for each position.
     """
@@ -39,6 +40,7 @@ class _Narrow(Struct, frozen=True):
     layer: Layer
     rectified: bool
     vector: bool
+    units: int = 1
 
 
 def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -55,16 +57,28 @@ def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         whose = "" if len(narrow) == len(graph.outputs) else f" on the way to `{narrow[0]}`"
         unit, ends = ("unit", "") if each.vector else ("channel", " at each position")
+        single = each.units == 1
+        many = f"single {unit}" if single else f"two {unit}s"
         yield rule.finding(
-            f"Everything{whose} passes through the single {unit} of `{route}`"
+            f"Everything{whose} passes through the {many} of `{route}`"
             + (
-                f". For all inputs for which its ReLU gives 0, the output is the same{ends}."
+                f". For all inputs for which {'its ReLU gives' if single else 'both ReLUs give'} 0, the "
+                f"output is the same{ends}."
                 if each.rectified
                 else "."
             ),
             route=route,
-            evidence={"measured": 1, "unit": "units"},
-            severity=Severity.MEDIUM if each.rectified and each.vector else Severity.LOW,
+            evidence={"measured": each.units, "unit": "units"},
+            title="" if single else "A hidden layer passes on two numbers, by ReLUs",
+            severity=Severity.INFO
+            if not single
+            else Severity.MEDIUM
+            if each.rectified and each.vector
+            else Severity.LOW,
+            fix=""
+            if single
+            else f'If training stays at one answer, use activation="leaky_relu" or more units in `{route}`, '
+            "or leave it out, and train again.",
         )
 
 
@@ -103,7 +117,8 @@ def _resizes(layer: Layer) -> bool:
 def _narrow_layers(graph: LayerGraph) -> Iterator[_Narrow]:
     for layer in graph.layers:
         config = layer.config
-        if config.get("units", config.get("filters")) != 1 or config.get("return_state"):
+        units = config.get("units", config.get("filters"))
+        if not isinstance(units, int) or units not in {1, 2} or config.get("return_state"):
             continue
         recurs = has(layer.class_name, Trait.RECURRENT)
         if not weighs(layer) and not recurs:
@@ -115,8 +130,9 @@ def _narrow_layers(graph: LayerGraph) -> Iterator[_Narrow]:
             vector = vector or has(each.class_name, Trait.GLOBAL_POOLING)
             if each.class_name in {"Activation", "ReLU"}:
                 applied.append(activation_of(each))
-        if behind and _weighs(behind[-1]):
-            yield _Narrow(layer, "relu" in applied, vector)
+        rectified = "relu" in applied
+        if behind and _weighs(behind[-1]) and (rectified or units == 1):
+            yield _Narrow(layer, rectified, vector, units)
 
 
 def _keeps_channels(layer: Layer) -> bool:

@@ -26,6 +26,7 @@ from modelaudit.thresholds.design import (
     LARGE_REGULARIZER,
     REGULARIZER,
     SCALED_TWICE,
+    SHORT_MEMORY,
     TINY_NORM,
 )
 
@@ -102,6 +103,10 @@ def _own(facts: Facts, layer: Layer) -> Iterator[tuple[str, Json, Severity, str]
             detail = f"momentum {momentum:g} keeps the moving statistics {start}"
             fix = f"Use keras.layers.BatchNormalization(momentum=0.99, name={layer.name!r})"
             yield detail, momentum, Severity.HIGH if started else Severity.LOW, fix
+        elif momentum is not None and 0 <= momentum < SHORT_MEMORY.value:
+            detail = f"momentum {momentum:g} leaves the moving statistics those of the last batches"
+            fix = f"Use keras.layers.BatchNormalization(momentum=0.99, name={layer.name!r})"
+            yield detail, momentum, Severity.LOW, fix
         if epsilon is not None and epsilon >= 1:
             detail = f"epsilon {epsilon:g} is larger than most variances, so values are not scaled"
             fix = f"Use keras.layers.BatchNormalization(epsilon=0.001, name={layer.name!r})"

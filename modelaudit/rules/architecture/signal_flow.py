@@ -36,6 +36,7 @@ _UNBOUNDED = frozenset(
     }
 )
 _LEAST = {"tanh": -1, "sigmoid": 0, "softmax": 0}  # value of activations that give at most 1
+_RECURRENT = Trait.RECURRENT
 _SHOWN = 12  # lines of code
 # Trained recurrent ReLUs start with the identity (Le et al., 2015).
 _STABLE = frozenset(("identity", "eye"))
@@ -126,11 +127,36 @@ def _recurrent(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
         start = canonical_name(start if isinstance(start, dict) else {"class_name": str(start)})
         around = graph.get(layer.route.rpartition("/")[0])  # a Bidirectional, an RNN or its cells
         inner = around is not None and around.class_name != "StackedRNNCells"
-        if inner or applied not in _UNBOUNDED or start in _STABLE:
+        if inner:
             continue
         units = config.get("units", config.get("output_dim"))
         made = layer.class_name if layer.class_name == f"{name}Cell" else name
         again = ", return_sequences=True" * (config.get("return_sequences") is True)
+        gates = plain_activation(activation(config.get("recurrent_activation")) or "sigmoid")
+        if gates in _UNBOUNDED - {"linear"}:
+            yield rule.finding(
+                f"The gates of `{layer.route}` ({name}) have the activation {gates}: they are factors of "
+                "the state, and above 1 it grows at every step.",
+                route=layer.route,
+                evidence={"measured": gates, "class": name},
+                key=f"{layer.route} gates",
+                fix="Use the default recurrent_activation and train again:\n"
+                + _bounded(
+                    layer, f'keras.layers.{made}({units!r}, recurrent_activation="sigmoid"{again}'
+                ),
+            )
+        if applied == "softmax":
+            yield rule.finding(
+                f"`{layer.route}` ({name}) has the activation softmax, but its gates and states are no "
+                "shares: they add up to 1 over all units, so all but a few are nearly 0.",
+                route=layer.route,
+                evidence={"measured": applied, "class": name},
+                fix="Use the default activation, with a Dense layer for the classes behind it, and train "
+                "again:\n"
+                + _bounded(layer, f'keras.layers.{made}({units!r}, activation="tanh"{again}'),
+            )
+        if applied not in _UNBOUNDED or start in _STABLE:
+            continue
         yield rule.finding(
             f"`{layer.route}` ({name}) has the activation {applied}, which has no limit: its state "
             "is fed back and can grow at every step, to NaN in long sequences.",
@@ -198,7 +224,8 @@ def _lone(graph: LayerGraph, layer: Layer) -> bool:
     """Whether an activation layer is directly behind weights."""
     calls = graph.calls[layer.route]
     before = graph.get(calls[0][0]) if len(calls) == 1 and len(calls[0]) == 1 else None
-    return before is not None and weighs(before)
+    recurs = before is not None and has(before.class_name, _RECURRENT)
+    return before is not None and (weighs(before) or recurs)
 
 
 def _weights_before(graph: LayerGraph, layer: Layer) -> Layer:

@@ -27,6 +27,7 @@ from modelaudit.rules.assumed_parts import with_outputs
 from modelaudit.rules.grouped import by_cause, one_for_alike
 from modelaudit.rules.heads.examples import example_head
 from modelaudit.rules.heads.head_advice import advised, exchanged, of_one_class
+from modelaudit.rules.heads.idle_activations import with_idle
 from modelaudit.rules.heads.loss_mismatches import MISMATCHES
 from modelaudit.rules.heads.unreached_targets import targets_beyond
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
@@ -329,12 +330,13 @@ RULES = (
         confidence=Confidence.CERTAIN,
         needs=(Need.ARTIFACT,),
         summary="A softmax or sigmoid is applied to the result of another activation",
-        pass_title="No softmax or sigmoid is applied to the result of another activation",
+        pass_title="No softmax or sigmoid is applied to the result of another activation, and no ReLU to "
+        "values that it does not change",
         why="The first activation limits what the second one gets. After a softmax or sigmoid, all "
         "classes are nearly equally likely; after a ReLU, no score is negative, so a sigmoid never "
         "gives less than 0.5.",
         fix="Remove the first activation, then train again.",
-        check=one_for_alike(_repeated, "output"),
+        check=with_idle(one_for_alike(_repeated, "output")),
         assumes="output",
         bad=example_head("softmax", "categorical_crossentropy", 10, ("Softmax", {})),
         good=_SOUND,

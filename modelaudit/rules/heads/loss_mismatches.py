@@ -272,7 +272,6 @@ MISMATCHES: tuple[Mismatch, ...] = (
         "Use no activation in the last layer, or softplus for targets above 0, and train again.",
         units=(1, 1),
         unchanged=True,
-        dense=True,
     ),
     Mismatch(
         DISTANCES,

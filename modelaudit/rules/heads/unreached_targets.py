@@ -80,11 +80,28 @@ def targets_beyond(
         },
         key=head.route,
         severity=Severity.LOW if policy else None,
-        fix=f"Scale the labels to values {values}, as by dividing masks of 0 and 255 by 255, or use a "
-        "loss for numbers or for more classes, and train again."
+        fix=_for_labels(head, values)
         if labels
         else "Use no activation in the last layer, or scale the targets to values "
         f"{values}, and train again:\n{head.code('linear')}",
+    )
+
+
+def _for_labels(head: NetworkHead, values: str) -> str:
+    """What to do about labels beyond these values: masks come as maps, numbers as rows."""
+    if head.weights.class_name != "Dense":
+        return (
+            f"Scale the labels to values {values}, as by dividing masks of 0 and 255 by 255, or use a "
+            "loss for numbers or for more classes, and train again."
+        )
+    last = head.activations[-1].layer if head.activations else head.weights
+    own = last.route != head.weights.route and not head.joined
+    first = f"remove the layer `{last.name}`" if own else "use no activation in the last layer"
+    return (
+        f"If the targets are numbers, {first}, compile with mean_squared_error, and train again:\n"
+        f'{head.code("linear")}\nmodel.compile(loss="mean_squared_error")\n\nIf they are numbers of more '
+        "classes, use one unit for each and sparse_categorical_crossentropy. Otherwise, scale them to "
+        f"values {values}."
     )
 
 

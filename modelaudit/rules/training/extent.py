@@ -16,6 +16,7 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.architecture.cancelled_biases import cancelled_biases
 from modelaudit.rules.grammar import counted
+from modelaudit.rules.initial_weights.first_moves import large_by_moves, moved_by_inputs
 from modelaudit.rules.initial_weights.initial_values import never_trained
 from modelaudit.rules.initial_weights.training_reach import (
     barely_trained,
@@ -173,6 +174,8 @@ def hardly_changed(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[
         return
     if never_trained(facts.artifact, found.initialization, found.batchnorm)[0]:
         return  # said by MA404
+    if moved_by_inputs(facts, state) is not None:
+        return  # of large inputs, small steps change much: said by MA440
     rate = f" with a learning rate of {state.rate:g}" if state.rate is not None else ""
     yield rule.finding(
         f"{counted(state.steps or 0, 'step', 'steps')}{rate} moved no bias by more than "
@@ -254,6 +257,9 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     assert facts.measurements is not None
     graph = saved_graph(facts)
     state = optimizer_state(facts.artifact)
+    if large := [*large_by_moves(rule, facts, state)]:
+        yield from large
+        return
     if state is not None:
         require_steps(state)
     scales = facts.measurements.input_scales

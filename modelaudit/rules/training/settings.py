@@ -27,6 +27,7 @@ from modelaudit.thresholds.design import (
     DECAY_OF_A_STEP,
     LARGE_DECAY,
     LARGE_EPSILON,
+    LONG_MEMORY,
     LOW_RATE,
     SMOOTHING,
 )
@@ -101,6 +102,14 @@ def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
         if value is not None and value >= 1:
             detail = f"{key} of {name} is {value:g}: steps are not bounded, or stay 0"
             yield detail, value, Severity.HIGH, f"{key}={0.999 if key == 'beta_2' else 0.9}"
+        elif key == "momentum" and name == "SGD" and value and value >= LONG_MEMORY.value:
+            times = f"{1 / (1 - value):,.0f} times as large as the learning rate says"
+            yield (
+                f"momentum of SGD is {value:g}: steps add up to {times}",
+                value,
+                Severity.LOW,
+                "momentum=0.9",
+            )
     for key in _CLIPS:
         most = number(config.get(key))
         if most == 0 and clips_to_zero(facts.artifact, config):
@@ -200,15 +209,19 @@ def _scheduled(config: Mapping[str, Json], made: float) -> Iterator[Fault]:
         kept = number(inner.get("decay_rate"))
         if kept is not None and 0 < kept < 1:
             after = steps * math.log(LOW_RATE.value / start) / math.log(kept)
-    if 0 <= after < min(ONE_PASS.value, made) and end < LOW_RATE.value:
+    soon = 0 <= after < min(ONE_PASS.value, made)
+    half = made < math.inf and 0 <= after <= made / 2
+    if (soon or half) and end < LOW_RATE.value:
         detail = (
             f"The schedule {name} takes the learning rate below {LOW_RATE.value:g} within "
-            f"{math.ceil(after)} steps, so training stops there"
+            f"{math.ceil(after):,} steps, so training stops there"
+            + f": {made - math.ceil(after):,.0f} of {made:,.0f} steps changed nothing"
+            * (not soon)
         )
         longer = "later boundaries, so that the last one comes near the end of training,"
         if name != "PiecewiseConstantDecay":
             longer = "a larger decay_steps, as many as training has steps,"
-        yield detail, after, Severity.MEDIUM, longer
+        yield detail, after, Severity.MEDIUM if soon else Severity.LOW, longer
 
 
 def _rate(config: Mapping[str, Json]) -> float | None:

@@ -40,6 +40,26 @@ def test_hidden_softmax(k, tmp_path):
     assert codes(RULES, k.Model(given, dense(2)(pooled)), tmp_path) == []
 
 
+def test_recurrent_softmax_and_gates(k, tmp_path):
+    layers, dense = k.layers, k.layers.Dense
+    low = [("MA315", "low")]
+
+    def through(*hidden):
+        return codes(RULES, sequential(k, (5, 3), *hidden, dense(3, "softmax")), tmp_path)
+
+    assert through(layers.LSTM(4), layers.Softmax()) == low
+    assert through(layers.GRU(4, activation="softmax")) == low
+    assert through(layers.Bidirectional(layers.LSTM(4, activation="softmax"))) == low
+    assert through(layers.LSTM(4, recurrent_activation="relu")) == low
+    assert through(layers.GRU(4, recurrent_activation="hard_sigmoid")) == []
+    assert through(layers.SimpleRNN(4), layers.Activation("tanh")) == []
+    weights = layers.Softmax(axis=1)  # of an attention to steps
+    given = layers.Input((5, 3))
+    states = layers.LSTM(4, return_sequences=True)(given)
+    pooled = layers.GlobalAveragePooling1D()(layers.Multiply()([states, weights(states)]))
+    assert codes(RULES, k.Model(given, dense(2)(pooled)), tmp_path) == []
+
+
 def test_sigmoids_in_a_row(k, tmp_path):
     layers = k.layers
 

@@ -58,6 +58,15 @@ def test_labels_of_classes(times, metrics, severity, tmp_path):
     assert codes(RULES, model, tmp_path, formats) == expected
     for each in found(RULES, tmp_path / "model.keras"):
         assert ("policy gradients" in each.detail) is (severity == "low")
+        assert 'activation="linear"' in each.fix and "0 and 255" not in each.fix
+
+
+def test_a_map_of_one_channel_may_die_as_one_unit_does(tmp_path):
+    import keras as k
+
+    assert codes(RULES, masks(k, 1, "mse", "relu"), tmp_path) == [("MA306", "low")]
+    two = k.layers.Conv2D(2, 1, activation="relu")
+    assert codes(RULES, sequential(k, (8, 8, 1), two), tmp_path) == [("MA306", "info")]
 
 
 def test_weights_of_a_rare_class(tmp_path):

@@ -258,6 +258,21 @@ def test_the_fix_of_a_schedule_names_an_argument_that_it_has(schedule, argument,
     assert fixes
 
 
+@pytest.mark.parametrize(("steps", "told"), [(100, False), (217, False), (221, True), (900, True)])
+def test_a_schedule_that_ended_in_the_first_half_of_training(steps, told, tmp_path):
+    """0.01 * 0.9 ** n falls below 1e-7 with the 110th step."""
+    import keras as k
+
+    schedule = k.optimizers.schedules.ExponentialDecay(0.01, 1, 0.9)
+    assert float(schedule(109)) > 1e-7 > float(schedule(110))
+    model = sequential(k, (6,), k.layers.Dense(1), optimizer=k.optimizers.Adam(schedule))
+    model.optimizer.iterations.assign(steps)
+    model.save(tmp_path / "m.keras")
+    said = [x for x in found(settings.RULES, tmp_path / "m.keras") if x.code == "MA319"]
+    assert [str(each.severity) for each in said] == ["low"] * told
+    assert all(f"{steps - 110} of {steps} steps changed nothing" in x.detail for x in said)
+
+
 def test_both_formats_judge_learning_rates_alike(tmp_path):
     """Keras 3 names the optimizer in an .h5 file; a .keras file holds its variables only."""
     import keras as k

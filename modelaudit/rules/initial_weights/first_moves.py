@@ -1,0 +1,102 @@
+"""How far gradient descent moved the first kernel beside its bias: the size of the inputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from modelaudit.facts import Layer, Tensor
+from modelaudit.findings import Finding
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.kernels.initializers import canonical_name
+from modelaudit.measures.kernels.input_scale import reads_inputs
+from modelaudit.measures.optimizer_state import OptimizerState
+from modelaudit.rules.model import Facts, Rule
+from modelaudit.rules.network.network_heads import activation_of, saved_graph
+from modelaudit.thresholds.training import MOVED_BESIDE, MOVED_OUTSIDE
+
+_ZEROS = frozenset(("zeros", "zero", ""))
+_LIMITED = ("bias_regularizer", "bias_constraint")
+
+
+def moved_by_inputs(facts: Facts, state: OptimizerState | None) -> tuple[float, str] | None:
+    """At least how many times as far as its bias the first kernel moved, and its layer.
+
+    Each step of gradient descent is that of the bias times the input, so that behind a ReLU, which passes
+    the gradients of one side alone, kernel and bias move alike for inputs on a scale of 1.
+    Averages of gradients, which others divide by, hide it. A draw has a limit: of weights that moved
+    by d, at most d / (2 * limit) are outside, which tells how far they moved at least.
+
+    Returns:
+        None where the file does not show it, or it is no further than usual.
+    """
+    if state is None or not _descent(facts, state) or facts.artifact.architecture is None:
+        return None
+    graph, stored = saved_graph(facts), facts.artifact.by_name
+    first, takers = reads_inputs(graph), graph.consumers()
+    drawn = facts.measurements.initialization if facts.measurements else ()
+    found: list[tuple[float, str]] = []
+    for kernel in drawn:
+        layer = graph.get(kernel.route)
+        outside, bound = kernel.tests.get("outside"), kernel.tests.get("bound")
+        if layer is None or layer.route not in first or kernel.guessed:
+            continue
+        if not _rectified(graph, takers, layer) or not _starts_at_zero(layer):
+            continue
+        if not (isinstance(outside, float) and isinstance(bound, float)):
+            continue
+        moved = _size(stored.get(layer.variables.get("bias", "")))
+        if moved > 0 and outside * kernel.weights >= MOVED_OUTSIDE.value:
+            found.append((2 * bound * outside / moved, layer.route))
+    most = max(found, default=None)
+    return most if most is not None and most[0] >= MOVED_BESIDE.value else None
+
+
+def large_by_moves(rule: Rule, facts: Facts, state: OptimizerState | None) -> Iterator[Finding]:
+    """What is said of such inputs."""
+    moved = moved_by_inputs(facts, state)
+    if moved is not None:
+        yield rule.finding(
+            f"Gradient descent moved the kernel of `{moved[1]}` at least {moved[0]:,.0f} times as far "
+            "as its bias, as inputs of about that size do: the step of a kernel is that of the bias "
+            "times the input.",
+            route=moved[1],
+            evidence={
+                "measured": moved[0],
+                "unit": MOVED_BESIDE.unit,
+                "threshold": MOVED_BESIDE.value,
+            },
+        )
+
+
+def _descent(facts: Facts, state: OptimizerState) -> bool:
+    """Whether steps were gradients times the rate, with or without a momentum."""
+    slots = any(t.role == "optimizer" and t.shape for t in facts.artifact.tensors)
+    return state.name == "SGD" or (not state.name and not slots and bool(state.steps))
+
+
+def _rectified(graph: LayerGraph, takers: Mapping[str, tuple[str, ...]], layer: Layer) -> bool:
+    """Whether it is a Dense layer of which a ReLU takes the sums, and nothing else."""
+    if layer.class_name != "Dense" or layer.custom or not layer.trainable:
+        return False
+    applied, after = activation_of(layer), takers.get(layer.route, ())
+    if applied == "linear" and len(after) == 1 and layer.route not in graph.outputs:
+        behind = graph.layer(after[0])
+        alone = behind.class_name in {"Activation", "ReLU"} and not behind.custom
+        applied = activation_of(behind) if alone else applied
+    return applied == "relu" and layer.route not in graph.outputs
+
+
+def _starts_at_zero(layer: Layer) -> bool:
+    """Whether it has a bias that starts at 0, and that nothing draws back there."""
+    said = layer.config.get("bias_initializer", "zeros")
+    name = canonical_name(said if isinstance(said, dict) else {"class_name": said})
+    free = not any(isinstance(layer.config.get(key), dict) for key in _LIMITED)
+    return free and name in _ZEROS and layer.config.get("use_bias") is not False
+
+
+def _size(bias: Tensor | None) -> float:
+    """The root mean square of a bias; 0 where it is not known."""
+    if bias is None or bias.stats is None or bias.stats.nonfinite:
+        return 0.0
+    return math.hypot(bias.stats.mean, bias.stats.std)
