@@ -18,6 +18,7 @@ from modelaudit.terminal_text import first_of
 
 Config = Mapping[str, Json]
 FUNCTION = "function"
+_WITH_LEGACY = "tf==2.21"  # where the layers of keras.src.legacy are known
 USE_KERAS_2 = "Use tf-keras (TF_USE_LEGACY_KERAS=1)"
 # Keys that the `from_config` of a class takes out of the config, before any constructor.
 _TAKEN = ("layer", "cell", "cells", "function")
@@ -104,6 +105,8 @@ def resolves(module: str, name: str, context: CheckContext) -> bool:
         inside = "tf_" + module if profile.legacy else module
         if rest.startswith("_legacy."):  # the name under which Keras 3 exports keras.src.legacy
             inside = f"keras.src.{rest[1:]}"
+            if profile.keras3:  # 3.4 to 3.9 have it once `tf.keras` is used, as programs do
+                profile = find_profile(_WITH_LEGACY)
         return profile.is_internal(inside, name)
     if not module:
         return False

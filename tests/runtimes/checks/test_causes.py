@@ -69,7 +69,7 @@ NOT_MADE = {
             *("checkpoint-of-other-version", "layers-left-out", "legacy-optimizer-slots"),
             *("normalization-not-refreshed", "optimizer-of-other-generation"),
             *("prefix-without-name", "cells-left-out", "weights-of-optimizer-only"),
-            *("casts-counted", "optimizer-in-other-order"),
+            *("casts-counted", "masks-counted", "optimizer-in-other-order"),
         ),
         _CHECKPOINT,
     ),

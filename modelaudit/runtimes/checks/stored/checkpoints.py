@@ -18,6 +18,7 @@ from modelaudit.runtimes.checks.stored.object_names import (
 from modelaudit.runtimes.checks.stored.object_paths import found_by_name, names, weights
 from modelaudit.runtimes.checks.stored.optimizer_order import LISTED, moved_variable, other_order
 from modelaudit.runtimes.checks.stored.recorded_casts import moved_by_casts
+from modelaudit.runtimes.checks.stored.recorded_masks import moved_by_masks
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.terminal_text import first_of
 
@@ -108,6 +109,7 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if keras3:
         yield from _unmatched(artifact, context)
         yield from moved_by_casts(artifact, context)
+        yield from moved_by_masks(artifact, context)
         yield from other_order(artifact, context)
         yield from left_out(artifact, context)
     elif profile.keras < (2, 3):

@@ -13,6 +13,7 @@ from modelaudit.runtimes.profile import read_profile
 KERAS3_ATTRIBUTES = frozenset(
     ("_kernel", "_operations", "_layers", "_functional", "_trainable_variables", "_embeddings")
 )
+_OPERATIONS = "_operations"
 # Attributes of layers of Keras 2 that hold variables; Keras 3 has other names for some of them.
 _KERAS2_ATTRIBUTES = frozenset(
     (
@@ -43,9 +44,10 @@ def by_save_weights(artifact: Artifact) -> bool:
 
 def written_by_keras3(artifact: Artifact) -> bool:
     """Whether the keys of an object-based checkpoint are those of Keras 3."""
-    return any(
-        not KERAS3_ATTRIBUTES.isdisjoint(tensor.name.split("/")) for tensor in weights(artifact)
-    )
+    kept = weights(artifact)
+    if not kept:  # a recurrent layer of several cells, which the file lacks
+        return any(_OPERATIONS in node.children for node in artifact.object_graph)
+    return any(not KERAS3_ATTRIBUTES.isdisjoint(tensor.name.split("/")) for tensor in kept)
 
 
 def written_by_keras2(artifact: Artifact) -> bool:

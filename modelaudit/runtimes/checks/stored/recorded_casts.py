@@ -1,4 +1,4 @@
-"""Checkpoints of models in half precision: up to 3.9, Keras 3 counts the casts between layers.
+"""Checkpoints of models in another precision: up to 3.9, Keras 3 counts the casts between layers.
 
 A Functional model lists its operations, and a checkpoint has their numbers. `Layer.__call__` up to
 Keras 3.9 records the casts of its symbolic inputs as operations; later ones do not, so that a layer
@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
 from modelaudit.graphs import ObjectNode, reachable
+from modelaudit.runtimes.checks.stored.object_paths import weights
 from modelaudit.runtimes.model import CheckContext, Reason
 
 # First Keras that does not record the casts.
 CASTS_LEFT_OUT = (3, 10)
-_OPERATIONS, _LAYERS, _OPTIMIZER = "_operations", "_layers", "optimizer"
+OPERATIONS, _LAYERS, _OPTIMIZER = "_operations", "_layers", "optimizer"
+_DOUBLE = "float64"  # behind an input of float32, if an operation follows it
 _SCALE = "dynamic_scale"  # of the optimizer of a model in half precision
 
 Nodes = Mapping[int, ObjectNode]
@@ -26,14 +28,42 @@ Nodes = Mapping[int, ObjectNode]
 def moved_by_casts(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Layers that another version numbers otherwise, as it counts no casts before them, or does."""
     nodes = {node.index: node for node in artifact.object_graph}
-    if not any(_SCALE in node.children for node in nodes.values()):
-        return
     without = context.profile.keras >= CASTS_LEFT_OUT
+    scaled = any(_SCALE in node.children for node in nodes.values())
+    doubled = any(tensor.dtype == _DOUBLE for tensor in weights(artifact))
+    if not (scaled or (doubled and without)):
+        return
     here = {
-        node.children[_OPERATIONS]: _renumbered(nodes[node.children[_OPERATIONS]], without)
+        node.children[OPERATIONS]: _renumbered(nodes[node.children[OPERATIONS]], without)
         for node in nodes.values()
-        if node.children.get(_OPERATIONS) in nodes
+        if node.children.get(OPERATIONS) in nodes
     }
+    wrong, lost = misplaced(artifact, context, here)
+    if not wrong and not lost:
+        return
+    yield Reason(
+        "casts-counted",
+        LoadOutcome.FAILS if wrong else LoadOutcome.DIFFERS,
+        f"the model computes in {'half precision' if scaled else _DOUBLE}, and Keras up to 3.9 "
+        "counts the casts between its layers as operations, later ones do not: the numbers of "
+        "layers, as of "
+        f"{min(wrong or lost)}, are others in {context.profile.name}",
+        "ValueError: Received incompatible tensor with shape … when attempting to restore variable "
+        "with shape …"
+        if wrong
+        else "no error",
+        "Save the weights as .weights.h5.",
+    )
+
+
+def misplaced(
+    artifact: Artifact, context: CheckContext, here: Mapping[int, Mapping[str, int]]
+) -> tuple[list[str], list[str]]:
+    """Keys that are read into a variable of another shape, and keys of weights that are not read.
+
+    `here` has the lists of operations whose numbers are others in the runtime.
+    """
+    nodes = {node.index: node for node in artifact.object_graph}
     unused = set() if _LAYERS in context.behaviour("checkpoint_names", ()) else {_LAYERS}
     if not context.request.trained:
         unused.add(_OPTIMIZER)
@@ -44,20 +74,7 @@ def moved_by_casts(artifact: Artifact, context: CheckContext) -> Iterator[Reason
     wrong = [two for one, two in others if shapes.get(one) != shapes.get(two)]
     below = reachable([0], lambda each: _below(each, nodes))
     lost = [held[each] for each in below if each in held and taken.get(each) != each]
-    if not wrong and not lost:
-        return
-    yield Reason(
-        "casts-counted",
-        LoadOutcome.FAILS if wrong else LoadOutcome.DIFFERS,
-        "the model computes in half precision, and Keras up to 3.9 counts the casts between its "
-        "layers as operations, later ones do not: the numbers of layers, as of "
-        f"{min(wrong or lost)}, are others in {context.profile.name}",
-        "ValueError: Received incompatible tensor with shape … when attempting to restore variable "
-        "with shape …"
-        if wrong
-        else "no error",
-        "Save the weights as .weights.h5.",
-    )
+    return wrong, lost
 
 
 def _renumbered(operations: ObjectNode, without: bool) -> dict[str, int]:
