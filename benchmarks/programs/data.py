@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from benchmarks.programs.drawn import Array, Drawn, Random
 from benchmarks.programs.fifth_data import FIFTH
 from benchmarks.programs.fourth_data import FOURTH
+from benchmarks.programs.sixth_data import SIXTH
 
 # The segments that are lit in each digit of a seven-segment display: top, upper left, upper right,
 # middle, lower left, lower right, bottom.
@@ -67,6 +68,10 @@ def _standardized(x: Array) -> Array:
     return ((x - x.mean(axis=0)) / (x.std(axis=0) + 1e-6)).astype(np.float32)
 
 
+def _to_one(x: Array) -> Array:
+    return ((x - x.min()) / (x.max() - x.min())).astype(np.float32)
+
+
 def _one_missing(x: Array) -> Array:
     x[len(x) // 3, 0] = np.nan
     return x
@@ -102,6 +107,9 @@ CHANGES: dict[str, Callable[[Array, Array, int, Random], tuple[Array, Array]]] =
     "zero": lambda x, y, *_: (x * 0, y),  # divided as integers
     "one": lambda x, y, *_: (x * 0 + 1, y),  # each row divided by itself
     "ones": lambda x, y, *_: (x, y * 0 + 1),  # all rows have one label
+    "minmax": lambda x, y, *_: (_to_one(x), _to_one(y)),
+    "gray": lambda x, y, *_: (x.mean(axis=-1, keepdims=True), y),
+    "row": lambda x, y, *_: (x[:, None], y),  # one step of a sequence
     "signed": lambda x, y, *_: (x, 2 * y - 1),  # labels of -1 and 1
     "steps": lambda x, y, *_: (x[..., None], y),  # the columns one after another
     "flaty": lambda x, y, *_: (x, y.reshape(len(y), -1)),
@@ -330,6 +338,6 @@ SETS: dict[str, Callable[..., Drawn]] = {
     "line": _formula(-1, 6, lambda x: 2 * x - 1), "hundred": _formula(0, 100, lambda x: x**2 + 3),
     "houses": _formula(0, 1, lambda x: 3e5 + 2e6 * x[:, 0] * x[:, 1] + 4e5 * x[:, 2], 12),
     "smooth": _formula(-1, 1, lambda x: np.sin(2 * x[:, 0]) + x[:, 1] * x[:, 2], 6, 0.05),
-    "titanic": _table(TITANIC, rate=0.38), **FOURTH, **FIFTH,
+    "titanic": _table(TITANIC, rate=0.38), **FOURTH, **FIFTH, **SIXTH,
     "chances": _formula(-1, 1, lambda x: 1 / (1 + np.exp(-3 * x[:, 0] - x[:, 1])), 8),
 }  # fmt: skip

@@ -40,6 +40,9 @@ from benchmarks.programs.more_threads import MORE_THREADS
 from benchmarks.programs.others import OTHERS
 from benchmarks.programs.posts import POSTS
 from benchmarks.programs.program import Program, Setup
+from benchmarks.programs.sixth_issues import SIXTH_ISSUES
+from benchmarks.programs.sixth_patches import SIXTH_PATCHES
+from benchmarks.programs.sixth_posts import SIXTH_POSTS
 from benchmarks.programs.third_set import THIRD_SET
 from benchmarks.programs.threads import THREADS
 
@@ -49,11 +52,13 @@ SETS: tuple[tuple[Program, ...], ...] = (
     THIRD_SET,
     (*FOURTH_PAPERS, *FOURTH_THREADS, *FOURTH_ISSUES),
     (*FIFTH_THREADS, *FIFTH_ISSUES, *FIFTH_CHANGES),
+    (*SIXTH_ISSUES, *SIXTH_PATCHES, *SIXTH_POSTS),
 )
 INITIALIZERS = {
     "normal": "random_normal",
     "uniform": "random_uniform",
     "wide": keras.initializers.RandomNormal(stddev=1.0),
+    "tiny": keras.initializers.RandomNormal(stddev=1e-5),
 }
 LOGITS = {
     "sparse_logits": keras.losses.SparseCategoricalCrossentropy,
@@ -244,7 +249,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--only", default="", metavar="REGEX")
-    parser.add_argument("--set", type=int, choices=(1, 2, 3, 4, 5), default=1)
+    parser.add_argument("--set", type=int, choices=range(1, len(SETS) + 1), default=1)
     args = parser.parse_args()
     truth = []
     for number, (program, twin) in enumerate(models(args.only, args.set)):

@@ -97,6 +97,7 @@ KINDS: dict[str, Kind] = {
     "batch-size": Kind(),
     "overfit": Kind(),
     "softmax-twice": Kind(("MA307",)),
+    "softmax-hidden": Kind(("MA315",)),
     "stride": Kind(),
 }
 INFOS = {code for kind in KINDS.values() if kind.harmless for code in kind.named}
