@@ -124,3 +124,13 @@ def test_a_functional_model_in_its_constructor(tmp_path: Path, package: str) -> 
     else:
         assert found.predicted is LoadOutcome.LOADS
         keras.models.load_model(tmp_path / "o.h5", custom_objects=own, compile=False)
+
+
+def test_it_lists_its_input_among_the_layers(tmp_path: Path) -> None:
+    """Keras 2.14 has other names for the layers of such models (observed: it raises an error)."""
+    keras = pytest.importorskip("keras")
+    backbone(keras, states=True)(width=5).save_weights(tmp_path / "m.weights.h5")
+    profile = as_installed(find_profile("tf==2.14.1"))
+    request = LoadRequest(LoadCall.LOAD_WEIGHTS)
+    found = predict_calls(read(tmp_path / "m.weights.h5", Limits()), [(profile, request)])[0]
+    assert [each.code for each in found.because] == ["weights-layout"]

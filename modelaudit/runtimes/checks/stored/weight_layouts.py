@@ -28,15 +28,17 @@ def only_listed(names: list[str], artifact: Artifact, context: CheckContext) -> 
         return False
     if {name.partition("/")[0] for name in names} != {"layers"}:
         return False
+    h5 = mapping(artifact.extra.get("h5"))
+    listed = [str(each) for each in sequence(h5.get("layer_groups"))]
+    if any(each.startswith("input_layer") for each in listed):
+        return False  # a Functional model lists its inputs, also one of a class of the program
     architecture = artifact.architecture
     if architecture is not None and not architecture.assumed:
         return not architecture.layers
     if any(f"/{OLD_LAYOUT}/" in name for name in names):
         return True
-    h5 = mapping(artifact.extra.get("h5"))
-    listed = [str(each) for each in sequence(h5.get("layer_groups"))]
-    if not h5.get("vars_names") or any(each.startswith("input_layer") for each in listed):
-        return False  # Keras 3 notes names; a Functional model lists its inputs
+    if not h5.get("vars_names"):
+        return False  # Keras 3 notes names
     groups = {name.split("/")[1] for name in names}
     models = {name.split("/")[1] for name in names if name.split("/")[2:3] == ["layers"]}
     lookups = [each for each in groups if each.rstrip("_0123456789") == "embedding"]

@@ -24,6 +24,7 @@ from modelaudit.runtimes.checks.stored.learnt_bins import (
 from modelaudit.runtimes.checks.stored.numbered_weights import check_numbered
 from modelaudit.runtimes.checks.stored.object_names import written_by_keras3
 from modelaudit.runtimes.checks.stored.object_paths import weights
+from modelaudit.runtimes.checks.stored.optimizer_only import optimizer_only
 from modelaudit.runtimes.checks.stored.optimizer_order import nadam_in_archive
 from modelaudit.runtimes.checks.stored.own_variables import check_variables
 from modelaudit.runtimes.checks.stored.weight_layouts import (
@@ -102,6 +103,7 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         return
     yield from learnt_bins_in_keras2(artifact, context)
     yield from nadam_in_archive(artifact, context)
+    yield from optimizer_only(artifact, context)
     if context.request.call is LoadCall.LOAD_WEIGHTS:
         yield from _trained(artifact, context)
         yield from _scaled(artifact, context)

@@ -1,0 +1,60 @@
+"""Own layers that hold others in lists of lists, which Keras 2 does not save; Keras is the oracle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.formats.reader import read
+from modelaudit.runtimes.catalogue import as_installed, find_profile
+from modelaudit.runtimes.model import LoadCall, LoadRequest
+from modelaudit.runtimes.predict import predict_calls
+from modelaudit.settings import Limits
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+DATA = np.linspace(-1, 1, 12, dtype="float32").reshape(3, 4)
+
+
+@pytest.mark.parametrize("package", ["keras", "tf_keras"])
+@pytest.mark.parametrize("suffix", ["keras", "weights.h5"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_list_of_lists(tmp_path: Path, package: str, suffix: str, nested: bool) -> None:
+    keras = pytest.importorskip(package)
+
+    class Rows(keras.layers.Layer):  # type: ignore[misc]
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            row = [keras.layers.Dense(7), keras.layers.Dense(5)]
+            self.rows = [row] if nested else row
+
+        def call(self, value: Any) -> Any:
+            for each in self.rows[0] if nested else self.rows:
+                value = each(value)
+            return value
+
+    def made() -> Any:
+        return keras.Sequential([keras.layers.Input((4,)), Rows(), keras.layers.Dense(2)])
+
+    model, path = made(), tmp_path / f"m.{suffix}"
+    model.compile("adam", "mse")
+    model.fit(DATA, np.ones((3, 2), "float32"), verbose=0)
+    whole = suffix == "keras"
+    if whole:
+        model.save(path)
+        again = keras.models.load_model(path, custom_objects={"Rows": Rows}, compile=False)
+    else:
+        model.save_weights(path)
+        again = made()
+        again.load_weights(path)
+    call = LoadCall.LOAD_MODEL if whole else LoadCall.LOAD_WEIGHTS
+    target = "tf==2.21.0" if package == "keras" else "tf-keras==2.21.0"
+    asked = LoadRequest(call, frozenset(["Rows"]))
+    profile = as_installed(find_profile(target))
+    found = predict_calls(read(path, Limits()), [(profile, asked)])[0]
+    differs = nested and package == "tf_keras"  # Keras 3.15 saves them
+    assert np.allclose(again(DATA), model(DATA), atol=1e-6) is not differs
+    assert found.predicted is (LoadOutcome.DIFFERS if differs else LoadOutcome.LOADS)
