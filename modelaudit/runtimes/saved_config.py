@@ -53,6 +53,9 @@ def is_custom(node: Config, context: CheckContext) -> bool:
     custom = context.request.custom
     name = text(node.get("class_name"))
     registered = text(node.get("registered_name"))
+    package = text(node.get("module")).partition(".")[0]
+    if package in ("keras", "tf_keras") and not registered and reads_modules(context):
+        return False  # one of Keras, also where the program has a class of its name
     if context.profile.keras < (2, 3):  # before packages, `lab>Scale` was an ordinary name
         return name in custom
     return bool(custom) and (

@@ -102,3 +102,33 @@ def test_without_a_config_the_name_says_nothing(tmp_path: Path) -> None:
     assert "RandomBrightness" not in str(found.because)
     loaded = keras.models.load_model(tmp_path / "m", compile=False)
     assert loaded(np.ones((1, 3), "float32")).shape == (1, 2)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("package", ["keras", "tf_keras"])
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+def test_a_passed_class_takes_the_place_of_keras_own(
+    tmp_path: Path, package: str, suffix: str
+) -> None:
+    keras = pytest.importorskip(package)
+
+    class LayerNormalization(keras.layers.Layer):  # type: ignore[misc]
+        def __init__(self, eps: float = 1e-6, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.eps = eps
+
+        def call(self, value: Any) -> Any:
+            return value * self.eps
+
+    path = tmp_path / f"m.{suffix}"
+    keras.Sequential([keras.layers.Input((3,)), keras.layers.LayerNormalization()]).save(path)
+    own = {"LayerNormalization": LayerNormalization}
+    target = "tf==2.21.0" if package == "keras" else "tf-keras==2.21.0"
+    found = predicted(path, target, custom=frozenset(own))
+    fails = suffix == "h5"
+    assert [each.code for each in found.because] == ["class-of-the-same-name"] * fails
+    if fails:
+        with pytest.raises(TypeError, match="LayerNormalization"):
+            keras.models.load_model(path, custom_objects=own, compile=False)
+    else:
+        keras.models.load_model(path, custom_objects=own, compile=False)

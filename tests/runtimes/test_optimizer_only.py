@@ -1,4 +1,4 @@
-"""Own layers that hold others in lists of lists, which Keras 2 does not save; Keras is the oracle."""
+"""Own layers that hold others in lists of lists, which Keras 2 does not save; it is the oracle."""
 
 from __future__ import annotations
 

@@ -24,7 +24,13 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks import (
     values as match_values,
 )
-from modelaudit.runtimes.checks.constructors import copied, doubled, endpoint, without_name
+from modelaudit.runtimes.checks.constructors import (
+    copied,
+    doubled,
+    endpoint,
+    shadowed,
+    without_name,
+)
 from modelaudit.runtimes.checks.sequential import refused_layer
 from modelaudit.runtimes.checks.values import dtype_policy, slash_in_name
 from modelaudit.runtimes.model import CheckContext, Reason
@@ -95,6 +101,7 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
     if model or missing:
         return
     if custom:
+        yield from shadowed(node, context, route)
         yield from dtype_policy(config, context, route)
         yield from without_name(name, config, context, route)
         yield from endpoint(node, context, route)

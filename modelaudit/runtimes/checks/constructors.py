@@ -23,6 +23,7 @@ from modelaudit.runtimes.saved_config import (
 _OF_EVERY_LAYER = frozenset(("trainable", "dtype"))
 # First Keras 2 that leaves out of a config what the constructor does not take.
 _LEFT_OUT = (2, 13)
+_ARGUMENTS = 4  # of Keras's own in a config, from which on it is that of a class of Keras
 _OPERATIONS = "keras.src.ops."
 
 
@@ -76,6 +77,31 @@ def endpoint(node: Config, context: CheckContext, route: str) -> Iterator[Reason
             route,
             unless=f"the constructor of {name} takes trainable and dtype, as by **kwargs",
             sign="unexpected keyword argument 'trainable'",
+        )
+
+
+def shadowed(node: Config, context: CheckContext, route: str) -> Iterator[Reason]:
+    """A layer of Keras in HDF5, in whose place a class of the program with its name is made.
+
+    The arguments in the file tell: a class of the program has few, and hardly only those of Keras.
+    """
+    name, given = text(node.get("class_name")), set(mapping(node.get("config")))
+    writer = context.writer
+    if "module" in node or writer is None or not writer.knows("layers", name):
+        return
+    known = writer.accepts("layers", name) or frozenset()
+    own = given - _OF_EVERY_LAYER - {"name", "batch_input_shape"}
+    if len(own) >= _ARGUMENTS and own <= known:
+        yield Reason(
+            "class-of-the-same-name",
+            LoadOutcome.FAILS,
+            f"`{route}` has the arguments of the {name} of Keras, in whose place "
+            f"{context.profile.name} makes the class of this name that is passed",
+            f"TypeError: …{name}…",
+            f"Pass only classes that the file has; give the own {name} another name.",
+            route,
+            unless=f"the {name} that is passed is a subclass of that of Keras",
+            sign=name,
         )
 
 

@@ -88,6 +88,7 @@ NOT_MADE = {
         _GRAPH,
     ),
     "arguments-of-subclass": "whether it fails depends on code",
+    "class-of-the-same-name": "the tests of namesakes load such files",
     "constant-first-argument": "the file that has it loads in the installed tf-keras",
     "constructor-with-name-only": "the tests of constructors load such files",
     "constructor-without-keywords": "the tests of constructors load such files",
