@@ -50,7 +50,7 @@ TOLERANCE |= {
 def objects():
     """Name -> custom object."""
     lists = ("odd", "projects", "recent", "services", "tutorials", "gallery", "gallery_texts")
-    lists += ("public", "public_tables")
+    lists += ("public", "public_tables", "lot", "lot_images", "lot_more", "lot_tables")
     names = ("customs", *(f"customs_{each}" for each in lists))
     modules = [importlib.import_module(name) for name in names]
     return {
@@ -204,8 +204,8 @@ def attempt(cell: dict, matrix: Path):
         try:
             found = layer(structured(name, inputs))
         except TypeError:
-            layer(inputs)
-            raise LookupError("structure") from None  # it wants a list where the model did not
+            layer(inputs[0] if len(inputs) == 1 else inputs)
+            raise LookupError("structure") from None  # it wants what the model did not
         yield outputs(found)
     else:
         keras.backend.clear_session()
