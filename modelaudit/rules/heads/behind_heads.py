@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from modelaudit.facts import Layer
@@ -32,6 +33,7 @@ _RANDOM = Trait.DROPOUT | Trait.NOISE
 def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for head, loss in (*paired_heads(facts), *_only_in_config(facts)):
         yield from _last_dropped(rule, head, loss)
+        yield from _dropped_scores(rule, head, loss)
         seen = ""
         for step in head.steps:
             if step.activation in PROBABILITIES:
@@ -139,6 +141,30 @@ def _last_dropped(rule: Rule, head: NetworkHead, loss: CompiledLoss | None) -> I
         fix=f"Move `{step.layer.name}` before `{head.weights.name}`,{instead} "
         f"{'and ' if instead else 'then '}train again.",
     )
+
+
+def _dropped_scores(rule: Rule, head: NetworkHead, loss: CompiledLoss | None) -> Iterator[Finding]:
+    """Dropout of the scores that a layer of its own turns into probabilities.
+
+    Of scores that have an activation already, MA307 says more.
+    """
+    for step, after in itertools.pairwise(head.steps):
+        if step.activation not in {"", "linear"}:
+            return
+        name = step.layer.class_name
+        dropped = has(name, Trait.DROPOUT) and step.layer.config.get("rate") != 0
+        if dropped and after.activation in PROBABILITIES:
+            yield rule.finding(
+                f"`{step.layer.route}` ({name}) is between the scores of `{head.weights.route}` and their "
+                f"{after.activation}: in training it sets scores to 0 at random, which is a score like "
+                "any other.",
+                route=step.layer.route,
+                evidence={"class": name, "activation": after.activation},
+                key=step.layer.route,
+                title="Dropout changes the scores before the last activation",
+                severity=rule.severity if loss and loss.name in CROSS_ENTROPIES else Severity.LOW,
+                fix=f"Move `{step.layer.name}` before `{head.weights.name}`, then train again.",
+            )
 
 
 def _of_probabilities(loss: CompiledLoss) -> bool:

@@ -287,8 +287,8 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
     if size > UNSCALED.value:
         yield rule.finding(
-            f"In training, `{route}` got values of up to about {size:,.3g}: so much larger are the "
-            "averages of the gradients of its kernel than those of its bias.",
+            f"In training, a column of what `{route}` got had a root mean square of about {size:,.3g}: so "
+            "much larger are the averages of the gradients of its kernel than those of its bias.",
             route=route,
             evidence={
                 "measured": size,

@@ -182,6 +182,14 @@ def faults(keras):
             *("MA308", "low", [dense(3, "softmax"), layers.Dropout(0.5)]),
             None,
         ),
+        "dropped scores": (
+            *("MA308", "medium", [dense(3), layers.Dropout(0.5), layers.Softmax()]),
+            "categorical_crossentropy",
+        ),
+        "dropped scores without a loss": (
+            *("MA308", "low", [dense(1), layers.Dropout(0.2), layers.Activation("sigmoid")]),
+            None,
+        ),
     }
 
 
