@@ -70,6 +70,7 @@ NOT_MADE = {
             *("normalization-not-refreshed", "optimizer-of-other-generation"),
             *("prefix-without-name", "cells-left-out", "weights-of-optimizer-only"),
             *("casts-counted", "masks-counted", "optimizer-in-other-order"),
+            "layers-in-inner-lists",
         ),
         _CHECKPOINT,
     ),

@@ -21,6 +21,7 @@ from modelaudit.runtimes.checks.stored.learnt_bins import (
     learnt_bins_in_keras2,
     learnt_bins_in_keras3,
 )
+from modelaudit.runtimes.checks.stored.nested_containers import nested_containers
 from modelaudit.runtimes.checks.stored.numbered_weights import check_numbered
 from modelaudit.runtimes.checks.stored.object_names import written_by_keras3
 from modelaudit.runtimes.checks.stored.object_paths import weights
@@ -104,6 +105,7 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from learnt_bins_in_keras2(artifact, context)
     yield from nadam_in_archive(artifact, context)
     yield from optimizer_only(artifact, context)
+    yield from nested_containers(artifact, context)
     if context.request.call is LoadCall.LOAD_WEIGHTS:
         yield from _trained(artifact, context)
         yield from _scaled(artifact, context)
