@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import builtins
 import re
 from collections.abc import Iterator, Mapping
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
+from modelaudit.formats.bytecode.code_text import code_bytes
 from modelaudit.formats.bytecode.instructions import Version, instructions, versions_between
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code, Unreadable, read_bytecode
 from modelaudit.runtimes.catalogue import on_python
@@ -170,10 +169,7 @@ def _bytecode(
 ) -> Iterator[Reason]:
     """Whether the runtime's Python can read and run the code."""
     spend()
-    try:
-        read = read_bytecode(base64.b64decode(code, validate=False))
-    except (binascii.Error, ValueError):
-        read = Unreadable("it is not base64 text")
+    read = read_bytecode(code_bytes(code))
     if isinstance(read, Unreadable):
         yield Reason(
             "lambda-unreadable",

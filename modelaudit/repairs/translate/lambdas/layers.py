@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 from modelaudit.facts import Json
+from modelaudit.formats.bytecode.code_text import code_bytes
 from modelaudit.formats.bytecode.marshal_reader import Code, Unreadable, read_bytecode
 from modelaudit.formats.keras.inbound_nodes import Argument, LayerCall, TensorReference
 from modelaudit.formats.keras.json_config import mapping, sequence, text
@@ -53,13 +51,13 @@ class LambdaLayer:
         if text is None:
             raise Untranslatable(route, "it is a Lambda of a function that is not in the file")
         try:
-            read = read_bytecode(_bytes(text))
+            read = read_bytecode(code_bytes(text))
             if isinstance(read, Unreadable):
                 raise Unknown(read.reason)
             self.value = expression_of(read, _known(config, read.code))
             self.parameter = read.code.variables[0]
             self.affine = _affine(self.value)
-        except (binascii.Error, ValueError) as error:
+        except ValueError as error:
             raise Untranslatable(
                 route, f"it is a Lambda whose code is not one known expression ({error})"
             ) from error
@@ -192,13 +190,6 @@ def _slice(value: object) -> Argument:
     if isinstance(value, slice):
         return {key: _argument(getattr(value, key)) for key in ("start", "stop", "step")}
     return _argument(value)
-
-
-def _bytes(text: str) -> bytes:
-    """The marshalled code: base64, or the bytes themselves as Keras 2.0 wrote them."""
-    if text.isascii():
-        return base64.b64decode(text, validate=False)
-    return text.encode("raw_unicode_escape")
 
 
 def _affine(value: Value) -> tuple[float, float] | None:

@@ -106,6 +106,13 @@ CASES = (
     Case("lambda-unreadable", K3, lambda_h5("", code="4wEA"), {}, load=unsafe(in_keras3)),
     Case("lambda-unreadable", K2, lambda_h5("", code="4wEA"), {}),
     Case("lambda-of-global", K2, lambda_h5("lambda x: backend.abs(x)"), {}),
+    Case(
+        "lambda-of-global",
+        K2,
+        lambda_h5("", code=base64.b64decode(code_of("lambda x: backend.abs(x)")).decode("latin-1")),
+        {},
+        note="each byte a character, as Keras 1 wrote it",
+    ),
     Case("lambda-of-global", K3, lambda_h5("lambda x: backend.abs(x)"), {}, load=unsafe(in_keras3)),
     Case(
         "lambda-of-global",
