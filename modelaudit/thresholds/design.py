@@ -190,3 +190,21 @@ KEPT_WORDS = Threshold(
     "chosen: examples keep 1,000 to 20,000 words, and three entries more at most; of other sizes, "
     "4 in 100 are like that",
 )
+LAST_ALONE = Threshold(
+    3.0,
+    "times as far as any bias before it",
+    "movement of the last bias from which nearly all that was learnt may be in it",
+    "chosen; a program of eight layers that learnt nothing: 4.3",
+)
+FIRST_STILL = Threshold(
+    50.0,
+    "times as far as the first bias",
+    "the same beside the first bias",
+    "the same programs: 88 and 26; a stack of small weights that learnt nothing: 2,000",
+)
+LAYERS_BEFORE = Threshold(
+    4.0,
+    "layers",
+    "number of layers with a bias from which the gradient can be lost on the way to the first",
+    "chosen: each layer with small weights leaves a part of it",
+)

@@ -74,6 +74,47 @@ def weights_outside_of_the_draw(weights):
     return beside(50, weights * (1 + 1e-9))
 
 
+def alone(times, count, first=200):
+    """Steps that moved the last bias of layers 0.24 of the spread, and the others so much less."""
+    facts = barely({"class_name": "SGD", "config": {"learning_rate": 0.01}}, 0.0)
+    drawn = TensorStats(-1.0, 1.0, 0.0, 0.5, 0, 0)
+    layers, tensors, kernels, tested = [], [], [], []
+    for number in range(count):
+        name, ends = f"layer_{number}", {0: 0.12 / first, count - 1: 0.12}
+        bias = ends.get(number, 0.12 / times)
+        moved = TensorStats(-bias, bias, 0.0, bias / 2, 0, 0)
+        layers.append(examples.layer(name))
+        tensors += [
+            examples.tensor(f"{name}/kernel", (10, 10), drawn),
+            examples.tensor(f"{name}/bias", (10,), moved),
+        ]
+        kernels.append(Kernel(name, f"{name}/kernel", "dense", "io", 0, (10, 10), f"{name}/bias"))
+        tested.append(replace(facts.measurements.initialization[0], route=name))
+    made = examples.chain(*layers, training=facts.artifact.training)
+    artifact = replace(
+        made.artifact,
+        tensors=(*tensors, facts.artifact.tensors[-1]),
+        kernels=tuple(kernels),
+    )
+    measured = Measurements(initialization=tuple(tested))
+    return severities("MA432", Facts(artifact, measurements=measured))
+
+
+@at("design.LAST_ALONE", {2.97: [], 3.0: ["low"], 3.03: ["low"]})
+def last_bias_beside_the_others(times):
+    return alone(times * (1 + 1e-9), 4)
+
+
+@at("design.FIRST_STILL", {49.5: [], 50.0: ["low"], 50.5: ["low"]})
+def last_bias_beside_the_first(times):
+    return alone(5.0, 4, times * (1 + 1e-9))
+
+
+@at("design.LAYERS_BEFORE", {3: [], 4: ["low"], 5: ["low"]})
+def layers_up_to_the_last(count):
+    return alone(5.0, count)
+
+
 def slightly(share, steps, **tests):
     """The same with biases of this share of the spread, after this many steps of SGD."""
     facts = barely({"class_name": "SGD", "config": {"learning_rate": 0.01}}, 0.5 * share, **tests)

@@ -16,6 +16,7 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network.network_heads import joined_graph, saved_graph
 from modelaudit.rules.plain_graphs.architecture import graph_architecture
+from modelaudit.structs import replace
 from modelaudit.thresholds.design import SKIPPED, UNREAD
 
 AXES = ("height", "width", "depth")
@@ -69,6 +70,8 @@ def _small_field(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if profile.head != "gap":
         raise NotRelevant("the head uses every position of the last feature map")
     layers = saved_graph(facts).layers
+    if not any(has(x.class_name, Trait.GLOBAL_POOLING | Trait.ADAPTIVE_POOLING) for x in layers):
+        raise NotRelevant("the last map has one position, without a pooling over all of it")
     if any(has(x.class_name, Trait.ATTENTION | Trait.RECURRENT) for x in layers):
         raise NotRelevant("attention or recurrence looks at positions that are far apart")
     windows = [x.config.get("kernel_size") for x in layers if has(x.class_name, _SLIDES)]
@@ -163,6 +166,12 @@ def _alone(graph: LayerGraph, takers: Mapping[str, tuple[str, ...]], route: str)
     return False
 
 
+def _pooled(reach: int) -> Facts:
+    """A convolution with this receptive field before a global pooling."""
+    pooling = examples.layer("pool", "GlobalAveragePooling2D", {})
+    return replace(examples.chain(examples.layer("conv"), pooling), measurements=one_field(reach))
+
+
 NEEDS = (Need.ARCHITECTURE, Need.MEASUREMENTS)
 SHOWN = (Need.LAYERS, Need.MEASUREMENTS)
 
@@ -200,8 +209,8 @@ RULES = (
         why="Such a model classifies by texture rather than shape, which suits only some tasks.",
         fix="If shape matters, add depth, stride or dilation before the global pooling.",
         check=_small_field,
-        bad=examples.measured(one_field(7)),
-        good=examples.measured(one_field(31)),
+        bad=lambda: _pooled(7),
+        good=lambda: _pooled(31),
         references=("Richter, Byttner, Krumnack, Schallner, Shenk (2021), arXiv:2106.12307",),
     ),
     Rule(

@@ -38,6 +38,15 @@ def advised(
             "again. Where all targets are from 0 to 1, the sigmoid may stay.\n"
             f'{head.code("linear")}\nmodel.compile(loss="{loss.name}")'
         )
+    if head.last == "sigmoid" and loss.name in DISTANCES and head.units == 1 and not scores:
+        number = fix_of(head, "use no activation in the last layer")
+        number = f"{number[0].lower()}{number[1:]}"
+        return (
+            f'For two classes, use loss="binary_crossentropy"; for other targets than those from 0 to 1, '
+            f"{number}. Then train again.\n# of two classes\n{head.code('sigmoid')}\n"
+            f'model.compile(loss="binary_crossentropy")\n# of other targets\n{head.code("linear")}\n'
+            f'model.compile(loss="{loss.name}")'
+        )
     if loss.name in BINARY and head.last == "softmax" and independent(training):
         first = fix_of(head, "Use a sigmoid")
         return (

@@ -95,7 +95,7 @@ def _by_gradients(
     lower = f"SGD({rate / 10:g}, clipnorm=1.0)" if rate else "SGD(0.001, clipnorm=1.0)"
     return LikelyCause(
         f" The optimizer was {state.name or 'plain gradient descent'}{size}{said}, without a limit for "
-        f"gradients. Its steps are as large as the gradient{grows}: a step that overshoots makes the "
+        f"gradients. Its steps grow with the gradient{grows}: a step that overshoots makes the "
         "next one larger, up to infinity. A learning rate that is too large for the scale of inputs "
         "and targets comes first among the causes.",
         "Train again from new weights with a smaller learning rate and clipped gradients, or with Adam, "

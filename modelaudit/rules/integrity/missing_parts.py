@@ -136,11 +136,14 @@ def _optimizer(rule: Rule, facts: Facts) -> Iterator[Finding]:
     least = _KEPT.get(state.name.lower() if state else "", 1)
     each = max(each, least * (slots.total() > 0))
     lacking = sum(max(each * count - slots[shape], 0) for shape, count in weights.items())
+    if lacking and lacking <= each * _still(facts):
+        return  # layers that were frozen in training have no state that could be lost
     if lacking:
         needed = each * weights.total()
         yield rule.finding(
             f"The optimizer keeps {counted(each, 'variable', 'variables')} for each of "
-            f"{weights.total()} trained weights, but {lacking} of these {needed} are missing.",
+            f"{weights.total()} trained weights, but {lacking} of these {needed} are missing, "
+            "unless their layers were frozen in training.",
             route=stored[0].name,
             evidence={
                 "measured": needed - lacking,
@@ -148,6 +151,20 @@ def _optimizer(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "expected": needed,
             },
         )
+
+
+def _still(facts: Facts) -> int:
+    """The number of weights of layers whose kernels are as drawn, so that no step may have moved them."""
+    found = facts.measurements.initialization if facts.measurements else ()
+    fresh = {kernel.route for kernel in found if kernel.state == "fresh"}
+    fresh |= {route.rpartition("/")[0] for route in fresh}
+    architecture = facts.artifact.architecture
+    return sum(
+        role not in NOT_TRAINED
+        for layer in (architecture.layers if architecture else ())
+        if layer.route in fresh
+        for role in layer.variables
+    )
 
 
 def _checkpoint(graphs: tuple[Graph, ...], unclaimed: Sequence[Json] = ()) -> Facts:

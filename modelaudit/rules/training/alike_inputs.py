@@ -22,10 +22,16 @@ from modelaudit.rules.initial_weights.training_reach import (
     require_steps,
 )
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
-from modelaudit.rules.network.learning_rates import too_large
 from modelaudit.rules.network.network_heads import activation_of, saved_graph
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
-from modelaudit.rules.training.alike_vectors import constant_before, of_zeros, one_vector, unmasked
+from modelaudit.rules.training.alike_vectors import (
+    SMALLER_RATE,
+    constant_before,
+    driven_below,
+    of_zeros,
+    one_vector,
+    unmasked,
+)
 from modelaudit.rules.training.steps import adam, compiled_state
 from modelaudit.rules.training.still_statistics import still_statistics
 from modelaudit.rules.training.used_rows import one_row_used
@@ -225,9 +231,8 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     first = fed.first and reach is InputShare.ALL
     before = "" if first else ", or the layers before it gave one value for all inputs"
-    large = None if first or fed.value else too_large(facts.artifact, state)
-    if large is not None:
-        before += f", as units do that steps at a rate of {large:g} drove below 0"
+    driven = "" if first or fed.value else driven_below(facts, state)
+    before += driven
     yield rule.finding(
         f"{when}, every value that `{fed.route}` got was {_either(fed.value)}: all inputs were "
         f"the same{before}. The gradient of a kernel is that of the bias times the input, and here "
@@ -239,13 +244,7 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
         route=fed.route,
         evidence=evidence,
         severity=rule.severity if first else Severity.MEDIUM,
-        fix=unmasked(graph, fed.route, fed.value)
-        or (
-            ""
-            if large is None
-            else "Train again from new weights with a smaller learning rate, such as the default of the "
-            "optimizer. If this is seen again, look at what the model is given."
-        ),
+        fix=unmasked(graph, fed.route, fed.value) or SMALLER_RATE * bool(driven),
     )
 
 

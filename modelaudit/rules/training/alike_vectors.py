@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from modelaudit.findings import Finding, Severity
 from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, HINGES, KNOWN, compiled_losses
 from modelaudit.measures.architecture.layer_graph import LayerGraph
-from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
+from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
 from modelaudit.rules.architecture.constant_layers import constant_reason, unreached
 from modelaudit.rules.architecture.dead_ends import rounds
 from modelaudit.rules.architecture.starting_values import begin_below
 from modelaudit.rules.initial_weights.sized_kernels import starts_constant
 from modelaudit.rules.initial_weights.training_reach import forgets_squares
 from modelaudit.rules.model import Facts, Rule
+from modelaudit.rules.network.learning_rates import too_large
 from modelaudit.rules.network.masks import mask_before
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.training.results import exploded_beside
@@ -83,6 +84,22 @@ def constant_before(facts: Facts, graph: LayerGraph, route: str) -> bool:
         or not started.isdisjoint(before)
         or any(constant_reason(graph, layer) for layer in layers)
     )
+
+
+SMALLER_RATE = (
+    "Train again from new weights with a smaller learning rate, such as the default of the "
+    "optimizer. If this is seen again, look at what the model is given."
+)
+
+
+def driven_below(facts: Facts, state: OptimizerState) -> str:
+    """What drove the units before a layer that gets zeros below 0: steps that were too large, or ""."""
+    rate = too_large(facts.artifact, state)
+    if rate is not None:
+        return f", as units do that steps at a rate of {rate:g} drove below 0"
+    if exploded_beside(facts, ""):
+        return ", as units do that steps far too large drove below 0: the weights are enormous"
+    return ""
 
 
 def of_zeros(graph: LayerGraph | None, route: str) -> tuple[str, str]:

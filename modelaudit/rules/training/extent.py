@@ -130,6 +130,8 @@ def _looks_drawn(kernel: KernelInitialization, most: float = HARDLY_MOVED.value)
     p = kernel.tests.get("usual_p", kernel.tests.get("ks_p"))
     level = kernel.tests.get("level")
     outside = kernel.tests.get("outside")
+    if outside is None and kernel.tests.get("law") == "normal":
+        outside = 0.0  # which has no limit
     if not (isinstance(p, float) and isinstance(level, float) and isinstance(outside, float)):
         return False
     return p >= level and outside <= most

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from modelaudit.audit_types.kernels import DeadUnits
 from modelaudit.facts import Layer, Tensor
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.rules.model import Rule
+from modelaudit.layer_classes import Trait, has
+from modelaudit.rules.model import Facts, Rule
+from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.thresholds.training import ALIKE, BELOW_SUMS, FEW_UNITS, INPUT_REACH, SILENT_UNITS
 
 
@@ -45,6 +47,23 @@ def fallen(rule: Rule, layer: Layer, most: float, reach: float) -> Finding:
         },
         severity=Severity.MEDIUM,
         confidence=Confidence.MEDIUM,
+    )
+
+
+def dead_from_start(facts: Facts, route: str) -> str:
+    """What to do about a dead layer whose bias still has its initial value; "" for any other.
+
+    A unit that was ever above 0 has a gradient, which moves its bias.
+    """
+    found = facts.measurements.initialization if facts.measurements else ()
+    still = {x.route for x in found if x.tests.get("bias_initial") is True}
+    before = saved_graph(facts).only_sources(route, lambda x: not has(x.class_name, Trait.AFFINE))
+    started = next((x for x in (route, *(each.route for each in before)) if x in still), "")
+    if not started:
+        return ""
+    return (
+        f"No step has moved the bias of `{started}`: it was dead from the start, and no checkpoint is "
+        "better. Use more units, or leaky_relu instead of relu, and train again from new weights."
     )
 
 

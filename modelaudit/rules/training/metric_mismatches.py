@@ -224,7 +224,23 @@ def _unsuited(
     if plain == "binaryaccuracy" and loss.name in CATEGORICAL and (head.units or 0) > 2:
         detail = "it counts the zeros of one-hot labels, so guessing scores high"
         return detail, Severity.LOW, '"accuracy"'
-    return None
+    return _of_each_class(plain, head, loss)
+
+
+def _of_each_class(
+    plain: str, head: NetworkHead, loss: CompiledLoss
+) -> tuple[str, Severity, str] | None:
+    """What `accuracy` counts of several sigmoids, as for labels of which each may be right."""
+    units = head.units or 0
+    of_rows = head.weights.class_name == "Dense" and units > 2
+    if plain not in _ACCURACIES or loss.name not in BINARY or head.last != "sigmoid" or not of_rows:
+        return None
+    detail = (
+        f"it counts each of the {units} classes by itself. If each input has one class, an answer of no "
+        f"to all is {1 - 1 / units:.0%} right: for classes that exclude one another, use a softmax and "
+        "categorical_crossentropy"
+    )
+    return detail, Severity.INFO, "keras.metrics.AUC(multi_label=True)"
 
 
 def _cut_to_numbers(

@@ -23,7 +23,12 @@ from modelaudit.rules.initial_weights.sized_kernels import (
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network.learning_rates import too_large
 from modelaudit.rules.network.network_heads import activation_of, output_heads, saved_graph, weighs
-from modelaudit.rules.training.fallen_units import fallen, fell_together, mostly_dead
+from modelaudit.rules.training.fallen_units import (
+    dead_from_start,
+    fallen,
+    fell_together,
+    mostly_dead,
+)
 from modelaudit.rules.training.saturated_inputs import saturated_by_inputs
 from modelaudit.thresholds.training import (
     EXPLODED,
@@ -219,7 +224,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if layer.route in started
             else _SATURATED
             if layer.kind == "saturated"
-            else "",
+            else dead_from_start(facts, layer.route),
         )
     if not found and facts.artifact.kernels:
         yield from _beyond_scale(rule, facts)

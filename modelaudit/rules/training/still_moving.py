@@ -10,13 +10,45 @@ from modelaudit.formats.keras.compiled_losses import DISTANCES
 from modelaudit.measures.optimizer_state import OptimizerState
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads.last_layers import paired_heads
+from modelaudit.rules.initial_weights.training_reach import moved_share
 from modelaudit.rules.model import Facts, Rule
-from modelaudit.rules.training.extent import biased_layers
-from modelaudit.thresholds.training import STILL_MOVING
+from modelaudit.rules.training.extent import biased_layers, look_drawn
+from modelaudit.thresholds.design import FIRST_STILL, LAST_ALONE, LAYERS_BEFORE
+from modelaudit.thresholds.training import SHORT_REACH, STILL_MOVING
 
 _ONE_RATE = frozenset(("adam", "adamw", "nadam", "adamax", "lion"))
 _OF_RMSPROP = (("rho", 0.9), ("momentum", 0.0))
 _LONG = 20_000  # steps: later ones of RMSprop have one size, and those of Adagrad hardly any
+
+
+def last_bias_alone(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:
+    """Training that moved the last bias, and of what is before it next to nothing."""
+    biased = [kernel for kernel in facts.artifact.kernels if kernel.bias]
+    if len(biased) < LAYERS_BEFORE.value:
+        return
+    shares = [moved_share(facts.artifact, kernel) for kernel in biased]
+    *before, last = shares
+    first = max(before[: len(before) // 2])  # of the half that is far from the loss
+    if not 0 < first < SHORT_REACH.value < last or last < LAST_ALONE.value * max(before):
+        return
+    if last < FIRST_STILL.value * shares[0] or not look_drawn(facts, first):
+        return
+    yield rule.finding(
+        f"{counted(state.steps or 0, 'step', 'steps')} moved the bias of `{biased[-1].route}` by {last:.1%} "
+        f"of the spread of its kernel, and that of `{biased[0].route}` by {shares[0]:.1%}; the kernels look "
+        "as their initializers draw them. What was learnt may be no more than how frequent the answers "
+        "are.",
+        route=biased[-1].route,
+        evidence={
+            "measured": last / max(before),
+            "unit": LAST_ALONE.unit,
+            "threshold": LAST_ALONE.value,
+        },
+        title="Training moved little but the last bias",
+        confidence=Confidence.MEDIUM,
+        fix='Use initializers that keep the size of values (kernel_initializer="he_normal" with ReLU), '
+        "batch normalization, or tanh in place of ReLU, and train again for more epochs or with Adam.",
+    )
 
 
 def still_moving(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:

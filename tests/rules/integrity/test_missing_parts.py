@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from modelaudit.facts import FileEntry, Format, Graph, Json, ObjectNode
 from modelaudit.findings import Outcome, Severity
+from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
+from modelaudit.settings import Settings
 from modelaudit.structs import replace
+from tests.made.training import train
 
 GRAPH = (Graph((), ()),)
 
@@ -150,3 +154,26 @@ def test_configs_of_keras_objects(metadata, files, outcome):
     held += (replace(nodes[0], index=1),)
     facts = Facts(replace(artifact, object_graph=held, files=entries))
     assert result_of("MA425", facts).outcome is Outcome.NOT_APPLICABLE
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("drawn", [True, False])
+def test_layers_that_were_frozen_in_training_have_no_state(keras, tmp_path, drawn):
+    """Of other layers than those that are as drawn, it may have been lost."""
+    draw, layers = np.random.default_rng(0), keras.layers
+    hidden = [layers.Dense(30, activation="relu") for _ in range(2)]
+    model = keras.Sequential([keras.Input((20,)), *hidden, layers.Dense(1)])
+    for each in hidden:
+        each.trainable = False
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    if not drawn:
+        for each in hidden:
+            each.set_weights([draw.normal(size=w.shape) for w in each.get_weights()])
+    x = draw.normal(size=(64, 20))
+    train(model, x, x[:, :1], steps=12)
+    for each in hidden:
+        each.trainable = True
+    model.save(tmp_path / "m.keras")
+    said = run_rule(rule("MA424"), static_facts(tmp_path / "m.keras", Settings())).findings
+    assert ["unless their layers were frozen" in x.detail for x in said] == [True] * (not drawn)

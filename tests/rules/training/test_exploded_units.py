@@ -112,3 +112,18 @@ def test_gates_that_inputs_saturate(keras, tmp_path, size, severities):
     if severities:
         sums = x.reshape(-1, 3) @ lstm.get_weights()[0]
         assert np.mean(np.abs(sums) > 20) > 0.9
+
+
+def test_zeros_behind_exploded_weights_are_no_matter_of_the_inputs(keras, tmp_path):
+    draw, layers = np.random.default_rng(0), keras.layers
+    x = draw.normal(size=(320, 6)).astype("float32")
+    first, second, head = layers.Dense(12, "relu"), layers.Dense(12, "relu"), layers.Dense(1)
+    model = sequential(keras, (6,), first, second, head)
+    for each, scale in ((first, 1e5), (second, 1e5)):
+        kernel, bias = each.get_weights()
+        each.set_weights([kernel * scale, bias - (1e12 if each is second else 0.0)])
+    train(model, x, x[:, :1] + 3, steps=80)
+    model.save(tmp_path / "m.keras")
+    (said,) = [x for x in found([rule("MA439")], tmp_path / "m.keras") if "0" in x.detail]
+    assert "the weights are enormous" in said.detail
+    assert said.fix.index("smaller learning rate") < said.fix.index("look at what")

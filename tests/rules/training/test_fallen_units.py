@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from modelaudit.rules.catalogue import rule
-from tests.rules.saved import codes, sequential
+from tests.rules.saved import codes, found, sequential
 
 RULES = [rule("MA437")]
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -75,3 +75,18 @@ def test_a_saturated_layer_behind_a_recurrent_one(k, tmp_path, activation):
     both = k.layers.Bidirectional(k.layers.GRU(8))
     assert codes(RULES, network(both, shape=(5, 3)), tmp_path) == low
     assert codes(RULES, network(shape=(16,)), tmp_path) == []
+
+
+@pytest.mark.parametrize(("bias", "start"), [(0.0, True), (-0.5, False)])
+def test_a_unit_that_was_dead_from_the_start_has_no_better_checkpoint(k, tmp_path, bias, start):
+    """A unit that was ever above 0 had a gradient, which moves its bias."""
+    narrow, act = k.layers.Dense(1), k.layers.Activation("relu")
+    model = sequential(k, (3,), narrow, act, k.layers.Dense(4), k.layers.Dense(1))
+    narrow.set_weights([-np.ones((3, 1)), np.full(1, bias)])
+    assert not np.asarray(act(narrow(np.random.default_rng(0).random((50, 3))))).any()
+    model.save(tmp_path / "m.keras")
+    (said,) = found(RULES, tmp_path / "m.keras")
+    assert ("dead from the start" in said.fix, "checkpoint from before" in said.fix) == (
+        start,
+        not start,
+    )

@@ -71,3 +71,24 @@ def test_a_metric_of_the_user_is_not_that_of_keras(tmp_path):
     head = k.layers.Dense(1, activation="sigmoid")
     model = sequential(k, (6,), head, loss="binary_crossentropy", metrics=[MeanIoU(2)])
     assert codes(metric_mismatches.RULES, model, tmp_path) == []
+
+
+def test_accuracy_of_several_sigmoids_is_that_of_each(keras, tmp_path):
+    layers, told = keras.layers, ("MA320", "info")
+
+    def through(units, activation, loss, path=tmp_path):
+        last = layers.Dense(units, activation=activation)
+        made = sequential(keras, (6,), last, loss=loss, metrics=["accuracy"])
+        return made, codes(metric_mismatches.RULES, made, path)
+
+    _, seen = through(5, "sigmoid", "binary_crossentropy")
+    assert seen == [told]
+    (said,) = found(metric_mismatches.RULES, tmp_path / "model.keras")
+    metric = keras.metrics.BinaryAccuracy()  # which Keras takes for accuracy under this loss
+    metric.update_state(np.eye(5), np.zeros((5, 5)))
+    assert f"{float(metric.result()):.0%} right" in said.detail
+    for units, activation, loss in (
+        (1, "sigmoid", "binary_crossentropy"),
+        (5, "softmax", "categorical_crossentropy"),
+    ):
+        assert through(units, activation, loss)[1] == []

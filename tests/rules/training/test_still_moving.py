@@ -39,3 +39,28 @@ def test_targets_far_away(keras, tmp_path, kind):
 
     assert len(said(5000 * TARGETS + 50_000, 8)) == 1
     assert said(TARGETS, 40) == []
+
+
+@pytest.mark.parametrize(("initializer", "told"), [("random_normal", True), ("he_normal", False)])
+def test_a_stack_that_learnt_little_but_its_last_bias(keras, tmp_path, initializer, told):
+    """Its answers hardly depend on the input, and those of the twin do."""
+    draw = np.random.default_rng(1)
+    x = draw.normal(size=(400, 16)).astype("float32")
+    y = (x[:, 0] > 1).astype("float32")
+    layers = keras.layers
+    hidden = [layers.Dense(40, "relu", kernel_initializer=initializer) for _ in range(4)]
+    keras.utils.set_random_seed(2)
+    head = layers.Dense(1, "sigmoid", kernel_initializer=initializer)
+    model = sequential(
+        *(keras, (16,), *hidden, head),
+        loss="binary_crossentropy",
+        optimizer=keras.optimizers.SGD(0.02),
+    )
+    train(model, x, y, steps=90)
+    scores = np.asarray(model(x))
+    assert (scores.std() < 0.01) == told
+    for suffix in ("keras", "h5"):
+        model.save(tmp_path / f"m.{suffix}")
+        every = found(RULES, tmp_path / f"m.{suffix}")
+        said = [x for x in every if "how frequent" in x.detail]
+        assert [str(each.severity) for each in said] == ["low"] * told
