@@ -40,6 +40,7 @@ TRUTH = {
 # Modules that loaders can import, with the models' own classes.
 LISTS = ("odd", "projects", "recent", "services", "tutorials", "gallery", "gallery_texts")
 LISTS += ("public", "public_tables", "lot", "lot_images", "lot_more", "lot_tables")
+LISTS += ("drawn", "drawn_series", "drawn_tables")
 OWN = ("customs", *(f"customs_{each}" for each in LISTS))
 MODULES = frozenset((*OWN, "archs"))
 # The module of the older cells' models, which their loaders have imported.

@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.loading import (
     built,
+    drawn_images,
     gallery,
     lot_images,
     more,
@@ -289,7 +290,7 @@ def scheduled(k):
 
 
 _LISTS = (built, odd, plain, projects, recent, services, tutorials, gallery, public_images)
-_LISTS += (lot_images,)
+_LISTS += (lot_images, drawn_images)
 # Name -> (function, inputs of one batch in the order of the model's inputs).
 MODELS = {
     "sequential_without_input": (sequential_without_input, [_floats(4, 3)]),

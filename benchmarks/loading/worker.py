@@ -51,6 +51,7 @@ def objects():
     """Name -> custom object."""
     lists = ("odd", "projects", "recent", "services", "tutorials", "gallery", "gallery_texts")
     lists += ("public", "public_tables", "lot", "lot_images", "lot_more", "lot_tables")
+    lists += ("drawn", "drawn_series", "drawn_tables")
     names = ("customs", *(f"customs_{each}" for each in lists))
     modules = [importlib.import_module(name) for name in names]
     return {
