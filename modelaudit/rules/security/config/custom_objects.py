@@ -87,7 +87,10 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
             return
         if not wanted:
             raise NotRelevant("a SavedModel runs without the code of its classes")
-    others |= _by_name(facts) - {_key(uses[0]).rpartition(">")[2] for uses in wanted.values()}
+    by_name = _by_name(facts)
+    # Of parts of layers, only an activation can be a layer of Keras.
+    layers = (by_name - others) & LAYER_CLASSES.keys() - EXPERIMENTAL
+    others |= by_name - {_key(uses[0]).rpartition(">")[2] for uses in wanted.values()}
     names = {*others, *(_key(uses[0]) for uses in wanted.values() if not _is_training(uses))}
     fix = loading_fix(facts, names)
     for name, uses in wanted.items():
@@ -113,23 +116,30 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         what = (
             "which Keras 2 has in layers.experimental, where load_model does not look"
             if name in EXPERIMENTAL
+            else "a layer of Keras that load_model does not look for among the activations"
+            if name in layers
             else "which is not part of Keras"
         )
         yield rule.finding(
             f"The config refers to the {kind} {name}, {what}.",
             evidence={"name": name},
             key=name,
-            fix=_given(facts, name) if {*wanted, *others} <= EXPERIMENTAL else fix,
+            fix=_given(facts, name, "tf_keras", "keras.layers.experimental")
+            if {*wanted, *others} <= EXPERIMENTAL
+            else _given(facts, name, "keras", "keras.layers")
+            if {*wanted, *others} <= layers
+            else fix,
         )
     facts.all_predictions()  # which name some of them
 
 
-def _given(facts: Facts, name: str) -> str:
-    """The call that loads a model with a class of Keras 2 that is in no table of the loader."""
+def _given(facts: Facts, name: str, package: str, module: str) -> str:
+    """The call that loads a model with a class of Keras that the loader does not look for."""
+    imported = f"import {package}" + " as keras" * (package != "keras")
     return (
-        "Give the class when you load the model:\n\n    import tf_keras as keras\n"
+        f"Give the class when you load the model:\n\n    {imported}\n"
         f"    model = keras.models.load_model({facts.artifact.root.name!r}, custom_objects={{{name!r}: "
-        f"keras.layers.experimental.{name}}})"
+        f"{module}.{name}}})"
     )
 
 
