@@ -203,7 +203,7 @@ FIRST_STILL = Threshold(
     "the same programs: 88 and 26; a stack of small weights that learnt nothing: 2,000",
 )
 LAYERS_BEFORE = Threshold(
-    4.0,
+    4,
     "layers",
     "number of layers with a bias from which the gradient can be lost on the way to the first",
     "chosen: each layer with small weights leaves a part of it",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modelaudit.audit_types.architecture import ArchitectureProfile
+from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
@@ -70,7 +71,7 @@ def _small_field(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if profile.head != "gap":
         raise NotRelevant("the head uses every position of the last feature map")
     layers = saved_graph(facts).layers
-    if not any(has(x.class_name, Trait.GLOBAL_POOLING | Trait.ADAPTIVE_POOLING) for x in layers):
+    if not any(map(_averages, layers)):
         raise NotRelevant("the last map has one position, without a pooling over all of it")
     if any(has(x.class_name, Trait.ATTENTION | Trait.RECURRENT) for x in layers):
         raise NotRelevant("attention or recurrence looks at positions that are far apart")
@@ -91,6 +92,13 @@ def _small_field(rule: Rule, facts: Facts) -> Iterator[Finding]:
             route=last.route,
             evidence={"measured": list(last.maximum), "threshold": list(size)},
         )
+
+
+def _averages(layer: Layer) -> bool:
+    """Whether it can be the pooling over a whole map: one of the last, small map only halves it."""
+    name = layer.class_name
+    whole = Trait.GLOBAL_POOLING | Trait.ADAPTIVE_POOLING
+    return has(name, whole) or name.startswith("AveragePooling")
 
 
 def _unproductive(rule: Rule, facts: Facts) -> Iterator[Finding]:

@@ -255,9 +255,14 @@ def test_a_network_that_sees_single_pixels(window, expected):
     field = LayerField("conv", (1, 1), (5, 5), (1, 1), (28, 28), border=False)
     profile = ArchitectureProfile(fields=(field,), input_size=(28, 28), head="gap")
     conv = layer("Conv2D", name="conv", kernel_size=window)
-    made = examples.chain(layer("InputLayer", shape=(None, 28, 28, 3)), conv, HEAD)
+    image = layer("InputLayer", shape=(None, 28, 28, 3))
+    pooled = layer("GlobalAveragePooling2D", name="pooled")
+    made = examples.chain(image, conv, pooled, HEAD)
     facts = replace(made, measurements=Measurements(profile=profile))
     assert [str(x.severity) for x in run_rule(rule("MA302"), facts).findings] == expected
+    flat = examples.chain(image, conv, layer("MaxPooling2D"), layer("Flatten"), HEAD)
+    facts = replace(flat, measurements=Measurements(profile=profile))
+    assert not run_rule(rule("MA302"), facts).findings
     # Attention over all patches sees more than any window.
     architecture = made.artifact.architecture
     attends = layer("MultiHeadAttention", name="attends")
