@@ -27,8 +27,7 @@ _OF_KERAS = frozenset(
     )
 )
 # Words of classes that keep something that is learnt, and have no layers in them to keep it.
-_CODES = re.compile(r"quanti[sz]er|codebook")  # drawn at random
-_LEARNT = re.compile(rf"{_CODES.pattern}|(?:^|_)(?:class|cls|register)_?token|learn(?:ed|able)")
+_LEARNT = re.compile(r"quanti[sz]er|codebook|(?:^|_)(?:class|cls|register)_?token|learn(?:ed|able)")
 
 
 def check_variables(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -91,10 +90,8 @@ def _without_layer(artifact: Artifact, context: CheckContext) -> Iterator[Reason
         if _table(tensor):
             yield _counted(layer, f"a table of {tensor.dtype}", LoadOutcome.FAILS, context)
             return
-        codes = "/" not in name and name not in _OF_KERAS and _CODES.search(layer)
-        if name == _NAMELESS or codes:
-            what = f"{name}, its codes," if codes else "a variable without a name"
-            yield _counted(layer, what, LoadOutcome.FAILS, context)
+        if name == _NAMELESS:
+            yield _counted(layer, "a variable without a name", LoadOutcome.FAILS, context)
             return
         if found is None and (what := _doubtful(name)):
             found = _counted(layer, what, LoadOutcome.UNKNOWN, context)
@@ -139,17 +136,15 @@ def _not_saved(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if architecture is None:
         named = _without_weights(artifact)
     learnt = next((route for route, name in named.items() if _LEARNT.search(name)), "")
-    codes = next((route for route, name in named.items() if _CODES.search(name)), "")
-    if layer := codes or longer or learnt:
+    if layer := longer or learnt:
         yield Reason(
             "variable-not-saved",
-            LoadOutcome.DIFFERS if codes else LoadOutcome.UNKNOWN,
+            LoadOutcome.UNKNOWN,
             f"`{layer}` has no weights in the file, though it "
             + ("adds a step to a sequence" if layer == longer else "is named like what is learnt")
             + ": Keras 3 saves no `tf.Variable` of a layer, which then keeps what the code gives "
             f"it in {context.profile.name}",
-            "no error" * bool(codes),
-            "Make it by `add_weight` in the code, train the model, and save it again.",
+            fix="Make it by `add_weight` in the code, train the model, and save it again.",
             route=layer,
             unless="the layer computes this without a `tf.Variable`",
         )
