@@ -19,19 +19,12 @@ class PatchExtract(layers.Layer):
 
     def __init__(self, patch_size, **kwargs):
         super().__init__(**kwargs)
-        self.patch_size_x = patch_size[0]
-        self.patch_size_y = patch_size[0]
+        self.side = patch_size[0]
 
     def call(self, images):
-        batch_size = tf.shape(images)[0]
-        patches = tf.image.extract_patches(
-            images=images,
-            sizes=(1, self.patch_size_x, self.patch_size_y, 1),
-            strides=(1, self.patch_size_x, self.patch_size_y, 1),
-            rates=(1, 1, 1, 1),
-            padding="VALID",
-        )
-        return tf.reshape(patches, (batch_size, patches.shape[1] ** 2, patches.shape[-1]))
+        window = (1, self.side, self.side, 1)
+        rows = tf.image.extract_patches(images, window, window, (1, 1, 1, 1), "VALID")
+        return tf.reshape(rows, (-1, rows.shape[1] * rows.shape[2], rows.shape[3]))
 
 
 class PatchEmbedding(layers.Layer):

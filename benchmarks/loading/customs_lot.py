@@ -23,15 +23,9 @@ class PatchExtractor(layers.Layer):
         self.patch_size = patch_size
 
     def call(self, images):
-        batch_size = tf.shape(images)[0]
-        patches = tf.image.extract_patches(
-            images=images,
-            sizes=(1, self.patch_size, self.patch_size, 1),
-            strides=(1, self.patch_size, self.patch_size, 1),
-            rates=(1, 1, 1, 1),
-            padding="VALID",
-        )
-        return tf.reshape(patches, (batch_size, patches.shape[1] ** 2, patches.shape[-1]))
+        window = (1, self.patch_size, self.patch_size, 1)
+        pieces = tf.image.extract_patches(images, window, window, (1, 1, 1, 1), "VALID")
+        return tf.reshape(pieces, (-1, pieces.shape[1] * pieces.shape[2], pieces.shape[3]))
 
 
 class PatchEmbedder(layers.Layer):
@@ -44,8 +38,7 @@ class PatchEmbedder(layers.Layer):
         self.pos_embed = layers.Embedding(input_dim=num_patch, output_dim=embed_dim)
 
     def call(self, patch):
-        pos = tf.range(start=0, limit=self.num_patch, delta=1)
-        return self.proj(patch) + self.pos_embed(pos)
+        return self.proj(patch) + self.pos_embed(tf.range(self.num_patch))
 
 
 class OrthogonalPenalty(keras.regularizers.Regularizer):
