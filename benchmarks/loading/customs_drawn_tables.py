@@ -81,8 +81,8 @@ class MadeSeries(keras.Model):
         self.rnn = layers.RNN(self.rnn_cells, return_sequences=True, return_state=True)
         self.linear = layers.Dense(self.hidden_dim, activation=tf.nn.sigmoid)
 
-    def call(self, Z):  # noqa: N803
-        output = self.rnn(Z)[0]
+    def call(self, noise):
+        output = self.rnn(noise)[0]
         return self.linear(output)
 
 

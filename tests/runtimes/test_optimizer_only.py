@@ -58,3 +58,27 @@ def test_a_list_of_lists(tmp_path: Path, package: str, suffix: str, nested: bool
     differs = nested and package == "tf_keras"  # Keras 3.15 saves them
     assert np.allclose(again(DATA), model(DATA), atol=1e-6) is not differs
     assert found.predicted is (LoadOutcome.DIFFERS if differs else LoadOutcome.LOADS)
+
+
+def test_an_optimizer_of_the_program_may_keep_other_shapes(tmp_path: Path) -> None:
+    keras, path = pytest.importorskip("keras"), tmp_path / "m.keras"
+
+    class Squares(keras.optimizers.SGD):  # type: ignore[misc]
+        """Keeps a square matrix for each kernel, as those do that rotate gradients."""
+
+        def build(self, variables: Any) -> None:
+            super().build(variables)
+            for each in variables:
+                self.add_variable((each.shape[0], each.shape[0]), name="squares")
+
+    layers = [keras.layers.Input((4,)), keras.layers.Dense(6), keras.layers.Dense(4)]
+    model = keras.Sequential(layers)
+    model.compile(Squares(momentum=0.9), "mse")
+    model.fit(DATA, np.ones((3, 4), "float32"), verbose=0)
+    model.save(path)
+    again = keras.models.load_model(path, custom_objects={"Squares": Squares})
+    assert np.array_equal(again(DATA), model(DATA))
+    asked = LoadRequest(LoadCall.LOAD_MODEL, frozenset(["Squares"]))
+    profile = as_installed(find_profile("tf==2.21.0"))
+    found = predict_calls(read(path, Limits()), [(profile, asked)])[0]
+    assert found.predicted is LoadOutcome.LOADS

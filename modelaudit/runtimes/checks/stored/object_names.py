@@ -10,10 +10,10 @@ from modelaudit.runtimes.checks.stored.object_paths import weights
 from modelaudit.runtimes.profile import read_profile
 
 # Attributes that only Keras 3 objects have in an object-based checkpoint.
+OPERATIONS = "_operations"  # of a model of Keras 3, by number
 KERAS3_ATTRIBUTES = frozenset(
-    ("_kernel", "_operations", "_layers", "_functional", "_trainable_variables", "_embeddings")
+    ("_kernel", OPERATIONS, "_layers", "_functional", "_trainable_variables", "_embeddings")
 )
-_OPERATIONS = "_operations"
 # Attributes of layers of Keras 2 that hold variables; Keras 3 has other names for some of them.
 _KERAS2_ATTRIBUTES = frozenset(
     (
@@ -46,7 +46,7 @@ def written_by_keras3(artifact: Artifact) -> bool:
     """Whether the keys of an object-based checkpoint are those of Keras 3."""
     kept = weights(artifact)
     if not kept:  # a recurrent layer of several cells, which the file lacks
-        return any(_OPERATIONS in node.children for node in artifact.object_graph)
+        return any(OPERATIONS in node.children for node in artifact.object_graph)
     return any(not KERAS3_ATTRIBUTES.isdisjoint(tensor.name.split("/")) for tensor in kept)
 
 

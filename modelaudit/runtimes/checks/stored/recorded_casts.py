@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
 from modelaudit.graphs import ObjectNode, reachable
+from modelaudit.runtimes.checks.stored.object_names import OPERATIONS
 from modelaudit.runtimes.checks.stored.object_paths import weights
 from modelaudit.runtimes.model import CheckContext, Reason
 
 # First Keras that does not record the casts.
 CASTS_LEFT_OUT = (3, 10)
-OPERATIONS, _LAYERS, _OPTIMIZER = "_operations", "_layers", "optimizer"
+_LAYERS, _OPTIMIZER = "_layers", "optimizer"
 _DOUBLE = "float64"  # behind an input of float32, if an operation follows it
 _SCALE = "dynamic_scale"  # of the optimizer of a model in half precision
 

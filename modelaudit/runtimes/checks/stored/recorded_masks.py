@@ -14,8 +14,8 @@ from itertools import pairwise
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
 from modelaudit.graphs import ObjectNode
-from modelaudit.runtimes.checks.stored.object_names import names_in_keras3
-from modelaudit.runtimes.checks.stored.recorded_casts import CASTS_LEFT_OUT, OPERATIONS, misplaced
+from modelaudit.runtimes.checks.stored.object_names import OPERATIONS, names_in_keras3
+from modelaudit.runtimes.checks.stored.recorded_casts import CASTS_LEFT_OUT, misplaced
 from modelaudit.runtimes.model import CheckContext, Reason
 
 _EMBEDDINGS = "_embeddings"
