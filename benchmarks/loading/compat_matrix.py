@@ -43,8 +43,10 @@ LISTS += ("public", "public_tables", "lot", "lot_images", "lot_more", "lot_table
 LISTS += ("drawn", "drawn_series", "drawn_tables")
 OWN = ("customs", *(f"customs_{each}" for each in LISTS))
 MODULES = frozenset((*OWN, "archs"))
-# The module of the older cells' models, which their loaders have imported.
-IMPORTED = frozenset(("archs",))
+# The modules of the models, which the loaders have imported; of the older cells it is one.
+IMPORTED = frozenset(
+    ("archs", *(f"benchmarks.loading.{each.stem}" for each in Path(__file__).parent.glob("*.py")))
+)
 
 CALLS = {"v1_loader_session": LoadCall.SESSION.value}  # the name in the cells -> ours
 
@@ -93,7 +95,9 @@ def defined_in(path: Path) -> frozenset[str]:
 def request_of(api: str, names: frozenset[str], trained: bool | None) -> LoadRequest:
     """The loading call of a cell. Crashes are recorded without one: then the most permissive."""
     if api == "-":
-        return LoadRequest(LoadCall.LOAD_MODEL, names, MODULES, safe_mode=False, imported=MODULES)
+        return LoadRequest(
+            LoadCall.LOAD_MODEL, names, MODULES, safe_mode=False, imported=MODULES | IMPORTED
+        )
     call, *options = api.split(",")
     given = "custom_objects" in options
     return LoadRequest(
@@ -104,7 +108,7 @@ def request_of(api: str, names: frozenset[str], trained: bool | None) -> LoadReq
         safe_mode="safe_mode=False" not in options,
         by_name="by_name" in options,
         trained=trained,
-        imported=MODULES if given else IMPORTED,
+        imported=MODULES | IMPORTED if given else IMPORTED,
     )
 
 

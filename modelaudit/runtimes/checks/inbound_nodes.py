@@ -12,6 +12,7 @@ from modelaudit.runtimes.checks.constant_calls import (
     call_entries,
     constant_first,
     is_constant_call,
+    structured_call,
 )
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, Reason
 from modelaudit.runtimes.saved_config import USE_KERAS_2, is_model, quoted_route
@@ -217,6 +218,9 @@ def _inbound(
     layer: Mapping[str, Json], shifted: Mapping[str, int], context: CheckContext, route: str
 ) -> Iterator[Reason]:
     for call in sequence(layer.get("inbound_nodes")):
+        if context.profile.keras3 and (unread := structured_call(call, route)):
+            yield unread
+            return
         entries = call_entries(call)
         for entry in entries:
             parts = sequence(entry)

@@ -216,6 +216,8 @@ def _running(
             f"NameError: …name '{unknown}' is not defined" * (loads or not profile.keras3),
             "Define the layer in code and load the weights into it.",
             route,
+            unless=_imported(unknown, config, context),
+            sign=unknown * bool(_imported(unknown, config, context)),
             later=FIRST_CALL * loads,
             loads=loads,
             repairs=True,
@@ -316,6 +318,13 @@ def _unknown_global(
     defined = {*context.behaviour("lambda_globals", ()), *context.request.custom}
     found = (name for name in _globals(read) if name not in defined and not hasattr(builtins, name))
     return next(found, None)
+
+
+def _imported(name: str, config: Mapping[str, Json], context: CheckContext) -> str:
+    """What of the program defines a name: Keras 2 adds those of the module, if it is imported."""
+    module = config.get("module")
+    stated = isinstance(module, str) and not context.profile.keras3
+    return f"{module}, which defines {name}, is imported before" if stated else ""
 
 
 def _globals(read: Bytecode) -> Iterator[str]:

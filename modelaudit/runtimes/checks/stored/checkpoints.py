@@ -23,6 +23,8 @@ from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.terminal_text import first_of
 
 _SLOT = "/.OPTIMIZER_SLOT/"
+# Optimizer of a model inside another one.
+_OF_PART = re.compile(r"(?:.*/)?layer(?:_with_weights)?-[0-9]+/(?:.*/)?optimizer/")
 _LISTED = re.compile(r"\boptimizer(?:/inner_optimizer)?/_variables/([0-9]{1,6})\b")
 _SCALE = "_scale"  # of the loss, in mixed precision: numbers with other dtypes
 # Which SavedModels of Keras 2 list for each object, and no object of Keras 3 has.
@@ -83,16 +85,22 @@ def _checkpoint_as_weights(artifact: Artifact, context: CheckContext) -> Iterato
 def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """`Checkpoint(model).restore`: what does not match is silently left unchanged."""
     profile = context.profile
-    slots = any(_SLOT in tensor.name and "optimizer" in tensor.name for tensor in artifact.tensors)
+    slots = [
+        tensor.name.partition(_SLOT)[2]
+        for tensor in artifact.tensors
+        if _SLOT in tensor.name and "optimizer" in tensor.name
+    ]
     if slots and not profile.keras3 and profile.keras >= (2, 11):
+        inside = any(map(_OF_PART.match, slots))  # `trained` is said of the whole model
         yield Reason(
             "legacy-optimizer-slots",
-            LoadOutcome.FAILS if context.request.trained else LoadOutcome.UNKNOWN,
+            LoadOutcome.FAILS if context.request.trained or inside else LoadOutcome.UNKNOWN,
             "the checkpoint contains the slots of an optimizer from before Keras 2.11, which "
             "a model compiled with a later one does not restore",
             "ValueError: You are trying to restore a checkpoint from a legacy Keras optimizer into "
             "a v2.11+ Optimizer, which can cause errors.",
             "Restore into a model that is not compiled, or compiled with keras.optimizers.legacy.",
+            unless="the program does not compile the model inside" * inside,
         )
     keras3 = written_by_keras3(artifact)
     if context.request.call is not LoadCall.RESTORE:

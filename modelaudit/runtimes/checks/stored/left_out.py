@@ -26,6 +26,7 @@ _TRAINED = "_trainable_variables"  # the list of an optimizer: all weights that 
 _STATISTICS = "batch_normalization"
 _SCALE = "gamma"  # of layers that normalize, of which one keeps statistics
 _CELL = "cell"
+_RECURRENT = "recurrent_kernel"
 _LAYERS = ("_layers", "_operations")
 _LISTED = frozenset(_LAYERS)
 _OF_RANK: dict[int | None, str] = {2: "dense", 4: "conv2d"}  # by the rank of a kernel
@@ -51,12 +52,15 @@ def left_out(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if trained:
         yield from _only_trained(nodes, trained, context)
     elif cells := sorted(_empty_cells(nodes)):
+        held = next(iter(sorted(_cells_outside(nodes))), "")
         yield Reason(
             "cells-left-out",
-            LoadOutcome.DIFFERS,
+            LoadOutcome.UNKNOWN if held else LoadOutcome.DIFFERS,
             f"the cell of the recurrent layer {cells[0]} has no weights of its own: it holds "
-            f"others (StackedRNNCells) in {_IN_LISTS}, and these keep their random values",
-            "no error",
+            f"others (StackedRNNCells) in {_IN_LISTS}, and these keep their random values"
+            + f", unless they are {held}, which the file has by name"
+            * bool(held),
+            "no error" * (not held),
             _FIX,
         )
     elif parts := _own_parts(artifact):
@@ -124,6 +128,13 @@ def _empty_cells(nodes: Nodes) -> Iterator[str]:
     empty = {index for index, cell in cells.items() if cell is not None and _is_empty(cell)}
     for node in nodes.values() if empty else ():
         yield from (name for name, child in node.children.items() if child in empty)
+
+
+def _cells_outside(nodes: Nodes) -> Iterator[str]:
+    """Cells with weights that an object holds by a name of its own, beside recurrent layers."""
+    cells = {index for index, node in nodes.items() if _RECURRENT in node.children}
+    for node in nodes.values():
+        yield from (n for n, child in node.children.items() if child in cells and n != _CELL)
 
 
 def _beside(nodes: Nodes, parts: dict[int, str], artifact: Artifact) -> Iterator[Reason]:

@@ -7,13 +7,11 @@ weights in the file loaded into the right variables?
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Artifact, Format, Tensor
+from modelaudit.facts import Artifact, Format
 from modelaudit.formats.keras.json_config import mapping, text
-from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.checks.stored.checkpoints import check_checkpoint
 from modelaudit.runtimes.checks.stored.inner_statistics import inner_statistics
 from modelaudit.runtimes.checks.stored.layer_counts import check_counts
@@ -23,11 +21,11 @@ from modelaudit.runtimes.checks.stored.learnt_bins import (
 )
 from modelaudit.runtimes.checks.stored.nested_containers import nested_containers
 from modelaudit.runtimes.checks.stored.numbered_weights import check_numbered
-from modelaudit.runtimes.checks.stored.object_names import written_by_keras3
 from modelaudit.runtimes.checks.stored.object_paths import weights
 from modelaudit.runtimes.checks.stored.optimizer_only import optimizer_only
 from modelaudit.runtimes.checks.stored.optimizer_order import nadam_in_archive
 from modelaudit.runtimes.checks.stored.own_variables import check_variables
+from modelaudit.runtimes.checks.stored.recurrent_defaults import recurrent_defaults
 from modelaudit.runtimes.checks.stored.weight_layouts import (
     LISTED_FIRST,
     OLD_LAYOUT,
@@ -40,11 +38,9 @@ from modelaudit.runtimes.profile import RuntimeProfile, numbers
 
 # What every Keras says of a layer without weights in a file.
 NOT_RECEIVED = "received 0 variables during loading"
-_OF_BOTH = "2.2.4-tf"  # the Keras in TensorFlow 1.13 to 1.15 and in 2.0 and 2.1
 # First Keras whose HDF5 weights have a group for weights of the model itself (2.6 has none).
 TOP_LEVEL_GROUP = (2, 7)
 _SCALED = "optimizer/inner_optimizer/"  # of Keras 3, around another optimizer
-_RECURRENT = re.compile(r"(?:recurrent_kernel(?::0)?|/cell/vars/1)\Z")
 
 
 def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -263,87 +259,3 @@ def _legacy_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason
             "no error",
             "Name the layers in the code, or load by order.",
         )
-
-
-def recurrent_defaults(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """LSTM and GRU weights whose layer has other defaults when it is rebuilt.
-
-    Only a saved architecture says whether the layer had the default.
-    """
-    if artifact.architecture is not None:
-        return
-    saved = _saved_defaults(artifact, context)
-    built = context.behaviour("kwargs_of_rnn", {})
-    kinds = Counter(_recurrent(weights(artifact)))
-    if kinds["GRU"] and _changed(saved, built, "GRU.reset_after"):
-        yield Reason(
-            "gru-reset-after",
-            LoadOutcome.FAILS,
-            f"the GRU had reset_after={saved.get('GRU.reset_after')} by default where the weights "
-            f"were saved, but has {built.get('GRU.reset_after')} in {context.profile.name}",
-            "ValueError: GRU(reset_after=False) is not compatible with GRU(reset_after=True)"
-            * (not context.profile.keras3),
-            'Build it with reset_after=False, recurrent_activation="hard_sigmoid".',
-            unless="the code that builds the model sets reset_after",
-        )
-    for kind in sorted(kinds):
-        key = f"{kind}.recurrent_activation"
-        if key not in built and kind.startswith("ConvLSTM"):
-            context.untested.add("kwargs_of_rnn")  # the profile is older than these keys
-        if kinds[kind] and _changed(saved, built, key):
-            yield Reason(
-                "recurrent-activation",
-                LoadOutcome.DIFFERS,
-                f"{kind} had recurrent_activation={saved[key]} by default where the weights were "
-                f"saved, but has {built[key]} in {context.profile.name}; the file does not state "
-                "it",
-                "no error",
-                f'Set recurrent_activation="{saved[key]}" in the code that builds the model.',
-                unless="the code that builds the model sets recurrent_activation",
-            )
-
-
-def _saved_defaults(artifact: Artifact, context: CheckContext) -> dict[str, object]:
-    """Defaults of recurrent layers where the weights were saved, as far as the file tells."""
-    writers = [context.writer or _writer_by_names(artifact)]
-    said = artifact.provenance
-    if said.keras == _OF_BOTH and not said.tensorflow:
-        writers = [find_profile("tf==1.15"), find_profile("tf==2.0")]
-    first, *others = [each.behaviour("kwargs_of_rnn", {}) if each else {} for each in writers]
-    return {k: v for k, v in first.items() if all(each.get(k) == v for each in others)}
-
-
-def _writer_by_names(artifact: Artifact) -> RuntimeProfile | None:
-    """A profile with the defaults of the writer, by the names in a file that states no version.
-
-    Only Keras 3 notes the names of layers in .weights.h5. In checkpoints of TensorFlow 2 the name
-    of a recurrent kernel contains the cell (`lstm/lstm_cell/recurrent_kernel`).
-    """
-    if artifact.format is Format.WEIGHTS_H5_V3:
-        noted = mapping(artifact.extra.get("h5")).get("vars_names")
-        return find_profile("tf==2.16" if noted else "tf==2.15")
-    if written_by_keras3(artifact):
-        return find_profile("tf==2.16")
-    attributes = (each for x in artifact.object_graph for each in x.attributes.values())
-    for full_name in (each.get("full_name", "") for each in attributes):
-        if full_name.endswith("/recurrent_kernel"):
-            return find_profile("tf==2.15" if "cell" in full_name else "tf==1.15")
-    return None
-
-
-def _changed(saved: Mapping[str, object], built: Mapping[str, object], key: str) -> bool:
-    return key in saved and key in built and saved[key] != built[key]
-
-
-def _recurrent(tensors: Iterable[Tensor]) -> Iterator[str]:
-    """LSTM, GRU, ConvLSTM2D ... for each recurrent kernel, by its shape.
-
-    It is (units, gates * units), with the axes of the convolution before them.
-    """
-    for tensor in tensors:
-        if _RECURRENT.search(tensor.name) and len(tensor.shape) >= 2 and tensor.shape[-2]:
-            gates, rank = tensor.shape[-1] / tensor.shape[-2], len(tensor.shape) - 2
-            if gates == 4:
-                yield f"ConvLSTM{rank}D" if rank else "LSTM"
-            elif gates == 3 and not rank:
-                yield "GRU"

@@ -74,7 +74,27 @@ def keyword(k: Keras) -> Any:
     return k.Model([one, other], k.layers.MultiHeadAttention(2, 2)(one, value=other))
 
 
+def by_names(k: Keras) -> Any:
+    """An inner model called with a dictionary of tensors."""
+    one, other = k.Input((4,), name="one"), k.Input((2,), name="other")
+    joined = k.layers.Concatenate()([one, other])
+    inner = k.Model({"one": one, "other": other}, k.layers.Dense(3)(joined))
+    first, second = k.Input((4,)), k.Input((2,))
+    return k.Model([first, second], inner({"one": first, "other": second}))
+
+
+def in_lists(k: Keras) -> Any:
+    """An inner model called with a list of a list and a tensor."""
+    parts = [k.Input((4,)), k.Input((2,)), k.Input((3,))]
+    inner = k.Model([parts[:2], parts[2]], k.layers.Dense(3)(k.layers.Concatenate()(parts)))
+    given = [k.Input((4,)), k.Input((2,)), k.Input((3,))]
+    return k.Model(given, inner([given[:2], given[2]]))
+
+
 CASES = (
+    Case("call-of-structure", K3, h5(by_names), {"tf-keras": in_keras2}),
+    Case("call-of-structure", K3, h5(by_names, plain=True), note="without modules"),
+    Case("call-of-structure", K3, h5(in_lists), {"tf-keras": in_keras2}, note="lists"),
     Case(
         "initial-state-as-input",
         K3,
