@@ -8,10 +8,14 @@ import h5py
 import numpy as np
 import pytest
 
+from modelaudit.formats.reader import read
 from modelaudit.pipeline import static_facts
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.settings import Settings
+from modelaudit.runtimes.catalogue import find_profile
+from modelaudit.runtimes.model import LoadCall, LoadRequest
+from modelaudit.runtimes.predict import predict_calls
+from modelaudit.settings import Limits, Settings
 
 pytestmark = pytest.mark.slow
 
@@ -61,3 +65,25 @@ def test_the_versions_are_those_that_write_the_layout(
     (found,) = run_rule(rule("MA220"), static_facts(path, Settings())).findings
     assert f"as Keras {versions} names them on Windows" in found.detail
     assert f"TensorFlow {versions}," in found.fix
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+def test_only_keras_2_12_to_2_14_build_older_optimizers_of_archives(
+    tmp_path: Path, legacy: bool
+) -> None:
+    """TensorFlow 2.14.1 raises `'SGD' object has no attribute 'build'`, as measured there."""
+    import tf_keras
+
+    path = tmp_path / "m.keras"
+    optimizers = tf_keras.optimizers.legacy if legacy else tf_keras.optimizers
+    model = tf_keras.Sequential([tf_keras.Input((3,)), tf_keras.layers.Dense(2)])
+    model.compile(optimizers.SGD(0.1), "mse")
+    model.save(path)
+    tf_keras.models.load_model(path)
+    told = {}
+    for runtime in ("tf==2.12", "tf==2.13", "tf==2.14", "tf==2.15", "tf-keras==2.21", "tf==2.21"):
+        request = LoadRequest(LoadCall.LOAD_MODEL, compile=True)
+        (found,) = predict_calls(read(path, Limits()), [(find_profile(runtime), request)])
+        told[runtime] = "legacy-optimizer" in {each.code for each in found.because}
+    fails = ("tf==2.12", "tf==2.13", "tf==2.14", "tf==2.21")
+    assert [runtime for runtime, there in told.items() if there] == [*fails] * legacy

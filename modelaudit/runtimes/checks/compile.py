@@ -14,6 +14,8 @@ from modelaudit.runtimes.saved_config import FUNCTION, imports_modules, is_custo
 RECOMPILE = "Load it with compile=False, then compile the model again."
 # First Keras with the check whose message is quoted (3.10 has it not).
 _CHECKS_SUBCLASS = (3, 11)
+# First Keras 2 that does not build older optimizers, which have no `build`, after it reads them.
+_BUILT_AS_ARE = (2, 15)
 _WRAPPERS = ("MeanMetricWrapper", "SumOverBatchSizeMetricWrapper")  # of functions
 _BY_OUTPUT = ("accuracy", "acc", "crossentropy", "ce")  # chosen by the shape of the output
 # Prefix of the optimizers that Keras 2.11 registered in place of the older ones, and the name of
@@ -314,12 +316,16 @@ def _archived_optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
     if not name or name in context.request.custom:
         return
     profile = context.profile
-    if profile.keras3 and module.endswith("optimizers.legacy"):
+    if module.endswith("optimizers.legacy") and not _BUILT_AS_ARE <= profile.keras < (3,):
+        error = f"AttributeError: '{name}' object has no attribute 'build'"
+        if profile.keras3:
+            error = f"ValueError: Could not deserialize '{module}.{name}' because it is not a "
+            error = f"{error}KerasSaveable subclass" * (profile.keras >= _CHECKS_SUBCLASS)
         yield _reason(
             "legacy-optimizer",
-            f"the optimizer is {module}.{name}, which Keras 3 does not have",
-            f"ValueError: Could not deserialize '{module}.{name}' because it is not a "
-            "KerasSaveable subclass" * (profile.keras >= _CHECKS_SUBCLASS),
+            f"the optimizer is {module}.{name}, which {profile.name} does not "
+            + ("have" if profile.keras3 else "build as it reads an archive"),
+            error,
         )
         return
     yield from _schedule(mapping(node.get("config")), context, archive=True)

@@ -115,16 +115,18 @@ def _axes(layer: Layer, context: CheckContext) -> Iterator[Reason]:
 
     It does so in layers without a module, which it takes for those of Keras 2.
     """
-    axis = layer.config.get("axis")
+    axis, measured = layer.config.get("axis"), layer.class_name
     if layer.module:
         return
-    if isinstance(axis, list) and len(axis) > 1:
+    if isinstance(axis, list) and len(axis) != 1:
         asked, what = "axes_from_h5", f"the axes {axis}, a list that"
+        if layer.class_name == "Normalization" and layer.config.get("mean") is None:
+            measured = "LayerNormalization"  # its weights have the shape of the axes, too
     elif isinstance(axis, int) and not _is_last(axis, layer):
         asked, what = "axis_from_h5", f"axis {axis}, which"
     else:
         return
-    outcome = context.behaviour(asked, {}).get(layer.class_name)
+    outcome = context.behaviour(asked, {}).get(measured)
     if outcome in (None, LoadOutcome.LOADS.value):
         return
     yield Reason(

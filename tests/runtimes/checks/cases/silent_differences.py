@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,36 @@ def table(folder: Path) -> Path:
     return changed(path, setting("StringLookup", vocabulary=None))
 
 
+def adapted(axis: int | tuple[int, ...] | None) -> Callable[[Keras], Any]:
+    def build(k: Keras) -> Any:
+        value = k.Input((3, 4))
+        layer = k.layers.Normalization(axis=axis)
+        layer.adapt(np.linspace(0, 9, 24).reshape(2, 3, 4))
+        return k.Model(value, layer(value))
+
+    return build
+
+
 CASES = (
     Case(
         "axes-dropped",
         K3,
         h5(functional(layer("LayerNormalization", axis=[1, 2]), (3, 4)), plain=True),
         {"tf-keras": in_keras2},
+    ),
+    Case(
+        "axes-dropped",
+        K3,
+        h5(adapted(None), plain=True),
+        {"tf-keras": in_keras2},
+        note="statistics of all values",
+    ),
+    Case(
+        "axes-dropped",
+        K3,
+        h5(adapted((1, 2)), plain=True),
+        {"tf-keras": in_keras2},
+        note="statistics of two axes",
     ),
     Case("table-not-restored", K3, table, {}, later=(-1,)),
 )
