@@ -17,6 +17,13 @@ ERASED_IN_ALL = Threshold(
     "training sees too little of the network",
     "six layers with a rate of 0.5 leave 0.016, and Keras' examples have at most four",
 )
+ERASED_ROWS = Threshold(
+    0.1,
+    "of the inputs",
+    "share of the inputs for which a dropout drops all values of a row, from which too often "
+    "nothing is left to learn from",
+    "a rate of 0.5 leaves nothing of four values in 6 % and of three in 12 %",
+)
 IMAGE_SIDE = Threshold(
     16,
     "pixels",
@@ -170,6 +177,28 @@ STARTING_SUMS = Threshold(
     "spread of the first sums of a layer from which its initializer is too wide",
     "He's initializer gives 1.4; a tanh is saturated beyond 3, and three ReLU layers with 10 "
     "multiply values by 350",
+)
+STARTING_GROWTH = Threshold(
+    100.0,
+    "times the size of the input",
+    "size of the sums of a layer before training, by all layers up to it, from which training "
+    "starts with losses too large to descend from",
+    "He's initializer keeps the size, and Glorot's lets it grow by at most 1.4 in a linear layer; "
+    "a softmax of scores of 100 is 0 or 1",
+)
+SCALED_BEFORE = Threshold(
+    0.004,
+    "",
+    "size of the largest input column, behind a layer that scales by a constant, below which "
+    "inputs were scaled before as well",
+    "pixels divided by 255 twice are at most 0.0039; handwritten digits, divided once: 0.3",
+)
+MOMENTUM_APART = Threshold(
+    1e-4,
+    "of that of the last bias",
+    "momentum of all other weights, the biases before it included, relative to that of the last "
+    "bias, below which it alone learns",
+    "with a momentum of 0.9, 88 steps without gradient; sound networks: 0.05 or more",
 )
 SKIPPED = Threshold(
     2.0,

@@ -6,11 +6,13 @@ import pytest
 
 from modelaudit.audit_types.architecture import ArchitectureProfile, WindowGrid
 from modelaudit.facts import Json, Kernel, Layer
+from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
+from modelaudit.rules.training.silent_units import biases_alone
 from modelaudit.structs import replace
 from tests.thresholds.edges import Edges, check, outcome
 
@@ -41,6 +43,14 @@ def dropped_in_all(share):
     rates = [{"rate": 1 - share ** (1 / 3)} for _ in "abc"]
     layers = [examples.layer(f"drop_{n}", "Dropout", {}, rate) for n, rate in enumerate(rates)]
     return severities("MA310", examples.chain(dense("hidden"), *layers, dense("head")))
+
+
+@at("design.ERASED_ROWS", {0.099: "pass", 0.1: "low", 0.101: "low"})
+def dropped_rows(share):
+    hidden = replace(dense("hidden"), output_shape=(None, 4))
+    drop = examples.layer("drop", "Dropout", {}, {"rate": share**0.25 + 1e-12})
+    given = examples.layer("x", "InputLayer", {})
+    return severities("MA310", examples.chain(given, hidden, drop, dense("head")))
 
 
 @at("design.SMALL_SIDE", {7: "pass", 8: "low", 9: "low"})
@@ -199,6 +209,38 @@ def bias_at_start(times):
 @at("design.STARTING_SUMS", {9.9: "pass", 10.0: "low", 10.1: "low"})
 def sums_at_start(spread):
     return started(spread / 2)
+
+
+@at("design.SCALED_BEFORE", {0.00398: "low", 0.004: "pass", 0.00402: "pass"})
+def scaled_inputs(size):
+    scale = examples.layer("scale", "Rescaling", {}, {"scale": 1 / 255})
+    facts = examples.chain(examples.layer("x", "InputLayer", {}), scale, dense("first"))
+    return severities(
+        "MA440", replace(facts, measurements=Measurements(input_scales={"first": size}))
+    )
+
+
+@at("design.STARTING_GROWTH", {99.0: "pass", 100.0: "low", 101.0: "low"})
+def growth_at_start(times):
+    """Three linear layers of 4 inputs each, whose sums are twice the spread of their weights."""
+    layers = [dense(f"hidden_{n}", "linear") for n in range(3)]
+    spread = (times * (1 + 1e-9)) ** (1 / 3) / 2
+    drawn = {"class_name": "RandomNormal", "config": {"stddev": spread}}
+    kernels = tuple(
+        Kernel(each.route, f"{each.route}/kernel", "dense", "io", 0, (4, 4), initializer=drawn)
+        for each in layers
+    )
+    facts = examples.chain(examples.layer("x", "InputLayer", {}), *layers, dense("head"))
+    return severities("MA328", replace(facts, artifact=replace(facts.artifact, kernels=kernels)))
+
+
+@at("design.MOMENTUM_APART", {0.99e-4: 1, 1e-4: 0, 1.01e-4: 0})
+def momentum_of_all_but_the_last_bias(share):
+    sizes = {"kernel": 0.2 * share, "bias": 0.5 * share}
+    first = [WeightMoments("first", role, (4,), size) for role, size in sizes.items()]
+    last = [WeightMoments("head", "kernel", (4, 2), 0.0), WeightMoments("head", "bias", (2,), 0.5)]
+    state = OptimizerState(name="SGD", moments=(*first, *last))
+    return len([*biases_alone(rule("MA433"), state)])
 
 
 @at("design.UNREAD", {0.395: "pass", 0.4: "pass", 0.405: "fail"})

@@ -19,7 +19,8 @@ _NORMALISES = Trait.BATCH_NORMALISATION | Trait.CHANNEL_NORMALISATION
 
 
 def input_scales(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, float]]:
-    """Layers that get inputs of the network, and root mean squares of their largest columns.
+    """Layers that get inputs of the network, perhaps scaled by constants, and root mean squares of
+    their largest columns.
 
     Args:
         most_bytes: layers with larger kernels are left out.
@@ -29,7 +30,7 @@ def input_scales(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, flo
     """
     if artifact.architecture is None:
         return
-    given = reads_inputs(layer_graph(artifact.architecture))
+    given = reads_inputs(layer_graph(artifact.architecture), scaled=True)
     tensors = {tensor.name: tensor for tensor in artifact.tensors}
     if not artifact.architecture.layers:  # of a class of the program: it made the first layer first
         state = optimizer_state(artifact)
@@ -65,11 +66,18 @@ def table_scales(artifact: Artifact, columns: int, most_bytes: int) -> NDArray[n
     return None
 
 
-def reads_inputs(graph: LayerGraph) -> frozenset[str]:
-    """The layers that get inputs of the network as they are, without weights in between."""
+def reads_inputs(graph: LayerGraph, *, scaled: bool = False) -> frozenset[str]:
+    """The layers that get inputs of the network as they are, without weights in between.
+
+    Args:
+        graph: of the layers.
+        scaled: whether a layer that scales by constants may be in between.
+    """
+    between = Trait.KEEPS_RANGE | Trait.BETWEEN_INPUTS
+    between |= Trait.RESCALING if scaled else Trait.KEEPS_RANGE
 
     def step(layer: Layer, values: Sequence[bool | None]) -> bool | None:
-        passes = has(layer.class_name, Trait.KEEPS_RANGE | Trait.BETWEEN_INPUTS)
+        passes = has(layer.class_name, between)
         return True if passes and not layer.custom and all(values) else None
 
     found: dict[str, bool] = graph.propagate(step, lambda one, _: one)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
@@ -15,7 +15,7 @@ from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.plain_graphs.architecture import shown_by_graph
-from modelaudit.thresholds.design import ERASED_IN_ALL, ERASING
+from modelaudit.thresholds.design import ERASED_IN_ALL, ERASED_ROWS, ERASING
 
 _OLD_KERAS = re.compile(r"(?:1\.[0-9]+|2\.[0-3])\.[0-9]+")  # that in TensorFlow was 2.2.4-tf
 _WITH_DROPOUT = Trait.RECURRENT | Trait.RECURRENT_CELL | Trait.ATTENTION
@@ -71,6 +71,7 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
     if erasing:
         return
+    yield from _whole_rows(rule, graph, rates)
 
     def step(layer: Layer, values: Sequence[float | None]) -> float | None:
         # A sum or concatenation passes on what the way with the least dropout passes on.
@@ -98,6 +99,49 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             severity=Severity.LOW,
             fix="Use fewer dropout layers, or lower rates, usually 0.1 to 0.5, and train again.",
         )
+
+
+def _whole_rows(
+    rule: Rule, graph: LayerGraph, rates: Mapping[str, Sequence[tuple[str, float, str]]]
+) -> Iterator[Finding]:
+    """A dropout over so few values that it often drops all that a layer gives for an input."""
+    for route, said in rates.items():
+        layer = graph.layer(route)
+        if layer.class_name != "Dropout" or not said or _first(graph, layer):
+            continue
+        values = _values_of_a_row(graph, layer)
+        rate = said[0][1]
+        if not values or layer.config.get("noise_shape"):
+            continue
+        share = rate**values
+        if share >= ERASED_ROWS.value:
+            yield rule.finding(
+                f"`{route}` drops {rate:.0%} of {values} values: for {share:.0%} of the training inputs it "
+                "drops all of them, and nothing of the input is left.",
+                route=route,
+                evidence={
+                    "measured": share,
+                    "unit": ERASED_ROWS.unit,
+                    "threshold": ERASED_ROWS.value,
+                    "n": values,
+                },
+                severity=Severity.LOW,
+                title="A dropout layer often drops all values of an input",
+                fix="Use a lower rate or more units before it, and train again:\n"
+                f"keras.layers.Dropout({min(0.2, rate / 2):.2g}, name={layer.name!r})",
+            )
+
+
+def _values_of_a_row(graph: LayerGraph, layer: Layer) -> int:
+    """The number of values of an input, where the layer takes one row of them from weights; or 0."""
+    before = next(graph.only_sources(layer.route, lambda x: x.class_name == "Activation"), None)
+    while before is not None and before.class_name == "Activation":
+        before = next(graph.only_sources(before.route, lambda _: False), None)
+    if before is None or not has(before.class_name, Trait.AFFINE | Trait.RECURRENT):
+        return 0
+    shape = before.output_shape
+    units = shape[1] if shape is not None and len(shape) == 2 else None
+    return units or 0
 
 
 def _of_old_keras(facts: Facts) -> bool:

@@ -182,21 +182,32 @@ def _longest_chain(followed: Mapping[str, Layer]) -> list[str]:
 
 
 def _bare_convolutions(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Finding]:
-    """A hidden convolution with no activation up to the next weights, behind poolings at most."""
+    """A hidden convolution with no activation up to the next weights, behind poolings at most.
+
+    Before a Dense layer, behind a batch normalization as well; before another convolution, that is a
+    bottleneck that is linear on purpose (Sandler et al., 2018).
+    """
     bare: list[tuple[Layer, list[Layer]]] = []
     for layer in hidden:
         if has(layer.class_name, Trait.CONVOLUTION) and _is_linear(layer):
             behind = [*graph.only_takers(layer.route, _waits)]
-            if behind and weighs(behind[-1]):
+            normalized = any(has(each.class_name, Trait.BATCH_NORMALISATION) for each in behind)
+            if (
+                behind
+                and weighs(behind[-1])
+                and (not normalized or behind[-1].class_name == "Dense")
+            ):
                 bare.append((layer, behind))
     if not bare:
         return
     first, behind = bare[0]
+    norms = [x.route for x in behind if has(x.class_name, Trait.BATCH_NORMALISATION)]
     effect = (
         "only a maximum over positions stands between the two"
         if any(map(_takes_maximum, behind))
         else "the two together compute what one of them can compute"
     )
+    effect += f" (`{norms[-1]}` between them is linear, too)" if norms else ""
     others = first_of(quoted(layer.route for layer, _ in bare[1:]), 6)
     yield rule.finding(
         f"`{first.route}` has no activation before `{behind[-1].route}`: {effect}."
@@ -205,7 +216,9 @@ def _bare_convolutions(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> It
         evidence={"measured": "linear", "n": len(bare)},
         title=_PAIR,
         severity=Severity.LOW,
-        fix=f"Give {'it' if len(bare) == 1 else 'each of them'} an activation, as with "
+        fix=f"Put an activation behind `{norms[-1]}`, and train again:\nkeras.layers.ReLU()"
+        if norms
+        else f"Give {'it' if len(bare) == 1 else 'each of them'} an activation, as with "
         f'activation="relu" in `{first.name}`, and train again.',
     )
 
@@ -224,7 +237,8 @@ def _takes_maximum(layer: Layer) -> bool:
 
 def _waits(layer: Layer) -> bool:
     """Whether it may stand between a convolution and the next weights without being an activation."""
-    return has(layer.class_name, _BEFORE_WEIGHTS) or layer.class_name == "Flatten"
+    passes = _BEFORE_WEIGHTS | Trait.BATCH_NORMALISATION
+    return has(layer.class_name, passes) or layer.class_name == "Flatten"
 
 
 def _next_dense(graph: LayerGraph, layer: Layer) -> Layer | None:

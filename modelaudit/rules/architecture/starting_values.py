@@ -17,15 +17,22 @@ from modelaudit.rules.architecture.signal_flow import relu_code
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network.network_heads import activation_of, saved_graph
 from modelaudit.structs import replace
-from modelaudit.thresholds.design import STARTING_BIAS, STARTING_SIZE, STARTING_SUMS
+from modelaudit.thresholds.design import (
+    STARTING_BIAS,
+    STARTING_GROWTH,
+    STARTING_SIZE,
+    STARTING_SUMS,
+)
 
 _SHRINK = frozenset(("tanh", "softsign"))  # never larger than their input
+# What a value is at least on average, of sums on a scale of about 1.
+_USUAL_MEAN = {"sigmoid": 0.4, "relu": 0.4}
 _LEAST = math.log10(sys.float_info.min)  # of the smallest size that is told
 
 
 def _starting(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
-    yield from _first_sums(rule, facts, graph)
+    yield from _too_large(rule, facts, graph)
     sizes = _StartingSizes({kernel.route: kernel for kernel in facts.artifact.kernels})
     found: dict[str, float] = graph.propagate(sizes.step, max)
     if not sizes.layers and not any(k.initializer for k in facts.artifact.kernels):
@@ -51,6 +58,90 @@ def _starting(rule: Rule, facts: Facts) -> Iterator[Finding]:
             },
             fix=f"{rule.fix}\n{_drawn(_weighed(graph, least))}",
         )
+
+
+def _too_large(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding]:
+    """Layers whose first sums are too large, each by itself; and where none is, all together."""
+    found = [*_first_sums(rule, facts, graph)]
+    found = found or [*_one_way(rule, facts, graph)]
+    yield from found or _grown(rule, facts, graph)
+
+
+def _one_way(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding]:
+    """Layers whose first sums are all far from 0 on one side: weights of one sign, and inputs too."""
+    takers = graph.consumers()
+    for kernel in facts.artifact.kernels:
+        layer = graph.get(kernel.route)
+        if layer is None or not layer.trainable or not has(layer.class_name, Trait.AFFINE):
+            continue
+        if kernel.initializer is None or normalized_behind(graph, takers, kernel.route):
+            continue
+        before = next(graph.only_sources(layer.route, _keeps), None)
+        if before is None or before.custom or activation_of(before) not in _USUAL_MEAN:
+            continue
+        drawn = candidates(kernel.initializer, kernel.shape)
+        means = [
+            (x.low + x.high) / 2 if x.kind == "uniform" else x.mean
+            for x in drawn
+            if x.kind in {"uniform", "normal", "truncated"}
+        ]
+        inputs = fans(kernel.shape)[0]
+        sums = (
+            min((abs(x) for x in means), default=0.0) * inputs * _USUAL_MEAN[activation_of(before)]
+        )
+        if len(means) != len(drawn) or sums < STARTING_SUMS.value:
+            continue
+        said = canonical_name(kernel.initializer)
+        yield rule.finding(
+            f"Before training, the weights of `{layer.route}` have a mean of {means[0]:.2g} ({said}), and "
+            f"what `{before.route}` gives is never negative: all its sums of {inputs:.0f} values are of about "
+            f"{math.copysign(sums, means[0]):.3g}, whatever the input is.",
+            route=layer.route,
+            evidence={
+                "measured": sums,
+                "unit": STARTING_SUMS.unit,
+                "threshold": STARTING_SUMS.value,
+                "initializer": said,
+            },
+            key=f"{layer.route} mean",
+            title="The initial weights of a layer all have one sign",
+            fix='Use an initializer with a mean of 0, such as kernel_initializer="glorot_uniform", or '
+            '"he_normal" with ReLU, and train again.',
+        )
+
+
+def _keeps(layer: Layer) -> bool:
+    return has(layer.class_name, Trait.KEEPS_RANGE) and layer.class_name != "InputLayer"
+
+
+def _grown(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding]:
+    """The first layer behind which values are too large, where each layer makes them a little larger."""
+    sizes = _StartingSizes({kernel.route: kernel for kernel in facts.artifact.kernels}, least=True)
+    passed: dict[str, float] = graph.propagate(sizes.step, min)
+    found, limit = sizes.sums, 2 * math.log10(STARTING_GROWTH.value)
+    large = next((route for route in passed if found.get(route, 0.0) >= limit), "")
+    drawn = [kernel for kernel in sizes.layers if kernel.route in graph.above([large])]
+    if not large or len(drawn) < 2:
+        return
+    widest = max(drawn, key=lambda x: sizes.gains[x.route])
+    said = canonical_name(widest.initializer or {})
+    yield rule.finding(
+        f"Before training, the sums of `{large}` were {10 ** min(found[large] / 2, -_LEAST):,.3g} times as "
+        f"large as the values at the start of its stack: {said} in `{widest.route}` makes what a layer gives larger "
+        "than what it gets, and the layers multiply that.",
+        route=large,
+        evidence={
+            "measured": 10 ** min(found[large] / 2, -_LEAST),
+            "unit": STARTING_GROWTH.unit,
+            "threshold": STARTING_GROWTH.value,
+            "initializer": said,
+            "n": len(drawn),
+        },
+        key="growth",
+        title="The initial weights of a stack are too large",
+        fix="Use initializers that keep the size of values, and train again:\n"
+        f"{_drawn(_weighed(graph, widest.route))}",
+    )
 
 
 def _first_sums(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding]:
@@ -157,10 +248,12 @@ class _StartingSizes:
     their mean square, and a ReLU keeps half of that (He et al., 2015, section 2.2).
     """
 
-    def __init__(self, kernels: Mapping[str, Kernel]) -> None:
-        self.kernels = kernels
+    def __init__(self, kernels: Mapping[str, Kernel], least: bool = False) -> None:
+        """`least`: what values have at least, in place of at most."""
+        self.kernels, self.least = kernels, least
         self.layers: list[Kernel] = []
         self.gains: dict[str, float] = {}
+        self.sums: dict[str, float] = {}  # before the activation, of layers that keep their input's
 
     def step(self, layer: Layer, values: Sequence[float | None]) -> float | None:
         """The value of one call; never below what is certain."""
@@ -173,7 +266,7 @@ class _StartingSizes:
         elif name in {"Activation", "ReLU"}:
             gain = 0.0
         elif has(name, Trait.KEEPS_RANGE) or name == "Concatenate":
-            return max(known)
+            return min(known) if self.least else max(known)
         elif has(name, Trait.LOCAL_POOLING):
             window = layer.config.get("pool_size")
             size = (
@@ -181,15 +274,22 @@ class _StartingSizes:
                 if isinstance(window, list)
                 else 4
             )
+            if self.least:  # a mean is no larger than what it is of, a maximum no smaller
+                return known[0] - (math.log10(max(size, 1)) if has(name, Trait.LINEAR) else 0.0)
             return max(known) + (0.0 if has(name, Trait.LINEAR) else math.log10(max(size, 1)))
         elif has(name, Trait.MERGE | Trait.LINEAR) and has(name, Trait.MERGE):
+            if self.least:
+                return min(0.0, *known)
             return max(known) + 2 * math.log10(len(known))
         else:
             return 0.0
         applied = activation_of(layer)
+        if gain is not None and has(name, Trait.AFFINE):
+            self.sums[layer.route] = min(known[0] + gain, self.sums.get(layer.route, math.inf))
         if applied not in {"relu", "linear", *_SHRINK} or gain is None:
             return 0.0
-        return known[0] + gain - (math.log10(2) if applied == "relu" else 0.0)
+        given = known[0] + gain - (math.log10(2) if applied == "relu" else 0.0)
+        return min(given, 0.0) if self.least and applied in _SHRINK else given
 
     def _gain(self, layer: Layer) -> float | None:
         """The number of inputs of a unit times the largest variance that its weights start with.
@@ -205,7 +305,8 @@ class _StartingSizes:
         if not spreads or min(spreads) <= 0 or not inputs:
             return None
         self.layers.append(kernel)
-        gain = math.log10(inputs) + 2 * math.log10(max(spreads))
+        spread = min(spreads) if self.least else max(spreads)
+        gain = math.log10(inputs) + 2 * math.log10(spread)
         self.gains[kernel.route] = gain
         return gain
 

@@ -23,6 +23,11 @@ def of_numbers(training: Mapping[str, Json] | None) -> bool:
     return bool(names) and names <= _OF_NUMBERS
 
 
+def has_metrics(training: Mapping[str, Json] | None) -> bool:
+    """Whether the model was compiled with any metric."""
+    return next(_metrics(training), None) is not None
+
+
 def independent(training: Mapping[str, Json] | None) -> bool:
     """Whether a metric judges each class by itself, so that several can be right.
 

@@ -16,7 +16,7 @@ from modelaudit.formats.keras.compiled_losses import (
     CompiledLoss,
 )
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
-from modelaudit.rules.heads.regressions import of_numbers
+from modelaudit.rules.heads.regressions import has_metrics, of_numbers
 from modelaudit.rules.heads.stored_losses import times_possible
 from modelaudit.rules.initial_weights.training_reach import kept_squares
 from modelaudit.rules.model import Facts, Rule
@@ -36,16 +36,19 @@ class TargetRange(Struct, frozen=True):
         values: the range of its values.
         most: the largest gradient of the loss by the score before it, for a target in that range: of
             a squared error, that of 2 (f(z) - y) f'(z); of a cross-entropy, that of f(z) - y.
+        shared: whether the loss of an input is the mean over the units, so that each of n has at most
+            one nth of that.
     """
 
     values: str
     most: float
+    shared: bool = True
 
 
 # These keep an average of squares, and not a sum of all as Adagrad does.
 _AVERAGES = frozenset(("adam", "adamw", "nadam", "rmsprop"))
 # Of a sigmoid s, 2 s s (1 - s) is largest at s = 2/3; of a tanh t, 2 (1 + t) (1 - t t) at t = 1/3.
-_SHARES, _PARTS = TargetRange("from 0 to 1", 1.0), TargetRange("that add up to 1", 1.0)
+_SHARES, _PARTS = TargetRange("from 0 to 1", 1.0), TargetRange("that add up to 1", 1.0, False)
 _REACHES = {
     ("mean_squared_error", "sigmoid"): TargetRange("from 0 to 1", 8 / 27),
     ("mean_squared_error", "tanh"): TargetRange("from -1 to 1", 64 / 27),
@@ -79,7 +82,7 @@ def targets_beyond(
             "activation": head.last,
         },
         key=head.route,
-        severity=Severity.LOW if policy else None,
+        severity=Severity.LOW if policy or not _judged(facts.artifact, loss) else None,
         fix=_for_labels(head, values)
         if labels
         else "Use no activation in the last layer, or scale the targets to values "
@@ -138,8 +141,13 @@ def _loss_beyond(rule: Rule, facts: Facts, head: NetworkHead, loss: CompiledLoss
 
 def _limit(artifact: Artifact, loss: CompiledLoss) -> float:
     """From how many times on targets are beyond: numbers have no classes with weights of their own."""
-    numbers = loss.name in DISTANCES and of_numbers(artifact.training)
-    return BEYOND_NUMBERS.value if numbers else BEYOND_TARGETS.value
+    numbers = of_numbers(artifact.training) or not has_metrics(artifact.training)
+    return BEYOND_NUMBERS.value if loss.name in DISTANCES and numbers else BEYOND_TARGETS.value
+
+
+def _judged(artifact: Artifact, loss: CompiledLoss) -> bool:
+    """Whether metrics tell numbers from classes, where the loss is a distance."""
+    return loss.name not in DISTANCES or has_metrics(artifact.training)
 
 
 def _may_be_policy(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> bool:
@@ -172,7 +180,8 @@ def _times_beyond(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> 
     route = head.weights.route
     for each in state.moments:
         if each.route == route and each.role == "bias" and each.second is not None:
-            times = math.sqrt(max(each.second, 0.0) / _counted(state)) / reach.most
+            most = reach.most / (math.prod(each.shape) if reach.shared else 1)
+            times = math.sqrt(max(each.second, 0.0) / _counted(state)) / most
             return times if _limit(artifact, loss) <= times < math.inf else None
     return None
 

@@ -20,6 +20,7 @@ from modelaudit.rules.network.learning_rates import ADAPTIVE, rate_of, too_large
 
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 _DEFAULT_RATE = "0.01"  # of SGD
+_SMALL = 10  # times below that, a rate is no usual cause
 _DATA = "check the inputs and labels for NaN and infinite values"
 
 
@@ -92,6 +93,15 @@ def _by_gradients(
         if loss is not None and loss.name in DISTANCES - {"mean_absolute_error"}
         else ""
     )
+    if rate is not None and float(f"{rate:g}") * _SMALL <= float(_DEFAULT_RATE):
+        return LikelyCause(
+            f" The optimizer was {state.name or 'plain gradient descent'}{size}, without a limit for "
+            "gradients. At so small a rate, steps overshoot only where inputs or targets are large, and a "
+            "single NaN in inputs or labels ends in the same: the file does not tell which.",
+            f"First {_DATA} (np.isfinite(x).all(), np.isfinite(y).all()). Then train again from new weights "
+            "with inputs and targets on a scale of about 1, and clipped gradients:\n\n"
+            f"    model.compile(keras.optimizers.SGD({rate:g}, clipnorm=1.0), loss=…)",
+        )
     lower = f"SGD({rate / 10:g}, clipnorm=1.0)" if rate else "SGD(0.001, clipnorm=1.0)"
     return LikelyCause(
         f" The optimizer was {state.name or 'plain gradient descent'}{size}{said}, without a limit for "

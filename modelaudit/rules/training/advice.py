@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from functools import wraps
 
+from modelaudit.facts import Layer
 from modelaudit.file_formats import Format
 from modelaudit.findings import Finding
 from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules.architecture.starting_values import begin_below
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.structs import replace
@@ -92,4 +94,20 @@ def for_silent(facts: Facts, routes: Collection[str]) -> str:
         'Train again with the defaults activation="tanh" and recurrent_initializer="orthogonal", inputs '
         "on a scale of about 1, and keras.layers.LSTM or GRU in place of SimpleRNN. If the layers were "
         "frozen on purpose, set trainable=False before compiling."
+    )
+
+
+def rescaling_before(graph: LayerGraph, route: str) -> Layer | None:
+    """The first layer before this one that scales what the network gets by a constant."""
+    above = graph.above([route])
+    return next((x for x in graph.layers if x.class_name == "Rescaling" and x.route in above), None)
+
+
+def scaled_once(scale: Layer | None) -> str:
+    """What to do about inputs that were scaled too often, perhaps by this layer."""
+    return (
+        f"`{scale.name}` scales by {scale.config.get('scale')!r} already: give the model values as they "
+        "are, such as pixels of 0 to 255, without dividing them before, and train again."
+        if scale is not None
+        else "Check that the inputs are scaled once, to a standard deviation of about 1, and train again."
     )

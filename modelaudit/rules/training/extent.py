@@ -28,9 +28,9 @@ from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network.learning_rates import rate_of
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.network.quantized_layers import quantized
-from modelaudit.rules.training.advice import TRAIN
+from modelaudit.rules.training.advice import TRAIN, rescaling_before, scaled_once
 from modelaudit.structs import replace
-from modelaudit.thresholds.design import LOW_RATE
+from modelaudit.thresholds.design import LOW_RATE, SCALED_BEFORE
 from modelaudit.thresholds.training import (
     FEW_STEPS,
     HARDLY_MOVED,
@@ -271,7 +271,9 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not sizes:
         raise NotApplicable("no layer that gets the inputs has averages of its gradients")
     size, route = max(sizes)
-    if 0 < size < SCALED_AWAY.value:
+    scale = rescaling_before(graph, route)
+    least = SCALED_AWAY if scale is None else SCALED_BEFORE
+    if 0 < size < least.value:
         yield rule.finding(
             f"In training, `{route}` got values of about {size:.2g} at most: so much smaller are the "
             "averages of the gradients of its kernel than those of its bias. What is left to learn "
@@ -280,12 +282,11 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
             evidence={
                 "measured": size,
                 "unit": "root mean square of the largest input column",
-                "threshold": SCALED_AWAY.value,
+                "threshold": least.value,
                 "n": len(sizes),
             },
             title="The training inputs were scaled to nearly nothing",
-            fix="Check that the inputs are scaled once, to a standard deviation of about 1, and train "
-            "again.",
+            fix=scaled_once(scale),
         )
     if size > UNSCALED.value:
         yield rule.finding(

@@ -169,7 +169,7 @@ def _unsuited(
         detail = (
             "it counts values that equal the labels exactly, which probabilities and scores do not"
         )
-        return detail, Severity.LOW, '"accuracy"'
+        return detail, Severity.LOW, _counted_by(loss)
     number = head.last not in PROBABILITIES and head.units == 1
     if exact and loss.name not in _NOT_REGRESSION and number:
         detail = (
@@ -225,6 +225,17 @@ def _unsuited(
         detail = "it counts the zeros of one-hot labels, so guessing scores high"
         return detail, Severity.LOW, '"accuracy"'
     return _of_each_class(plain, head, loss)
+
+
+def _counted_by(loss: CompiledLoss) -> str:
+    """What `accuracy` stands for with this loss, by its own name."""
+    if loss.name in SPARSE:
+        return "keras.metrics.SparseCategoricalAccuracy()"
+    if loss.name in CATEGORICAL:
+        return "keras.metrics.CategoricalAccuracy()"
+    if loss.name in BINARY:
+        return f"keras.metrics.BinaryAccuracy(threshold={0.0 if loss.from_logits else 0.5})"
+    return '"accuracy"'
 
 
 def _of_each_class(

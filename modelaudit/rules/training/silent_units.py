@@ -22,6 +22,7 @@ from modelaudit.rules.heads.last_layers import paired_heads
 from modelaudit.rules.initial_weights.training_reach import forgets_squares
 from modelaudit.rules.model import Facts, NotApplicable, Rule
 from modelaudit.rules.network.network_heads import activation_of
+from modelaudit.thresholds.design import MOMENTUM_APART
 from modelaudit.thresholds.training import BIASES_APART, SILENT_UNITS, SLOW_FADING
 from modelaudit.thresholds.weights import FADED
 
@@ -85,6 +86,8 @@ def biases_alone(rule: Rule, state: OptimizerState) -> Iterator[Finding]:
     The gradient of its kernel is that of its bias times its input. Adam divides what came of late by
     what came before: a training that goes on has much the same quotient in both.
     """
+    if state.name == "SGD":
+        yield from _descends_by_a_bias(rule, state)
     if state.name.lower() not in _OF_SQUARES:
         return
     quotients: dict[str, float] = {}
@@ -118,6 +121,39 @@ def biases_alone(rule: Rule, state: OptimizerState) -> Iterator[Finding]:
             "unit": BIASES_APART.unit,
             "threshold": BIASES_APART.value,
             "n": len(quotients),
+        },
+        key="biases alone",
+    )
+
+
+def _descends_by_a_bias(rule: Rule, state: OptimizerState) -> Iterator[Finding]:
+    """The same by the momentum of gradient descent, where the other biases have stopped as well.
+
+    Inputs of next to nothing give a kernel a small gradient, but not the biases behind them.
+    """
+    moments = [each for each in state.moments if each.role]
+    last = next((x for x in reversed(moments) if x.role == "bias"), None)
+    others = [x for x in moments if x is not last]
+    hidden = [x for x in others if x.role == "bias"]
+    if last is None or not last.first or not hidden or len(moments) != len(state.moments):
+        return
+    if last.route != moments[-1].route or any(x.first is None for x in others):
+        return
+    most = max((x.first or 0.0) for x in others) / last.first
+    if most >= MOMENTUM_APART.value:
+        return
+    yield rule.finding(
+        f"At the end of training, biases alone still moved: the last steps of all other weights were at "
+        f"most {most:.2g} times as large as those of the bias of `{last.route}`. So it is where what "
+        f"`{last.route}` gets has become the same for every training input, as behind units that are dead "
+        "or saturated: then the output has, too.",
+        route=last.route,
+        title="At the end of training, biases alone still moved",
+        evidence={
+            "measured": most,
+            "unit": MOMENTUM_APART.unit,
+            "threshold": MOMENTUM_APART.value,
+            "n": len(others),
         },
         key="biases alone",
     )

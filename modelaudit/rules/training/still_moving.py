@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from modelaudit.audit_types.values import number
 from modelaudit.findings import Confidence, Finding
 from modelaudit.formats.keras.compiled_losses import DISTANCES
 from modelaudit.measures.optimizer_state import OptimizerState
@@ -17,6 +18,7 @@ from modelaudit.thresholds.design import FIRST_STILL, LAST_ALONE, LAYERS_BEFORE
 from modelaudit.thresholds.training import SHORT_REACH, STILL_MOVING
 
 _ONE_RATE = frozenset(("adam", "adamw", "nadam", "adamax", "lion"))
+_OF_ONE_SIZE = frozenset(("mean_absolute_error", "huber"))
 _OF_RMSPROP = (("rho", 0.9), ("momentum", 0.0))
 _LONG = 20_000  # steps: later ones of RMSprop have one size, and those of Adagrad hardly any
 
@@ -57,13 +59,14 @@ def still_moving(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fi
     Steps of these optimizers have a size of their own while the gradient keeps its sign and size
     (arXiv:1412.6980, section 2.1), and less as it falls near the target.
     """
-    whole = (state.rate or 0.0) * _steps_one_way(state)
-    if not whole > 0:
-        return
+    far = _steps_one_way(state)
     biases = {layer.route: bias for layer, _, bias in biased_layers(facts)}
     for head, loss in paired_heads(facts):
         bias = biases.get(head.weights.route)
         if bias is None or loss is None or loss.name not in DISTANCES or head.last != "linear":
+            continue
+        whole = (state.rate or 0.0) * (far or _descents_one_way(state, loss.name, head.units))
+        if not whole > 0:
             continue
         share = min(abs(bias.minimum), abs(bias.maximum)) / whole
         if STILL_MOVING.value <= share <= 2 - STILL_MOVING.value:
@@ -83,6 +86,21 @@ def still_moving(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fi
                 fix="Scale the targets to a mean of 0 and a standard deviation of 1, or train for more "
                 "epochs, then train again.",
             )
+
+
+def _descents_one_way(state: OptimizerState, loss: str, units: int | None) -> float:
+    """The same of gradient descent, where the loss gives each of several units one gradient for any error.
+
+    That of a mean absolute error is 1 by the number of units, and that of Huber's far from the target.
+    """
+    momentum = number(state.settings.get("momentum")) or 0.0
+    if state.name != "SGD" or loss not in _OF_ONE_SIZE or not units or not 0 <= momentum < 1:
+        return 0.0
+    if any(number(state.settings.get(key)) for key in ("clipnorm", "clipvalue", "global_clipnorm")):
+        return 0.0
+    steps, left = state.steps or 0, 1 - momentum
+    # Each step is that much of a gradient which has come all the time before: 1 - momentum ** n.
+    return (steps - momentum * (1 - momentum**steps) / left) / left / units
 
 
 def _steps_one_way(state: OptimizerState) -> float:

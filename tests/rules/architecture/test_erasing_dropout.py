@@ -42,3 +42,37 @@ def test_others_drop_nearly_everything(class_name, rate, keras):
     (finding,) = found(class_name, rate, keras)
     assert finding.severity is Severity.MEDIUM
     assert f"drops {rate:.0%} of its input in training" in finding.detail
+
+
+def of_few(units: int, rate: float, **config):
+    hidden = replace(examples.layer("hidden"), output_shape=(None, units))
+    drop = examples.layer("drop", "Dropout", {}, {"rate": rate, **config})
+    given = examples.layer("input", "InputLayer", {})
+    return run_rule(RULE, examples.chain(given, hidden, drop, examples.layer("head"))).findings
+
+
+@pytest.mark.parametrize(
+    ("units", "rate", "told"),
+    [(8, 0.8, True), (3, 0.5, True), (4, 0.5, False), (32, 0.8, False), (11, 0.8, False)],
+)
+def test_rows_of_which_nothing_is_left(units, rate, told):
+    """The share is that of Keras' own draws."""
+    import numpy as np
+    from keras import layers
+
+    findings = of_few(units, rate)
+    assert bool(findings) is told
+    drawn = layers.Dropout(rate, seed=1)(np.ones((20000, units), "float32"), training=True)
+    share = float(np.mean(np.asarray(drawn).sum(axis=1) == 0))
+    assert (share > 0.1) is told
+    for each in findings:
+        assert each.severity is Severity.LOW
+        assert abs(each.evidence["measured"] - share) < 0.01
+        assert "keras.layers.Dropout(0.2, name='drop')" in each.fix
+
+
+def test_rows_that_a_shape_of_noise_or_more_axes_keep():
+    assert of_few(3, 0.5, noise_shape=[None, 1]) == ()
+    hidden = replace(examples.layer("hidden"), output_shape=(None, 20, 3))
+    drop = examples.layer("drop", "Dropout", {}, {"rate": 0.5})
+    assert run_rule(RULE, examples.chain(hidden, drop, examples.layer("head"))).findings == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from modelaudit.facts import Kernel, TensorStats
@@ -89,3 +90,77 @@ def test_the_initializer_that_makes_values_small_is_named():
     facts = replace(facts, artifact=replace(facts.artifact, kernels=kernels))
     (found,) = run_rule(rule("MA328"), facts).findings
     assert "randomnormal makes" in found.detail
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("limit", "told"), [(1.0, True), (0.2, False)])
+def test_layers_that_multiply_what_they_get(limit, told, tmp_path):
+    """The growth is that of a network of Keras before training."""
+    import keras
+
+    from tests.rules.saved import found, sequential
+
+    keras.utils.set_random_seed(2)
+
+    def wide():
+        return keras.initializers.RandomUniform(-limit, limit)
+
+    layers = [keras.layers.Dense(90, "relu", kernel_initializer=wide()) for _ in range(3)]
+    head = keras.layers.Dense(3, "softmax", name="head", kernel_initializer=wide())
+    model = sequential(keras, (12,), *layers, head)
+    model.save(tmp_path / "m.keras")
+    x = np.random.default_rng(0).normal(size=(800, 12)).astype("float32")
+    for layer in model.layers[:-1]:
+        x = layer(x)
+    sums = np.asarray(x) @ head.kernel.numpy()
+    findings = found([rule("MA328")], tmp_path / "m.keras")
+    assert bool(findings) is told
+    assert (np.sqrt(np.mean(sums**2)) > 60) is np.bool_(told)
+    for each in findings:
+        assert each.location.route == "head" and str(each.severity) == "low"
+        assert 0.5 < each.evidence["measured"] / np.sqrt(np.mean(sums**2)) < 2
+        assert 'kernel_initializer="he_normal"' in each.fix
+
+
+def test_layers_that_multiply_behind_a_normalization_or_a_limit():
+    drawn = {"class_name": "RandomUniform", "config": {"minval": -1, "maxval": 1}}
+    norm = examples.layer("norm", "BatchNormalization", {})
+
+    def given(activation, *between):
+        hidden = [examples.dense(f"hidden_{n}", activation) for n in range(4)]
+        kernels = tuple(
+            Kernel(
+                *(each.route, f"{each.route}/kernel", "dense", "io", 0, (90, 90)), initializer=drawn
+            )
+            for each in hidden
+        )
+        layers = [hidden[0], hidden[1], *between, *hidden[2:], examples.dense("head", "softmax")]
+        facts = examples.chain(examples.layer("input", "InputLayer", {}), *layers)
+        facts = replace(facts, artifact=replace(facts.artifact, kernels=kernels))
+        return [str(each.title) for each in run_rule(rule("MA328"), facts).findings]
+
+    assert given("relu") == ["The initial weights of a stack are too large"]
+    assert given("relu", norm) == given("tanh") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("low", "told"), [(0.0, True), (-1.0, False)])
+def test_weights_of_one_sign_behind_values_of_one_sign(low, told, tmp_path):
+    """Behind sigmoids, the sums of all units of Keras' layer are on one side for every input."""
+    import keras
+
+    from tests.rules.saved import found, sequential
+
+    keras.utils.set_random_seed(2)
+    drawn = keras.initializers.RandomUniform(low, 1.0)
+    first = keras.layers.Dense(64, "sigmoid")
+    second = keras.layers.Dense(64, "sigmoid", kernel_initializer=drawn, name="second")
+    model = sequential(keras, (12,), first, second, keras.layers.Dense(1, "sigmoid"))
+    model.save(tmp_path / "m.keras")
+    x = np.random.default_rng(0).normal(size=(800, 12)).astype("float32")
+    sums = np.asarray(first(x)) @ second.kernel.numpy()
+    assert bool(sums.min() > 5) is told
+    findings = found([rule("MA328")], tmp_path / "m.keras")
+    assert [each.location.route for each in findings] == ["second"] * told
+    for each in findings:
+        assert abs(each.evidence["measured"]) <= np.abs(sums).mean()

@@ -126,3 +126,48 @@ def test_the_mean_loss_that_keras_2_keeps(loss, activation, tmp_path):
     assert said(1) == [[], []]
     penalty = k.regularizers.L2(100.0)
     assert said(1, penalty) == [[], []]
+
+
+@pytest.mark.parametrize("metrics", [["mae"], None, ["accuracy"]])
+def test_the_units_of_a_row_share_the_gradient_of_a_loss(metrics, tmp_path):
+    """Each of n units gets an nth; without metrics of numbers, samples may have weights."""
+    import keras as k
+
+    x = np.random.default_rng(0).normal(size=(400, 5)).astype("float32")
+
+    def said(times):
+        k.utils.set_random_seed(1)
+        model = sequential(k, (5,), k.layers.Dense(8, "relu"), k.layers.Dense(3, "tanh"))
+        model.compile("adam", "mse", metrics=metrics)
+        y = np.tanh(x[:, :3]) + (times - 1)
+        train(model, x, y.astype("float32"), batch=16, steps=60)
+        model.save(tmp_path / "m.keras")
+        findings = found(RULES, tmp_path / "m.keras")
+        return [str(each.severity) for each in findings if "gradient of its bias" in each.detail]
+
+    expected = {"mae": ["medium"], "None": ["low"], "accuracy": []}
+    assert said(5) == expected[metrics[0] if metrics else "None"]
+    assert said(1) == []
+
+
+@pytest.mark.parametrize("units", [1, 2, 7])
+def test_the_largest_gradient_of_a_unit(units):
+    """By TensorFlow's own gradients, over scores and targets in reach."""
+    import keras as k
+    import tensorflow as tf
+
+    from modelaudit.rules.heads.unreached_targets import _REACHES
+
+    scores, targets = np.meshgrid(np.linspace(-6, 6, 241), np.linspace(0, 1, 21))
+    for (name, activation), low in {
+        ("mean_squared_error", "sigmoid"): 0,
+        ("mean_squared_error", "tanh"): -1,
+        ("binary_crossentropy", "sigmoid"): 0,
+    }.items():
+        of_scores = tf.constant(np.repeat(scores.reshape(-1, 1), units, 1), tf.float32)
+        y = tf.constant(np.repeat(targets.reshape(-1, 1), units, 1) * (1 - low) + low, tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(of_scores)
+            loss = getattr(k.losses, name)(y, k.activations.get(activation)(of_scores))
+        most = float(np.abs(tape.gradient(loss, of_scores)).max())
+        assert most == pytest.approx(_REACHES[name, activation].most / units, rel=0.02)

@@ -99,3 +99,17 @@ def test_nothing_is_said_where_steps_were_limited_or_a_layer_is_finite(keras, tm
     model.layers[-1].set_weights([kernel * np.nan, bias])
     said, fix = advice(model, tmp_path)
     assert said == "" and "check the inputs and labels for NaN, scale both" in fix
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_a_small_rate_of_plain_descent_leaves_open_which(keras, tmp_path, large):
+    """Inputs that are far too large and a label that is no number leave the same file."""
+    x, y = data(UNSCALED if large else 1.0)
+    if not large:
+        y[5] = np.nan
+    model = trained(keras, keras.optimizers.SGD(0.001), x=x, y=y)
+    assert not is_finite(model)
+    said, fix = advice(model, tmp_path)
+    assert "does not tell which" in said and "comes first" not in said
+    assert fix.index("labels for NaN") < fix.index("scale of about 1")
+    assert "keras.optimizers.SGD(0.001, clipnorm=1.0)" in fix

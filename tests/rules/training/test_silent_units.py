@@ -151,3 +151,28 @@ def test_a_training_in_which_no_gradient_came_at_all(keras, tmp_path, last):
     assert all("60 steps" in detail for _, detail in found)
     head.bias.assign(kept)
     assert np.ptp(np.asarray(model(x))) > 0.1
+
+
+@pytest.mark.parametrize("dies", ["hidden", ""])
+def test_momentum_of_a_network_whose_last_bias_alone_moves(keras, tmp_path, dies):
+    """Long before the momentum of the others has faded to what counts as nothing."""
+    optimizer = keras.optimizers.SGD(0.002, momentum=0.9)
+    model, x = trained(keras, "linear", optimizer, dies=dies, steps=1)
+    noisy = x.sum(1, keepdims=True) + np.random.default_rng(1).normal(size=(64, 1)).astype(
+        "float32"
+    )
+    train(model, x, noisy, batch=8, steps=128)
+    assert (np.ptp(np.asarray(model(x))) == 0) is np.bool_(dies)
+    found = said(model, tmp_path)
+    assert len(found) == bool(dies)
+    for severity, detail in found:
+        assert severity == "medium" and "the bias of `out`" in detail
+
+
+def test_momentum_behind_inputs_of_next_to_nothing(keras, tmp_path):
+    """Their kernel gets small gradients; the biases learn, and what is behind them does."""
+    optimizer = keras.optimizers.SGD(0.02, momentum=0.9)
+    model, x = trained(keras, "linear", optimizer, dies="", steps=1, scale=1e-5)
+    noisy = np.random.default_rng(1).normal(size=(64, 1)).astype("float32")
+    train(model, x, noisy, batch=8, steps=128)
+    assert said(model, tmp_path) == []

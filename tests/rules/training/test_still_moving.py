@@ -65,3 +65,22 @@ def test_a_stack_that_learnt_little_but_its_last_bias(keras, tmp_path, initializ
         every = found(RULES, tmp_path / f"m.{suffix}")
         said = [x for x in every if "how frequent" in x.detail]
         assert [str(each.severity) for each in said] == ["low"] * told
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.8])
+@pytest.mark.parametrize(("loss", "units"), [("mae", 1), ("mae", 2), ("huber", 1)])
+def test_targets_far_away_of_gradient_descent(keras, tmp_path, momentum, loss, units):
+    """The gradients of an absolute error have one size, so that only the number of steps counts."""
+
+    def said(targets):
+        keras.utils.set_random_seed(5)
+        optimizer = keras.optimizers.SGD(0.002, momentum=momentum)
+        layers = keras.layers.Dense(16, "relu"), keras.layers.Dense(units)
+        model = sequential(keras, (6,), *layers, optimizer=optimizer, loss=loss)
+        train(model, ROWS, np.repeat(targets, units, axis=1), epochs=15)
+        model.save(tmp_path / "m.keras")
+        details = [each.detail for each in found(RULES, tmp_path / "m.keras")]
+        return [detail for detail in details if "all of them went one way" in detail]
+
+    assert len(said(5000 * TARGETS + 500_000)) == 1
+    assert said(TARGETS) == []

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from modelaudit.rules.training.alike_inputs import RULES
+from modelaudit.rules.training.extent import RULES as EXTENT
 from tests.made.training import train
 from tests.rules.saved import codes, found, sequential
 
@@ -119,3 +120,25 @@ def test_inputs_that_are_next_to_nothing(k, tmp_path):
     first = k.Model(model.inputs, row[0].output)
     assert np.ptp(np.asarray(first(ORDINARY.astype("float32")))) > 0
     assert codes(ALIKE, model, tmp_path) == []
+
+
+@pytest.mark.parametrize("divided", [255, 1])
+def test_pixels_that_were_divided_before_a_layer_divides_them_again(k, tmp_path, divided):
+    """What the first convolution got is what the layer gives of these pixels."""
+    k.utils.set_random_seed(0)
+    x = RNG.integers(0, 256, (320, 6, 6, 1)) / divided
+    scale = k.layers.Rescaling(1 / 255, name="scale")
+    layers = [scale, k.layers.Conv2D(4, 3, activation="relu"), k.layers.Flatten()]
+    model = sequential(
+        k, (6, 6, 1), *layers, k.layers.Dense(1, "sigmoid"), loss="binary_crossentropy"
+    )
+    train(model, x, Y[:, None], epochs=10)
+    size = float(np.sqrt(np.mean(np.asarray(scale(x)) ** 2)))
+    for suffix in ("keras", "h5"):
+        path = tmp_path / f"m.{suffix}"
+        model.save(path)
+        findings = found([rule for rule in EXTENT if rule.code == "MA440"], path)
+        assert len(findings) == (divided > 1)
+        for each in findings:
+            assert 0.3 < each.evidence["measured"] / size < 3
+            assert "`scale` scales by 0.0039" in each.fix and "0 to 255" in each.fix
