@@ -82,7 +82,10 @@ def targets_beyond(
             "activation": head.last,
         },
         key=head.route,
-        severity=Severity.LOW if policy or not _judged(facts.artifact, loss) else None,
+        # Of classes, samples may have weights, and no metric says that these are numbers.
+        severity=Severity.LOW
+        if policy or (times < BEYOND_TARGETS.value and not has_metrics(facts.artifact.training))
+        else None,
         fix=_for_labels(head, values)
         if labels
         else "Use no activation in the last layer, or scale the targets to values "
@@ -145,11 +148,6 @@ def _limit(artifact: Artifact, loss: CompiledLoss) -> float:
     return BEYOND_NUMBERS.value if loss.name in DISTANCES and numbers else BEYOND_TARGETS.value
 
 
-def _judged(artifact: Artifact, loss: CompiledLoss) -> bool:
-    """Whether metrics tell numbers from classes, where the loss is a distance."""
-    return loss.name not in DISTANCES or has_metrics(artifact.training)
-
-
 def _may_be_policy(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> bool:
     """Whether it may have been trained on actions times advantages: nobody asks for its accuracy."""
     asked = (artifact.training or {}).get("metrics")
@@ -180,7 +178,8 @@ def _times_beyond(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> 
     route = head.weights.route
     for each in state.moments:
         if each.route == route and each.role == "bias" and each.second is not None:
-            most = reach.most / (math.prod(each.shape) if reach.shared else 1)
+            units = head.units or math.prod(each.shape) or 1
+            most = reach.most / (units if reach.shared else 1)
             times = math.sqrt(max(each.second, 0.0) / _counted(state)) / most
             return times if _limit(artifact, loss) <= times < math.inf else None
     return None

@@ -272,8 +272,8 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotApplicable("no layer that gets the inputs has averages of its gradients")
     size, route = max(sizes)
     scale = rescaling_before(graph, route)
-    least = SCALED_AWAY if scale is None else SCALED_BEFORE
-    if 0 < size < least.value:
+    least = SCALED_AWAY.value if scale is None else SCALED_BEFORE.value
+    if 0 < size < least:
         yield rule.finding(
             f"In training, `{route}` got values of about {size:.2g} at most: so much smaller are the "
             "averages of the gradients of its kernel than those of its bias. What is left to learn "
@@ -282,7 +282,7 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
             evidence={
                 "measured": size,
                 "unit": "root mean square of the largest input column",
-                "threshold": least.value,
+                "threshold": least,
                 "n": len(sizes),
             },
             title="The training inputs were scaled to nearly nothing",
