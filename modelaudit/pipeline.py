@@ -32,6 +32,7 @@ from modelaudit.formats.added_architecture import add_architecture
 from modelaudit.formats.io.work_allowance import budget_of, with_work_spent
 from modelaudit.formats.plugin_formats import with_failures
 from modelaudit.formats.reader import read_artifact, unreadable_artifact
+from modelaudit.formats.source_code.reading import read_source_code
 from modelaudit.measures.kernels.directions import with_filters
 from modelaudit.measures.measure import measure
 from modelaudit.probe.pair.source import ExportSource, find_source
@@ -116,7 +117,7 @@ def predictions_for(
     """
     custom, own = frozenset(settings.custom_objects), tuple(map(Path, settings.profiles))
     with within(work, Phase.PREDICTING), suppress(WorkSpent):
-        return predict(artifact, targets, custom, own)
+        return predict(artifact, targets, custom, own, read_source_code(settings.source_code))
     return ()
 
 

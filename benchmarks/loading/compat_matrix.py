@@ -23,6 +23,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
 from modelaudit.formats.keras.common import ReadNotes, architecture_of, json_part
 from modelaudit.formats.reader import read
+from modelaudit.formats.source_code.reading import read_source_code
 from modelaudit.runtimes.catalogue import find_profile, on_python
 from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
 from modelaudit.runtimes.predict import predict_calls
@@ -160,9 +161,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("matrix", type=Path)
     parser.add_argument("--holdout", action="store_true", help="also every third architecture")
+    parser.add_argument(
+        "--source-code", action="append", help="files or directories with the models' own classes"
+    )
     parser.add_argument("--wrong", type=int, default=0, help="print N wrong cells per group")
     options = parser.parse_args()
     profiles = profiles_of(options.matrix)
+    code = read_source_code(options.source_code or ())
     names = frozenset[str]().union(*map(defined_in, options.matrix.glob("customs*.py")))
     trained = trained_models(options.matrix)
     lines = (options.matrix / "results.jsonl").read_text().splitlines()
@@ -180,7 +185,7 @@ def main() -> int:
             (profiles[c["loader_version"]], request_of(c["api"], names, trained.get(c["arch"])))
             for c in group
         ]
-        for cell, prediction in zip(group, predict_calls(artifact, asked), strict=True):
+        for cell, prediction in zip(group, predict_calls(artifact, asked, code), strict=True):
             pair = (prediction.predicted, TRUTH[cell["status"]])
             pairs.append(pair)
             if cell["arch"] in held_out:

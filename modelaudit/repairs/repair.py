@@ -21,6 +21,7 @@ from modelaudit.facts import Artifact
 from modelaudit.file_formats import Content, formats
 from modelaudit.formats.class_labels import NAMES_FILE
 from modelaudit.formats.reader import read_artifact
+from modelaudit.formats.source_code.reading import read_source_code
 from modelaudit.pipeline import static_facts
 from modelaudit.repairs.candidates import (
     WHOLE_FILES,
@@ -97,7 +98,10 @@ def repair_model(
     if runtimes is None and (why := _unfit(facts)):  # otherwise loading it shows that
         return replace(blank, reason=why)
     if why := _no_keras_model(facts.artifact):
-        calls = predict(facts.artifact, (target,), own=tuple(map(Path, settings.profiles)))
+        own = tuple(map(Path, settings.profiles))
+        calls = predict(
+            facts.artifact, (target,), own=own, code=read_source_code(settings.source_code)
+        )
         loads = any(each.predicted is LoadOutcome.LOADS for each in calls)
         status = RepairStatus.NOT_NEEDED if loads else RepairStatus.REFUSED
         return replace(blank, status=status, reason="" if loads else why)

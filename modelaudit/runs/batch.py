@@ -20,6 +20,7 @@ from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.file_formats import Format
 from modelaudit.findings import RuleResult, Verdict
 from modelaudit.formats.reader import import_readers, unreadable_artifact
+from modelaudit.formats.source_code.reading import read_source_code
 from modelaudit.pipeline import (
     CHANGED_WHILE_READ,
     Probe,
@@ -50,10 +51,8 @@ AuditHandler = Callable[[Audit], None]
 
 RENDER_SECONDS = 120.0
 # Reason for a model that is being written: it is neither damaged nor usable.
-BEING_COPIED = (
-    "it is incomplete and was modified less than five minutes ago, so it may still be copied; the "
-    "next nightly run fails it if it is unchanged"
-)
+BEING_COPIED = """it is incomplete and was modified less than five minutes ago, so it may still be \
+copied; the next nightly run fails it if it is unchanged"""
 
 
 class FinishedModel(NamedTuple):
@@ -209,6 +208,7 @@ def prepare(settings: Settings, formats: Iterable[Format | None]) -> None:
     """Import and read what audits of these formats need, so that no worker forked later has to."""
     import_readers(formats)
     read_profiles(targets_of(settings), tuple(map(Path, settings.profiles)))
+    read_source_code(settings.source_code)
 
 
 def audit_all(

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from modelaudit.formats.source_code.reading import read_source_code
 from modelaudit.result_row import ResultRow
 from modelaudit.runs.found_models import FoundModels
 from modelaudit.settings import Expectation, Policy, Settings, Waiver
-from modelaudit.terminal_text import clean
+from modelaudit.terminal_text import clean, first_of
 
 WARN_DAYS = 14  # before a waiver expires
 # No path that patterns are matched against starts like this.
@@ -63,7 +64,14 @@ def settings_notes(
                 notes.append(f"{_told(entry)} {_over(entry, today)}matches no finding of this run")
         elif models and whole:
             notes.append(f"{_told(entry)} {_over(entry, today)}matches no model of this run")
-    return [clean(note) for note in (*notes, *_nearest(settings))]
+    return [clean(note) for note in (*notes, *_nearest(settings), *_unread(settings))]
+
+
+def _unread(settings: Settings) -> Iterator[str]:
+    """Files with code that could not be read."""
+    problems = read_source_code(settings.source_code).problems
+    if problems:
+        yield f"source_code: {first_of(list(problems), 3)}"
 
 
 def _nearest(settings: Settings) -> Iterator[str]:

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json, Shape
 from modelaudit.findings import Confidence
+from modelaudit.formats.source_code.classes import SourceCode
 from modelaudit.runtimes.graph_usage import GraphUsage
 from modelaudit.runtimes.profile import Fact, RuntimeProfile
 
@@ -138,7 +139,8 @@ class CheckContext(Struct, frozen=True):
     `writer` is the profile nearest to the runtime that saved the model; None if that runtime is
     unknown. `usage` is what the model's graphs use. `input_shapes` are those that layers get
     from an InputLayer or state as first layers, by route. `untested` collects the experiments
-    that the file asks for and the profile was collected without.
+    that the file asks for and the profile was collected without. `code` are the classes of the
+    program, where the user gives their source code.
     """
 
     profile: RuntimeProfile
@@ -147,6 +149,7 @@ class CheckContext(Struct, frozen=True):
     usage: GraphUsage = field(default_factory=GraphUsage)
     input_shapes: Mapping[str, Shape] = field(default_factory=dict)
     untested: set[str] = field(default_factory=set)
+    code: SourceCode = field(default_factory=SourceCode)
 
     def behaviour(self, name: str, default: Fact = None) -> Fact:
         """The result of an experiment in the runtime; ask only if the file depends on it."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
 from modelaudit.findings import Confidence
+from modelaudit.formats.source_code.classes import SourceCode
 from modelaudit.runtimes.catalogue import as_installed, find_profile, saving_runtime
 from modelaudit.runtimes.checks import (
     compile as match_compile,
@@ -26,11 +27,14 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks import (
     silent_differences,
 )
-from modelaudit.runtimes.checks import (
+from modelaudit.runtimes.checks.inbound_nodes import check_nodes
+from modelaudit.runtimes.checks.own_classes import (
     subclasses as match_subclasses,
 )
-from modelaudit.runtimes.checks.constructors import operation_names
-from modelaudit.runtimes.checks.inbound_nodes import check_nodes
+from modelaudit.runtimes.checks.own_classes import (
+    unbuilt_layers as match_unbuilt,
+)
+from modelaudit.runtimes.checks.own_classes.constructors import operation_names
 from modelaudit.runtimes.checks.sequential import check_sequential, form_of
 from modelaudit.runtimes.checks.stored import (
     weights as match_weights,
@@ -88,6 +92,7 @@ def predict(
     targets: Iterable[str],
     custom: frozenset[str] = frozenset(),
     own: tuple[Path, ...] = (),
+    code: SourceCode | None = None,
 ) -> tuple[Prediction, ...]:
     """What happens when each target loads the model with each call for its format.
 
@@ -97,23 +102,26 @@ def predict(
         targets: runtimes as `find_profile` accepts them: `tf==2.21`, `tf-keras==2.21.0`.
         custom: names of classes and functions that will be passed as custom_objects.
         own: the user's own profiles.
+        code: of the program that loads the model, which passes or registers its own objects.
 
     Raises:
         UsageError: a target is not a runtime.
         WorkSpent: there is too little work left for all of them.
     """
     profiles = {each.name: each for each in (find_profile(target, own) for target in targets)}
+    code = code or SourceCode()
+    custom |= code.passed
     asked = [
         (as_installed(profile), LoadRequest(call, custom))
         for profile in profiles.values()
         for call in _calls(artifact)
         if profile.keras3 or call is not LoadCall.TFSM_LAYER
     ]
-    found = predict_calls(artifact, asked)
+    found = predict_calls(artifact, asked, code)
     if not artifact.training:
         return found
     found = tuple(
-        replace(plain, compiling=_compiling(artifact, CheckContext(*each)))
+        replace(plain, compiling=_compiling(artifact, CheckContext(*each, code=code)))
         if each[1].call is LoadCall.LOAD_MODEL and plain.predicted is LoadOutcome.FAILS
         else plain
         for each, plain in zip(asked, found, strict=True)
@@ -123,7 +131,7 @@ def predict(
         for (profile, request), plain in zip(asked, found, strict=True)
         if request.call is LoadCall.LOAD_MODEL and plain.predicted is not LoadOutcome.FAILS
     ]
-    compiled = predict_calls(artifact, compiling)
+    compiled = predict_calls(artifact, compiling, code)
     return (*found, *(each for each in compiled if each.predicted is LoadOutcome.FAILS))
 
 
@@ -152,12 +160,15 @@ def _calls(artifact: Artifact) -> tuple[LoadCall, ...]:
 
 
 def predict_calls(
-    artifact: Artifact, asked: Iterable[tuple[RuntimeProfile, LoadRequest]]
+    artifact: Artifact,
+    asked: Iterable[tuple[RuntimeProfile, LoadRequest]],
+    code: SourceCode | None = None,
 ) -> tuple[Prediction, ...]:
     """What happens when each runtime loads the model with the requested call."""
     writer, usage, shapes = saving_runtime(artifact), usage_of(artifact), input_shapes(artifact)
+    code = code or SourceCode()
     return tuple(
-        _prediction(artifact, CheckContext(profile, request, writer, usage, shapes))
+        _prediction(artifact, CheckContext(profile, request, writer, usage, shapes, code=code))
         for profile, request in asked
     )
 
@@ -281,6 +292,7 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from (each for each in form if not each.route or each.loads)
     if whole:
         yield from check_variables(artifact, context)
+        yield from match_unbuilt.check(config, artifact, context, archive)
     yield from silent_differences.check(artifact, context, archive)
     if context.request.compile:
         yield from match_compile.check(artifact, context, archive)

@@ -15,6 +15,7 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.terminal_text import first_of
+from modelaudit.work_budget import spend
 
 Config = Mapping[str, Json]
 FUNCTION = "function"
@@ -115,6 +116,28 @@ def resolves(module: str, name: str, context: CheckContext) -> bool:
         return False
     free = context.behaviour("imports_any_module", default=not profile.keras3)
     return bool(free) and module in context.request.modules
+
+
+def legacy_key(key: str, name: str) -> str:
+    """The key that Keras 3's reader of the old dialect uses instead."""
+    if key == "batch_input_shape":
+        return "batch_shape" if name == "InputLayer" else "input_shape"
+    return key
+
+
+def nodes_in(value: Json) -> Iterator[Config]:
+    """All objects with a class and a config in a document, the outer ones first."""
+    spend()
+    if isinstance(value, dict):
+        if isinstance(value.get("class_name"), str) and "config" in value:
+            yield value
+        for each in value.values():
+            if isinstance(each, (dict, list)):
+                yield from nodes_in(each)
+    elif isinstance(value, list):
+        for each in value:
+            if isinstance(each, (dict, list)):
+                yield from nodes_in(each)
 
 
 def is_model(node: Config) -> bool:

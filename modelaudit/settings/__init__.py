@@ -291,6 +291,7 @@ class Settings(Struct, frozen=True):
     profiles: tuple[str, ...] = ()  # files with the user's profiles, for predictions
     architecture: str | None = None  # file with the architecture for weights files and checkpoints
     custom_objects: tuple[str, ...] = ()  # names that the user's code registers with loaders
+    source_code: tuple[str, ...] = ()  # places of the models' own classes
     signing: Signing = field(default_factory=Signing)
     tracking_uri: str = ""  # address of MLflow's tracking server; "": that of MLFLOW_TRACKING_URI
     local_artifacts: str = ""  # the directory of this machine in which that server may name paths
@@ -342,9 +343,5 @@ class Settings(Struct, frozen=True):
         return mine
 
     def threshold(self, *names: str) -> float | None:
-        """The threshold of a rule; None if the settings do not set one.
-
-        Args:
-            names: the rule's code and name.
-        """
+        """The threshold of a rule, by its code and name; None if the settings do not set one."""
         return next((value for rule, value in self.thresholds if rule in names), None)

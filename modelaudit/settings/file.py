@@ -85,6 +85,7 @@ class FileTables(OptionDefaults, frozen=True, forbid_unknown_fields=True):
     serving: Table | None = None
     profiles: OneOrMore = ()
     custom_objects: OneOrMore = ()
+    source_code: OneOrMore = ()
     signing: Table = {}
 
 
@@ -130,6 +131,7 @@ class SettingsFile(Struct, frozen=True):
     profiles: tuple[str, ...] = ()
     serving: str = ""
     custom_objects: tuple[str, ...] = ()
+    source_code: tuple[str, ...] = ()
     signing: Signing = field(default_factory=Signing)
 
 
@@ -175,6 +177,7 @@ def load(path: Path) -> SettingsFile:
         if file.serving is None
         else _read(ServingTable, file.serving, "[serving]", path).runtime,
         custom_objects=_all(file.custom_objects),
+        source_code=tuple(map(str, _existing("source_code", file.source_code, path))),
         signing=_signing(file.signing, path),
     )
 
@@ -280,13 +283,23 @@ def is_web_address(address: str) -> bool:
 
 def _profiles(names: OneOrMore, path: Path) -> tuple[str, ...]:
     """Profile files: the listed ones, and those in the listed directories."""
-    found = []
+    found: list[Path] = []
+    for place in _existing("profiles", names, path):
+        found += sorted(place.glob("*.json")) if place.is_dir() else [place]
+    return tuple(map(str, found))
+
+
+def _existing(key: str, names: OneOrMore, path: Path) -> Iterator[Path]:
+    """The places that a key lists, relative to the settings file.
+
+    Raises:
+        UsageError: one does not exist.
+    """
     for name in _all(names):
         place = path.parent / name
         if not place.exists():
-            raise UsageError(f"{path}: profiles lists {name}, which does not exist")
-        found += sorted(place.glob("*.json")) if place.is_dir() else [place]
-    return tuple(map(str, found))
+            raise UsageError(f"{path}: {key} lists {name}, which does not exist")
+        yield place
 
 
 def _runtime(name: str, data: Table, path: Path) -> OtherRuntime:

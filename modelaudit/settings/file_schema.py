@@ -67,6 +67,10 @@ class DescribedFile(OptionDefaults, frozen=True, forbid_unknown_fields=True):
     custom_objects: Annotated[
         OneOrMore, _about("Names that the code around the models registers with Keras.")
     ] = ()
+    source_code: Annotated[
+        OneOrMore,
+        _about("Python files with the models' own classes, or their directories; never run."),
+    ] = ()
     signing: Annotated[SigningTable, _about("Whose signatures of models are trusted.")] = (
         SigningTable()
     )

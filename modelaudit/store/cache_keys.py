@@ -15,6 +15,7 @@ from pathlib import Path
 from modelaudit.audit_types.json_form import jsonable
 from modelaudit.facts import Json
 from modelaudit.findings import Severity
+from modelaudit.formats.source_code.reading import source_files
 from modelaudit.settings import Limits, ProbeSettings, Settings
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -85,8 +86,8 @@ def runtime_digest() -> str:
 def user_input_digest(settings: Settings) -> str:
     """A digest of the user's other inputs: names, sizes and times of their files.
 
-    These are probe data, an architecture, profiles, and other runtimes with their installed
-    packages.
+    These are probe data, an architecture, profiles, the code of the models' own classes, and other
+    runtimes with their installed packages.
     """
     probe = settings.probe
     places = [Path(each) for each in (settings.architecture, *settings.profiles) if each]
@@ -98,6 +99,7 @@ def user_input_digest(settings: Settings) -> str:
     rows = [_state(path) for path in places]
     if probe.data is not None and probe.enabled:
         rows.append(files_digest(Path(probe.data)))
+    rows += [[*each] for each in source_files(settings.source_code)]
     return digest(rows, jsonable(runtimes), [*settings.custom_objects])
 
 

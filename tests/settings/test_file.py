@@ -238,6 +238,8 @@ def test_the_guide_s_example_is_valid(tmp_path: Path) -> None:
     guide = (Path(__file__).parents[2] / "docs" / "guide.md").read_text(encoding="utf-8")
     example = guide.partition("```toml\n")[2].partition("```")[0]
     (tmp_path / "team.pub").write_bytes(public_pem(new_key()))
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "layers.py").touch()
     found = settings_file.load(_write(tmp_path, example))
     steering, scores = found.expectations
     assert steering == Expectation("odd", "driving/*", "steering")
@@ -257,6 +259,7 @@ def test_runtimes_profiles_and_custom_objects(tmp_path: Path) -> None:
         """
         profiles = "mine"
         custom_objects = ["MyLayer", "my_loss"]
+        source_code = "mine"
         [runtimes.old]
         python = "env/bin/python"
         [runtimes.made]
@@ -272,6 +275,7 @@ def test_runtimes_profiles_and_custom_objects(tmp_path: Path) -> None:
     )
     assert found.profiles == (str(tmp_path / "mine" / "tf-2.14.0.json"),)
     assert found.custom_objects == ("MyLayer", "my_loss")
+    assert found.source_code == (str(tmp_path / "mine"),)
 
 
 @pytest.mark.parametrize(
@@ -283,6 +287,7 @@ def test_runtimes_profiles_and_custom_objects(tmp_path: Path) -> None:
         ("[runtimes.x]\nrequirement = 3", "Expected `str . array`, got `int`"),
         ('[runtimes.x]\npython = "/x"\nlegacy_keras = "yes"', "Expected `bool`, got `str`"),
         ('profiles = "nowhere"', "nowhere, which does not exist"),
+        ('source_code = "nowhere"', "source_code lists nowhere, which does not exist"),
         ("runtimes = 1", "runtimes: Expected `object`, got `int`"),
     ],
 )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 
+from modelaudit.settings import Settings
 from modelaudit.store import cache_keys
 from tests.sources import SOURCES, imports, within
 
@@ -65,3 +67,15 @@ def test_another_installation_of_the_same_files_gives_the_same(package, monkeypa
     assert cache_keys.code_digest() == here
     monkeypatch.undo()
     assert cache_keys.code_digest() == here
+
+
+def test_a_change_of_the_source_code_is_seen(tmp_path: Path) -> None:
+    code = tmp_path / "layers.py"
+    code.write_text("class A: pass\n")
+    settings = Settings(source_code=(str(tmp_path),))
+    before = cache_keys.user_input_digest(settings)
+    assert (
+        cache_keys.user_input_digest(settings) == before != cache_keys.user_input_digest(Settings())
+    )
+    code.write_text("class Other: pass\n")
+    assert cache_keys.user_input_digest(settings) != before

@@ -284,6 +284,7 @@ def settings_from(
         runtimes=chosen_runtimes(runtimes, file.runtimes),
         profiles=checked_profiles(file.profiles),
         custom_objects=file.custom_objects,
+        source_code=tuple(str(Path(each).resolve()) for each in file.source_code),
         signing=file.signing,
         tracking_uri=tracking_uri,
         local_artifacts=local_artifacts,

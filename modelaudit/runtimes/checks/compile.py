@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Json
 from modelaudit.formats.keras.json_config import mapping, text
+from modelaudit.runtimes.checks.own_classes import (
+    compile_objects as own_objects,
+)
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import FUNCTION, imports_modules, is_custom
@@ -46,6 +49,7 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
                 # A loss can be a metric; several classes have the name of one.
                 held = "losses" if module.rpartition(".")[2] == "losses" else kind
                 yield from _arguments(held, word, name, config, context)
+    yield from own_objects.check(training, context, archive, RECOMPILE)
     for word in ("metrics", "weighted_metrics") if context.profile.keras3 else ():
         yield from _alone(word, training.get(word), context, archive)
 

@@ -24,7 +24,13 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks import (
     values as match_values,
 )
-from modelaudit.runtimes.checks.constructors import (
+from modelaudit.runtimes.checks.own_classes import (
+    given_code as match_code,
+)
+from modelaudit.runtimes.checks.own_classes import (
+    outdated_code,
+)
+from modelaudit.runtimes.checks.own_classes.constructors import (
     copied,
     doubled,
     endpoint,
@@ -42,6 +48,7 @@ from modelaudit.runtimes.saved_config import (
     is_custom,
     is_model,
     known_in_keras2,
+    legacy_key,
     passed,
     reads_modules,
     resolves,
@@ -83,6 +90,8 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
     if missing:
         yield missing
     custom = custom or (missing is None and _imported(node, context, place))
+    if custom or missing:
+        yield from match_code.check(node, context, route or name, place.archive)
     if model:
         yield from doubled(node, context, route) if custom else ()
         within = route.partition("/")[2]
@@ -101,11 +110,7 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
     if model or missing:
         return
     if custom:
-        yield from shadowed(node, context, route)
-        yield from dtype_policy(config, context, route)
-        yield from without_name(name, config, context, route)
-        yield from endpoint(node, context, route)
-        yield from _inside_custom(config, route, context, place.archive)
+        yield from _custom(node, context, route, place.archive)
         return
     yield from _arguments(node, config, context, place, route)
     yield from () if place.archive else copied(name, config, context, route)
@@ -122,14 +127,28 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
     yield from match_parts.text_functions(name, config, context, route)
 
 
+def _custom(node: Config, context: CheckContext, route: str, archive: bool) -> Iterator[Reason]:
+    """A class of the program's own, which is at hand."""
+    name, config = text(node.get("class_name")), mapping(node.get("config"))
+    yield from shadowed(node, context, route)
+    yield from dtype_policy(config, context, route)
+    yield from outdated_code.check(node, context, route or name, archive)
+    if match_code.code_of(node, context) is None:
+        yield from without_name(name, config, context, route)
+        yield from endpoint(node, context, route)
+    yield from _inside_custom(config, route, context, archive)
+
+
 def _inside_custom(
     config: Config, route: str, context: CheckContext, archive: bool
 ) -> Iterator[Reason]:
     """Layers and models in the config of a class of the program's own, which makes them anew."""
     place = ConfigLocation(route, wrapped=True, archive=archive)
     for node in layers_in(list(config.values())):
+        if context.profile.keras3 and not archive and match_code.is_revived(node, context):
+            yield from _object(node, context, ConfigLocation(route))
         # In the dialect of Keras 2 a layer is told from other objects by its class alone.
-        if "module" in node or not context.profile.keras3:
+        elif "module" in node or not context.profile.keras3:
             yield from _object(node, context, place)
         else:
             yield from filter(None, (_missing(node, context, place, f"{route}/{_name_of(node)}"),))
@@ -295,17 +314,10 @@ def _arguments(
     given = set(config)
     by_module = "module" in node and reads_modules(context)
     if context.profile.keras3 and not by_module and not place.wrapped:
-        given = {_legacy_key(key, name) for key in given} - {""}
+        given = {legacy_key(key, name) for key in given} - {""}
         if name == "Lambda":
             given -= match_lambda.FUNCTION_KEYS
     is_operation = by_module and ".ops." in text(node.get("module"))
     kind = "layers" if context.profile.has_class("layers", name) and not is_operation else "ops"
     yield from unknown_arguments(name, kind, given, context, route, config)
     yield from match_values.check(name, config, context, route, by_module)
-
-
-def _legacy_key(key: str, name: str) -> str:
-    """The key that Keras 3's reader of the old dialect uses instead."""
-    if key == "batch_input_shape":
-        return "batch_shape" if name == "InputLayer" else "input_shape"
-    return key

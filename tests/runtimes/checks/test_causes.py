@@ -90,6 +90,13 @@ NOT_MADE = {
     ),
     "arguments-of-subclass": "whether it fails depends on code",
     "class-of-the-same-name": "the tests of namesakes load such files",
+    **dict.fromkeys(
+        (
+            *("code-of-other-keras", "constructor-refuses-config", "inner-layers-not-built"),
+            "object-not-deserialized",
+        ),
+        "the tests of given code load such files",
+    ),
     "constant-first-argument": "the file that has it loads in the installed tf-keras",
     "constructor-with-name-only": "the tests of constructors load such files",
     "constructor-without-keywords": "the tests of constructors load such files",

@@ -16,6 +16,7 @@ from modelaudit.facts import Artifact
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.graphs import ObjectNode, reachable
 from modelaudit.layer_classes import LAYER_CLASSES
+from modelaudit.runtimes.checks.own_classes.listed_layers import listed_layers
 from modelaudit.runtimes.checks.stored.object_names import names_in_keras3
 from modelaudit.runtimes.checks.stored.object_paths import weights
 from modelaudit.runtimes.model import CheckContext, Reason
@@ -51,6 +52,8 @@ def left_out(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     trained = [index for index in lists if index in nodes and nodes[index].children]
     if trained:
         yield from _only_trained(nodes, trained, context)
+    elif found := next(listed_layers(nodes, context.code), None):
+        yield found
     elif cells := sorted(_empty_cells(nodes)):
         held = next(iter(sorted(_cells_outside(nodes))), "")
         yield Reason(

@@ -13,6 +13,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, Layer, Tensor
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.json_config import mapping, sequence, text
+from modelaudit.runtimes.checks.own_classes.kept_variables import draws_variable, keeps_variable
 from modelaudit.runtimes.checks.stored.object_paths import weights
 from modelaudit.runtimes.model import CheckContext, Reason
 
@@ -57,11 +58,11 @@ def _numbered(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             yield _counted(layer, f"a table of {tensor.dtype}", LoadOutcome.FAILS, context)
             return
         alone = number == "0" and f"{layer}/vars/1" not in stored
-        if alone and tensor.dtype in _INTEGERS and not tensor.shape:
-            yield _counted(layer, "a count", LoadOutcome.UNKNOWN, context)
-            return
-        if number == "0" and _LEARNT.search(layer.rpartition("/")[2]):
-            yield _counted(layer, "what it learnt", LoadOutcome.UNKNOWN, context)
+        what = "a count" if alone and tensor.dtype in _INTEGERS and not tensor.shape else ""
+        if not what and number == "0" and _LEARNT.search(layer.rpartition("/")[2]):
+            what = "what it learnt"
+        if what and (found := _judged(layer, "", what, artifact, context)):
+            yield found
             return
 
 
@@ -94,8 +95,18 @@ def _without_layer(artifact: Artifact, context: CheckContext) -> Iterator[Reason
             yield _counted(layer, "a variable without a name", LoadOutcome.FAILS, context)
             return
         if found is None and (what := _doubtful(name)):
-            found = _counted(layer, what, LoadOutcome.UNKNOWN, context)
+            found = _judged(layer, name.rpartition("/")[2], what, artifact, context)
     yield from filter(None, (found,))
+
+
+def _judged(
+    layer: str, own: str, what: str, artifact: Artifact, context: CheckContext
+) -> Reason | None:
+    """A weight that may be a `tf.Variable`, as far as the code of its class tells."""
+    keeps = keeps_variable(layer, own, artifact, context.code)
+    if keeps is False:
+        return None
+    return _counted(layer, what, LoadOutcome.FAILS if keeps else LoadOutcome.UNKNOWN, context)
 
 
 def _doubtful(name: str) -> str:
@@ -135,13 +146,22 @@ def _not_saved(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     named = {each.route: f"{snake_case(each.class_name)} {each.name}" for each in empty}
     if architecture is None:
         named = _without_weights(artifact)
+    told = {each: draws_variable(each, artifact, context.code) for each in named}
+    sure = next((route for route, drawn in told.items() if drawn), "")
     learnt = next((route for route, name in named.items() if _LEARNT.search(name)), "")
-    if layer := longer or learnt:
+    layer = sure or longer or learnt
+    if layer and told.get(layer) is not False:
         yield Reason(
             "variable-not-saved",
-            LoadOutcome.UNKNOWN,
+            LoadOutcome.DIFFERS if sure else LoadOutcome.UNKNOWN,
             f"`{layer}` has no weights in the file, though it "
-            + ("adds a step to a sequence" if layer == longer else "is named like what is learnt")
+            + (
+                "keeps a `tf.Variable` of random numbers"
+                if sure
+                else "adds a step to a sequence"
+                if layer == longer
+                else "is named like what is learnt"
+            )
             + ": Keras 3 saves no `tf.Variable` of a layer, which then keeps what the code gives "
             f"it in {context.profile.name}",
             fix="Make it by `add_weight` in the code, train the model, and save it again.",

@@ -10,6 +10,7 @@ from modelaudit.facts import Artifact
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.runtimes.checks.config import layers_in
+from modelaudit.runtimes.checks.own_classes.given_code import code_of, refused, takes
 from modelaudit.runtimes.checks.stored.weight_layouts import OLD_LAYOUT
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
@@ -28,8 +29,10 @@ DEFAULTS_WRITTEN = (3, 15)
 def check(config: Config, artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """What the file of a subclass does not show."""
     name, keras = text(config.get("class_name")), artifact.provenance.keras
-    yield from _given_objects(config, artifact, context)
     yield from _added_loss(config, artifact, context)
+    if _settled(config, context):
+        return
+    yield from _given_objects(config, artifact, context)
     if context.writer is not None and context.writer.keras3 and _arguments_lost(config, keras):
         # Keras 3.15 writes the defaults of optional arguments; a class that notes nothing and does
         # not take a name alone has arguments without a default, as most do.
@@ -43,6 +46,17 @@ def check(config: Config, artifact: Artifact, context: CheckContext) -> Iterator
             "Build the model from code with the same arguments, and load the weights.",
             unless=f"{name} was made without arguments",
         )
+
+
+def _settled(config: Config, context: CheckContext) -> bool:
+    """Whether the code of the class tells that its constructor loses or refuses arguments."""
+    code = code_of(config, context)
+    if code is None:
+        return False
+    taken = takes(code, context)
+    if taken is not None and taken <= _OF_EVERY_LAYER:
+        return True  # it has none to lose
+    return refused(code, list(mapping(config.get("config"))), context) is not None
 
 
 def _given_objects(config: Config, artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -89,6 +103,9 @@ def _added_loss(config: Config, artifact: Artifact, context: CheckContext) -> It
     """
     training = artifact.training
     if context.profile.keras3 or not mapping(config.get("build_config")).get("input_shape"):
+        return
+    code = code_of(config, context)
+    if code is not None and "add_loss" not in code.called:
         return
     drawn = any(_VARIANCE.search(tensor.name) for tensor in artifact.tensors)
     if drawn and training is not None and training.get("loss") is not None:

@@ -1,0 +1,185 @@
+"""What the source code of a class says of how Keras makes, builds and saves its objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct, field
+
+from modelaudit.layer_classes import LAYER_CLASSES, Trait, has
+
+
+class Parameters(Struct, frozen=True):
+    """The parameters of a method, without `self`.
+
+    `required` have no default. `keywords` says that there is a `**kwargs`; `read` are the words
+    that the method takes out of it by name, as in `kwargs.pop("units")`.
+    """
+
+    names: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    keywords: bool = False
+    read: frozenset[str] = frozenset()
+
+
+class BaseCall(Struct, frozen=True):
+    """What a constructor passes to that of its base class.
+
+    `words` are the keywords that it states, `positional` counts what it passes by position,
+    `keywords` that it passes its `**kwargs` on.
+    """
+
+    words: frozenset[str] = frozenset()
+    positional: int = 0
+    keywords: bool = False
+
+
+class MadeLayer(Struct, frozen=True):
+    """An attribute to which a method assigns a new object of the class `name`.
+
+    `listed` says that it is inside a list or dictionary, `words` are the keywords it is made with.
+    """
+
+    attribute: str
+    name: str
+    method: str
+    listed: bool = False
+    words: frozenset[str] = frozenset()
+
+
+class ClassCode(Struct, frozen=True):
+    """One class of a program.
+
+    `where` is the file and line of its definition, `module` the file's dotted path. `bases` are
+    full names as imports resolve them, as `keras.layers.Layer`. `registered` is the name under
+    which a decorator registers it with Keras, "" if none does. `static` says that its source shows
+    how it is made: it has no metaclass, no other decorator, and uses its `**kwargs` as is.
+    `constructor` and `base_call` are None where the class does not define or call one. `built` are
+    attributes that its `build` builds or calls, `variables` those that are a `tf.Variable`,
+    `drawn` those of them that a method makes which draws random numbers, and `weights` the names
+    that it gives to `add_weight`; `names_first` says that it gives one by position. `called` are
+    the attributes of `self` that its methods call. `stored` maps a parameter of the constructor to
+    the attribute that keeps it as it is. `of_shapes` are the attributes of its input's shape that
+    `build` uses. `deserializes` says that its `from_config` makes objects of parts of the config.
+    """
+
+    name: str
+    module: str
+    where: str
+    bases: tuple[str, ...] = ()
+    registered: str = ""
+    static: bool = True
+    constructor: Parameters | None = None
+    base_call: BaseCall | None = None
+    methods: frozenset[str] = frozenset()
+    made: tuple[MadeLayer, ...] = ()
+    built: frozenset[str] = frozenset()
+    variables: frozenset[str] = frozenset()
+    drawn: frozenset[str] = frozenset()
+    weights: frozenset[str] = frozenset()
+    called: frozenset[str] = frozenset()
+    stored: Mapping[str, str] = field(default_factory=dict)
+    names_first: bool = False
+    deserializes: bool = False
+    of_shapes: frozenset[str] = frozenset()
+
+
+class SourceCode(Struct, frozen=True):
+    """All classes of the files, by name, and the names of their functions.
+
+    `problems` says of each file why it could not be read.
+    """
+
+    classes: Mapping[str, tuple[ClassCode, ...]] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    functions: frozenset[str] = frozenset()
+
+    @property
+    def passed(self) -> frozenset[str]:
+        """The names under which a program with this code passes or registers its own objects.
+
+        A class with the name of one of Keras counts only where it is registered.
+        """
+        every = (each for found in self.classes.values() for each in found)
+        registered = frozenset(each.registered for each in every if each.registered)
+        return registered | ({*self.classes, *self.functions} - LAYER_CLASSES.keys())
+
+    def find(self, name: str, module: str = "") -> ClassCode | None:
+        """The class of this name; None if there is none, or several and no module tells them.
+
+        Args:
+            name: as in a config, so that it may be `package>Name`.
+            module: the module that the config states, "" if it states none.
+        """
+        found = self.classes.get(name.rpartition(">")[2], ())
+        if len(found) > 1:
+            found = tuple(each for each in found if _same_module(each.module, module))
+        return found[0] if len(found) == 1 else None
+
+    def lineage(self, code: ClassCode) -> Iterator[ClassCode | str]:
+        """The class and its bases in the order in which Python looks for a method.
+
+        The last is the full name of the first base that is not of the program, as
+        `keras.layers.Layer`; "" where the files do not tell it.
+        """
+        seen: set[str] = set()
+        current: ClassCode | str = code
+        while isinstance(current, ClassCode):
+            seen.add(current.where)
+            yield current
+            known = len(current.bases) == 1 and current.static
+            base = current.bases[0] if known else ""
+            own = self.find(base.rpartition(".")[2], base.rpartition(".")[0]) if base else None
+            if own is not None and own.where in seen:
+                base, own = "", None
+            current = base if own is None or base.startswith(_LIBRARIES) else own
+        yield current
+
+    def defines(self, code: ClassCode, method: str) -> bool | None:
+        """Whether the class or a base of the program has a method; None if no one can tell."""
+        for each in self.lineage(code):
+            if isinstance(each, str):
+                return None if not each else False
+            if method in each.methods:
+                return True
+        return None
+
+    def has_weights(self, made: str, depth: int = 20) -> bool:
+        """Whether a class, of the program or of Keras, makes weights when it is built.
+
+        Args:
+            made: its full name.
+            depth: how many layers inside each other are looked at.
+        """
+        name = made.rpartition(".")[2]
+        if made.startswith(_LIBRARIES):
+            return any(has(name, trait) for trait in _WEIGHTS)
+        code = self.find(name)
+        if code is None or not depth:
+            return False
+        return any(
+            "add_weight" in each.called
+            or any(self.has_weights(x.name, depth - 1) for x in each.made)
+            for each in self.lineage(code)
+            if isinstance(each, ClassCode)
+        )
+
+    def weights(self, code: ClassCode) -> frozenset[str]:
+        """The names that the class and its bases give to weights of their own."""
+        own = (each.weights for each in self.lineage(code) if isinstance(each, ClassCode))
+        return frozenset().union(*own)
+
+    def base(self, code: ClassCode) -> str:
+        """The full name of the first base that is not of the program; "" if it is not known."""
+        *_, last = self.lineage(code)
+        return last if isinstance(last, str) else ""
+
+
+# Layers of Keras with weights that they make when they are built.
+_WEIGHTS = (Trait.FEATURE_WEIGHTS, Trait.CONVOLUTION, Trait.RECURRENT, Trait.ATTENTION)
+_LIBRARIES = ("keras.", "tensorflow.", "tf_keras.")
+
+
+def _same_module(path: str, module: str) -> bool:
+    """Whether a file may be a module, whose first packages may be directories above."""
+    return path == module or path.endswith(f".{module}") or module.endswith(f".{path}")

@@ -1,0 +1,220 @@
+"""What one method of a class does, by its syntax tree."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+
+from modelaudit.formats.source_code.classes import BaseCall, MadeLayer, Parameters
+
+CONSTRUCTOR, BUILD, ADD_WEIGHT = "__init__", "build", "self.add_weight"
+_VARIABLES = ("tensorflow.Variable", "tensorflow.compat.v1.Variable")
+_RANDOM = re.compile(r"random|uniform|normal_|glorot|lecun|he_|orthogonal", re.IGNORECASE)
+Names = Mapping[str, str]
+"""A name in the file -> the full name that it was imported as."""
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def full_name(node: ast.expr, names: Names) -> str:
+    """`layers.Dense` as its full name; "" if it is no name."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ""
+    return ".".join([names.get(node.id, node.id), *reversed(parts)])
+
+
+def calls(methods: Mapping[str, Function], name: str) -> Iterator[ast.Call]:
+    """Calls of a function by its name, as `self.add_weight`, in all methods of a class."""
+    for method in methods.values():
+        for each in ast.walk(method):
+            if isinstance(each, ast.Call) and full_name(each.func, {}) == name:
+                yield each
+
+
+def weight_name(call: ast.Call) -> str:
+    """The name that a weight is given as text."""
+    for word in call.keywords:
+        if word.arg == "name" and isinstance(word.value, ast.Constant):
+            return word.value.value if isinstance(word.value.value, str) else ""
+    return ""
+
+
+def stored(constructor: Function) -> dict[str, str]:
+    """Parameters that the constructor keeps as they are, and never gives another value."""
+    given = {each.arg for each in (*constructor.args.args[1:], *constructor.args.kwonlyargs)}
+    found: dict[str, str] = {}
+    for each in ast.walk(constructor):
+        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+            given.discard(each.id)
+        if isinstance(each, ast.Assign) and isinstance(each.value, ast.Name):
+            for name in filter(None, map(own_attribute, each.targets)):
+                found[each.value.id] = name
+    return {parameter: name for parameter, name in found.items() if parameter in given}
+
+
+def of_first(method: Function) -> Iterator[str]:
+    """The attributes of the first parameter that a method uses, before it gives it a new value."""
+    first = method.args.args[1].arg if len(method.args.args) > 1 else ""
+    for each in ast.walk(method):
+        if isinstance(each, ast.Name) and each.id == first and isinstance(each.ctx, ast.Store):
+            return
+    for each in ast.walk(method):
+        owner = each.value if isinstance(each, ast.Attribute) else None
+        if isinstance(each, ast.Attribute) and isinstance(owner, ast.Name) and owner.id == first:
+            yield each.attr
+
+
+def variables(method: Function, names: Names) -> Iterator[str]:
+    """Attributes that a method makes a `tf.Variable`."""
+    return (each.attribute for each in made_layers(method, names) if each.name in _VARIABLES)
+
+
+def draws(method: Function, names: Names) -> bool:
+    """Whether a method names something that draws random numbers."""
+    return any(
+        _RANDOM.search(full_name(each, names))
+        for each in ast.walk(method)
+        if isinstance(each, ast.Attribute | ast.Name)
+    )
+
+
+def parameters(node: Function) -> Parameters:
+    """What a method takes."""
+    given = node.args
+    positional = [each.arg for each in (*given.posonlyargs, *given.args)][1:]
+    first_default = len(positional) - len(given.defaults)
+    required = positional[: max(first_default, 0)]
+    required += [
+        each.arg
+        for each, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
+        if default is None
+    ]
+    only = {each.arg for each in given.posonlyargs}
+    names = [each for each in positional if each not in only]
+    keywords = given.kwarg.arg if given.kwarg else ""
+    return Parameters(
+        names=(*names, *(each.arg for each in given.kwonlyargs)),
+        required=tuple(required),
+        keywords=bool(keywords),
+        read=frozenset(_read(node, keywords)) if keywords else frozenset(),
+    )
+
+
+def _read(node: Function, keywords: str) -> Iterator[str]:
+    """Words that a method takes out of its `**kwargs`."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Call) and full_name(each.func, {}) == f"{keywords}.pop":
+            first = each.args[0] if each.args else None
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                yield first.value
+
+
+def uses_keywords_as_is(node: Function) -> bool:
+    """Whether all that a method does with its `**kwargs` is to pass them on, or to pop words."""
+    if node.args.kwarg is None:
+        return True
+    keywords = node.args.kwarg.arg
+    plain: set[int] = set()
+    for each in ast.walk(node):
+        if isinstance(each, ast.Call):
+            plain |= {id(word.value) for word in each.keywords if word.arg is None}
+            if isinstance(each.func, ast.Attribute) and each.func.attr in ("pop", "get"):
+                named = bool(each.args) and isinstance(each.args[0], ast.Constant)
+                plain |= {id(each.func.value)} if named else set()
+    return all(
+        id(each) in plain
+        for each in ast.walk(node)
+        if isinstance(each, ast.Name) and each.id == keywords
+    )
+
+
+def base_call(node: Function, owner: ast.ClassDef, names: Names) -> BaseCall | None:
+    """The call of the base class's constructor, if there is exactly one."""
+    found = [
+        each
+        for each in ast.walk(node)
+        if isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and each.func.attr == CONSTRUCTOR
+    ]
+    if len(found) != 1:
+        return None
+    call = found[0]
+    of = call.func.value if isinstance(call.func, ast.Attribute) else call
+    by_super = isinstance(of, ast.Call) and full_name(of.func, {}) == "super"
+    by_name = full_name(of, names) in {full_name(each, names) for each in owner.bases}
+    if not (by_super or by_name):
+        return None
+    keywords = node.args.kwarg.arg if node.args.kwarg else ""
+    unpacked = [full_name(each.value, {}) for each in call.keywords if each.arg is None]
+    if any(each != keywords for each in unpacked):
+        return None
+    starred = [each for each in call.args if isinstance(each, ast.Starred)]
+    given = call.args[1:] if by_name and not by_super else call.args
+    return BaseCall(
+        words=frozenset(each.arg for each in call.keywords if each.arg is not None),
+        positional=len(given) - len(starred),
+        keywords=bool(unpacked),
+    )
+
+
+def made_layers(node: Function, names: Names) -> Iterator[MadeLayer]:
+    """Objects that a method makes and keeps as attributes."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Assign):
+            for target in each.targets:
+                attribute = own_attribute(target)
+                if not attribute:
+                    continue
+                if isinstance(each.value, ast.Call):
+                    words = frozenset(word.arg for word in each.value.keywords if word.arg)
+                    name = full_name(each.value.func, names)
+                    yield MadeLayer(attribute, name, node.name, words=words)
+                for name in _listed(each.value, names):
+                    yield MadeLayer(attribute, name, node.name, listed=True)
+        elif isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute):
+            attribute = own_attribute(each.func.value)  # self.blocks.append(Dense(8))
+            if attribute and each.func.attr == "append" and each.args:
+                made = each.args[0]
+                name = full_name(made.func, names) if isinstance(made, ast.Call) else ""
+                yield MadeLayer(attribute, name, node.name, listed=True)
+
+
+def own_attribute(node: ast.AST) -> str:
+    """The attribute of `self` that an expression names; "" if it names none."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return node.attr if node.value.id == "self" else ""
+    return ""
+
+
+def _listed(node: ast.expr, names: Names) -> Iterator[str]:
+    """The classes of what a list or dictionary holds."""
+    items: list[ast.expr] = []
+    if isinstance(node, ast.List | ast.Tuple):
+        items = node.elts
+    elif isinstance(node, ast.ListComp):
+        items = [node.elt]
+    elif isinstance(node, ast.Dict):
+        items = node.values
+    elif isinstance(node, ast.DictComp):
+        items = [node.value]
+    for each in items:
+        if isinstance(each, ast.Call):
+            yield full_name(each.func, names)
+        yield from _listed(each, names)
+
+
+def used(node: Function) -> Iterator[str]:
+    """Attributes of `self` that a method builds or calls, also in a loop over them."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Call):
+            if attribute := own_attribute(each.func):
+                yield attribute
+            if isinstance(each.func, ast.Attribute) and each.func.attr == BUILD:
+                yield own_attribute(each.func.value)
+        elif isinstance(each, ast.For):
+            yield from filter(None, map(own_attribute, ast.walk(each.iter)))

@@ -1,0 +1,89 @@
+"""Reads Python files for the classes in them."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeAlias
+
+from modelaudit.errors import ReadError
+from modelaudit.formats.io.bounded import files_below, read_bytes
+from modelaudit.formats.source_code.classes import ClassCode, SourceCode
+from modelaudit.formats.source_code.syntax import classes_in, functions_in
+
+_SUFFIX = ".py"
+_LARGEST = 4 << 20  # bytes of a file
+_MOST_FILES = 20_000
+# Directories of other people's code.
+_SKIPPED = frozenset(("site-packages", "node_modules", "__pycache__", ".git", ".venv", "venv"))
+
+SourceFile: TypeAlias = tuple[str, str, int, int]
+"""A file, its name in messages, and what changes with its content: its size and time."""
+
+
+def read_source_code(paths: Iterable[str]) -> SourceCode:
+    """The classes in these files, and in the Python files of these directories.
+
+    A file that is not Python of this interpreter's version is a problem of the result, and the
+    others are read. The result is kept as long as no file changes.
+    """
+    return _read(source_files(paths))
+
+
+def source_files(paths: Iterable[str]) -> tuple[SourceFile, ...]:
+    """What `read_source_code` reads, without reading it."""
+    return tuple(_state(path, root) for root in map(Path, paths) for path in _files(root))
+
+
+def _files(root: Path) -> Iterator[Path]:
+    if not root.is_dir():
+        yield root
+        return
+    for path in files_below(root, _MOST_FILES):
+        inside = path.relative_to(root).parts
+        if path.suffix == _SUFFIX and path.is_file() and _SKIPPED.isdisjoint(inside):
+            yield path
+
+
+def _state(path: Path, root: Path) -> SourceFile:
+    name = path.relative_to(root.parent).as_posix()
+    try:
+        found = path.stat()
+    except OSError:
+        return str(path), name, 0, 0
+    return str(path), name, found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=8)
+def _read(files: tuple[SourceFile, ...]) -> SourceCode:
+    classes: dict[str, tuple[ClassCode, ...]] = {}
+    functions: set[str] = set()
+    problems = []
+    for path, name, _size, _time in files:
+        try:
+            tree = _parsed(read_bytes(Path(path), _LARGEST, name))
+        except (ReadError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
+            problems.append(f"{name}: {str(error) or type(error).__name__}")
+            continue
+        module = name.removesuffix(_SUFFIX).removesuffix("/__init__").replace("/", ".")
+        functions |= set(functions_in(tree))
+        for each in classes_in(tree, module, name):
+            classes[each.name] = (*classes.get(each.name, ()), each)
+    return SourceCode(classes, tuple(problems), frozenset(functions))
+
+
+def _parsed(content: bytes) -> ast.Module:
+    """The syntax tree; empty for a file without a class or function.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: it is not Python that can be read.
+    """
+    if b"class " not in content and b"def " not in content:
+        return ast.Module(body=[], type_ignores=[])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes in other people's strings
+        return ast.parse(content, feature_version=sys.version_info[:2])

@@ -1,0 +1,165 @@
+"""Finds the classes of a Python file in its syntax tree."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from modelaudit.formats.source_code.classes import ClassCode
+from modelaudit.formats.source_code.methods import (
+    ADD_WEIGHT,
+    BUILD,
+    CONSTRUCTOR,
+    Function,
+    Names,
+    base_call,
+    calls,
+    draws,
+    full_name,
+    made_layers,
+    of_first,
+    own_attribute,
+    parameters,
+    stored,
+    used,
+    uses_keywords_as_is,
+    variables,
+    weight_name,
+)
+
+_FROM_CONFIG = "from_config"
+_REGISTER = "register_keras_serializable"
+_PACKAGE = "Custom"  # under which Keras registers a class whose decorator names no package
+# Decorators that leave a class as it is.
+_PLAIN = ("keras_export", "final", "tf_export")
+
+
+def classes_in(tree: ast.Module, module: str, where: str) -> Iterator[ClassCode]:
+    """The classes that a file defines at its top level, or there under a condition.
+
+    Args:
+        module: the dotted path of the file.
+        where: the file, as reasons name it.
+    """
+    names = _imported(tree)
+    for node in _outer(tree.body):
+        if isinstance(node, ast.ClassDef):
+            yield _class(node, names, module, where)
+
+
+def functions_in(tree: ast.Module) -> Iterator[str]:
+    """The names, and those with their package, of functions at the top level of a file."""
+    names = _imported(tree)
+    for node in _outer(tree.body):
+        if isinstance(node, Function):
+            yield node.name
+            yield from filter(
+                None, (_registered(each, names, node.name) for each in node.decorator_list)
+            )
+
+
+def _outer(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements that run when the file is imported."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.Try):
+            for part in ("body", "orelse", "finalbody"):
+                yield from _outer(getattr(node, part, []))
+            for handler in getattr(node, "handlers", []):
+                yield from _outer(handler.body)
+
+
+def _imported(tree: ast.Module) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for node in _outer(tree.body):
+        if isinstance(node, ast.Import):
+            for each in node.names:
+                root = each.name.partition(".")[0]
+                found[each.asname or root] = each.name if each.asname else root
+        elif isinstance(node, ast.ImportFrom):
+            for each in node.names:
+                found[each.asname or each.name] = f"{node.module or ''}.{each.name}".lstrip(".")
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            # `layers = tf.keras.layers`, as programs write it
+            full = full_name(node.value, found)
+            found |= {node.targets[0].id: full} if full else {}
+    return found
+
+
+def _class(node: ast.ClassDef, names: Names, module: str, where: str) -> ClassCode:
+    methods = {each.name: each for each in node.body if isinstance(each, Function)}
+    constructor = methods.get(CONSTRUCTOR)
+    registered = [_registered(each, names, node.name) for each in node.decorator_list]
+    others = [
+        each
+        for each, name in zip(node.decorator_list, registered, strict=True)
+        if not name and full_name(_callee(each), names).rpartition(".")[2] not in _PLAIN
+    ]
+    plain = constructor is None or uses_keywords_as_is(constructor)
+    return ClassCode(
+        name=node.name,
+        module=module,
+        where=f"{where}:{node.lineno}",
+        bases=tuple(full_name(each, names) for each in node.bases),
+        registered=next(filter(None, registered), ""),
+        static=not (others or node.keywords or "__new__" in methods) and plain,
+        constructor=None if constructor is None else parameters(constructor),
+        base_call=None if constructor is None else base_call(constructor, node, names),
+        methods=frozenset(methods) | frozenset(_assigned(node)),
+        made=tuple(
+            made for each in methods.values() for made in made_layers(each, names) if made.attribute
+        ),
+        built=frozenset(used(methods[BUILD])) if BUILD in methods else frozenset(),
+        variables=frozenset(name for each in methods.values() for name in variables(each, names)),
+        drawn=frozenset(
+            name
+            for each in methods.values()
+            if draws(each, names)
+            for name in variables(each, names)
+        ),
+        weights=frozenset(filter(None, map(weight_name, calls(methods, ADD_WEIGHT)))),
+        called=frozenset(
+            name
+            for method in methods.values()
+            for each in ast.walk(method)
+            if isinstance(each, ast.Call) and (name := own_attribute(each.func))
+        ),
+        stored={} if constructor is None else stored(constructor),
+        names_first=any(
+            each.args
+            and isinstance(each.args[0], ast.JoinedStr | ast.Constant)
+            and isinstance(getattr(each.args[0], "value", ""), str)
+            for each in calls(methods, ADD_WEIGHT)
+        ),
+        deserializes=any(
+            isinstance(each, ast.Call)
+            and full_name(each.func, names).rpartition(".")[2].startswith("deserialize")
+            for each in (ast.walk(methods[_FROM_CONFIG]) if _FROM_CONFIG in methods else ())
+        ),
+        of_shapes=frozenset(of_first(methods[BUILD])) if BUILD in methods else frozenset(),
+    )
+
+
+def _callee(node: ast.expr) -> ast.expr:
+    return node.func if isinstance(node, ast.Call) else node
+
+
+def _registered(node: ast.expr, names: Names, name: str) -> str:
+    """The name under which a decorator registers a class, "" if it is another decorator."""
+    if full_name(_callee(node), names).rpartition(".")[2] != _REGISTER:
+        return ""
+    given: dict[str, str] = {}
+    if isinstance(node, ast.Call):
+        words = [*zip(("package", "name"), node.args, strict=False)]
+        words += [(each.arg or "", each.value) for each in node.keywords]
+        for key, value in words:
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                given[key] = value.value
+    return f"{given.get('package', _PACKAGE)}>{given.get('name', name)}"
+
+
+def _assigned(node: ast.ClassDef) -> Iterator[str]:
+    """Names that the class body binds otherwise, as `from_config = classmethod(made)`."""
+    for each in node.body:
+        if isinstance(each, ast.Assign):
+            yield from (target.id for target in each.targets if isinstance(target, ast.Name))

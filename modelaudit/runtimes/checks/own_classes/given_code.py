@@ -1,0 +1,222 @@
+"""What the code of a class says of a config that its constructor is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct, field
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.formats.keras.json_config import mapping, text
+from modelaudit.formats.source_code.classes import ClassCode, Parameters
+from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.saved_config import Config, legacy_key
+from modelaudit.terminal_text import first_of
+
+_OF_MODELS = ("layers", "input_layers", "output_layers")  # of a config that connects layers
+_FROM_CONFIG = "from_config"
+_PASSIVE = "__passive_serialization__"  # a mark of HDF5 at objects in the configs of others
+_REVIVES = (3, 11)  # first Keras 3 known to make these objects; 3.8 does not
+_KEYWORDS = (
+    "Give the constructor **kwargs, and pass them to the constructor of its base class; or build "
+    "the model from code and load the weights."
+)
+
+
+class ConstructorRefusal(Struct, frozen=True):
+    """Why a constructor refuses what it is given: Python's words, and those of a reason."""
+
+    error: str
+    text: str
+    fix: str
+
+
+class Construction(Struct, frozen=True):
+    """What reaches the constructor of the first base class of Keras, or why nothing does.
+
+    `base` is "" if the code leaves it open.
+    """
+
+    refusal: ConstructorRefusal | None = None
+    base: str = ""
+    given: set[str] = field(default_factory=set)
+
+
+def code_of(node: Config, context: CheckContext) -> ClassCode | None:
+    """The code of the class of a layer or model, where the user gives it."""
+    return context.code.find(text(node.get("class_name")), text(node.get("module")))
+
+
+def check(node: Config, context: CheckContext, route: str, archive: bool) -> Iterator[Reason]:
+    """A constructor that does not take what the config has for it."""
+    code = code_of(node, context)
+    if code is None:
+        return
+    config = mapping(node.get("config"))
+    keys = list(config)
+    if context.profile.keras3 and not archive:
+        keys = [each for key in keys if (each := legacy_key(key, code.name))]
+    found = refused(code, keys, context)
+    if found:
+        yield Reason(
+            "constructor-refuses-config",
+            LoadOutcome.FAILS,
+            f"`{route}` was saved with {first_of(list(config), 8) or 'no arguments'}: {found.text}",
+            f"TypeError: …{found.error}",
+            found.fix,
+            route,
+        )
+    elif lost := _not_deserialized(code, config, context, archive):
+        yield lost
+
+
+def is_revived(node: Config, context: CheckContext) -> bool:
+    """Whether the reader of HDF5 makes an object of one in the config of another.
+
+    A constructor or a `from_config` then gets the object in place of its config.
+    """
+    return _PASSIVE in node and not (3,) <= context.profile.keras < _REVIVES
+
+
+def _not_deserialized(
+    code: ClassCode, config: Config, context: CheckContext, archive: bool
+) -> Reason | None:
+    """A layer in the config, of which the code makes an object never, or once too often."""
+    own = context.code.defines(code, _FROM_CONFIG)
+    lineage = [each for each in context.code.lineage(code) if isinstance(each, ClassCode)]
+    if own is None or not all(each.static for each in lineage):
+        return None
+    deserializes = any(each.deserializes for each in lineage)
+    called = frozenset().union(*(each.called for each in lineage))
+    for each in lineage:
+        for parameter, attribute in each.stored.items():
+            node = mapping(config.get(parameter))
+            if attribute not in called or not {"class_name", "config"} <= node.keys():
+                continue
+            revived = not archive and is_revived(node, context)
+            if not (revived or own):
+                return _reason(code, parameter, node, "no `from_config` makes an object of it")
+            if revived and deserializes:
+                return _reason(code, parameter, node, "its `from_config` gets the object itself")
+    return None
+
+
+def _reason(code: ClassCode, parameter: str, node: Config, why: str) -> Reason:
+    return Reason(
+        "object-not-deserialized",
+        LoadOutcome.FAILS,
+        f"the config of {code.name} ({code.where}) has {parameter}, a "
+        f"{text(node.get('class_name'))}, as a dictionary, and {why}",
+        "…",
+        f"Add a `from_config` to {code.name} that passes {parameter} through "
+        "`keras.saving.deserialize_keras_object` if it is a dictionary.",
+        parameter,
+    )
+
+
+def refused(
+    code: ClassCode, keys: Sequence[str], context: CheckContext
+) -> ConstructorRefusal | None:
+    """Why `from_config` fails with these keys; None if it does not, or nothing tells."""
+    return constructed(code, keys, context).refusal
+
+
+def constructed(code: ClassCode, keys: Sequence[str], context: CheckContext) -> Construction:
+    """What becomes of the keys of a config in the constructors of a class and of its bases.
+
+    `from_config` of Keras passes them as keywords. Those that a constructor does not name go on
+    to the constructor of its base class, if it passes its `**kwargs` there.
+    """
+    if context.code.defines(code, _FROM_CONFIG) is not False or set(_OF_MODELS) <= set(keys):
+        return Construction()
+    given, by_position = list(keys), 0
+    for each in context.code.lineage(code):
+        if isinstance(each, str):
+            base = each.rpartition(".")[2]
+            return Construction(_refused_by_keras(code, base, given, context), base, {*given})
+        taken = each.constructor
+        if not each.static:
+            return Construction()
+        if taken is None:
+            continue
+        placed = set(taken.names[:by_position])
+        if found := _refused_by(each, taken, given, placed):
+            return Construction(found)
+        call = each.base_call
+        if call is None:
+            return Construction()
+        mine = {*taken.names, *taken.read}
+        rest = [key for key in given if key not in mine] if call.keywords else []
+        if twice := sorted(call.words.intersection(rest)):
+            return Construction(_twice(each, twice))
+        given, by_position = [*sorted(call.words), *rest], call.positional
+    return Construction()
+
+
+def _refused_by(
+    owner: ClassCode, taken: Parameters, given: Sequence[str], placed: set[str]
+) -> ConstructorRefusal | None:
+    """What one constructor says of keywords, and of parameters that are passed by position."""
+    extra = [key for key in given if key not in taken.names]
+    if extra and not taken.keywords:
+        return ConstructorRefusal(
+            f"__init__() got an unexpected keyword argument '{extra[0]}'",
+            f"the constructor of {owner.name} ({owner.where}) does not take {first_of(extra, 8)}",
+            _KEYWORDS,
+        )
+    if twice := sorted(placed.intersection(given)):
+        return _twice(owner, twice)
+    absent = [name for name in taken.required if name not in {*given, *placed}]
+    if not absent:
+        return None
+    return ConstructorRefusal(
+        f"__init__() missing {len(absent)} required positional argument{'s' * (len(absent) > 1)}",
+        f"the constructor of {owner.name} ({owner.where}) needs {first_of(absent, 8)}",
+        f"Return {first_of(absent, 8)} in the `get_config` of {owner.name} and save the model "
+        "again; or build the model from code and load the weights.",
+    )
+
+
+def _twice(owner: ClassCode, twice: list[str]) -> ConstructorRefusal:
+    return ConstructorRefusal(
+        f"__init__() got multiple values for keyword argument '{twice[0]}'",
+        f"{first_of(twice, 8)} reaches a constructor twice: {owner.name} ({owner.where}) states "
+        "it, and passes it once more in **kwargs",
+        f"Take {first_of(twice, 8)} out of **kwargs in the constructor of {owner.name}.",
+    )
+
+
+def _refused_by_keras(
+    code: ClassCode, base: str, given: Sequence[str], context: CheckContext
+) -> ConstructorRefusal | None:
+    """What reaches the constructor of the base class in Keras, and is not for it."""
+    known = context.profile.accepts("layers", base)
+    if known is None and base == "Model":
+        known = (context.profile.accepts("layers", "Layer") or frozenset()) | {"inputs", "outputs"}
+    extra = [key for key in given if key not in known] if known else []
+    if not extra:
+        return None
+    return ConstructorRefusal(
+        "Unrecognized keyword argument"
+        if context.profile.keras3
+        else "Keyword argument not understood",
+        f"{first_of(extra, 8)} reaches the constructor of {base}, the base class of {code.name} "
+        f"({code.where}), in **kwargs, and is not for it",
+        f"Take {first_of(extra, 8)} in the constructor of {code.name}, or leave it out in "
+        "`get_config`; or build the model from code and load the weights.",
+    )
+
+
+def takes(code: ClassCode, context: CheckContext) -> frozenset[str] | None:
+    """The arguments of its own that the constructor names; None if the code leaves it open."""
+    found: set[str] = set()
+    for each in context.code.lineage(code):
+        if isinstance(each, str):
+            return frozenset(found) if each else None
+        if not each.static:
+            return None
+        if each.constructor is not None:
+            found |= {*each.constructor.names, *each.constructor.read}
+            if not each.constructor.keywords:
+                return frozenset(found)
+    return None

@@ -1,0 +1,47 @@
+"""Whether a class of the program keeps a `tf.Variable`, by its code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.facts import Artifact
+from modelaudit.formats.keras.builtin_layers import snake_case
+from modelaudit.formats.source_code.classes import ClassCode, SourceCode
+
+
+def keeps_variable(layer: str, own: str, artifact: Artifact, code: SourceCode) -> bool | None:
+    """Whether a weight of a layer is a `tf.Variable`; None if no code tells.
+
+    Args:
+        layer: the name of the layer, or its route.
+        own: the name of the weight, "" if it has none of its own.
+    """
+    found = class_of(layer, artifact, code)
+    if found is not None:
+        return any(each.variables for each in _lineage(found, code))
+    every = [each for listed in code.classes.values() for each in listed]
+    if own and any(own in each.weights for each in every):
+        return False
+    return None
+
+
+def draws_variable(layer: str, artifact: Artifact, code: SourceCode) -> bool | None:
+    """Whether a layer has a `tf.Variable` of random numbers; None if no code tells."""
+    found = class_of(layer, artifact, code)
+    return None if found is None else any(each.drawn for each in _lineage(found, code))
+
+
+def class_of(layer: str, artifact: Artifact, code: SourceCode) -> ClassCode | None:
+    """The class of a layer: as the config says, or by the name that Keras makes of a class."""
+    name = layer.rpartition("/")[2]
+    listed = artifact.architecture.layers if artifact.architecture else ()
+    for each in listed:
+        if name == each.name and each.custom:
+            return code.find(each.class_name)
+    base = name.rstrip("0123456789").rstrip("_")
+    names = [each for each in code.classes if snake_case(each) == base]
+    return code.find(names[0]) if len(names) == 1 else None
+
+
+def _lineage(found: ClassCode, code: SourceCode) -> Iterator[ClassCode]:
+    return (each for each in code.lineage(found) if isinstance(each, ClassCode))

@@ -1,0 +1,92 @@
+"""Code of a class that fails in some versions of Keras, whatever the file says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.formats.source_code.classes import ClassCode, MadeLayer
+from modelaudit.runtimes.checks.own_classes.given_code import code_of
+from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.saved_config import Config, known_in_keras2
+from modelaudit.terminal_text import first_of
+
+REMOVED = ("add_metric", "add_update")
+"""Methods of layers of Keras 2 that Keras 3 does not have."""
+OF_SHAPES = ("as_list", "dims", "ndims", "num_elements", "rank", "with_rank")
+"""What a `TensorShape` has, which `build` gets in Keras 2, and a tuple has not."""
+# First Keras 2 that makes a `TensorShape` of the shape in an archive before it builds a layer.
+_SHAPES_OF_ARCHIVES = (2, 15)
+_LAYERS = ("keras.layers", "tensorflow.keras.layers", "tf_keras.layers")
+
+
+def check(node: Config, context: CheckContext, route: str, archive: bool) -> Iterator[Reason]:
+    """The first statement in the class of a layer that its version of Keras does not accept."""
+    found = code_of(node, context)
+    if found is None:
+        return
+    for each in context.code.lineage(found):
+        if isinstance(each, str):
+            return
+        if said := next(_faults(each, context, archive), None):
+            what, error, fix = said
+            yield Reason(
+                "code-of-other-keras",
+                LoadOutcome.FAILS,
+                f"`{route}`: {each.name} ({each.where}) {what}",
+                error,
+                fix,
+                route,
+            )
+            return
+
+
+def _faults(
+    code: ClassCode, context: CheckContext, archive: bool
+) -> Iterator[tuple[str, str, str]]:
+    """(what it does, error, fix) of each statement that fails."""
+    name = context.profile.name
+    if context.profile.keras3:
+        if code.names_first:
+            yield (
+                f"gives the name of a weight to `add_weight` first, where {name} takes the shape",
+                "TypeError: …add_weight() got multiple values for argument 'shape'",
+                "Pass it as name=….",
+            )
+        for method in sorted(code.called & set(REMOVED)):
+            yield (
+                f"calls `self.{method}`, which layers in {name} do not have",
+                f"…{method}",
+                f"Delete the call of `{method}`, or load the model with tf-keras.",
+            )
+    if context.profile.keras3 or (archive and context.profile.keras < _SHAPES_OF_ARCHIVES):
+        kind = "tuple" if context.profile.keras3 else "list"
+        for attribute in sorted(code.of_shapes & set(OF_SHAPES)):
+            yield (
+                f"uses `{attribute}` of the shape that `build` gets, which is a {kind} in {name}",
+                f"AttributeError: '{kind}' object has no attribute '{attribute}'",
+                "Make the shape one of TensorFlow first: `tf.TensorShape(input_shape)`.",
+            )
+    for made in code.made:
+        yield from _made(made, context)
+
+
+def _made(made: MadeLayer, context: CheckContext) -> Iterator[tuple[str, str, str]]:
+    """A layer of Keras that the class makes, and this version does not have or make so."""
+    module, _, layer = made.name.rpartition(".")
+    profile = context.profile
+    if module not in _LAYERS:
+        return
+    accepted = profile.accepts("layers", layer)
+    if not profile.knows("layers", layer) and known_in_keras2("layers", layer) and profile.keras3:
+        yield (
+            f"makes a {layer}, which {profile.name} does not have",
+            f"AttributeError: module '{module}' has no attribute '{layer}'",
+            "Load the model with tf-keras.",
+        )
+    elif accepted is not None and (extra := sorted(made.words - accepted)):
+        yield (
+            f"makes a {layer} with {first_of(extra, 4)}, which {profile.name} does not accept",
+            "…",
+            f"Make the {layer} without {first_of(extra, 4)}.",
+        )

@@ -1,0 +1,82 @@
+"""Layers inside a class of the program that Keras 3 does not build while it loads a model.
+
+Keras 3 connects a model without computing anything: it asks a layer for the shape of its output.
+The layers inside are built when it traces the layer's `call` for that, which it does not do where
+the class has a `compute_output_shape`, or else by the layer's own `build`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.facts import Artifact
+from modelaudit.formats.keras.json_config import mapping, text
+from modelaudit.formats.source_code.classes import ClassCode, MadeLayer
+from modelaudit.runtimes.checks.own_classes.given_code import code_of
+from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.saved_config import Config, nodes_in
+from modelaudit.terminal_text import first_of
+
+_BUILD = "build"
+_SHAPES = ("compute_output_shape", "compute_output_spec")
+_KERAS = ("keras.", "tensorflow.keras.", "tf_keras.")
+
+
+def check(
+    config: Config, artifact: Artifact, context: CheckContext, archive: bool
+) -> Iterator[Reason]:
+    """Own layers whose inner layers have no weights when the file is read into them."""
+    if not context.profile.keras3 or not context.code.classes:
+        return
+    kept = [tensor.name for tensor in artifact.tensors if tensor.role == "weight"]
+    for node in nodes_in(dict(config)):
+        code = code_of(node, context)
+        if code is None or not context.code.base(code).startswith(_KERAS):
+            continue
+        unbuilt = [*_unbuilt(code, node, context)]
+        if not unbuilt:
+            continue
+        name = text(mapping(node.get("config")).get("name")) or code.name
+        of_file = [each for each in kept if f"/{name}/" in f"/{each}"]
+        if archive:
+            stored = any(f"/{made.attribute}/" in each for made in unbuilt for each in kept)
+        else:
+            own = context.code.weights(code)
+            stored = any(each.rpartition("/")[2].partition(":")[0] not in own for each in of_file)
+        yield _reason(code, name, unbuilt, stored, context)
+
+
+def _reason(
+    code: ClassCode, name: str, unbuilt: list[MadeLayer], stored: bool, context: CheckContext
+) -> Reason:
+    listed = first_of([f"`{each.attribute}`" for each in unbuilt], 4)
+    missing = "the weights in the file have no place"
+    if not stored:
+        missing = "the file has no weights of them, and they get new random ones"
+    return Reason(
+        "inner-layers-not-built",
+        LoadOutcome.FAILS if stored else LoadOutcome.DIFFERS,
+        f"`{name}` ({code.name}, {code.where}) has a `compute_output_shape`, so "
+        f"{context.profile.name} does not trace its `call`, and its `build` does not build "
+        f"{listed}: {missing}",
+        "ValueError: …" if stored else "no error",
+        f"Build the inner layers in the `build` of {code.name} "
+        f"(`self.{unbuilt[0].attribute}.build(shape)`), or delete its `compute_output_shape`.",
+        name,
+    )
+
+
+def _unbuilt(code: ClassCode, node: Config, context: CheckContext) -> Iterator[MadeLayer]:
+    """Attributes with weights that no `build` makes."""
+    if not any(context.code.defines(code, each) for each in _SHAPES):
+        return
+    own_build = context.code.defines(code, _BUILD)
+    if not (own_build or node.get("build_config")):
+        return  # it is traced by the build of Keras
+    lineage = [each for each in context.code.lineage(code) if isinstance(each, ClassCode)]
+    built = frozenset().union(*(each.built for each in lineage))
+    for owner in lineage:
+        for made in owner.made:
+            if made.attribute not in built and context.code.has_weights(made.name):
+                yield made

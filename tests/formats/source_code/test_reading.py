@@ -1,0 +1,223 @@
+"""Classes read from their source, against what Python itself says of them."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelaudit.formats.source_code.classes import BaseCall, ClassCode, MadeLayer
+from modelaudit.formats.source_code.reading import read_source_code
+
+IMPORTS = """
+import tensorflow as tf
+from tensorflow import keras
+from keras.layers import Dense as Affine
+from keras import layers
+"""
+NAMES = st.sampled_from(["units", "rate", "axis", "name", "depth"])
+
+
+def classes(folder: Path, text: str, name: str = "blocks.py") -> dict[str, ClassCode]:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    found = read_source_code([str(path)])
+    assert not found.problems
+    return {each: found.find(each) for each in found.classes}
+
+
+@given(
+    plain=st.lists(NAMES, unique=True, max_size=3),
+    defaults=st.lists(st.sampled_from(["seed", "scale"]), unique=True),
+    only=st.lists(st.sampled_from(["strides", "padding"]), unique=True),
+    optional=st.lists(st.sampled_from(["trim", "mask"]), unique=True),
+    keywords=st.booleans(),
+    values=st.booleans(),
+)
+def test_parameters_are_those_of_inspect(
+    tmp_path_factory, plain, defaults, only, optional, keywords, values
+) -> None:
+    words = ["self", *plain, *(f"{each}=1" for each in defaults)]
+    words += ["*args"] if values else ["*"] * bool(only or optional)
+    words += [*only, *(f"{each}=None" for each in optional), *["**kwargs"] * keywords]
+    text = f"class Block:\n    def __init__({', '.join(words)}):\n        pass\n"
+    space: dict[str, type] = {}
+    exec(text, space)
+    signature = [*inspect.signature(space["Block"].__init__).parameters.values()][1:]
+    named = [each for each in signature if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
+    found = classes(tmp_path_factory.mktemp("code"), text)["Block"].constructor
+    assert found is not None
+    assert found.names == tuple(each.name for each in named)
+    assert set(found.required) == {each.name for each in named if each.default is each.empty}
+    assert found.keywords is keywords
+
+
+def test_bases_follow_imports_and_assignments(tmp_path: Path) -> None:
+    found = classes(
+        tmp_path,
+        f"{IMPORTS}\nL = keras.layers\nclass A(Affine): pass\nclass B(L.Layer): pass\n"
+        "class C(tf.keras.Model): pass\nclass D(A): pass\nclass E(layers.Layer): pass\n",
+    )
+    code = read_source_code([str(tmp_path)])
+    bases = {name: code.base(each) for name, each in found.items()}
+    assert bases == {
+        "A": "keras.layers.Dense",
+        "B": "tensorflow.keras.layers.Layer",
+        "C": "tensorflow.keras.Model",
+        "D": "keras.layers.Dense",
+        "E": "keras.layers.Layer",
+    }
+    assert [getattr(each, "name", each) for each in code.lineage(found["D"])] == [
+        *("D", "A", "keras.layers.Dense")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "call"),
+    [
+        ("super().__init__()", BaseCall()),
+        ("super().__init__(**kwargs)", BaseCall(keywords=True)),
+        ("super(Block, self).__init__(name='x')", BaseCall(frozenset({"name"}))),
+        ("layers.Layer.__init__(self, dtype=None)", BaseCall(frozenset({"dtype"}))),
+        ("super().__init__(3, **kwargs)", BaseCall(positional=1, keywords=True)),
+        ("super().__init__(*args, **kwargs)", BaseCall(keywords=True)),
+        ("super().__init__(**{'name': 'x'})", None),
+        ("other.__init__(self)", None),
+        ("pass", None),
+    ],
+)
+def test_what_a_constructor_passes_to_its_base(tmp_path: Path, line: str, call) -> None:
+    text = f"{IMPORTS}\nclass Block(layers.Layer):\n    def __init__(self, *args, **kwargs):\n"
+    assert classes(tmp_path, f"{text}        {line}\n")["Block"].base_call == call
+
+
+@pytest.mark.parametrize(
+    ("body", "static"),
+    [
+        ("super().__init__(**kwargs)", True),
+        ("self.a = kwargs.pop('a', 1); super().__init__(**kwargs)", True),
+        ("kwargs.update(a=1); super().__init__(**kwargs)", False),
+        ("kwargs['name'] = 'x'; super().__init__(**kwargs)", False),
+    ],
+)
+def test_keywords_that_are_changed_are_open(tmp_path: Path, body: str, static: bool) -> None:
+    text = f"class Block(object):\n    def __init__(self, **kwargs):\n        {body}\n"
+    assert classes(tmp_path, text)["Block"].static is static
+
+
+def test_attributes(tmp_path: Path) -> None:
+    block = classes(
+        tmp_path,
+        f"""{IMPORTS}
+@keras.saving.register_keras_serializable(package="lab")
+class Block(layers.Layer):
+    def __init__(self, inner, units=1, **kwargs):
+        super().__init__(**kwargs)
+        self.inner, self.n = inner, 0
+        self.kept = units
+        self.head = layers.Dense(units, use_bias=False)
+        self.parts = [Affine(2) for _ in range(3)]
+        self.more = []
+        self.more.append(layers.Conv2D(1, 1))
+        self.table = tf.Variable(tf.random.normal((2,)))
+
+    def build(self, input_shape):
+        for part in self.parts:
+            part.build(input_shape.as_list())
+        self.w = self.add_weight(name="w", shape=(1,))
+        self.head.build(input_shape)
+
+    def call(self, x):
+        self.add_loss(0.0)
+        return self.head(x)
+""",
+    )["Block"]
+    assert block.registered == "lab>Block"
+    assert block.where == "blocks.py:8"
+    assert set(block.made) >= {
+        MadeLayer("head", "keras.layers.Dense", "__init__", words=frozenset({"use_bias"})),
+        MadeLayer("parts", "keras.layers.Dense", "__init__", listed=True),
+        MadeLayer("more", "keras.layers.Conv2D", "__init__", listed=True),
+    }
+    assert block.built >= {"parts", "head"}
+    assert "more" not in block.built
+    assert (block.variables, block.drawn, block.weights) == ({"table"}, {"table"}, {"w"})
+    assert block.stored == {"units": "kept"}
+    assert block.of_shapes == {"as_list"}
+    assert {"add_loss", "add_weight", "head"} <= block.called
+
+
+def test_namesakes_are_told_by_their_modules(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.py").write_text("class Block: pass\n")
+    code = read_source_code([str(tmp_path)])
+    assert code.find("Block") is None
+    found = code.find("lab>Block", "b")
+    assert found is not None
+    assert found.where.endswith("/b.py:1")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"class A(:\n", "invalid syntax"),
+        (b"class A: pass\0\n", "null bytes"),
+        (b"class A:\n    x = " + b"(" * 2_000 + b")" * 2_000, ""),
+        (b"class A:\n    x = " + b"-" * 100_000 + b"1", ""),
+        (b"\xff\xfeclass A: pass", ""),
+        (b"class A: pass\n" + b"#" * (5 << 20), "file bytes"),
+    ],
+)
+def test_a_file_that_is_not_python_is_named_and_the_others_are_read(
+    tmp_path: Path, content: bytes, says: str
+) -> None:
+    (tmp_path / "bad.py").write_bytes(content)
+    (tmp_path / "good.py").write_text("class Good: pass\n")
+    found = read_source_code([str(tmp_path)])
+    assert found.find("Good") is not None
+    (problem,) = found.problems
+    assert "bad.py" in problem
+    assert says in problem
+
+
+def test_nothing_of_it_runs(tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    text = f"open({str(mark)!r}, 'w')\nclass A:\n    open({str(mark)!r}, 'w')\n"
+    assert set(classes(tmp_path, text)) == {"A"}
+    assert not mark.exists()
+
+
+def test_libraries_and_odd_files_are_left_out(tmp_path: Path) -> None:
+    for name in ("venv/lib", "site-packages", "app"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "x.py").write_text(f"class C{len(name)}: pass\n")
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "loop.py").symlink_to("loop.py")
+    (tmp_path / "notes.txt").write_text("class Text: pass\n")
+    assert set(read_source_code([str(tmp_path)]).classes) == {"C3"}
+    assert read_source_code([str(tmp_path / "pipe.py")]).problems
+
+
+def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
+    assert set(classes(tmp_path, "class A: pass\n")) == {"A"}
+    assert set(classes(tmp_path, "class Other: pass\n")) == {"Other"}
+
+
+def test_a_large_tree_is_read_in_time_that_follows_its_size(tmp_path: Path) -> None:
+    def seconds(count: int) -> float:
+        path = tmp_path / f"{count}.py"
+        path.write_text("class Base: pass\n" + "".join(
+            f"class C{i}(C{i - 1}):\n    def f(self): return self.g()\n" for i in range(1, count)
+        ))  # fmt: skip
+        start = time.process_time()
+        code = read_source_code([str(path)])
+        assert code.base(code.find(f"C{count - 1}")) == "C0"
+        return time.process_time() - start
+
+    seconds(100)
+    assert seconds(4_000) < 60 * seconds(400)

@@ -1,0 +1,127 @@
+"""Predictions for classes of the program whose code is given: both generations of Keras load them.
+
+`habits.txt` has them as programs write them, with constructors, configs and builds that hold and
+that do not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from modelaudit.formats.reader import read
+from modelaudit.formats.source_code.reading import read_source_code
+from modelaudit.pipeline import static_facts
+from modelaudit.runtimes.catalogue import as_installed, find_profile
+from modelaudit.runtimes.checks.own_classes.outdated_code import OF_SHAPES, REMOVED
+from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
+from modelaudit.runtimes.predict import predict_calls
+from modelaudit.settings import Limits, Settings
+from tests.runtimes.checks.own_classes.loads import HABITS, NEW
+from tests.sharing import made_once, told_with_tensorflow, with_tensorflow
+
+pytestmark = pytest.mark.slow
+PASSED = "load_model,custom_objects"
+GENERATIONS = {"keras": "tf==2.21.0", "tf_keras": "tf-keras==2.21.0"}
+PROGRAM = Path(__file__).with_name("loads.py")
+NAMES = re.findall(r"(?m)^class (\w+)", HABITS.read_text(encoding="utf-8"))
+# Codes that only the code of a class tells, with a class for each.
+TOLD = {
+    "constructor-refuses-config": "Bare",
+    "inner-layers-not-built": "ShapeNoBuild",
+    "object-not-deserialized": "Holds",
+    "code-of-other-keras": "AsList",
+}
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    def make(place: Path) -> None:
+        for each in GENERATIONS:
+            legacy = {"TF_USE_LEGACY_KERAS": "1"} if each == "tf_keras" else None
+            with_tensorflow(PROGRAM, place, each, "save", env=legacy)
+
+    return made_once(tmp_path_factory, "own_classes", make)
+
+
+@pytest.fixture(scope="module")
+def observed(folder: Path) -> dict[str, dict[str, dict[str, str]]]:
+    """Generation -> model -> compile -> what came of it."""
+    return {each: told_with_tensorflow(PROGRAM, folder, each, "load") for each in GENERATIONS}
+
+
+def predicted(path: Path, *, code: bool = True) -> Iterator[tuple[str, bool, Prediction]]:
+    """What is predicted of one file: the generation, compile, and the prediction."""
+    asked = [(each, compiled) for each in GENERATIONS for compiled in (False, True)]
+    calls = [
+        (
+            as_installed(find_profile(GENERATIONS[each])),
+            LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset(NAMES), compile=compiled),
+        )
+        for each, compiled in asked
+    ]
+    given = read_source_code([str(HABITS)]) if code else None
+    found = predict_calls(read(path, Limits()), calls, given)
+    for (each, compiled), prediction in zip(asked, found, strict=True):
+        yield each, compiled, prediction
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_predicted_is_what_keras_does(folder: Path, observed, name: str) -> None:
+    files = [
+        path
+        for each in (name, f"{name}{NEW}")
+        for suffix in (".keras", ".h5")
+        for path in sorted(folder.glob(f"*/{each}{suffix}"))
+    ]
+    assert files or name == "SubBare"  # of which no generation saves an architecture
+    for path in files:
+        model = str(path.relative_to(folder))
+        for each, compiled, prediction in predicted(path):
+            happened = observed[each][model][str(compiled)]
+            assert (model, each, compiled, prediction.predicted.value) == (
+                *(model, each, compiled),
+                happened,
+            ), prediction.because
+
+
+@pytest.mark.parametrize(("code", "name"), TOLD.items())
+def test_without_the_code_the_reason_is_not_known(folder: Path, code: str, name: str) -> None:
+    def codes(given: bool) -> set[str]:
+        files = folder.glob(f"*/{name}.*[s5]")
+        found = [each for path in files for *_, each in predicted(path, code=given)]
+        return {reason.code for each in found for reason in each.because}
+
+    assert code in codes(True)
+    assert code not in codes(False)
+
+
+def test_what_keras_3_does_not_have() -> None:
+    """The lists of methods and attributes, against the classes themselves."""
+    keras, tf = pytest.importorskip("keras"), pytest.importorskip("tensorflow")
+    tf_keras = pytest.importorskip("tf_keras")
+    for each in REMOVED:
+        assert hasattr(tf_keras.layers.Layer, each)
+        with pytest.raises((AttributeError, NotImplementedError)):
+            getattr(keras.layers.Layer(), each)(0.0)
+    for each in OF_SHAPES:
+        assert hasattr(tf.TensorShape, each)
+        assert not hasattr(tuple, each)
+        assert not hasattr(list, each)
+
+
+def test_the_settings_name_the_code(folder: Path, tmp_path: Path) -> None:
+    """Its classes count as passed, registered or not."""
+    for name, outcome in (("Popped", "loads"), ("Bare", "fails")):
+        model = tmp_path / f"{name}.keras"
+        model.write_bytes((folder / "keras" / f"{name}.keras").read_bytes())
+        settings = Settings(targets=("tf==2.21.0",), source_code=(str(HABITS),))
+        (found,) = [
+            each for each in static_facts(model, settings).predictions if each.call == PASSED
+        ]
+        assert found.predicted.value == outcome
+        if outcome == "fails":
+            assert "habits.txt:" in found.because[0].text
