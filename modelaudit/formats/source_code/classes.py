@@ -9,10 +9,16 @@ from msgspec import Struct, field
 from modelaudit.layer_classes import LAYER_CLASSES, Trait, has
 
 
+def as_literal(value: object) -> str:
+    """A value of JSON or of Python as text; a tuple as the list that JSON makes of it."""
+    return repr(list(value) if isinstance(value, tuple) else value)
+
+
 class Parameters(Struct, frozen=True):
     """The parameters of a method, without `self`.
 
-    `required` have no default. `keywords` says that there is a `**kwargs`; `read` are the words
+    `required` have no default, `defaults` are those that are literals, as `literal` gives them.
+    `keywords` says that there is a `**kwargs`; `read` are the words
     that the method takes out of it by name, as in `kwargs.pop("units")`.
     """
 
@@ -20,6 +26,18 @@ class Parameters(Struct, frozen=True):
     required: tuple[str, ...] = ()
     keywords: bool = False
     read: frozenset[str] = frozenset()
+    defaults: Mapping[str, str] = field(default_factory=dict)
+
+
+class MadeObject(Struct, frozen=True):
+    """A place where a program makes an object of a class, with arguments as `literal` gives them.
+
+    An argument that is no literal is "".
+    """
+
+    name: str
+    positional: tuple[str, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 class BaseCall(Struct, frozen=True):
@@ -85,7 +103,7 @@ class ClassCode(Struct, frozen=True):
 
 
 class SourceCode(Struct, frozen=True):
-    """All classes of the files, by name, and the names of their functions.
+    """All classes of the files, by name, where objects of them are made, and names of functions.
 
     `problems` says of each file why it could not be read.
     """
@@ -93,6 +111,7 @@ class SourceCode(Struct, frozen=True):
     classes: Mapping[str, tuple[ClassCode, ...]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     functions: frozenset[str] = frozenset()
+    made: Mapping[str, tuple[MadeObject, ...]] = field(default_factory=dict)
 
     @property
     def passed(self) -> frozenset[str]:
@@ -115,6 +134,20 @@ class SourceCode(Struct, frozen=True):
         if len(found) > 1:
             found = tuple(each for each in found if _same_module(each.module, module))
         return found[0] if len(found) == 1 else None
+
+    def arguments(self, code: ClassCode) -> tuple[Mapping[str, str], ...]:
+        """What each place that makes an object of the class passes to its constructor, by name.
+
+        There are none if a place passes what the text does not tell.
+        """
+        found: list[Mapping[str, str]] = []
+        names = code.constructor.names if code.constructor else ()
+        for each in self.made.get(code.name, ()):
+            given = dict(zip(names, each.positional, strict=False)) | dict(each.words)
+            if len(each.positional) > len(names) or not all(given.values()):
+                return ()
+            found.append(given)
+        return tuple(found)
 
     def lineage(self, code: ClassCode) -> Iterator[ClassCode | str]:
         """The class and its bases in the order in which Python looks for a method.

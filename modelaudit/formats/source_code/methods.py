@@ -6,7 +6,13 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 
-from modelaudit.formats.source_code.classes import BaseCall, MadeLayer, Parameters
+from modelaudit.formats.source_code.classes import (
+    BaseCall,
+    MadeLayer,
+    MadeObject,
+    Parameters,
+    as_literal,
+)
 
 CONSTRUCTOR, BUILD, ADD_WEIGHT = "__init__", "build", "self.add_weight"
 _VARIABLES = ("tensorflow.Variable", "tensorflow.compat.v1.Variable")
@@ -82,6 +88,25 @@ def draws(method: Function, names: Names) -> bool:
     )
 
 
+def literal(node: ast.expr) -> str:
+    """A number, text or list of these as `as_literal` writes it; "" for anything else."""
+    try:
+        return as_literal(ast.literal_eval(node))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return ""
+
+
+def made_objects(tree: ast.Module) -> Iterator[MadeObject]:
+    """Calls of what may be a class: its name begins with a capital letter."""
+    for each in ast.walk(tree):
+        name = full_name(each.func, {}).rpartition(".")[2] if isinstance(each, ast.Call) else ""
+        if isinstance(each, ast.Call) and name[:1].isupper():
+            words = {
+                word.arg or "": literal(word.value) if word.arg else "" for word in each.keywords
+            }
+            yield MadeObject(name, tuple(map(literal, each.args)), words)
+
+
 def parameters(node: Function) -> Parameters:
     """What a method takes."""
     given = node.args
@@ -93,6 +118,9 @@ def parameters(node: Function) -> Parameters:
         for each, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
         if default is None
     ]
+    defaults = dict(zip(positional[first_default:], map(literal, given.defaults), strict=True))
+    for name, default in zip(given.kwonlyargs, given.kw_defaults, strict=True):
+        defaults |= {name.arg: literal(default)} if default is not None else {}
     only = {each.arg for each in given.posonlyargs}
     names = [each for each in positional if each not in only]
     keywords = given.kwarg.arg if given.kwarg else ""
@@ -101,6 +129,7 @@ def parameters(node: Function) -> Parameters:
         required=tuple(required),
         keywords=bool(keywords),
         read=frozenset(_read(node, keywords)) if keywords else frozenset(),
+        defaults={name: value for name, value in defaults.items() if value},
     )
 
 

@@ -12,7 +12,8 @@ from typing import TypeAlias
 
 from modelaudit.errors import ReadError
 from modelaudit.formats.io.bounded import files_below, read_bytes
-from modelaudit.formats.source_code.classes import ClassCode, SourceCode
+from modelaudit.formats.source_code.classes import ClassCode, MadeObject, SourceCode
+from modelaudit.formats.source_code.methods import made_objects
 from modelaudit.formats.source_code.syntax import classes_in, functions_in
 
 _SUFFIX = ".py"
@@ -62,7 +63,8 @@ def _state(path: Path, root: Path) -> SourceFile:
 def _read(files: tuple[SourceFile, ...]) -> SourceCode:
     classes: dict[str, tuple[ClassCode, ...]] = {}
     functions: set[str] = set()
-    problems = []
+    problems: list[str] = []
+    calls: list[MadeObject] = []
     for path, name, _size, _time in files:
         try:
             tree = _parsed(read_bytes(Path(path), _LARGEST, name))
@@ -71,19 +73,22 @@ def _read(files: tuple[SourceFile, ...]) -> SourceCode:
             continue
         module = name.removesuffix(_SUFFIX).removesuffix("/__init__").replace("/", ".")
         functions |= set(functions_in(tree))
+        calls += made_objects(tree)
         for each in classes_in(tree, module, name):
             classes[each.name] = (*classes.get(each.name, ()), each)
-    return SourceCode(classes, tuple(problems), frozenset(functions))
+    made: dict[str, tuple[MadeObject, ...]] = {}
+    for call in calls:
+        if call.name in classes:
+            made[call.name] = (*made.get(call.name, ()), call)
+    return SourceCode(classes, tuple(problems), frozenset(functions), made)
 
 
 def _parsed(content: bytes) -> ast.Module:
-    """The syntax tree; empty for a file without a class or function.
+    """The syntax tree.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: it is not Python that can be read.
     """
-    if b"class " not in content and b"def " not in content:
-        return ast.Module(body=[], type_ignores=[])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of escapes in other people's strings
         return ast.parse(content, feature_version=sys.version_info[:2])

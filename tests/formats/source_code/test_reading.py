@@ -152,6 +152,24 @@ class Block(layers.Layer):
     assert {"add_loss", "add_weight", "head"} <= block.called
 
 
+def test_arguments_of_the_places_that_make_an_object(tmp_path: Path) -> None:
+    text = "class Net:\n    def __init__(self, depth=4, *, sizes=(3, 3), rate=-0.5): pass\n"
+    (tmp_path / "net.py").write_text(text)
+    script = tmp_path / "train.py"
+
+    def said(line: str) -> tuple[dict[str, str], ...]:
+        script.write_text(f"from net import Net\n{line}\n")
+        code = read_source_code([str(tmp_path)])
+        return code.arguments(code.find("Net"))
+
+    net = read_source_code([str(tmp_path / "net.py")]).find("Net")
+    assert net.constructor.defaults == {"depth": "4", "sizes": "[3, 3]", "rate": "-0.5"}
+    assert said("model = Net(2, rate=0.1)\nother = Net()") == ({"depth": "2", "rate": "0.1"}, {})
+    assert said("model = Net(depth=count)") == ()  # which the text does not tell
+    assert said("model = Net(**settings)") == ()
+    assert said("model = None") == ()
+
+
 def test_namesakes_are_told_by_their_modules(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.py").write_text("class Block: pass\n")

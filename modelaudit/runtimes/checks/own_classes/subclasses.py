@@ -9,6 +9,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.json_config import mapping, sequence, text
+from modelaudit.formats.source_code.classes import as_literal
 from modelaudit.runtimes.checks.config import layers_in
 from modelaudit.runtimes.checks.own_classes.given_code import code_of, refused, takes
 from modelaudit.runtimes.checks.stored.weight_layouts import OLD_LAYOUT
@@ -34,6 +35,10 @@ def check(config: Config, artifact: Artifact, context: CheckContext) -> Iterator
         return
     yield from _given_objects(config, artifact, context)
     if context.writer is not None and context.writer.keras3 and _arguments_lost(config, keras):
+        lost = _passed(config, context)
+        if lost is not None:
+            yield from (_lost(name, lost),) if lost else ()
+            return
         # Keras 3.15 writes the defaults of optional arguments; a class that notes nothing and does
         # not take a name alone has arguments without a default, as most do.
         bare = set(mapping(config.get("config"))) <= _OF_EVERY_LAYER
@@ -46,6 +51,38 @@ def check(config: Config, artifact: Artifact, context: CheckContext) -> Iterator
             "Build the model from code with the same arguments, and load the weights.",
             unless=f"{name} was made without arguments",
         )
+
+
+def _passed(config: Config, context: CheckContext) -> str | None:
+    """An argument that every place in the code passes, and the file has another value of.
+
+    "" if every place passes what the file has or the constructor takes by default; None if the
+    places differ, or the code does not tell.
+    """
+    code = code_of(config, context)
+    if code is None or code.constructor is None:
+        return None
+    kept = {key: as_literal(value) for key, value in mapping(config.get("config")).items()}
+    known = {**code.constructor.defaults, **kept}
+    lost = [
+        next((f"{key}={value}" for key, value in given.items() if known.get(key) != value), "")
+        for given in context.code.arguments(code)
+    ]
+    if not lost or (any(lost) and not all(lost)):
+        return None
+    return lost[0]
+
+
+def _lost(name: str, argument: str) -> Reason:
+    return Reason(
+        "arguments-of-subclass",
+        LoadOutcome.FAILS,
+        f"{name} has no `get_config` of its own, so Keras 3 saved it without the {argument} that "
+        "the code passes to its constructor: the weights do not fit where this changes shapes",
+        "ValueError: A total of N objects could not be loaded.",
+        f"Give {name} a `get_config` that returns its arguments and save the model again; or build "
+        "the model from code with the same arguments, and load the weights.",
+    )
 
 
 def _settled(config: Config, context: CheckContext) -> bool:

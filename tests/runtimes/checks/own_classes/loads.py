@@ -50,7 +50,7 @@ def _model(name: str, own: Any, keras: Any) -> Any:
     given: dict[str, Any] = {"units": 3} if name in WITH_UNITS else {}
     given |= {"scale": 2.0} if name == "NeedsMore" else {}
     if issubclass(own, keras.Model):
-        model = own(**given)
+        model = own.made() if hasattr(own, "made") else own(**given)
         model(DATA)
         return model
     if issubclass(own, layers.Layer) and not issubclass(own, keras.metrics.Metric):
