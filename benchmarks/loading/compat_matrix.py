@@ -42,6 +42,8 @@ TRUTH = {
 LISTS = ("odd", "projects", "recent", "services", "tutorials", "gallery", "gallery_texts")
 LISTS += ("public", "public_tables", "lot", "lot_images", "lot_more", "lot_tables")
 LISTS += ("drawn", "drawn_series", "drawn_tables")
+LISTS += ("chance", "chance_more", "chance_series", "chance_texts", "chance_tables")
+LISTS += ("chance_speech",)
 OWN = ("customs", *(f"customs_{each}" for each in LISTS))
 MODULES = frozenset((*OWN, "archs"))
 # The modules of the models, which the loaders have imported; of the older cells it is one.

@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.loading import (
     built,
+    chance_images,
     drawn_images,
     gallery,
     lot_images,
@@ -290,7 +291,7 @@ def scheduled(k):
 
 
 _LISTS = (built, odd, plain, projects, recent, services, tutorials, gallery, public_images)
-_LISTS += (lot_images, drawn_images)
+_LISTS += (lot_images, drawn_images, chance_images)
 # Name -> (function, inputs of one batch in the order of the model's inputs).
 MODELS = {
     "sequential_without_input": (sequential_without_input, [_floats(4, 3)]),

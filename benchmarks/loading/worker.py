@@ -52,6 +52,8 @@ def objects():
     lists = ("odd", "projects", "recent", "services", "tutorials", "gallery", "gallery_texts")
     lists += ("public", "public_tables", "lot", "lot_images", "lot_more", "lot_tables")
     lists += ("drawn", "drawn_series", "drawn_tables")
+    lists += ("chance", "chance_more", "chance_series", "chance_texts", "chance_tables")
+    lists += ("chance_speech",)
     names = ("customs", *(f"customs_{each}" for each in lists))
     modules = [importlib.import_module(name) for name in names]
     return {
