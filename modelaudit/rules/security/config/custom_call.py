@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Iterable
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
 from modelaudit.file_formats import Content, formats
 from modelaudit.rules.model import Facts
@@ -12,6 +13,7 @@ from modelaudit.runtimes.model import LoadCall, Prediction
 from modelaudit.runtimes.saved_config import passed
 
 _CODE = "Get the code of {names} from the author, read it, and pass it when you load the model.\n\n"
+_KNOWN = "Pass {names} when you load the model.\n\n"
 _OWN = "Pass TensorFlow's function when you load the model.\n\n"
 # Functions of TensorFlow by the names that Keras saves, which are not those that they are called by.
 _OF_TENSORFLOW = {"softmax_v2": "tf.nn.softmax", "log_softmax_v2": "tf.nn.log_softmax"}
@@ -19,6 +21,11 @@ _UNBUILT = (
     "\n\nIf this raises that a layer was never built, the build() of the class around it has to call "
     "that layer's build()."
 )
+_CHECKED = (
+    "\n\nWith the path of that code as `source_code` in the settings, predictions say what of it does "
+    "not fit the file."
+)
+_PASSED = "custom_objects"  # in the label of a call
 _MOST = 8  # names in a call
 _WHOLE = formats(Content.MODEL)
 
@@ -48,16 +55,26 @@ def loading_fix(facts: Facts, names: Iterable[str]) -> str:
     keras = "tf_keras as keras" if chosen.runtime.startswith("tf-keras") else "keras"
     theirs = [each for each in classes if each not in _OF_TENSORFLOW]
     lines = ["import tensorflow as tf"] * (len(theirs) < len(classes)) + [f"import {keras}", *call]
-    code = _CODE.format(names=", ".join(theirs)) if theirs else _OWN
+    first = _KNOWN if facts.settings.source_code else _CODE
+    code = first.format(names=", ".join(theirs)) if theirs else _OWN
     code += "\n".join(f"    {line}" for line in lines)
-    return code + _UNBUILT * (facts.artifact.format is Format.KERAS_ARCHIVE)
+    if facts.settings.source_code:
+        return code
+    code += _UNBUILT * (facts.artifact.format is Format.KERAS_ARCHIVE)
+    return code + _CHECKED * bool(theirs)
 
 
 def _needs_only(prediction: Prediction, classes: list[str]) -> bool:
-    """Whether the prediction fails only because these classes have to be passed."""
+    """Whether the prediction fails only because these classes have to be passed.
+
+    With the classes of the settings passed, it is that the model loads.
+    """
+    call, *options = prediction.call.split(",")
+    if call not in (LoadCall.LOAD_MODEL, LoadCall.FROM_JSON) or options not in ([], [_PASSED]):
+        return False
     wanted = {each.sign for each in prediction.conditions}
-    loads = (LoadCall.LOAD_MODEL, LoadCall.FROM_JSON)
-    return prediction.call in loads and bool(wanted) and wanted <= {*classes}
+    loads = bool(options) and prediction.predicted is LoadOutcome.LOADS
+    return loads or (bool(wanted) and wanted <= {*classes})
 
 
 def _call(artifact: Artifact, given: str) -> list[str]:

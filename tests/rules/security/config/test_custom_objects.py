@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from modelaudit.pipeline import static_facts
@@ -30,3 +32,16 @@ def test_a_layer_as_activation_is_given_by_the_call_that_loads_it(tmp_path, monk
     names: dict[str, object] = {}
     exec(finding.fix.partition("\n\n")[2].replace("    ", ""), names)
     assert names["model"].layers[-1].activation.negative_slope == pytest.approx(0.2)
+
+
+def test_the_advice_names_the_setting_that_reads_the_code_until_it_is_set(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    (tmp_path / "layers.py").write_text("import keras\nclass Gain(keras.layers.Layer): pass\n")
+    gain = type("Gain", (keras.layers.Layer,), {"call": lambda self, x: x})
+    keras.Sequential([keras.Input((2,)), gain()]).save(tmp_path / "m.keras")
+    call = "load_model('m.keras', custom_objects={'Gain': Gain}, compile=False)"
+    for code, setting in (((), True), ((str(tmp_path / "layers.py"),), False)):
+        facts = static_facts(tmp_path / "m.keras", Settings(source_code=code))
+        (found,) = run_rule(rule("MA715"), facts).findings
+        assert call in found.fix
+        assert ("`source_code`" in found.fix) is setting
