@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -279,3 +280,31 @@ def test_several_embeddings_or_models_alone_do_not_follow_each_other(tmp_path, p
             build(legacy).load_weights(path)
     else:
         build(legacy).load_weights(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("between", [True, False])
+def test_a_layer_without_weights_has_a_number_too(tmp_path: Path, between: bool) -> None:
+    """Keras 2.14 gives it a group; Keras 3 is the oracle, which reads the layout by the numbers."""
+    keras = pytest.importorskip("keras")
+    path = tmp_path / "m.weights.h5"
+    values = [np.full(shape, 0.5, "float32") for shape in ((4, 3), (3,), (3, 2), (2,))]
+    with h5py.File(path, "w") as file:
+        for number, pair in (("", values[:2]), ("_2", values[2:])):
+            inner = file.create_group(f"{OLD}/time_distributed{number}/layer/vars")
+            file.create_group(f"{OLD}/time_distributed{number}/vars")
+            inner["0"], inner["1"] = pair
+        if between:
+            file.create_group(f"{OLD}/time_distributed_1/layer/vars")
+            file.create_group(f"{OLD}/time_distributed_1/vars")
+        file.create_group("vars")
+    layers = keras.layers
+    parts = [layers.Dense(3), layers.Flatten(), layers.Dense(2)]
+    model = keras.Sequential([keras.Input((5, 4)), *map(layers.TimeDistributed, parts)])
+    if between:
+        model.load_weights(path)
+        assert all(map(np.array_equal, model.get_weights(), values))
+    artifact = read(path, Limits())
+    assert loads(artifact, "tf==2.21") is between
+    assert loads(artifact, "tf==2.14") is between
+    assert loads(artifact, "tf==2.13") is not between

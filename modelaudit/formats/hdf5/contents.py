@@ -49,6 +49,7 @@ _DECODED = 8  # a tensor that libhdf5 must decode takes as long as so many other
 _PIECES = 8  # chunks that take as long to decode as reading a tensor
 
 _LAYER_GROUP = re.compile(r"layers/[^/]+")
+_OLDER_GROUP = re.compile(r"(?:^|/)_layer_checkpoint_dependencies/[^/]+\Z")  # of Keras 2.12 to 2.14
 _TEXTS = ("keras_version", "backend", "model_config", "training_config")
 _KERAS_ATTRIBUTES = frozenset((*_TEXTS, "layer_names", "weight_names", "name", "dtype"))
 _OWN = frozenset(name.encode() for name in _TEXTS)
@@ -158,6 +159,7 @@ def _read(
         var_names = variable_names(contents, window.file, limits, problems, heap)
         extra["vars_names"] = dict(var_names)
         extra["layer_groups"] = [r[7:] for r, _ in contents.groups if _LAYER_GROUP.fullmatch(r)]
+        extra["older_groups"] = [r for r, _ in contents.groups if _OLDER_GROUP.search(r)]
     return Hdf5Contents(layout, tensors, tuple(problems), texts, groups, var_names, stray, extra)
 
 

@@ -57,15 +57,17 @@ def replaced(names: list[str]) -> str:
     return next((part for part in parts if "layers" in part), "")
 
 
-def layouts_of(names: Iterable[str]) -> tuple[frozenset[str], str]:
+def layouts_of(names: Iterable[str], older: Iterable[str] = ()) -> tuple[frozenset[str], str]:
     """The possible layouts of a weights file, judged by its groups, and a description.
 
     The names are those of the experiment with layouts. If no two layers of one class are in the
-    same group, their numbers show nothing and both ways of counting are possible.
+    same group, their numbers show nothing and both ways of counting are possible. `older` are the
+    groups of layers in the layout of Keras 2.12 to 2.14, also of those without weights.
     """
     paths = [name.split("/") for name in names]
     groups = {path[0] for path in paths}
     if OLD_LAYOUT in groups:
+        paths += [[*group.split("/"), ""] for group in older]
         skipped = _skips_a_number(paths)
         if skipped:
             described = f"numbers layers like Keras 2.12 and 2.13 ({skipped})"
@@ -85,6 +87,13 @@ def layouts_of(names: Iterable[str]) -> tuple[frozenset[str], str]:
     if _counts_others({path[1] for path in paths if path[0] == "layers" and len(path) > 1}):
         return frozenset(("attributes-first-counted",)), described
     return frozenset(("attributes-first", "attributes-first-counted")), described
+
+
+def older_groups(artifact: Artifact, inside: str) -> list[str]:
+    """The groups of layers in the layout of Keras 2.12 to 2.14 that are in a group of the file."""
+    found = map(str, sequence(mapping(artifact.extra.get("h5")).get("older_groups")))
+    start = f"{inside}/" if inside else ""
+    return [name.removeprefix(start) for name in found if name.startswith(start)]
 
 
 def _counts_others(layers: set[str]) -> bool:

@@ -30,6 +30,7 @@ from modelaudit.runtimes.checks.stored.weight_layouts import (
     LISTED_FIRST,
     OLD_LAYOUT,
     layouts_of,
+    older_groups,
     only_listed,
     replaced,
 )
@@ -79,7 +80,7 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield _layout(what, _received(profile), context)
         return
     for inside, found in _containers(names).items():
-        layouts, described = layouts_of(found)
+        layouts, described = layouts_of(found, older_groups(artifact, inside))
         if not inside and only_listed(found, artifact, context):
             layouts, described = LISTED_FIRST
         of_model = any(name.startswith(OLD_LAYOUT) for name in found)
