@@ -9,7 +9,7 @@ import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
-from modelaudit.runtimes.catalogue import find_profile, on_python
+from modelaudit.runtimes.catalogue import as_installed, find_profile, on_python
 from modelaudit.runtimes.model import LoadCall, LoadRequest
 from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
@@ -44,3 +44,34 @@ def test_adapted_words_are_restored(tmp_path: Path, given: bool) -> None:
     assert set(found.values()) <= {LoadOutcome.LOADS, LoadOutcome.FAILS}
     loaded = keras.models.load_model(path)  # on a Python whose zipfile is sound
     assert np.array_equal(np.asarray(loaded(tensorflow.constant([["b"]]))), expected)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("most", [6, 9])
+@pytest.mark.parametrize("name", ["keras", "tf_keras"])
+def test_weights_of_words_that_are_more_than_the_words(
+    tmp_path: Path, name: str, most: int, padded: bool
+) -> None:
+    """Five words and one for others."""
+    tensorflow, keras = map(pytest.importorskip, ("tensorflow", name))
+    lookup = keras.layers.StringLookup(
+        max_tokens=most, pad_to_max_tokens=padded, output_mode="tf_idf"
+    )
+    lookup.adapt(np.array([["a", "b"], ["c", "b"], ["d", "e"]]))
+    start = keras.layers.Input((1,), dtype="string")
+    model = keras.Model(start, lookup(start))
+    path = tmp_path / "m.keras"
+    model.save(path)
+    given = tensorflow.constant([["b"], ["z"]])
+    try:
+        loaded = keras.models.load_model(path)
+        assert np.allclose(loaded(given), model(given))
+        outcome = LoadOutcome.LOADS
+    except ValueError:
+        outcome = LoadOutcome.FAILS
+    assert (outcome is LoadOutcome.FAILS) is (padded and most > 6 and name == "keras")
+    runtime = find_profile("tf==2.21" if name == "keras" else "tf-keras==2.21")
+    (found,) = predict_calls(
+        read(path, Limits()), [(as_installed(runtime), LoadRequest(LoadCall.LOAD_MODEL))]
+    )
+    assert found.predicted is outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Layer
+from modelaudit.facts import Artifact, Layer
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
@@ -13,6 +13,7 @@ from modelaudit.runtimes.profile import numbers
 # Constructor argument that sets a layer's state, instead of adapt().
 GIVEN_AS = {"Normalization": "mean", "Discretization": "bin_boundaries"}
 TF_IDF = ("tf_idf", "tf-idf")  # names of the output mode that needs weights of words too
+_WEIGHTS = "idf_weights"
 # Versions of Python from, and up to but without, in which zipfile loses its place where two stored
 # files are read in turn.
 _LOSE_PLACE = (((3, 12), (3, 12, 9)), ((3, 13), (3, 13, 2)))
@@ -67,6 +68,33 @@ def adapted_state(
             f"{context.profile.name} does not restore it from this format",
             "FailedPreconditionError: Table not initialized.",
             "Pass the table to the constructor, or save it as .keras.",
+            layer.route,
+        )
+
+
+def padded_weights(layer: Layer, artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Weights of words in an archive that are more than the words, up to `max_tokens`.
+
+    Keras 3 gives them to the layer with its words, and compares the numbers.
+    """
+    words = layer.config.get("vocabulary_size")
+    if layer.config.get("output_mode") not in TF_IDF or not context.profile.keras3:
+        return
+    named = (name for role, name in layer.variables.items() if role.endswith(_WEIGHTS))
+    tensor = next((found for name in named if (found := artifact.by_name.get(name))), None)
+    if tensor is None or not isinstance(words, int) or layer.config.get("vocabulary") is not None:
+        return
+    if len(tensor.shape) == 1 and tensor.shape[0] > words:
+        yield Reason(
+            "padded-weights-of-words",
+            LoadOutcome.FAILS,
+            f"`{layer.route}` is a {layer.class_name} with pad_to_max_tokens, whose "
+            f"{tensor.shape[0]} weights of words are more than its {words} words, which "
+            f"{context.profile.name} does not take",
+            "ValueError: A total of … objects could not be loaded. …`idf_weights` must be the same "
+            f"length as vocabulary. len(idf_weights) is {tensor.shape[0]}; len(vocabulary) is "
+            f"{words}",
+            "Build the layer in code with the vocabulary and weights of words as arguments.",
             layer.route,
         )
 

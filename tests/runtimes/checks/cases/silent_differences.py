@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests.runtimes.checks.cases.case import K3, Case
-from tests.runtimes.checks.cases.shared import functional, h5, in_keras2, layer
+from tests.runtimes.checks.cases.shared import archive, functional, h5, in_keras2, layer
 from tests.runtimes.checks.making import Keras, changed, new, setting
 
 
@@ -36,6 +36,20 @@ def adapted(axis: int | tuple[int, ...] | None) -> Callable[[Keras], Any]:
     return build
 
 
+def weighed(name: str) -> Callable[[Keras], Any]:
+    """Weights of words, as many as `max_tokens`."""
+
+    def build(k: Keras) -> Any:
+        lookup = getattr(k.layers, name)(
+            max_tokens=20, pad_to_max_tokens=True, output_mode="tf_idf"
+        )
+        lookup.adapt(np.array([["a"], ["b"], ["a"]]))
+        value = k.Input((1,), dtype="string")
+        return k.Model(value, lookup(value))
+
+    return build
+
+
 CASES = (
     Case(
         "axes-dropped",
@@ -56,6 +70,13 @@ CASES = (
         h5(adapted((1, 2)), plain=True),
         {"tf-keras": in_keras2},
         note="statistics of two axes",
+    ),
+    Case("padded-weights-of-words", K3, archive(weighed("StringLookup"), keras2=False)),
+    Case(
+        "padded-weights-of-words",
+        K3,
+        archive(weighed("TextVectorization"), keras2=False),
+        note="of texts",
     ),
     Case("table-not-restored", K3, table, {}, later=(-1,)),
 )
