@@ -18,6 +18,7 @@ from modelaudit.formats.source_code.syntax import classes_in, functions_in
 
 _SUFFIX = ".py"
 _LARGEST = 4 << 20  # bytes of a file
+_LARGEST_OF_ALL = 256 << 20  # bytes of all files
 _MOST_FILES = 20_000
 # Directories of other people's code.
 _SKIPPED = frozenset(("site-packages", "node_modules", "__pycache__", ".git", ".venv", "venv"))
@@ -65,16 +66,22 @@ def _read(files: tuple[SourceFile, ...]) -> SourceCode:
     functions: set[str] = set()
     problems: list[str] = []
     calls: list[MadeObject] = []
-    for path, name, _size, _time in files:
+    left = _LARGEST_OF_ALL
+    for path, name, size, _time in files:
+        left -= size
+        if left < 0:
+            problems.append(f"{name}: not read, nor what follows: it is more than 256 MiB of code")
+            break
+        module = name.removesuffix(_SUFFIX).removesuffix("/__init__").replace("/", ".")
         try:
             tree = _parsed(read_bytes(Path(path), _LARGEST, name))
+            found = [*classes_in(tree, module, name)]
+            functions |= set(functions_in(tree))
         except (ReadError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
             problems.append(f"{name}: {str(error) or type(error).__name__}")
             continue
-        module = name.removesuffix(_SUFFIX).removesuffix("/__init__").replace("/", ".")
-        functions |= set(functions_in(tree))
         calls += made_objects(tree)
-        for each in classes_in(tree, module, name):
+        for each in found:
             classes[each.name] = (*classes.get(each.name, ()), each)
     made: dict[str, tuple[MadeObject, ...]] = {}
     for call in calls:

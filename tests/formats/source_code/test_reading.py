@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelaudit.formats.source_code import reading
 from modelaudit.formats.source_code.classes import BaseCall, ClassCode, MadeLayer
 from modelaudit.formats.source_code.reading import read_source_code
 
@@ -187,6 +188,7 @@ def test_namesakes_are_told_by_their_modules(tmp_path: Path) -> None:
         (b"class A: pass\0\n", "null bytes"),
         (b"class A:\n    x = " + b"(" * 2_000 + b")" * 2_000, ""),
         (b"class A:\n    x = " + b"-" * 100_000 + b"1", ""),
+        (b"class A: pass\nif a: pass\n" + b"elif a: pass\n" * 5_000, ""),
         (b"\xff\xfeclass A: pass", ""),
         (b"class A: pass\n" + b"#" * (5 << 20), "file bytes"),
     ],
@@ -201,6 +203,18 @@ def test_a_file_that_is_not_python_is_named_and_the_others_are_read(
     (problem,) = found.problems
     assert "bad.py" in problem
     assert says in problem
+
+
+def test_more_code_than_is_read_is_named(tmp_path: Path, monkeypatch) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.py").write_text(f"class C{name}: pass\n")
+    monkeypatch.setattr(reading, "_LARGEST_OF_ALL", 29)
+    reading._read.cache_clear()
+    found = read_source_code([str(tmp_path)])
+    assert set(found.classes) == {"Ca"}
+    (problem,) = found.problems
+    assert "/b.py: not read, nor what follows" in problem
+    reading._read.cache_clear()
 
 
 def test_nothing_of_it_runs(tmp_path: Path) -> None:
