@@ -103,6 +103,21 @@ class DeadUnits(Struct, frozen=True):
     """True if that holds only for inputs without negative values."""
 
 
+class OneWay(Struct, frozen=True):
+    """A layer of which the averages of gradients have one sign for each unit."""
+
+    rows: Count
+    """Rows of its kernel that got gradients."""
+    units: Count
+    """Its units."""
+    up: Count
+    """Units that all gradients raise."""
+    only: Count | None
+    """The one of these, if there is one."""
+    largest: Real
+    """Largest magnitude of the averages of its bias."""
+
+
 class FilterPair(Struct, frozen=True):
     """A filter and the one that is nearest to its mirror image."""
 

@@ -35,6 +35,7 @@ from modelaudit.measures.kernels.initialization import (
 from modelaudit.measures.kernels.initializers import candidates
 from modelaudit.measures.kernels.input_scale import input_scales
 from modelaudit.measures.kernels.one_vector import one_vector
+from modelaudit.measures.kernels.one_way_heads import one_way_heads
 from modelaudit.measures.kernels.other_weights import (
     biases_start,
     frozen_variables,
@@ -124,6 +125,7 @@ class _Measuring:
             skipped=self.skipped,
             one_vector=self._one_vector(),
             dead_units=self._dead_units(),
+            one_way=dict(one_way_heads(self.artifact, self.limits.tensor_bytes)),
         )
 
     def _other_layers(self) -> None:

@@ -27,6 +27,7 @@ from modelaudit.audit_types.kernels import (
     KernelDirections,
     KernelInitialization,
     KernelSymmetry,
+    OneWay,
 )
 from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.audit_types.sensitivity import SensitivityCurve
@@ -46,6 +47,7 @@ class Measurements(Struct, frozen=True):
     skipped: Mapping[str, str] = field(default_factory=dict)  # measure -> why it was skipped
     one_vector: str = ""  # route of a layer that got the same from every training input
     dead_units: Mapping[str, DeadUnits] = field(default_factory=dict)  # by route
+    one_way: Mapping[str, OneWay] = field(default_factory=dict)  # by route
 
 
 class Behaviour(Struct, frozen=True):

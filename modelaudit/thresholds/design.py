@@ -193,6 +193,31 @@ SCALED_BEFORE = Threshold(
     "inputs were scaled before as well",
     "pixels divided by 255 twice are at most 0.0039; handwritten digits, divided once: 0.3",
 )
+LABEL_SUM = Threshold(
+    1.05,
+    "as the sum of the labels of an input",
+    "mean sum of the labels, by the last gradients of the biases behind a softmax, from which "
+    "inputs had several classes",
+    "655 heads of sound models: 1, to seven digits",
+)
+ONE_CLASS_ROWS = Threshold(
+    16,
+    "weights of a unit",
+    "weights that have to have gradients of one sign, for labels of one class",
+    "public models of several classes with gradients of one sign: up to 13 weights",
+)
+ONE_CLASS_STEPS = Threshold(
+    100,
+    "steps",
+    "number of steps before which answers may all still move one way from their start",
+    "public models of several classes with gradients of one sign for all units: 12 and 50 steps",
+)
+ONE_CLASS_LEFT = Threshold(
+    0.05,
+    "as the mean distance of the answers from the label",
+    "mean error below which nearly all answers are given already",
+    "labels of one class: 0.001 to 0.015 after 150 steps; one in 100 of another: 0.03",
+)
 MOMENTUM_APART = Threshold(
     1e-4,
     "of that of the last bias",

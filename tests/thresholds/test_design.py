@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.audit_types.architecture import ArchitectureProfile, WindowGrid
-from modelaudit.facts import Json, Kernel, Layer
+from modelaudit.audit_types.kernels import OneWay
+from modelaudit.facts import Json, Kernel, Layer, TensorStats
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -13,6 +14,7 @@ from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.rules.training.silent_units import biases_alone
+from modelaudit.rules.training.steps import adam
 from modelaudit.structs import replace
 from tests.thresholds.edges import Edges, check, outcome
 
@@ -232,6 +234,58 @@ def growth_at_start(times):
     )
     facts = examples.chain(examples.layer("x", "InputLayer", {}), *layers, dense("head"))
     return severities("MA328", replace(facts, artifact=replace(facts.artifact, kernels=kernels)))
+
+
+def labelled(units, activation, training, biases, steps=500, **measured):
+    """Facts on a head behind a ReLU, with these averages of the gradients of its biases."""
+    names = {"kernel": "head/kernel", "bias": "bias/kernel"}
+    head = examples.layer("head", "Dense", names, {"units": units, "activation": activation})
+    head = replace(head, output_shape=(None, units), inbound=(("hidden",),))
+    facts = adam(("head", 0.1, 0.1), ("bias", 0.1, 0.1), steps=steps)
+    row = (len(biases),)
+    slots = [
+        replace(t, shape=row) if t.name == "bias/kernel" else t for t in facts.artifact.tensors
+    ]
+    stats = TensorStats(min(biases), max(biases), sum(biases) / len(biases), 0.1, 0, 0)
+    slots[-2] = replace(slots[-2], shape=row, stats=stats)
+    slots[-1] = replace(slots[-1], shape=row)
+    hidden = dense("hidden")
+    architecture = examples.model(hidden, head).architecture
+    said = {**(facts.artifact.training or {}), **training}
+    artifact = replace(
+        facts.artifact, tensors=tuple(slots), architecture=architecture, training=said
+    )
+    return Facts(artifact, measurements=Measurements(**measured))
+
+
+@at("design.LABEL_SUM", {1.049: "pass", 1.05: "medium", 1.051: "medium"})
+def labels_that_add_up(total):
+    training = {"loss": "categorical_crossentropy", "metrics": ["accuracy"]}
+    biases = (0.1, -0.1 + 1 - total - 1e-9)
+    return severities("MA306", labelled(2, "softmax", training, biases))
+
+
+def of_one_class(rows=40, left=0.01, steps=500):
+    way = OneWay(rows, 1, 0, None, left)
+    facts = labelled(
+        *(1, "sigmoid", {"loss": "binary_crossentropy"}, (left,), steps), one_way={"head": way}
+    )
+    return severities("MA439", facts)
+
+
+@at("design.ONE_CLASS_ROWS", {15: "pass", 16: "low", 17: "low"})
+def rows_of_one_sign(count):
+    return of_one_class(rows=count)
+
+
+@at("design.ONE_CLASS_STEPS", {99: "pass", 100: "low", 101: "low"})
+def steps_of_one_sign(count):
+    return of_one_class(steps=count)
+
+
+@at("design.ONE_CLASS_LEFT", {0.0499: "low", 0.05: "pass", 0.0501: "pass"})
+def error_of_one_sign(left):
+    return of_one_class(left=left * (1 - 0.9**500))
 
 
 @at("design.MOMENTUM_APART", {0.99e-4: 1, 1e-4: 0, 1.01e-4: 0})

@@ -30,7 +30,7 @@ def _one_sided(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         limited = sums_up(layer)
         sign = 1 if limited else _sign(layer, stored)
-        positive = _never_negative(graph) if sign and positive is None else positive
+        positive = never_negative(graph) if sign and positive is None else positive
         sources = {source for call in graph.calls.get(layer.route, ()) for source in call}
         if not sign or not positive or not sources or not sources <= positive:
             continue
@@ -86,7 +86,7 @@ def _sign(layer: Layer, stored: Mapping[str, Tensor]) -> int:
     return -1 if all(each.maximum <= 0 for each in stats) else 0
 
 
-def _never_negative(graph: LayerGraph) -> set[str]:
+def never_negative(graph: LayerGraph) -> set[str]:
     """The layers whose results are never negative, whatever the weights are."""
 
     def step(layer: Layer, values: Sequence[bool | None]) -> bool | None:

@@ -23,7 +23,7 @@ from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph, weighs
 from modelaudit.thresholds.training import BEYOND_NUMBERS, BEYOND_TARGETS
 
-_ADVANTAGES = (
+ADVANTAGES = (
     " Actions that are multiplied by their advantages or returns, as in policy gradients, do this on "
     "purpose: then nothing is wrong."
 )
@@ -68,12 +68,12 @@ def targets_beyond(
         return _loss_beyond(rule, facts, head, loss)
     values = _REACHES[loss.name, head.last].values
     labels = loss.name in CROSS_ENTROPIES
-    policy = _may_be_policy(facts.artifact, head, loss)
+    policy = may_be_policy(facts.artifact, head, loss)
     what = f"{loss.name} is of no others" if labels else f"A {head.last} gives no others"
     return rule.finding(
         f"`{head.route}`: in training, a gradient of its bias was at least {times:,.3g} times as "
         f"large as targets {values} can cause. {what}, so the targets were beyond, unless samples had "
-        "large weights." + _ADVANTAGES * policy,
+        "large weights." + ADVANTAGES * policy,
         route=head.route,
         evidence={
             "measured": times,
@@ -148,7 +148,7 @@ def _limit(artifact: Artifact, loss: CompiledLoss) -> float:
     return BEYOND_NUMBERS.value if loss.name in DISTANCES and numbers else BEYOND_TARGETS.value
 
 
-def _may_be_policy(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> bool:
+def may_be_policy(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> bool:
     """Whether it may have been trained on actions times advantages: nobody asks for its accuracy."""
     asked = (artifact.training or {}).get("metrics")
     dense = head.weights.class_name == "Dense"

@@ -15,6 +15,7 @@ from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.measures.weights_in_order import NOT_TRAINED
 from modelaudit.rules import examples
 from modelaudit.rules.architecture.constant_layers import unreached
+from modelaudit.rules.heads.one_class import one_class
 from modelaudit.rules.initial_weights.training_reach import (
     FADED_AWAY,
     forgets_gradients,
@@ -180,7 +181,8 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     lasting = not forgets_gradients(state)
     fed = fed_alike(state.moments, _below_zero(facts.artifact), lasting=lasting)
     if fed is None:
-        yield from one_vector(rule, facts, state.moments)
+        alike = [*one_vector(rule, facts, state.moments)]
+        yield from alike or one_class(rule, facts)
         return
     graph = saved_graph(facts) if facts.artifact.architecture else None
     if graph is not None and (

@@ -1,0 +1,83 @@
+"""Labels of several classes under a softmax, which the gradients of its biases show."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+
+from modelaudit.rules.catalogue import rule
+from tests.made.training import train
+from tests.rules.saved import found, sequential
+
+RULES = [rule("MA306")]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+X = np.random.default_rng(0).normal(size=(320, 6)).astype("float32")
+LABELS = {
+    "several": (X[:, :4] > 0).astype("float32"),
+    "one": np.eye(4, dtype="float32")[np.argmax(X[:, :4], axis=1)],
+    "shares": np.exp(X[:, :4]) / np.exp(X[:, :4]).sum(1, keepdims=True),
+}
+
+
+def model(k, loss, metrics=("accuracy",), optimizer="adam"):
+    k.utils.set_random_seed(1)
+    last = "linear" if not isinstance(loss, str) else "softmax"
+    layers = k.layers.Dense(8, "relu"), k.layers.Dense(4, last, name="head")
+    return sequential(k, (6,), *layers, loss=loss, optimizer=optimizer, metrics=[*metrics])
+
+
+@pytest.mark.parametrize("kind", LABELS)
+@pytest.mark.parametrize("scores", [False, True])
+def test_the_sum_of_the_labels(kind, scores, tmp_path):
+    import keras as k
+
+    loss = (
+        k.losses.CategoricalCrossentropy(from_logits=True) if scores else "categorical_crossentropy"
+    )
+    made = train(model(k, loss), X, LABELS[kind], epochs=6)
+    for suffix in ("keras", "h5"):
+        made.save(tmp_path / f"m.{suffix}")
+        findings = found(RULES, tmp_path / f"m.{suffix}")
+        assert [str(each.severity) for each in findings] == ["medium"] * (kind == "several")
+        for each in findings:
+            mean = LABELS[kind].sum(1).mean()
+            assert abs(each.evidence["measured"] - mean) < 0.4
+            assert 'activation="sigmoid"' in each.fix and "binary_crossentropy" in each.fix
+
+
+def test_weights_of_samples_and_smooth_labels(tmp_path):
+    """They multiply what adds up to 0, or add up to 1 as well."""
+    import keras as k
+
+    for loss, weights in (
+        ("categorical_crossentropy", np.linspace(0.1, 9, 320)),
+        (k.losses.CategoricalCrossentropy(label_smoothing=0.2, name="c"), None),
+    ):
+        made = model(k, "categorical_crossentropy")
+        made.compile("adam", loss, metrics=["accuracy"])
+        made.fit(X, LABELS["one"], sample_weight=weights, epochs=6, verbose=0)
+        made.save(tmp_path / "m.keras")
+        assert found(RULES, tmp_path / "m.keras") == []
+
+
+def test_actions_that_are_multiplied_by_their_returns(tmp_path):
+    import keras as k
+
+    made = train(model(k, "categorical_crossentropy", ()), X, 4 * LABELS["one"], epochs=6)
+    made.save(tmp_path / "m.keras")
+    (only,) = found(RULES, tmp_path / "m.keras")
+    assert str(only.severity) == "low" and "policy gradients" in only.detail
+
+
+def test_the_gradients_of_tensorflow():
+    """Those of the scores add up to 1 less the sum of the labels."""
+    tf = importlib.import_module("tensorflow")
+    scores = tf.constant(X[:, :4])
+    for labels in LABELS.values():
+        with tf.GradientTape() as tape:
+            tape.watch(scores)
+            loss = tf.nn.softmax_cross_entropy_with_logits(labels, scores)
+        total = np.asarray(tape.gradient(loss, scores)).sum(1)
+        np.testing.assert_allclose(total, 1 - labels.sum(1), atol=1e-5)
