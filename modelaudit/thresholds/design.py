@@ -200,6 +200,24 @@ LABEL_SUM = Threshold(
     "inputs had several classes",
     "655 heads of sound models: 1, to seven digits",
 )
+LABELS_APART = Threshold(
+    0.25,
+    "as the mean of the answers less that of the labels",
+    "average gradient of the bias of a sigmoid from which answers are apart from the labels",
+    "157 heads of sound models: up to 0.11; labels of -1 and 1: 0.39",
+)
+LABELS_PULL = Threshold(
+    0.8,
+    "of the root of the average square",
+    "the same from which the gradient was one-sided all along, and is no noise of small batches",
+    "noise: 0.23 on average; labels of -1 and 1: 0.91",
+)
+LABELS_REACH = Threshold(
+    0.1,
+    "as the steps times the learning rate",
+    "how far each weight may have moved, below which answers could not come near the labels",
+    "100 steps of Adam at its default rate",
+)
 ONE_CLASS_ROWS = Threshold(
     16,
     "weights of a unit",

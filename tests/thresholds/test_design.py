@@ -265,6 +265,32 @@ def labels_that_add_up(total):
     return severities("MA306", labelled(2, "softmax", training, biases))
 
 
+def apart(gradient=0.4, usual=0.42, rate=0.001):
+    facts = labelled(1, "sigmoid", {"loss": "binary_crossentropy"}, (gradient,))
+    reached = 1 - 0.999**500
+    slots = facts.artifact.tensors
+    square = replace(slots[-1], stats=TensorStats(*[usual**2 * reached] * 3, 0, 0, 0))
+    optimizer = {"class_name": "Adam", "config": {"learning_rate": rate}}
+    training = {**(facts.artifact.training or {}), "optimizer": optimizer}
+    artifact = replace(facts.artifact, tensors=(*slots[:-1], square), training=training)
+    return severities("MA306", replace(facts, artifact=artifact))
+
+
+@at("design.LABELS_APART", {0.249: "pass", 0.25: "low", 0.251: "low"})
+def gradient_of_a_sigmoid(size):
+    return apart(gradient=size + 1e-9, usual=size)
+
+
+@at("design.LABELS_PULL", {0.796: "pass", 0.801: "low", 0.804: "low"})
+def share_of_the_usual_gradient(share):
+    return apart(usual=0.4 / share)
+
+
+@at("design.LABELS_REACH", {0.099: "pass", 0.1: "low", 0.101: "low"})
+def reach_of_all_steps(distance):
+    return apart(rate=distance / 500)
+
+
 def of_one_class(rows=40, left=0.01, steps=500):
     way = OneWay(rows, 1, 0, None, left)
     facts = labelled(

@@ -1,4 +1,4 @@
-"""MA306: labels of several classes at once under a softmax, as the last bias's gradients prove."""
+"""MA306: labels that no probability comes near, as the gradients of the last bias show."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import math
 from modelaudit.audit_types.values import number
 from modelaudit.findings import Finding, Severity
 from modelaudit.formats.keras.compiled_losses import CompiledLoss
-from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.rules.heads.unreached_targets import ADVANTAGES, may_be_policy
+from modelaudit.rules.initial_weights.training_reach import kept_squares
 from modelaudit.rules.model import Facts, Rule
+from modelaudit.rules.network.learning_rates import rate_of
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
-from modelaudit.thresholds.design import LABEL_SUM
+from modelaudit.thresholds.design import LABEL_SUM, LABELS_APART, LABELS_PULL, LABELS_REACH
 
 # These keep the average of the gradients themselves.
 _AVERAGES = frozenset(("adam", "adamw", "nadam", "adamax"))
@@ -50,14 +52,70 @@ def labels_above_one(
     )
 
 
+def labels_apart(rule: Rule, facts: Facts, head: NetworkHead, loss: CompiledLoss) -> Finding | None:
+    """What is said of labels that the answers of a sigmoid stayed apart from; None if they did not.
+
+    The gradient of the bias is the mean of the answers less that of the labels. Training takes it
+    to 0 where labels are from 0 to 1: with labels of -1, or of 2, it stays as it is.
+    """
+    if loss.name != "binary_crossentropy" or head.units != 1:
+        return None
+    found = _average(facts, head, loss, "sigmoid")
+    state = optimizer_state(facts.artifact)
+    if found is None or state is None:
+        return None
+    each, apart, kept = found[0], found[1], kept_squares(state)
+    steps, rate = state.steps or 0, rate_of(state) or 0.0
+    if kept is None or each.second is None or steps * rate < LABELS_REACH.value:
+        return None
+    usual = math.sqrt(max(each.second, 0.0) / (1 - kept**steps))
+    if abs(apart) < max(LABELS_APART.value, LABELS_PULL.value * usual):
+        return None
+    above = apart > 0
+    return rule.finding(
+        f"`{head.route}`: at the end of training, the answers were still {abs(apart):.2g} "
+        f"{'above' if above else 'below'} the labels on average, as they had been all along: "
+        f"{steps:,} steps at a rate of {rate:g} did not bring them nearer. So it is with labels "
+        f"{'below 0, such as -1 and 1' if above else 'above 1, such as 1 and 2'}; {loss.name} is of labels "
+        "from 0 to 1.",
+        route=head.route,
+        evidence={
+            "measured": abs(apart),
+            "unit": LABELS_APART.unit,
+            "threshold": LABELS_APART.value,
+            "activation": head.last,
+        },
+        key=head.route,
+        title="The answers stayed apart from the labels",
+        severity=Severity.LOW,
+        fix="Look at the labels (print(np.unique(y, return_counts=True))), and make them 0 and 1: "
+        + ("y = (y + 1) / 2 of -1 and 1" if above else "y = y - 1 of 1 and 2")
+        + ". For numbers, use no activation in the last layer and mean_squared_error; for more than two "
+        "classes, one unit for each and a softmax with sparse_categorical_crossentropy. Then train again.",
+    )
+
+
 def _sum_of_labels(facts: Facts, head: NetworkHead, loss: CompiledLoss) -> float | None:
     """The mean sum of the labels of an input in the last steps; None where the file does not tell."""
+    if loss.name != "categorical_crossentropy":
+        return None
+    found = _average(facts, head, loss, "softmax")
+    return None if found is None else 1 - found[1]
+
+
+def _average(
+    facts: Facts, head: NetworkHead, loss: CompiledLoss, activation: str
+) -> tuple[WeightMoments, float] | None:
+    """The averages for the bias of a head, and the sum of its average gradients of late.
+
+    None where other things than the loss of this head have a part in them.
+    """
     artifact, graph = facts.artifact, saved_graph(facts)
     state = optimizer_state(artifact)
     applied = [each.activation for each in head.steps if each.activation not in {"", "linear"}]
-    if loss.name != "categorical_crossentropy" or loss.summed or state is None or not state.steps:
+    if loss.summed or state is None or not state.steps:
         return None
-    if applied != ([] if loss.from_logits else ["softmax"]) or head.rescaled or head.joined:
+    if applied != ([] if loss.from_logits else [activation]) or head.rescaled or head.joined:
         return None
     limited = number(state.settings.get("clipvalue")) or number(state.settings.get("clipnorm"))
     weighted = bool((artifact.training or {}).get("loss_weights"))
@@ -73,5 +131,5 @@ def _sum_of_labels(facts: Facts, head: NetworkHead, loss: CompiledLoss) -> float
     for each in state.moments:
         if each.route == head.weights.route and each.role == "bias" and each.first:
             total = each.mean_first * math.prod(each.shape) / (1 - beta**state.steps)
-            return 1 - total if math.isfinite(total) else None
+            return (each, total) if math.isfinite(total) else None
     return None

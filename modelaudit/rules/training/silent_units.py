@@ -137,8 +137,8 @@ def _descends_by_a_bias(rule: Rule, state: OptimizerState) -> Iterator[Finding]:
     hidden = [x for x in others if x.role == "bias"]
     if last is None or not last.first or not hidden or len(moments) != len(state.moments):
         return
-    if last.route != moments[-1].route or any(x.first is None for x in others):
-        return
+    if last.route != moments[-1].route or any(x.first is None or x.nonfinite for x in moments):
+        return  # of averages that are not finite, MA111 tells
     most = max((x.first or 0.0) for x in others) / last.first
     if most >= MOMENTUM_APART.value:
         return

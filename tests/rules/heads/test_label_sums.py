@@ -81,3 +81,40 @@ def test_the_gradients_of_tensorflow():
             loss = tf.nn.softmax_cross_entropy_with_logits(labels, scores)
         total = np.asarray(tape.gradient(loss, scores)).sum(1)
         np.testing.assert_allclose(total, 1 - labels.sum(1), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("labels", "word"), [((-1, 1), "-1 and 1"), ((1, 2), "1 and 2"), ((0, 1), "")]
+)
+@pytest.mark.parametrize("scores", [False, True])
+def test_labels_that_no_probability_comes_near(labels, word, scores, tmp_path):
+    import keras as k
+
+    y = np.where(X[:, :1] + X[:, 1:2] > 0, labels[1], labels[0]).astype("float32")
+    loss = k.losses.BinaryCrossentropy(from_logits=True) if scores else "binary_crossentropy"
+    k.utils.set_random_seed(1)
+    last = k.layers.Dense(1, None if scores else "sigmoid", name="head")
+    made = sequential(k, (6,), k.layers.Dense(64, "relu"), last, loss=loss)
+    train(made, 3 * X, y, epochs=60)
+    for suffix in ("keras", "h5"):
+        made.save(tmp_path / f"m.{suffix}")
+        findings = found(RULES, tmp_path / f"m.{suffix}")
+        assert [str(each.severity) for each in findings] == ["low"] * bool(word)
+        for each in findings:
+            assert f"such as {word};" in each.detail
+            answers = np.asarray(made(3 * X))
+            answers = 1 / (1 + np.exp(-answers)) if scores else answers
+            apart = float(np.mean(answers - y))
+            assert abs(abs(apart) - each.evidence["measured"]) < 0.15
+
+
+def test_weights_of_a_rare_class_are_no_labels(tmp_path):
+    import keras as k
+
+    y = (np.arange(320) % 40 == 0).astype("float32")[:, None]
+    k.utils.set_random_seed(1)
+    layers = k.layers.Dense(16, "relu"), k.layers.Dense(1, "sigmoid")
+    made = sequential(k, (6,), *layers, loss="binary_crossentropy")
+    made.fit(X, y, batch_size=8, epochs=6, class_weight={0: 1.0, 1: 39.0}, verbose=0)
+    made.save(tmp_path / "m.keras")
+    assert found(RULES, tmp_path / "m.keras") == []

@@ -176,3 +176,13 @@ def test_momentum_behind_inputs_of_next_to_nothing(keras, tmp_path):
     noisy = np.random.default_rng(1).normal(size=(64, 1)).astype("float32")
     train(model, x, noisy, batch=8, steps=128)
     assert said(model, tmp_path) == []
+
+
+def test_momentum_that_is_not_finite(keras, tmp_path):
+    """Of a training that diverged, the last averages tell nothing of units."""
+    model, x = trained(keras, "linear", keras.optimizers.SGD(0.002, momentum=0.9), dies="", steps=1)
+    train(model, x, np.full((64, 1), np.nan, "float32"), steps=20)
+    for suffix in ("keras", "h5"):
+        model.save(tmp_path / f"m.{suffix}")
+        found = run_rule(rule("MA433"), static_facts(tmp_path / f"m.{suffix}", Settings())).findings
+        assert found == ()
