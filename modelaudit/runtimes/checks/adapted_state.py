@@ -9,6 +9,7 @@ from modelaudit.facts import Artifact, Layer
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
+from modelaudit.runtimes.saved_config import USE_KERAS_2
 
 # Constructor argument that sets a layer's state, instead of adapt().
 GIVEN_AS = {"Normalization": "mean", "Discretization": "bin_boundaries"}
@@ -95,6 +96,23 @@ def padded_weights(layer: Layer, artifact: Artifact, context: CheckContext) -> I
             f"length as vocabulary. len(idf_weights) is {tensor.shape[0]}; len(vocabulary) is "
             f"{words}",
             "Build the layer in code with the vocabulary and weights of words as arguments.",
+            layer.route,
+        )
+
+
+def counted_weights(layer: Layer, context: CheckContext) -> Iterator[Reason]:
+    """Weights of words in HDF5 of Keras 2, which Keras 3 does not count among those of a layer."""
+    if not (context.profile.keras3 and has(layer.class_name, Trait.VOCABULARY)):
+        return
+    if layer.config.get("output_mode") in TF_IDF and layer.variables:
+        yield Reason(
+            "counted-weights-of-words",
+            LoadOutcome.FAILS,
+            f"`{layer.route}` is a {layer.class_name} whose weights of words are a weight of the "
+            f"layer in the file, while {context.profile.name} expects none",
+            "ValueError: Layer count mismatch when loading weights from file. Model expected … "
+            "layers, found … saved layers.",
+            f"{USE_KERAS_2}, or build the model from code.",
             layer.route,
         )
 

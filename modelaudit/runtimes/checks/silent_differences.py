@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, GraphNode, Json, Layer
 from modelaudit.layer_classes import Trait, has
-from modelaudit.runtimes.checks.adapted_state import adapted_state, padded_weights
+from modelaudit.runtimes.checks.adapted_state import (
+    adapted_state,
+    counted_weights,
+    padded_weights,
+)
 from modelaudit.runtimes.collecting.results import COMPUTING
 from modelaudit.runtimes.model import CheckContext, Reason
 
@@ -38,7 +42,9 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
             yield from _axes(layer, context)
         yield from _category(layer, context)
         yield from _computed(layer, context)
-        yield from padded_weights(layer, artifact, context) if archive else ()
+        yield from (
+            padded_weights(layer, artifact, context) if archive else counted_weights(layer, context)
+        )
         yield from adapted_state(layer, context, archive, old_layout)
         if not archive and context.profile.keras3:
             yield from _inner_statistics(layer, artifact, context)

@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.runtimes.checks.cases.case import K3, Case
 from tests.runtimes.checks.cases.shared import archive, functional, h5, in_keras2, layer
-from tests.runtimes.checks.making import Keras, changed, new, setting
+from tests.runtimes.checks.making import Keras, changed, new, old, setting
 
 
 def words(k: Keras) -> Any:
@@ -50,7 +50,19 @@ def weighed(name: str) -> Callable[[Keras], Any]:
     return build
 
 
+def counted(folder: Path) -> Path:
+    """Weights of words that are given with the words."""
+    k, path = old(), folder / "m.h5"
+    lookup = k.layers.StringLookup(
+        vocabulary=["a", "b"], idf_weights=[0.1, 0.2], output_mode="tf_idf"
+    )
+    value = k.Input((1,), dtype="string")
+    k.Model(value, lookup(value)).save(path)
+    return path
+
+
 CASES = (
+    Case("counted-weights-of-words", K3, counted, {"tf-keras": in_keras2}),
     Case(
         "axes-dropped",
         K3,
