@@ -147,6 +147,14 @@ def regularizer(value):
     return severities("MA322", examples.chain(dense("a", kernel_regularizer=l2), dense("head")))
 
 
+@at("design.LARGE_REGULARIZER", {0.198: "pass", 0.2: "low", 0.202: "low"})
+@at("design.REGULARIZER", {0.99: "low", 1.0: "medium", 1.01: "medium"})
+def regularizer_of_one_size(value):
+    """An L1 penalty draws a weight of a quarter to 0 as an L2 penalty of twice its factor does."""
+    l1 = {"class_name": "L1", "config": {"l1": value / 2}}
+    return severities("MA322", examples.chain(dense("a", kernel_regularizer=l1), dense("head")))
+
+
 @at("design.SCALED_TWICE", {0.99e-4: "fail", 1e-4: "pass", 1.01e-4: "pass"})
 def scaled(product):
     scales = [

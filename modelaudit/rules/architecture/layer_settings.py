@@ -177,8 +177,12 @@ def _penalties(facts: Facts, layer: Layer) -> Iterator[tuple[str, Json, Severity
     if layer.class_name == "ActivityRegularization":
         penalties["activity_regularizer"] = dict(layer.config)
     for key, inner in penalties.items():
-        factor = max(number(inner.get(each)) or 0 for each in ("l1", "l2"))
-        if factor >= LARGE_REGULARIZER.value:
+        one, two = (number(inner.get(each)) or 0 for each in ("l1", "l2"))
+        factor = max(one, two)
+        # The gradient of an L1 penalty on w is its factor, that of an L2 penalty 2 w times its own, and
+        # weights of a usual size are below a quarter.
+        worth = factor if key.startswith("activity") else max(2 * one, two)
+        if worth >= LARGE_REGULARIZER.value:
             drawn = "the layer's results" if key.startswith("activity") else "weights"
             detail = f"{key} with a factor of {factor:g} draws {drawn} to 0 in training"
             usual = "L1(0.00001)" if key.startswith("activity") else "L2(0.0001)"
@@ -186,7 +190,7 @@ def _penalties(facts: Facts, layer: Layer) -> Iterator[tuple[str, Json, Severity
             against = (
                 _grown(facts, layer) if not key.startswith("activity") else _unknown_loss(facts)
             )
-            certain = factor >= REGULARIZER.value and not against
+            certain = worth >= REGULARIZER.value and not against
             yield detail, factor, Severity.MEDIUM if certain else Severity.LOW, fix
 
 

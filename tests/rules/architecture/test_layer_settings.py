@@ -155,3 +155,32 @@ def test_other_changes_are_shares(name, config, expected):
     (rule,) = (each for each in RULES if each.code == "MA322")
     result = run_rule(rule, facts)
     assert [each.severity.value for each in result.findings] == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("factor", [0.1, 0.0001])
+def test_a_penalty_of_one_size_for_all_weights(factor, tmp_path):
+    """It draws the kernels of a network that could learn to 0."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    x = np.random.default_rng(0).normal(size=(320, 8)).astype("float32")
+    y = np.argmax(x[:, :3], axis=1)
+
+    def hidden():
+        return keras.layers.Dense(16, "relu", kernel_regularizer=keras.regularizers.L1(factor))
+
+    model = sequential(
+        keras,
+        (8,),
+        *(hidden(), hidden(), keras.layers.Dense(3, "softmax")),
+        loss="sparse_categorical_crossentropy",
+        optimizer=keras.optimizers.Adam(0.003),
+    )
+    train(model, x, y, epochs=40)
+    model.save(tmp_path / "m.keras")
+    told = found([x for x in layer_settings.RULES if x.code == "MA322"], tmp_path / "m.keras")
+    weak = np.ptp(np.asarray(model(x)), axis=0).max() < 0.1
+    assert bool(told) is bool(weak) is (factor > 0.01)
+    for each in told:
+        assert str(each.severity) == "low" and f"factor of {factor:g}" in each.detail
