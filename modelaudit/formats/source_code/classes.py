@@ -44,18 +44,22 @@ class BaseCall(Struct, frozen=True):
     """What a constructor passes to that of its base class.
 
     `words` are the keywords that it states, `positional` counts what it passes by position,
-    `keywords` that it passes its `**kwargs` on.
+    `keywords` that it passes its `**kwargs` on. `passed` are the names of what it passes by
+    position, "" for what is no name.
     """
 
     words: frozenset[str] = frozenset()
     positional: int = 0
     keywords: bool = False
+    passed: tuple[str, ...] = ()
 
 
 class MadeLayer(Struct, frozen=True):
     """An attribute to which a method assigns a new object of the class `name`.
 
     `listed` says that it is inside a list or dictionary, `words` are the keywords it is made with.
+    `inside` are the classes in a list that a model without an input is made of. The name of an
+    attribute that a loop sets begins as in the code, and ends with an asterisk.
     """
 
     attribute: str
@@ -63,6 +67,7 @@ class MadeLayer(Struct, frozen=True):
     method: str
     listed: bool = False
     words: frozenset[str] = frozenset()
+    inside: tuple[str, ...] = ()
 
 
 class ClassCode(Struct, frozen=True):
@@ -78,7 +83,9 @@ class ClassCode(Struct, frozen=True):
     that it gives to `add_weight`; `names_first` says that it gives one by position. `called` are
     the attributes of `self` that its methods call. `stored` maps a parameter of the constructor to
     the attribute that keeps it as it is. `of_shapes` are the attributes of its input's shape that
-    `build` uses. `deserializes` says that its `from_config` makes objects of parts of the config.
+    `build` uses. `deserializes` says that its `from_config` makes objects of parts of the config;
+    `revived` are the parameters of which its constructor makes them, as by
+    `keras.initializers.get`.
     """
 
     name: str
@@ -100,6 +107,7 @@ class ClassCode(Struct, frozen=True):
     names_first: bool = False
     deserializes: bool = False
     of_shapes: frozenset[str] = frozenset()
+    revived: frozenset[str] = frozenset()
 
 
 class SourceCode(Struct, frozen=True):
@@ -160,13 +168,27 @@ class SourceCode(Struct, frozen=True):
         while isinstance(current, ClassCode):
             seen.add(current.where)
             yield current
-            known = len(current.bases) == 1 and current.static
-            base = current.bases[0] if known else ""
-            own = self.find(base.rpartition(".")[2], base.rpartition(".")[0]) if base else None
-            if own is not None and own.where in seen:
-                base, own = "", None
-            current = base if own is None or base.startswith(_LIBRARIES) else own
+            mixins = [self._own(each) for each in current.bases[:-1]]
+            current = self._last_base(current)
+            for each in mixins:  # whose own base is `object`, which comes after all others
+                if each is None or {*each.bases} - {"object"} or each.where in seen:
+                    current = ""
+                    break
+                seen.add(each.where)
+                yield each
+            if isinstance(current, ClassCode) and current.where in seen:
+                current = ""
         yield current
+
+    def _last_base(self, code: ClassCode) -> ClassCode | str:
+        base = code.bases[-1] if code.bases and code.static else ""
+        return self._own(base) or base
+
+    def _own(self, base: str) -> ClassCode | None:
+        """The class of the program with this full name."""
+        if not base or base.startswith(_LIBRARIES):
+            return None
+        return self.find(base.rpartition(".")[2], base.rpartition(".")[0])
 
     def defines(self, code: ClassCode, method: str) -> bool | None:
         """Whether the class or a base of the program has a method; None if no one can tell."""
@@ -191,11 +213,15 @@ class SourceCode(Struct, frozen=True):
         if code is None or not depth:
             return False
         return any(
-            "add_weight" in each.called
-            or any(self.has_weights(x.name, depth - 1) for x in each.made)
+            "add_weight" in each.called or any(self.makes_weights(x, depth - 1) for x in each.made)
             for each in self.lineage(code)
             if isinstance(each, ClassCode)
         )
+
+    def makes_weights(self, made: MadeLayer, depth: int = 20) -> bool:
+        """As `has_weights`, of an attribute: a model of layers without an input has theirs."""
+        names = (made.name, *made.inside)
+        return any(self.has_weights(each, depth) for each in names)
 
     def weights(self, code: ClassCode) -> frozenset[str]:
         """The names that the class and its bases give to weights of their own."""

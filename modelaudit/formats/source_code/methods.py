@@ -14,9 +14,13 @@ from modelaudit.formats.source_code.classes import (
     as_literal,
 )
 
+ANY_ATTRIBUTE = "*"
 CONSTRUCTOR, BUILD, ADD_WEIGHT = "__init__", "build", "self.add_weight"
 _VARIABLES = ("tensorflow.Variable", "tensorflow.compat.v1.Variable")
 _RANDOM = re.compile(r"random|uniform|normal_|glorot|lecun|he_|orthogonal", re.IGNORECASE)
+_PARTS = ("activations", "constraints", "initializers", "regularizers")
+_INPUTS = ("Input", "InputLayer")
+_INPUT_SHAPES = ("batch_input_shape", "input_dim", "input_shape")
 Names = Mapping[str, str]
 """A name in the file -> the full name that it was imported as."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -56,9 +60,10 @@ def stored(constructor: Function) -> dict[str, str]:
     for each in ast.walk(constructor):
         if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
             given.discard(each.id)
-        if isinstance(each, ast.Assign) and isinstance(each.value, ast.Name):
-            for name in filter(None, map(own_attribute, each.targets)):
-                found[each.value.id] = name
+    for target, value in _assigned(constructor):
+        name = own_attribute(target)
+        if name and isinstance(value, ast.Name):
+            found[value.id] = name
     return {parameter: name for parameter, name in found.items() if parameter in given}
 
 
@@ -188,29 +193,82 @@ def base_call(node: Function, owner: ast.ClassDef, names: Names) -> BaseCall | N
         words=frozenset(each.arg for each in call.keywords if each.arg is not None),
         positional=len(given) - len(starred),
         keywords=bool(unpacked),
+        passed=tuple(full_name(each, {}) for each in given if each not in starred),
     )
 
 
 def made_layers(node: Function, names: Names) -> Iterator[MadeLayer]:
     """Objects that a method makes and keeps as attributes."""
+    for target, value in _assigned(node):
+        attribute = own_attribute(target)
+        if not attribute:
+            continue
+        if isinstance(value, ast.Call):
+            words = frozenset(word.arg for word in value.keywords if word.arg)
+            name = full_name(value.func, names)
+            inside = _without_input(value, name, names)
+            yield MadeLayer(attribute, name, node.name, words=words, inside=inside)
+        for name in _listed(value, names):
+            yield MadeLayer(attribute, name, node.name, listed=True)
     for each in ast.walk(node):
-        if isinstance(each, ast.Assign):
-            for target in each.targets:
-                attribute = own_attribute(target)
-                if not attribute:
-                    continue
-                if isinstance(each.value, ast.Call):
-                    words = frozenset(word.arg for word in each.value.keywords if word.arg)
-                    name = full_name(each.value.func, names)
-                    yield MadeLayer(attribute, name, node.name, words=words)
-                for name in _listed(each.value, names):
-                    yield MadeLayer(attribute, name, node.name, listed=True)
+        if isinstance(each, ast.Call) and full_name(each.func, {}) == "setattr":
+            yield from _set_by_name(each, node.name, names)
         elif isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute):
             attribute = own_attribute(each.func.value)  # self.blocks.append(Dense(8))
             if attribute and each.func.attr == "append" and each.args:
                 made = each.args[0]
                 name = full_name(made.func, names) if isinstance(made, ast.Call) else ""
                 yield MadeLayer(attribute, name, node.name, listed=True)
+
+
+def _assigned(node: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Targets and values, of which tuples are taken apart."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.AnnAssign) and each.value is not None:
+            yield each.target, each.value
+        elif isinstance(each, ast.Assign):
+            for target in each.targets:
+                left = target.elts if isinstance(target, ast.Tuple) else []
+                right = each.value.elts if isinstance(each.value, ast.Tuple) else []
+                if left and len(left) == len(right):
+                    yield from zip(left, right, strict=True)
+                else:
+                    yield target, each.value
+
+
+def _without_input(call: ast.Call, name: str, names: Names) -> tuple[str, ...]:
+    """The classes that a Sequential is made of, if none of them is its input."""
+    if name.rpartition(".")[2] != "Sequential" or not call.args:
+        return ()
+    found = tuple(_listed(call.args[0], names))
+    inputs = any(each.rpartition(".")[2] in _INPUTS for each in found)
+    shaped = any(
+        word.arg in _INPUT_SHAPES
+        for each in ast.walk(call)
+        if isinstance(each, ast.Call)
+        for word in each.keywords
+    )
+    return () if inputs or shaped else found
+
+
+def _set_by_name(call: ast.Call, method: str, names: Names) -> Iterator[MadeLayer]:
+    """`setattr(self, f"dense{i}", Dense(4))`."""
+    if len(call.args) != 3 or full_name(call.args[0], {}) != "self":
+        return
+    _, key, made = call.args
+    if isinstance(key, ast.JoinedStr) and isinstance(made, ast.Call):
+        first = key.values[0] if key.values else None
+        begin = str(first.value) if isinstance(first, ast.Constant) else ""
+        yield MadeLayer(f"{begin}*", full_name(made.func, names), method)
+
+
+def revived(constructor: Function, names: Names) -> Iterator[str]:
+    """Parameters of which a constructor makes an object, as by `keras.initializers.get`."""
+    for each in ast.walk(constructor):
+        if isinstance(each, ast.Call) and each.args and isinstance(each.args[0], ast.Name):
+            module, _, function = full_name(each.func, names).rpartition(".")
+            if function == "get" and module.rpartition(".")[2] in _PARTS:
+                yield each.args[0].id
 
 
 def own_attribute(node: ast.AST) -> str:
@@ -243,6 +301,8 @@ def used(node: Function) -> Iterator[str]:
         if isinstance(each, ast.Call):
             if attribute := own_attribute(each.func):
                 yield attribute
+            if full_name(each.func, {}) == "getattr":
+                yield ANY_ATTRIBUTE
             if isinstance(each.func, ast.Attribute) and each.func.attr == BUILD:
                 yield own_attribute(each.func.value)
         elif isinstance(each, ast.For):

@@ -20,6 +20,7 @@ from modelaudit.formats.source_code.methods import (
     of_first,
     own_attribute,
     parameters,
+    revived,
     stored,
     used,
     uses_keywords_as_is,
@@ -137,6 +138,7 @@ def _class(node: ast.ClassDef, names: Names, module: str, where: str) -> ClassCo
             for each in (ast.walk(methods[_FROM_CONFIG]) if _FROM_CONFIG in methods else ())
         ),
         of_shapes=frozenset(of_first(methods[BUILD])) if BUILD in methods else frozenset(),
+        revived=frozenset() if constructor is None else frozenset(revived(constructor, names)),
     )
 
 

@@ -115,6 +115,7 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
     yield from _arguments(node, config, context, place, route)
     yield from () if place.archive else copied(name, config, context, route)
     yield from match_lambda.check(name, config, context, route, archive=place.archive)
+    yield from outdated_code.timed(name, config, context, route)
     for key in WRAPPED:
         if isinstance(config.get(key), dict) and "class_name" in mapping(config[key]):
             inside = ConfigLocation(route, wrapped=True, archive=place.archive)
@@ -133,7 +134,11 @@ def _custom(node: Config, context: CheckContext, route: str, archive: bool) -> I
     yield from shadowed(node, context, route)
     yield from dtype_policy(config, context, route)
     yield from outdated_code.check(node, context, route or name, archive)
-    if match_code.code_of(node, context) is None:
+    code = match_code.code_of(node, context)
+    if code is not None:
+        revived = {key: config[key] for key in config if key in code.revived}
+        yield from match_parts.check(revived, context, route, archive)
+    else:
         yield from without_name(name, config, context, route)
         yield from endpoint(node, context, route)
     yield from _inside_custom(config, route, context, archive)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import mapping, text
+from modelaudit.runtimes.checks.own_classes import given_code as match_code
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import (
@@ -100,6 +101,8 @@ def _part(key: str, value: Json, context: CheckContext, place: ConfigLocation) -
     if name in context.request.custom or is_custom(node, context) or not name:
         if name and not node and not place.archive:
             yield from _by_name(key, name, context, place)
+        elif node:
+            yield from match_code.check(node, context, f"{route}/{key}", place.archive)
         return
     module = node.get("module")
     # A layer can be an activation. Keras 2 looks its class up in a table, whatever the module is.

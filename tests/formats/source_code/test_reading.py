@@ -85,7 +85,7 @@ def test_bases_follow_imports_and_assignments(tmp_path: Path) -> None:
         ("super().__init__(**kwargs)", BaseCall(keywords=True)),
         ("super(Block, self).__init__(name='x')", BaseCall(frozenset({"name"}))),
         ("layers.Layer.__init__(self, dtype=None)", BaseCall(frozenset({"dtype"}))),
-        ("super().__init__(3, **kwargs)", BaseCall(positional=1, keywords=True)),
+        ("super().__init__(3, **kwargs)", BaseCall(positional=1, keywords=True, passed=("",))),
         ("super().__init__(*args, **kwargs)", BaseCall(keywords=True)),
         ("super().__init__(**{'name': 'x'})", None),
         ("other.__init__(self)", None),
@@ -148,7 +148,7 @@ class Block(layers.Layer):
     assert block.built >= {"parts", "head"}
     assert "more" not in block.built
     assert (block.variables, block.drawn, block.weights) == ({"table"}, {"table"}, {"w"})
-    assert block.stored == {"units": "kept"}
+    assert block.stored == {"units": "kept", "inner": "inner"}
     assert block.of_shapes == {"as_list"}
     assert {"add_loss", "add_weight", "head"} <= block.called
 

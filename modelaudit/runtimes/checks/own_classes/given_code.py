@@ -8,13 +8,16 @@ from msgspec import Struct, field
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.keras.json_config import mapping, text
-from modelaudit.formats.source_code.classes import ClassCode, Parameters
+from modelaudit.formats.source_code.classes import BaseCall, ClassCode, Parameters
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import Config, legacy_key
 from modelaudit.terminal_text import first_of
 
 _OF_MODELS = ("layers", "input_layers", "output_layers")  # of a config that connects layers
 _FROM_CONFIG = "from_config"
+_ORDER = ("name", "reduction")  # of a loss in Keras 3; that of Keras 2 is the other one
+_COMPILED = ("losses", "metrics", "optimizers")
+_FREE = "Wrapper"  # losses and metrics of functions, whose arguments they pass on
 _PASSIVE = "__passive_serialization__"  # a mark of HDF5 at objects in the configs of others
 _REVIVES = (3, 11)  # first Keras 3 known to make these objects; 3.8 does not
 _KEYWORDS = (
@@ -129,17 +132,19 @@ def constructed(code: ClassCode, keys: Sequence[str], context: CheckContext) -> 
     """
     if context.code.defines(code, _FROM_CONFIG) is not False or set(_OF_MODELS) <= set(keys):
         return Construction()
-    given, by_position = list(keys), 0
+    given, by_position = list(keys), BaseCall()
     for each in context.code.lineage(code):
         if isinstance(each, str):
             base = each.rpartition(".")[2]
-            return Construction(_refused_by_keras(code, base, given, context), base, {*given})
+            found = _by_position(code, base, by_position, context)
+            found = found or _refused_by_keras(code, each, given, context)
+            return Construction(found, base, {*given})
         taken = each.constructor
         if not each.static:
             return Construction()
         if taken is None:
             continue
-        placed = set(taken.names[:by_position])
+        placed = set(taken.names[: by_position.positional])
         if found := _refused_by(each, taken, given, placed):
             return Construction(found)
         call = each.base_call
@@ -149,7 +154,7 @@ def constructed(code: ClassCode, keys: Sequence[str], context: CheckContext) -> 
         rest = [key for key in given if key not in mine] if call.keywords else []
         if twice := sorted(call.words.intersection(rest)):
             return Construction(_twice(each, twice))
-        given, by_position = [*sorted(call.words), *rest], call.positional
+        given, by_position = [*sorted(call.words), *rest], call
     return Construction()
 
 
@@ -186,11 +191,39 @@ def _twice(owner: ClassCode, twice: list[str]) -> ConstructorRefusal:
     )
 
 
+def _by_position(
+    code: ClassCode, base: str, call: BaseCall, context: CheckContext
+) -> ConstructorRefusal | None:
+    """Arguments by position: `Layer` of Keras 3 takes none, `Loss` takes them in another order."""
+    count = call.positional
+    order = _ORDER if context.profile.keras3 else (*reversed(_ORDER),)
+    if base == "Loss" and call.passed == (*reversed(order),):
+        return ConstructorRefusal(
+            "Invalid value for argument `reduction`"
+            if context.profile.keras3
+            else "Invalid Reduction Key",
+            f"{code.name} ({code.where}) passes {first_of(call.passed, 2)} to the constructor of "
+            f"Loss by position, which takes {first_of(order, 2)} in {context.profile.name}",
+            "Pass them as keywords: `super().__init__(reduction=reduction, name=name)`.",
+        )
+    if not (count and base == "Layer" and context.profile.keras3):
+        return None
+    return ConstructorRefusal(
+        f"Layer.__init__() takes 1 positional argument but {count + 1} were given",
+        f"{code.name} ({code.where}) passes arguments to the constructor of Layer by position, "
+        f"which takes keywords only in {context.profile.name}",
+        "Pass them as keywords: `super().__init__(trainable=trainable, name=name)`.",
+    )
+
+
 def _refused_by_keras(
-    code: ClassCode, base: str, given: Sequence[str], context: CheckContext
+    code: ClassCode, full: str, given: Sequence[str], context: CheckContext
 ) -> ConstructorRefusal | None:
     """What reaches the constructor of the base class in Keras, and is not for it."""
-    known = context.profile.accepts("layers", base)
+    module, _, base = full.rpartition(".")
+    kind = module.rpartition(".")[2]
+    kind = kind if kind in _COMPILED and not base.endswith(_FREE) else "layers"
+    known = context.profile.accepts(kind, base)
     if known is None and base == "Model":
         known = (context.profile.accepts("layers", "Layer") or frozenset()) | {"inputs", "outputs"}
     extra = [key for key in given if key not in known] if known else []

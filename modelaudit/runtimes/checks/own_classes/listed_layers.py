@@ -41,7 +41,7 @@ def _attributes(owner: ClassCode, code: SourceCode) -> tuple[set[str], set[str]]
         for one in code.lineage(owner)
         if isinstance(one, ClassCode)
         for each in one.made
-        if code.has_weights(each.name)
+        if code.has_weights(each.name) and not each.attribute.endswith("*")
     ]
     single = {each.attribute for each in made if not each.listed}
     return single, {each.attribute for each in made if each.listed}

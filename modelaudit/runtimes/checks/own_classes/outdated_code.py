@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.formats.keras.json_config import mapping
 from modelaudit.formats.source_code.classes import ClassCode, MadeLayer
+from modelaudit.formats.source_code.methods import ADD_WEIGHT
 from modelaudit.runtimes.checks.own_classes.given_code import code_of
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import Config, known_in_keras2
@@ -17,6 +19,8 @@ OF_SHAPES = ("as_list", "dims", "ndims", "num_elements", "rank", "with_rank")
 """What a `TensorShape` has, which `build` gets in Keras 2, and a tuple has not."""
 # First Keras 2 that makes a `TensorShape` of the shape in an archive before it builds a layer.
 _SHAPES_OF_ARCHIVES = (2, 15)
+_BUILD, _CALL, _LAYER = "build", "call", "Layer"
+_SHAPES = ("compute_output_shape", "compute_output_spec")
 _LAYERS = ("keras.layers", "tensorflow.keras.layers", "tf_keras.layers")
 
 
@@ -69,6 +73,50 @@ def _faults(
             )
     for made in code.made:
         yield from _made(made, context)
+    if context.profile.keras3 and (late := _made_late(code, context)):
+        yield (
+            f"makes `{late.attribute}` in its `call`, where {name} makes no layers and weights",
+            "ValueError: …",
+            f"Make `{late.attribute}` in the `build` of {code.name}.",
+        )
+
+
+def _made_late(code: ClassCode, context: CheckContext) -> MadeLayer | None:
+    """A layer or weight that only `call` makes, when the layer is built already.
+
+    Keras 3 builds by a trace of `call` a layer that has no `build` and has others inside, and takes
+    what that makes.
+    """
+    late = [each for each in code.made if each.method == _CALL]
+    early = [each for each in code.made if each.method != _CALL]
+    base = context.code.base(code)
+    if base.rpartition(".")[2] != _LAYER or (early and _BUILD not in code.methods):
+        return None
+    own = {each.attribute for each in early}
+    found = (each for each in late if each.attribute not in own)
+    return next(
+        (each for each in found if each.name == ADD_WEIGHT or context.code.makes_weights(each)),
+        None,
+    )
+
+
+def timed(name: str, config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
+    """A layer of the program inside a TimeDistributed, which asks it for its output's shape."""
+    node = mapping(config.get("layer"))
+    found = code_of(node, context) if name == "TimeDistributed" else None
+    if found is None or not context.profile.keras3:
+        return
+    plain = context.code.base(found).rpartition(".")[2] == _LAYER
+    if plain and not any(context.code.defines(found, each) for each in _SHAPES):
+        yield Reason(
+            "code-of-other-keras",
+            LoadOutcome.FAILS,
+            f"`{route}`: {found.name} ({found.where}) has no `compute_output_shape`, which "
+            f"TimeDistributed in {context.profile.name} asks for",
+            "NotImplementedError: …",
+            f"Add a `compute_output_shape` to {found.name}.",
+            route,
+        )
 
 
 def _made(made: MadeLayer, context: CheckContext) -> Iterator[tuple[str, str, str]]:

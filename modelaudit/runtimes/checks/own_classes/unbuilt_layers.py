@@ -11,14 +11,17 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
-from modelaudit.formats.keras.json_config import mapping, text
+from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.formats.source_code.classes import ClassCode, MadeLayer
+from modelaudit.formats.source_code.methods import ANY_ATTRIBUTE
+from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.checks.own_classes.given_code import code_of
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import Config, nodes_in
 from modelaudit.terminal_text import first_of
 
-_BUILD = "build"
+_BUILD, _CALL = "build", "call"
+_STACKED = ("StackedRNNCells",)
 _SHAPES = ("compute_output_shape", "compute_output_spec")
 _KERAS = ("keras.", "tensorflow.keras.", "tf_keras.")
 
@@ -30,53 +33,79 @@ def check(
     if not context.profile.keras3 or not context.code.classes:
         return
     kept = [tensor.name for tensor in artifact.tensors if tensor.role == "weight"]
+    cells = {id(cell) for node in nodes_in(dict(config)) for cell in _cells(node)}
     for node in nodes_in(dict(config)):
         code = code_of(node, context)
         if code is None or not context.code.base(code).startswith(_KERAS):
             continue
-        unbuilt = [*_unbuilt(code, node, context)]
+        cell = id(node) in cells
+        unbuilt = [*_unbuilt(code, node, context, cell)]
         if not unbuilt:
             continue
         name = text(mapping(node.get("config")).get("name")) or code.name
         of_file = [each for each in kept if f"/{name}/" in f"/{each}"]
         if archive:
-            stored = any(f"/{made.attribute}/" in each for made in unbuilt for each in kept)
+            stored = any(_keeps(each, made.attribute) for made in unbuilt for each in kept)
+        elif cell:
+            stored = bool(kept)
         else:
             own = context.code.weights(code)
             stored = any(each.rpartition("/")[2].partition(":")[0] not in own for each in of_file)
-        yield _reason(code, name, unbuilt, stored, context)
+        yield _reason(code, name, unbuilt, stored, cell, context)
+
+
+def _cells(node: Config) -> Iterator[Config]:
+    """The cells of a recurrent layer, which it builds without a call."""
+    config = mapping(node.get("config"))
+    name = text(node.get("class_name"))
+    if name in _STACKED or has(name, Trait.RECURRENT):
+        yield from map(mapping, (config.get("cell"), *sequence(config.get("cells"))))
+
+
+def _keeps(tensor: str, attribute: str) -> bool:
+    start = attribute.removesuffix(ANY_ATTRIBUTE)
+    return f"/{start}" in tensor if start != attribute else f"/{attribute}/" in tensor
 
 
 def _reason(
-    code: ClassCode, name: str, unbuilt: list[MadeLayer], stored: bool, context: CheckContext
+    code: ClassCode,
+    name: str,
+    unbuilt: list[MadeLayer],
+    stored: bool,
+    cell: bool,
+    context: CheckContext,
 ) -> Reason:
     listed = first_of([f"`{each.attribute}`" for each in unbuilt], 4)
     missing = "the weights in the file have no place"
     if not stored:
         missing = "the file has no weights of them, and they get new random ones"
+    why = "is the cell of another layer" if cell else "has a `compute_output_shape`"
     return Reason(
         "inner-layers-not-built",
         LoadOutcome.FAILS if stored else LoadOutcome.DIFFERS,
-        f"`{name}` ({code.name}, {code.where}) has a `compute_output_shape`, so "
-        f"{context.profile.name} does not trace its `call`, and its `build` does not build "
-        f"{listed}: {missing}",
+        f"`{name}` ({code.name}, {code.where}) {why}, so {context.profile.name} does not trace its "
+        f"`call`, and its `build` does not build {listed}: {missing}",
         "ValueError: …" if stored else "no error",
         f"Build the inner layers in the `build` of {code.name} "
-        f"(`self.{unbuilt[0].attribute}.build(shape)`), or delete its `compute_output_shape`.",
+        f"(`self.{unbuilt[0].attribute}.build(shape)`)"
+        f"{'' if cell else ', or delete its `compute_output_shape`'}.",
         name,
     )
 
 
-def _unbuilt(code: ClassCode, node: Config, context: CheckContext) -> Iterator[MadeLayer]:
+def _unbuilt(
+    code: ClassCode, node: Config, context: CheckContext, cell: bool
+) -> Iterator[MadeLayer]:
     """Attributes with weights that no `build` makes."""
-    if not any(context.code.defines(code, each) for each in _SHAPES):
+    if not (cell or any(context.code.defines(code, each) for each in _SHAPES)):
         return
     own_build = context.code.defines(code, _BUILD)
-    if not (own_build or node.get("build_config")):
+    if not (cell or own_build or node.get("build_config")):
         return  # it is traced by the build of Keras
     lineage = [each for each in context.code.lineage(code) if isinstance(each, ClassCode)]
     built = frozenset().union(*(each.built for each in lineage))
     for owner in lineage:
         for made in owner.made:
-            if made.attribute not in built and context.code.has_weights(made.name):
-                yield made
+            loop = made.attribute.endswith(ANY_ATTRIBUTE) and ANY_ATTRIBUTE in built
+            if made.method != _CALL and made.attribute not in built and not loop:
+                yield from (made,) if context.code.makes_weights(made) else ()

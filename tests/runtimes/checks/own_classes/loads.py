@@ -11,6 +11,7 @@ import importlib
 import json
 import sys
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -28,18 +29,23 @@ NEW = "-new"
 
 
 def classes(keras: Any) -> dict[str, Any]:
-    """The classes of `habits.txt`, by name."""
+    """Classes and functions of `habits.txt` by name, and how models of some are made."""
     names: dict[str, Any] = {"keras": keras, "__name__": "habits"}
     exec(compile(HABITS.read_text(encoding="utf-8"), str(HABITS), "exec"), names)
-    return {name: found for name, found in names.items() if isinstance(found, type)}
+    passed = (type, FunctionType)
+    return {"MADE": names["MADE"]} | {
+        name: found for name, found in names.items() if isinstance(found, passed)
+    }
 
 
 def models(keras: Any, own: dict[str, Any]) -> dict[str, Any]:
     """A built model for every class that this generation of Keras can make one of."""
     made = {}
-    for name, each in own.items():
+    ways = own["MADE"]
+    kept = {name: each for name, each in own.items() if isinstance(each, type)}
+    for name in dict.fromkeys((*kept, *ways)):
         try:
-            made[name] = _model(name, each, keras)
+            made[name] = ways[name]() if name in ways else _model(name, kept[name], keras)
         except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
             sys.stderr.write(f"{name} is not made: {error}\n")
     return made
@@ -58,6 +64,8 @@ def _model(name: str, own: Any, keras: Any) -> Any:
         held = {"inner": layers.Dense(2)} if name.startswith("Holds") else given
         return keras.Model(start, own(**held)(start))
     settings: dict[str, Any] = {"optimizer": "sgd", "loss": "mse"}
+    if not issubclass(own, _kinds(keras)):
+        raise TypeError("it is a part of others")
     if issubclass(own, keras.losses.Loss):
         settings["loss"] = own()
     elif issubclass(own, keras.metrics.Metric):
@@ -68,6 +76,12 @@ def _model(name: str, own: Any, keras: Any) -> Any:
     model.compile(**settings)
     model.fit(DATA, TARGETS, verbose=0)
     return model
+
+
+def _kinds(keras: Any) -> tuple[type, ...]:
+    """What a model is compiled with."""
+    schedule = keras.optimizers.schedules.LearningRateSchedule
+    return keras.losses.Loss, keras.metrics.Metric, schedule
 
 
 def save(folder: Path, keras: Any) -> None:
