@@ -68,6 +68,15 @@ def steps_of_batch(function: GraphFunction) -> GraphNode | None:
     return None
 
 
+def shape_left_open(function: GraphFunction) -> GraphNode | None:
+    """A `Reshape` to a constant shape with more than one axis of unknown size."""
+    nodes = {node.name: node for node in function.nodes}
+    for node in function.nodes:
+        if node.op == "Reshape" and _constant(_source(node, 1, nodes)).count(-1) > 1:
+            return node
+    return None
+
+
 def joined_behind(start: GraphNode, function: GraphFunction) -> GraphNode | None:
     """A node that joins sequences with others that do not depend on `start`, by their features."""
     nodes = {node.name: node for node in function.nodes}

@@ -277,7 +277,7 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from layers
     form = tuple(each for each in form if each not in layers)
     if whole and not archive and artifact.tensors and not is_model(config):
-        yield from match_subclasses.in_hdf5(config, artifact)
+        yield from match_subclasses.in_hdf5(config, artifact, context)
     if not (archive or listed):  # models inside are called before outputs are looked up
         yield from (each for each in form if each.route and not each.loads)
     yield from check_nodes(config, context, artifact.format is Format.LEGACY_H5_FULL)

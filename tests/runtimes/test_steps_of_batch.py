@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.graphs import GraphFunction, GraphNode
-from modelaudit.runtimes.graph_usage import joined_behind, steps_of_batch
+from modelaudit.runtimes.graph_usage import joined_behind, shape_left_open, steps_of_batch
 
 
 def constant(name: str, *values: int) -> GraphNode:
@@ -76,3 +76,18 @@ def test_what_joins_them_with_sequences_of_other_steps(
     assert start is not None
     node = joined_behind(start, function)
     assert (node is not None and node.name == "joined") is found
+
+
+@pytest.mark.parametrize(
+    ("shape", "fails"), [((-1, -1), True), ((-1, 6), False), ((2, -1, -1), True), ((), False)]
+)
+def test_a_reshape_leaves_one_size_open(shape: tuple[int, ...], fails: bool):
+    nodes = (constant("shape", *shape), GraphNode("flat", "Reshape", ("x", "shape:output:0")))
+    found = shape_left_open(GraphFunction("f", ("x",), nodes))
+    assert (found is not None and found.name == "flat") is fails
+
+
+def test_tensorflow_reshapes_to_no_such_shape():
+    tf = pytest.importorskip("tensorflow")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Only one input size may be -1"):
+        tf.raw_ops.Reshape(tensor=tf.ones((2, 3, 2)), shape=[-1, -1])

@@ -12,7 +12,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, Provenance, Tensor
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import find_profile
-from modelaudit.runtimes.checks.stored.weight_layouts import layouts_of
+from modelaudit.runtimes.checks.stored.weight_layouts import layouts_of, only_listed
 from modelaudit.runtimes.checks.stored.weights import v3_layout
 from modelaudit.runtimes.model import CheckContext, LoadCall, LoadRequest
 from modelaudit.runtimes.predict import predict_calls
@@ -308,3 +308,14 @@ def test_a_layer_without_weights_has_a_number_too(tmp_path: Path, between: bool)
     assert loads(artifact, "tf==2.21") is between
     assert loads(artifact, "tf==2.14") is between
     assert loads(artifact, "tf==2.13") is not between
+
+
+@pytest.mark.parametrize(
+    ("writer", "reads"), [("tf==2.14.1", True), ("tf==2.15.0", False), ("tf==2.17.1", False)]
+)
+def test_layers_inside_a_subclass_are_those_of_its_list_in_keras_2_12_to_2_14(writer, reads):
+    """2.14 gives this name to the attribute of a subclass alone: seen in its own archives."""
+    artifact = weights("layers/block/layers/conv2d", "layers/block/layers/conv2d_1")
+    names = ["layers/conv2d/vars/0", "layers/conv2d_1/vars/0"]
+    context = CheckContext(find_profile("tf==2.14.1"), LOADING, find_profile(writer))
+    assert only_listed(names, artifact, context, inside=True) is reads

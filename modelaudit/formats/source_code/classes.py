@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct, field
 
+from modelaudit.graphs import reachable
 from modelaudit.layer_classes import LAYER_CLASSES, Trait, has
 
 
@@ -85,7 +86,8 @@ class ClassCode(Struct, frozen=True):
     the attribute that keeps it as it is. `of_shapes` are the attributes of its input's shape that
     `build` uses. `deserializes` says that its `from_config` makes objects of parts of the config;
     `revived` are the parameters of which its constructor makes them, as by
-    `keras.initializers.get`.
+    `keras.initializers.get`. `slashed` are names with a slash that it gives to layers or weights,
+    and whether it always does.
     """
 
     name: str
@@ -106,6 +108,7 @@ class ClassCode(Struct, frozen=True):
     stored: Mapping[str, str] = field(default_factory=dict)
     names_first: bool = False
     deserializes: bool = False
+    slashed: Mapping[str, bool] = field(default_factory=dict)
     of_shapes: frozenset[str] = frozenset()
     revived: frozenset[str] = frozenset()
 
@@ -198,6 +201,19 @@ class SourceCode(Struct, frozen=True):
             if method in each.methods:
                 return True
         return None
+
+    def parts(self, code: ClassCode) -> tuple[ClassCode, ...]:
+        """The class, its bases in the program, and the classes that these make objects of."""
+        places = {each.where: each for found in self.classes.values() for each in found}
+
+        def inside(where: str) -> Iterator[str]:
+            for each in self.lineage(places[where]):
+                if isinstance(each, ClassCode):
+                    yield each.where
+                    found = (self.find(made.name.rpartition(".")[2]) for made in each.made)
+                    yield from (one.where for one in found if one is not None)
+
+        return tuple(places[where] for where in reachable([code.where], inside))
 
     def has_weights(self, made: str, depth: int = 20) -> bool:
         """Whether a class, of the program or of Keras, makes weights when it is built.

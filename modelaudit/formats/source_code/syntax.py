@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from modelaudit.formats.source_code.classes import ClassCode
 from modelaudit.formats.source_code.methods import (
@@ -27,6 +27,7 @@ from modelaudit.formats.source_code.methods import (
     variables,
     weight_name,
 )
+from modelaudit.formats.source_code.slashes import naming_functions, slashed_names
 
 _FROM_CONFIG = "from_config"
 _REGISTER = "register_keras_serializable"
@@ -42,10 +43,10 @@ def classes_in(tree: ast.Module, module: str, where: str) -> Iterator[ClassCode]
         module: the dotted path of the file.
         where: the file, as reasons name it.
     """
-    names = _imported(tree)
+    names, functions = _imported(tree), naming_functions(tree)
     for node in _outer(tree.body):
         if isinstance(node, ast.ClassDef):
-            yield _class(node, names, module, where)
+            yield _class(node, names, module, where, functions)
 
 
 def functions_in(tree: ast.Module) -> Iterator[str]:
@@ -87,7 +88,13 @@ def _imported(tree: ast.Module) -> dict[str, str]:
     return found
 
 
-def _class(node: ast.ClassDef, names: Names, module: str, where: str) -> ClassCode:
+def _class(
+    node: ast.ClassDef,
+    names: Names,
+    module: str,
+    where: str,
+    functions: Mapping[str, tuple[str, ...]],
+) -> ClassCode:
     methods = {each.name: each for each in node.body if isinstance(each, Function)}
     constructor = methods.get(CONSTRUCTOR)
     registered = [_registered(each, names, node.name) for each in node.decorator_list]
@@ -136,6 +143,12 @@ def _class(node: ast.ClassDef, names: Names, module: str, where: str) -> ClassCo
             isinstance(each, ast.Call)
             and full_name(each.func, names).rpartition(".")[2].startswith("deserialize")
             for each in (ast.walk(methods[_FROM_CONFIG]) if _FROM_CONFIG in methods else ())
+        ),
+        slashed=dict(
+            found
+            for each in (CONSTRUCTOR, BUILD)
+            if each in methods
+            for found in slashed_names(methods[each], names, functions)
         ),
         of_shapes=frozenset(of_first(methods[BUILD])) if BUILD in methods else frozenset(),
         revived=frozenset() if constructor is None else frozenset(revived(constructor, names)),

@@ -1,7 +1,8 @@
-"""As many steps of a sequence as the batch has rows, in a graph.
+"""Sizes in a graph that no input can have, or that are those of the batch.
 
-Keras 3.15 exports a TimeDistributed over sequences of any length in this way: it counts the first
-axis of its inputs, not the second.
+Keras 3.15 exports a TimeDistributed over sequences of any length with as many steps as the batch
+has rows: it counts the first axis of its inputs, not the second. Keras 3 exports a Flatten of a map
+of any size as a reshape with two axes of unknown size, of which an operation allows one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
-from modelaudit.runtimes.graph_usage import joined_behind, steps_of_batch
+from modelaudit.runtimes.graph_usage import joined_behind, shape_left_open, steps_of_batch
 from modelaudit.runtimes.model import FIRST_CALL, Reason
 
 
@@ -18,6 +19,19 @@ def check(artifact: Artifact) -> Iterator[Reason]:
     """The first node that numbers steps so, and what joins them with other sequences."""
     for graph in artifact.graphs:
         for name, function in graph.functions.items():
+            if flat := shape_left_open(function):
+                yield Reason(
+                    "shape-left-open",
+                    LoadOutcome.FAILS,
+                    f"`{flat.name}` reshapes to a shape with more than one axis of unknown size, "
+                    "as Keras 3 exports a Flatten of inputs of any size: it fails for every input",
+                    "InvalidArgumentError: …Only one input size may be -1, not both 0 and 1",
+                    "Export it with inputs of a fixed size, or pool over the whole map in place of "
+                    "the Flatten.",
+                    f"graph/functions/{name}/{flat.name}",
+                    later=FIRST_CALL,
+                )
+                return
             node = steps_of_batch(function)
             if node is None:
                 continue

@@ -171,6 +171,30 @@ def test_arguments_of_the_places_that_make_an_object(tmp_path: Path) -> None:
     assert said("model = None") == ()
 
 
+def test_names_with_a_slash(tmp_path: Path) -> None:
+    block = classes(
+        tmp_path,
+        f"""{IMPORTS}
+def conv(size, name, rate=0.1):
+    return layers.Conv2D(size, 1, name=name)
+
+
+class Block(layers.Layer):
+    def __init__(self, deep, prefix):
+        self.a = conv(3, "down/0")
+        self.b = layers.Dense(1, name=f"{{prefix}}/dense")
+        tf.ones((1,), name="of/tensorflow")
+        open("some/path")
+        if deep:
+            self.c = conv(size=3, name="down/1")
+
+    def build(self, shape):
+        self.w = self.add_weight(name="plain", shape=shape)
+""",
+    )["Block"]
+    assert block.slashed == {"'down/0'": True, "f'{prefix}/dense'": True, "'down/1'": False}
+
+
 def test_namesakes_are_told_by_their_modules(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.py").write_text("class Block: pass\n")

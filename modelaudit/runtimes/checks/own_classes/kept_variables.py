@@ -31,10 +31,10 @@ def draws_variable(layer: str, artifact: Artifact, code: SourceCode) -> bool | N
     return None if found is None else any(each.drawn for each in _lineage(found, code))
 
 
-def class_of(layer: str, artifact: Artifact, code: SourceCode) -> ClassCode | None:
+def class_of(layer: str, artifact: Artifact | None, code: SourceCode) -> ClassCode | None:
     """The class of a layer: as the config says, or by the name that Keras makes of a class."""
     name = layer.rpartition("/")[2]
-    listed = artifact.architecture.layers if artifact.architecture else ()
+    listed = artifact.architecture.layers if artifact and artifact.architecture else ()
     for each in listed:
         if name == each.name and each.custom:
             return code.find(each.class_name)

@@ -29,15 +29,23 @@ def check(node: Config, context: CheckContext, route: str, archive: bool) -> Ite
     found = code_of(node, context)
     if found is None:
         return
-    for each in context.code.lineage(found):
-        if isinstance(each, str):
-            return
-        if said := next(_faults(each, context, archive), None):
+    for each in context.code.parts(found):
+        certain = True
+        said = next(_faults(each, context, archive), None)
+        if said is None and context.profile.keras3 and each.slashed:
+            slashed, certain = max(each.slashed.items(), key=lambda item: item[1])
+            said = (
+                f"names a layer or weight {slashed}, whose slash {context.profile.name} refuses",
+                "ValueError: Argument `name` must be a string and cannot contain character `/`.",
+                "Give it a name without a slash.",
+            )
+        if said is not None:
             what, error, fix = said
             yield Reason(
                 "code-of-other-keras",
-                LoadOutcome.FAILS,
-                f"`{route}`: {each.name} ({each.where}) {what}",
+                LoadOutcome.FAILS if certain else LoadOutcome.UNKNOWN,
+                f"`{route}`: {each.name} ({each.where}) {what}"
+                + ", where it does so" * (not certain),
                 error,
                 fix,
                 route,
@@ -126,7 +134,8 @@ def _made(made: MadeLayer, context: CheckContext) -> Iterator[tuple[str, str, st
     if module not in _LAYERS:
         return
     accepted = profile.accepts("layers", layer)
-    if not profile.knows("layers", layer) and known_in_keras2("layers", layer) and profile.keras3:
+    lacks = profile.keras3 and not profile.is_public("keras.layers", layer)
+    if lacks and known_in_keras2("layers", layer):
         yield (
             f"makes a {layer}, which {profile.name} does not have",
             f"AttributeError: module '{module}' has no attribute '{layer}'",

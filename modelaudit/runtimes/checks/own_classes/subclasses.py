@@ -9,7 +9,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.json_config import mapping, sequence, text
-from modelaudit.formats.source_code.classes import as_literal
+from modelaudit.formats.source_code.classes import ClassCode, as_literal
 from modelaudit.runtimes.checks.config import layers_in
 from modelaudit.runtimes.checks.own_classes.given_code import code_of, refused, takes
 from modelaudit.runtimes.checks.stored.weight_layouts import OLD_LAYOUT
@@ -19,6 +19,7 @@ from modelaudit.runtimes.saved_config import Config, is_model
 
 # Layers that give the logarithm of a variance, as they are named in variational models.
 _VARIANCE = re.compile(r"log_?(?:var|sigma)", re.IGNORECASE)
+_CONNECTED_CLASSES = ("Functional", "Model")
 _CONNECTED = ("functional", "model")  # names that Keras gives to models of layers with an input
 _INPUT = re.compile(r"input(?:_layer)?(?:_[0-9]+)?")  # the name of one that has none of its own
 _OF_EVERY_LAYER = frozenset(("name", "trainable", "dtype"))
@@ -171,11 +172,13 @@ def _arguments_lost(config: Config, keras: str | None) -> bool:
     return keys[0] == "name" and keys[-2:] == ["trainable", "dtype"]
 
 
-def in_hdf5(config: Config, artifact: Artifact) -> Iterator[Reason]:
+def in_hdf5(config: Config, artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """A subclass in HDF5: its layers have no weights before it is called.
 
     Models that the class writes into its config come with their weights, if they have an input.
     """
+    if _connects(config, context):
+        return
     groups: dict[str, set[str]] = {}  # stored layer -> the layers in it
     for tensor in artifact.tensors:
         if tensor.role == "weight":
@@ -206,6 +209,16 @@ def in_hdf5(config: Config, artifact: Artifact) -> Iterator[Reason]:
         "built from code.",
         unless=f"the constructor of {name} makes models with an input" if built else "",
     )
+
+
+def _connects(config: Config, context: CheckContext) -> bool:
+    """Whether its constructor gives that of `Model` inputs and outputs, so that it has layers."""
+    code = code_of(config, context)
+    if code is None or context.code.base(code).rpartition(".")[2] not in _CONNECTED_CLASSES:
+        return False
+    lineage = (each for each in context.code.lineage(code) if isinstance(each, ClassCode))
+    made = [each.base_call for each in lineage if each.base_call is not None]
+    return any(call.positional > 1 or {"inputs", "outputs"} <= call.words for call in made)
 
 
 def _has_input(node: Config) -> bool:

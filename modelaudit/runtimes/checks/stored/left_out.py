@@ -16,6 +16,7 @@ from modelaudit.facts import Artifact
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.graphs import ObjectNode, reachable
 from modelaudit.layer_classes import LAYER_CLASSES
+from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 from modelaudit.runtimes.checks.own_classes.listed_layers import listed_layers
 from modelaudit.runtimes.checks.stored.object_names import names_in_keras3
 from modelaudit.runtimes.checks.stored.object_paths import weights
@@ -107,7 +108,7 @@ def _only_trained(nodes: Nodes, lists: list[int], context: CheckContext) -> Iter
             _FIX,
             unless="the model is compiled and trained before it reads the checkpoint",
         )
-    elif scaled := [name for name in lost if name.rpartition("/")[2] == _SCALE]:
+    elif scaled := [name for name in lost if _normalizes(name, context)]:
         certain = any(_STATISTICS in name for name in scaled)
         of_which = "this BatchNormalization" if certain else "a BatchNormalization, if it is one,"
         yield Reason(
@@ -118,6 +119,15 @@ def _only_trained(nodes: Nodes, lists: list[int], context: CheckContext) -> Iter
             "no error" * certain,
             _FIX,
         )
+
+
+def _normalizes(name: str, context: CheckContext) -> bool:
+    """Whether a weight may be of a BatchNormalization: not if its class names one of its so."""
+    *_, layer, own = ("", *name.split("/"))
+    if own != _SCALE or _STATISTICS in name:
+        return own == _SCALE
+    found = class_of(layer, None, context.code)
+    return found is None or not any(_SCALE in each.weights for each in context.code.parts(found))
 
 
 def _name(nodes: Nodes, index: int) -> str:

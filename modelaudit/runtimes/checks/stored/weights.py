@@ -81,7 +81,7 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         return
     for inside, found in _containers(names).items():
         layouts, described = layouts_of(found, older_groups(artifact, inside))
-        if not inside and only_listed(found, artifact, context):
+        if only_listed(found, artifact, context, inside=bool(inside)):
             layouts, described = LISTED_FIRST
         of_model = any(name.startswith(OLD_LAYOUT) for name in found)
         # Keras 3 looks for the old names only in a file that has them for the whole model.
