@@ -12,9 +12,11 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
+from modelaudit.rules.heads.examples import example_head
 from modelaudit.rules.model import Facts
 from modelaudit.rules.training.silent_units import biases_alone
 from modelaudit.rules.training.steps import adam
+from modelaudit.rules.training.still_moving import _out_of_reach
 from modelaudit.structs import replace
 from tests.thresholds.edges import Edges, check, outcome
 
@@ -329,6 +331,48 @@ def momentum_of_all_but_the_last_bias(share):
     last = [WeightMoments("head", "kernel", (4, 2), 0.0), WeightMoments("head", "bias", (2,), 0.5)]
     state = OptimizerState(name="SGD", moments=(*first, *last))
     return len([*biases_alone(rule("MA433"), state)])
+
+
+@at("design.ROUNDING_ALONE", {0.99e-5: 0, 1e-5 + 1e-12: 1, 1.01e-5: 1})
+def gradients_of_a_bias_beside_those_of_its_kernel(share):
+    first = [WeightMoments("first", role, (4,), 0.01, 1.0, 1.0) for role in ("kernel", "bias")]
+    kernel = WeightMoments("head", "kernel", (4, 2), 0.01, 1.0, 1.0)
+    bias = WeightMoments("head", "bias", (2,), 0.5 * share, share**2, share**2)
+    state = OptimizerState(name="Adam", moments=(*first, kernel, bias))
+    return len([*biases_alone(rule("MA433"), state)])
+
+
+def of_adagrad(rate, kernels):
+    facts = adam(*((f"layer_{i}", 0.1, 0.1) for i in range(kernels)), rate=rate)
+    config = {"class_name": "Adagrad", "config": {"learning_rate": rate}}
+    artifact = replace(facts.artifact, training={"optimizer": config})
+    return severities("MA319", replace(facts, artifact=artifact))
+
+
+@at("design.LARGE_SUM_RATE", {0.99: "pass", 1.0: "low", 1.01: "low"})
+def rate_of_adagrad(rate):
+    return of_adagrad(rate, 4)
+
+
+@at("design.SUMMED_LAYERS", {3: "pass", 4: "low", 5: "low"})
+def kernels_of_adagrad(count):
+    return of_adagrad(1.0, count)
+
+
+@at("design.OUT_OF_REACH", {0.495: 1, 0.5001: 0, 0.505: 0})
+def reach_of_adagrad(share):
+    steps, inputs, error = 100, 4, 7.0
+    squares = steps * (2 * error) ** 2  # of gradients that are twice the error; inputs are 1 or -1
+    shapes = {"kernel": (inputs, 1), "bias": (1,)}
+    moments = [
+        WeightMoments("head", role, shape, second=squares + 0.1, mean_second=squares + 0.1)
+        for role, shape in shapes.items()
+    ]
+    one_way = sum(n**-0.5 for n in range(1, steps + 1)) * (inputs + 1)
+    rate = share * error / one_way
+    state = OptimizerState("Adagrad", steps=steps, rate=rate, moments=tuple(moments))
+    facts = example_head("linear", "mean_squared_error", 1)()
+    return len([*_out_of_reach(rule("MA432"), facts, state, frozenset())])
 
 
 @at("design.UNREAD", {0.395: "pass", 0.4: "pass", 0.405: "fail"})

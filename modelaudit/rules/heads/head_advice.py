@@ -130,7 +130,7 @@ def code_of(head: NetworkHead, loss: CompiledLoss, *, scores: bool = False) -> s
     suited = "exponential" if name == "poisson" else "sigmoid" if name in BINARY else "softmax"
     if name == "cosine_similarity":
         name = "mean_squared_error"
-    if head.last == "softmax" and name not in CROSS_ENTROPIES | HINGES:
+    if head.last == "softmax" and name not in CROSS_ENTROPIES | HINGES | {"poisson"}:
         name = "categorical_crossentropy"
     if name in BINARY and head.last == "softmax" and (head.units or 0) > 2:
         name, suited = "categorical_crossentropy", "softmax"

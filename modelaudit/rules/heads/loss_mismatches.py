@@ -18,7 +18,8 @@ from modelaudit.formats.keras.compiled_losses import (
     OVERLAPS,
     SPARSE,
 )
-from modelaudit.rules.heads.mismatches import Mismatch
+from modelaudit.rules.heads.mismatches import ABOVE_ZERO, Mismatch
+from modelaudit.rules.heads.one_value_losses import LOSSES_OF_ONE_VALUE
 from modelaudit.rules.network.loss_inputs import FOCAL, PROBABILITIES
 
 # Losses that divide the values of the classes by their sum first, so that any above 0 will do.
@@ -30,8 +31,6 @@ _UNBOUNDED = frozenset(
         *("hard_shrink", "soft_shrink", "tanh_shrink"),
     }
 )
-# Of these, the ones whose values are all above 0.
-_POSITIVE = frozenset(("softplus", "squareplus", "exponential"))
 _SIGNED = frozenset(("tanh", "hard_tanh", "softsign"))
 _LOGARITHMIC = frozenset(("mean_squared_logarithmic_error",))
 _BARE = (
@@ -45,18 +44,10 @@ _PROBABILITIES_OR_SCORES = (
 _PROBABILITIES_AGAIN = 'Use activation="{suited}" in the last layer and train again.'
 # The first that applies is reported. Empty `activations` stand for all.
 MISMATCHES: tuple[Mismatch, ...] = (
-    Mismatch(
-        (CATEGORICAL | SPARSE) - {"kl_divergence"},
-        frozenset(),
-        Severity.HIGH,
-        "{loss} compares the shares of the classes. The share of a single class is always 1, so "
-        "the loss does not depend on the prediction.",
-        "Use one unit with a sigmoid and binary_crossentropy, or one unit for each class.",
-        units=(1, 1),
-    ),
+    *LOSSES_OF_ONE_VALUE,
     Mismatch(
         CROSS_ENTROPIES - _SHARED,
-        _POSITIVE,
+        ABOVE_ZERO,
         Severity.MEDIUM,
         "{loss} expects probabilities, but {last} is not limited to 1, and values above 1 are "
         "clipped, where they give no gradient: the output can stay there.",
@@ -66,7 +57,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
     ),
     Mismatch(
         CROSS_ENTROPIES,
-        _UNBOUNDED - _POSITIVE,
+        _UNBOUNDED - ABOVE_ZERO,
         Severity.MEDIUM,
         "{loss} expects probabilities, but {last} is not limited to 1, and values at or below 0 "
         "are clipped, where they give no gradient: the output can stay there.",
@@ -133,7 +124,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
     ),
     Mismatch(
         BINARY,
-        _POSITIVE | {"relu"},
+        ABOVE_ZERO | {"relu"},
         Severity.HIGH,
         "{loss} with from_logits=True takes scores above 0 for class 1, and {last} gives no others: "
         "class 0 is never predicted.",
@@ -284,7 +275,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
     ),
     Mismatch(
         HINGES - {"categorical_hinge"},
-        PROBABILITIES | _POSITIVE | {"relu"},
+        PROBABILITIES | ABOVE_ZERO | {"relu"},
         Severity.MEDIUM,
         "{loss} expects scores from -1 to 1, but {last} gives no negative values.",
         "Use tanh or no activation.",

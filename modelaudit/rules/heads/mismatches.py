@@ -12,6 +12,11 @@ from modelaudit.rules.network.loss_inputs import class_axis
 from modelaudit.rules.network.network_heads import NetworkHead
 from modelaudit.rules.network.value_ranges import head_range
 
+ABOVE_ZERO = frozenset(("softplus", "squareplus", "exponential"))
+"""Activations of no limit whose values are all above 0."""
+
+_ROW = 2  # axes of an output of values for each input
+
 
 class Mismatch(Struct, frozen=True):
     """Losses and last activations that do not go together.
@@ -27,6 +32,8 @@ class Mismatch(Struct, frozen=True):
         ungrouped: only where one activation is over all units.
         dense: only for values of the whole input: not for pixels or steps of a convolution.
         takes: the smallest and largest value that the losses take: not for a head between them.
+        ranks: the fewest and the most axes of the output, with that of the batch; one of which the
+            file tells no shape counts as a row.
     """
 
     losses: frozenset[str]
@@ -41,6 +48,7 @@ class Mismatch(Struct, frozen=True):
     dense: bool = False
     takes: tuple[float, float] | None = None
     of_classes: Severity | None = None
+    ranks: tuple[int, float] = (0, math.inf)
 
     def severity_of(self, loss: CompiledLoss, units: int | None) -> Severity:
         """How severe it is with one of its losses; two classes are learnt all the same."""
@@ -50,12 +58,14 @@ class Mismatch(Struct, frozen=True):
     def applies(self, head: NetworkHead, loss: CompiledLoss) -> bool:
         """Whether this loss and this head are such a pair."""
         low, high = self.units
+        axes = len(head.steps[-1].layer.output_shape or ()) or _ROW
         least, most = head_range(head)
         sound = self.takes is not None and self.takes[0] <= least and most <= self.takes[1]
         return (
             loss.name in self.losses
             and (head.last in self.activations or not self.activations)
             and self.from_logits in {None, loss.from_logits}
+            and self.ranks[0] <= axes <= self.ranks[1]
             and (
                 (low, high) == (0, math.inf)
                 # A loss over another axis does not compare the units.

@@ -10,6 +10,7 @@ from modelaudit.audit_types.values import number
 from modelaudit.formats.keras.compiled_losses import (
     DISTANCES,
     KNOWN,
+    SPARSE,
     CompiledLoss,
     compiled_losses,
     named_outputs,
@@ -17,9 +18,11 @@ from modelaudit.formats.keras.compiled_losses import (
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.model import Facts
 from modelaudit.rules.network.learning_rates import ADAPTIVE, rate_of, too_large
+from modelaudit.rules.network.network_heads import output_heads, saved_graph
 
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 _DEFAULT_RATE = "0.01"  # of SGD
+_CLASSES = 2  # of one unit, MA306 tells
 _SMALL = 10  # times below that, a rate is no usual cause
 _DATA = "check the inputs and labels for NaN and infinite values"
 
@@ -72,14 +75,35 @@ def diverged(facts: Facts, damaged: Set[str]) -> LikelyCause:
             if own and loss is not None
             else "see that no layer or loss of the program's own divides by 0, or takes its logarithm"
         )
+        labels = _labels(facts, loss)
         return LikelyCause(
             f" The steps of {state.name}{size} have about the size of the rate, however large the "
-            "gradients are: finite gradients seldom end in NaN. Inputs, labels or a loss that are not "
-            "finite come first among the causes.",
-            f"First {_DATA} (np.isfinite(x).all(), np.isfinite(y).all()), then {asks}. Train again from "
-            "new weights; if NaN comes back, lower the learning rate and clip gradients (clipnorm=1.0).",
+            f"gradients are: finite gradients seldom end in NaN.{labels.said} Inputs, labels or a loss that "
+            f"are not finite come {'next' if labels.said else 'first among the causes'}.",
+            f"{labels.fix}{'Then' if labels.fix else 'First'} {_DATA} (np.isfinite(x).all(), "
+            f"np.isfinite(y).all()), and {asks}. Train again from new weights; if NaN comes back, lower the "
+            "learning rate and clip gradients (clipnorm=1.0).",
         )
     return LikelyCause()
+
+
+def _labels(facts: Facts, loss: CompiledLoss | None) -> LikelyCause:
+    """Numbers of classes that have no unit: on a GPU and with XLA, TensorFlow's loss of them is NaN."""
+    if loss is None or loss.name not in SPARSE:
+        return LikelyCause()
+    heads = output_heads(saved_graph(facts)) if facts.artifact.architecture else ()
+    head = heads[0] if len(heads) == 1 else None
+    if head is None or not head.units or head.units < _CLASSES:
+        return LikelyCause()
+    return LikelyCause(
+        f" On a GPU and with XLA, {loss.name} of a label beyond the {head.units:,} units of "
+        f"`{head.route}` is NaN, with no error: labels outside 0 to {head.units - 1:,} come first among "
+        "the causes.",
+        f"First see that all labels are from 0 to {head.units - 1:,} (print(y.min(), y.max())). If they "
+        "are not, subtract the least, or give the last layer one unit for each class:\n"
+        f"{head.code('linear' if loss.from_logits else 'softmax').replace(f'({head.units},', '(K,')}"
+        "  # of K classes\n",
+    )
 
 
 def _by_gradients(

@@ -10,7 +10,13 @@ from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact
 from modelaudit.findings import Severity
 from modelaudit.measures.optimizer_state import OptimizerState
-from modelaudit.thresholds.design import HIGH_RATE, LEARNING_RATE, LOW_RATE
+from modelaudit.thresholds.design import (
+    HIGH_RATE,
+    LARGE_SUM_RATE,
+    LEARNING_RATE,
+    LOW_RATE,
+    SUMMED_LAYERS,
+)
 from modelaudit.thresholds.training import (
     LARGE_DELTA_RATE,
     LARGE_RATE,
@@ -60,6 +66,13 @@ def rate_fault(artifact: Artifact, optimizer: str, rate: float, adaptive: bool) 
             severe = rate >= LEARNING_RATE.value
             severity = Severity.MEDIUM if severe else Severity.LOW
             return RateFault(f"{said}: each step moves every weight by it", severity, rate, limit)
+        return None
+    weights = [t for t in artifact.tensors if t.role == "weight" and len(t.shape) > 1]
+    if optimizer == "Adagrad" and len(weights) >= SUMMED_LAYERS.value:
+        if round(rate, 6) >= LARGE_SUM_RATE.value:
+            first = "the first steps move every weight by up to it, before the sum of squares limits them"
+            limit = LARGE_SUM_RATE.value
+            return RateFault(f"{said}: {first}", Severity.LOW, rate, limit)
         return None
     delta = optimizer == "Adadelta"
     limit = LARGE_DELTA_RATE.value if delta else LARGE_SGD_RATE.value

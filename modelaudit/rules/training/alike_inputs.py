@@ -210,12 +210,12 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if fed.zeros and (narrow := _narrow(graph, fed.route)):
         yield rule.finding(
             f"{when}, every value that `{fed.route}` got was 0, and no gradient ever reached the layers "
-            f"before it: all inputs were 0, or the few units of `{narrow}` were below 0 for every input "
+            f"before it: all inputs were 0, or the few units of {narrow} were below 0 for every input "
             "from the start, where a ReLU passes no gradient.",
             route=fed.route,
             evidence=evidence,
             severity=rule.severity if reach is InputShare.ALL else Severity.MEDIUM,
-            fix=f"See whether the training inputs are all 0. If not, give `{narrow}` more units or "
+            fix=f"See whether the training inputs are all 0. If not, give {narrow} more units or "
             'activation="leaky_relu", and train again.',
         )
         return
@@ -251,14 +251,15 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _narrow(graph: LayerGraph | None, route: str) -> str:
-    """A layer of few ReLUs before another one: all of them are dead at the start by chance; or ""."""
+    """The layers of few ReLUs before another one, any of which may be dead at the start by chance."""
     above = graph.above([route]) - {route} if graph else ()
+    found = []
     for layer in graph.layers if graph else ():
         units = layer.config.get("units")
         few = isinstance(units, int) and units <= FEW_UNITS.value
         if layer.route in above and few and activation_of(layer) == "relu":
-            return layer.route
-    return ""
+            found.append(f"`{layer.route}`")
+    return " or ".join(found)
 
 
 def _reached(moments: WeightMoments, lasting: bool) -> bool:

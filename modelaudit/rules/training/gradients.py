@@ -23,6 +23,7 @@ from modelaudit.rules.training.advice import for_silent
 from modelaudit.rules.training.alike_inputs import fed_alike, fed_zeros
 from modelaudit.rules.training.silent_units import (
     SMALLEST,
+    above_rounding,
     biases_alone,
     dead_output,
     never_reached,
@@ -52,7 +53,7 @@ def trained_moments(facts: Facts) -> tuple[OptimizerState, tuple[WeightMoments, 
     if not state.moments:
         raise NotApplicable("the file does not say which average of gradients belongs to what")
     require_steps(state)
-    return state, state.moments
+    return state, above_rounding(state.moments)
 
 
 def _weighs(each: WeightMoments) -> bool:
@@ -73,9 +74,8 @@ def _momentum_limit(moments: Sequence[WeightMoments], largest: float) -> float:
     """The share of the largest momentum below which no gradient came."""
     alone = BIASES_ALONE.value
     kernels = [each for each in moments if _weighs(each)]
-    if kernels and all((each.first or 0.0) < alone * largest for each in kernels):
-        return alone
-    return STOPPED_MOMENTUM.value
+    few = kernels and all((each.first or 0.0) < alone * largest for each in kernels)
+    return alone if few else STOPPED_MOMENTUM.value
 
 
 def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:

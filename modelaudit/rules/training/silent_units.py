@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from modelaudit.audit_types.values import number
 from modelaudit.facts import is_row
@@ -22,7 +22,7 @@ from modelaudit.rules.heads.last_layers import paired_heads
 from modelaudit.rules.initial_weights.training_reach import forgets_squares
 from modelaudit.rules.model import Facts, NotApplicable, Rule
 from modelaudit.rules.network.network_heads import activation_of
-from modelaudit.thresholds.design import MOMENTUM_APART
+from modelaudit.thresholds.design import MOMENTUM_APART, ROUNDING_ALONE
 from modelaudit.thresholds.training import BIASES_APART, SILENT_UNITS, SLOW_FADING
 from modelaudit.thresholds.weights import FADED
 
@@ -80,6 +80,27 @@ def dead_output(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fin
     )
 
 
+def above_rounding(moments: Iterable[WeightMoments]) -> tuple[WeightMoments, ...]:
+    """The averages without those of biases that get no gradient but rounding errors.
+
+    A bias that is added alike to all that a softmax or a normalization compares changes nothing. Its
+    averages neither say that it learns nor that it has stopped.
+    """
+    listed = tuple(moments)
+    roots = {
+        each.route: math.sqrt(each.mean_second)
+        for each in listed
+        if each.role == "kernel" and each.mean_second
+    }
+    return tuple(
+        each
+        for each in listed
+        if each.role != "bias"
+        or not each.mean_second
+        or math.sqrt(each.mean_second) >= ROUNDING_ALONE.value * roots.get(each.route, 0.0)
+    )
+
+
 def biases_alone(rule: Rule, state: OptimizerState) -> Iterator[Finding]:
     """Only biases still learn: what the last layer gets has become the same for every input.
 
@@ -92,7 +113,8 @@ def biases_alone(rule: Rule, state: OptimizerState) -> Iterator[Finding]:
         return
     quotients: dict[str, float] = {}
     of_biases: list[float] = []
-    for each in state.moments:
+    moments = above_rounding(state.moments)
+    for each in moments:
         if not each.role or each.first is None or not each.second or not math.isfinite(each.second):
             return
         quotient = each.first / math.sqrt(each.second)
@@ -101,7 +123,7 @@ def biases_alone(rule: Rule, state: OptimizerState) -> Iterator[Finding]:
         else:
             quotients[each.route] = max(quotient, quotients.get(each.route, 0.0))
     last = [*quotients][-1] if quotients else ""
-    bias = next((x for x in state.moments if x.role == "bias" and x.route == last), None)
+    bias = next((x for x in moments if x.role == "bias" and x.route == last), None)
     if bias is None or not bias.first or not bias.second or len(quotients) < 2:
         return
     own, most = bias.first / math.sqrt(bias.second), max(quotients.values())

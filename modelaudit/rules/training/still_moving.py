@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from modelaudit.audit_types.values import number
 from modelaudit.findings import Confidence, Finding
@@ -14,7 +14,7 @@ from modelaudit.rules.heads.last_layers import paired_heads
 from modelaudit.rules.initial_weights.training_reach import moved_share
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.training.extent import biased_layers, look_drawn
-from modelaudit.thresholds.design import FIRST_STILL, LAST_ALONE, LAYERS_BEFORE
+from modelaudit.thresholds.design import FIRST_STILL, LAST_ALONE, LAYERS_BEFORE, OUT_OF_REACH
 from modelaudit.thresholds.training import SHORT_REACH, STILL_MOVING
 
 _ONE_RATE = frozenset(("adam", "adamw", "nadam", "adamax", "lion"))
@@ -59,7 +59,7 @@ def still_moving(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fi
     Steps of these optimizers have a size of their own while the gradient keeps its sign and size
     (arXiv:1412.6980, section 2.1), and less as it falls near the target.
     """
-    far = _steps_one_way(state)
+    far, said = _steps_one_way(state), set[str]()
     biases = {layer.route: bias for layer, _, bias in biased_layers(facts)}
     for head, loss in paired_heads(facts):
         bias = biases.get(head.weights.route)
@@ -86,6 +86,62 @@ def still_moving(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fi
                 fix="Scale the targets to a mean of 0 and a standard deviation of 1, or train for more "
                 "epochs, then train again.",
             )
+            said.add(head.route)
+    yield from _out_of_reach(rule, facts, state, said)
+
+
+def _out_of_reach(
+    rule: Rule, facts: Facts, state: OptimizerState, said: Set[str]
+) -> Iterator[Finding]:
+    """Errors that no steps of Adagrad could make up for, whose sum of squares makes each smaller.
+
+    Under a mean squared error over u units, the gradient of the last bias is the mean error of a
+    batch times 2 / u; that of the kernel has the input as a factor.
+    """
+    training = facts.artifact.training or {}
+    steps, rate = state.steps or 0, state.rate or 0.0
+    start = number(state.settings.get("initial_accumulator_value", 0.1))
+    if state.name != "Adagrad" or training.get("loss_weights") or start is None or steps <= 0:
+        return
+    for head, loss in paired_heads(facts):
+        own = {each.role: each for each in state.moments if each.route == head.weights.route}
+        bias, kernel = own.get("bias"), own.get("kernel")
+        if bias is None or kernel is None or loss is None or not head.units:
+            continue
+        if (
+            head.route in said
+            or loss.summed
+            or loss.name != "mean_squared_error"
+            or head.last != "linear"
+            or head.rescaled
+            or head.joined
+        ):
+            continue
+        summed, of_kernel = (bias.mean_second or 0.0) - start, (kernel.mean_second or 0.0) - start
+        if head.weights.class_name != "Dense" or not 0 < summed < math.inf or not of_kernel >= 0:
+            continue
+        error = math.sqrt(summed / steps) * head.units / 2
+        inputs = kernel.shape[0] * math.sqrt(of_kernel / summed)
+        reach = rate * _steps_one_way(state) * (1 + inputs)
+        if not 0 < reach < OUT_OF_REACH.value * error:
+            continue
+        yield rule.finding(
+            f"In training, the mean error of a batch at `{head.weights.route}` was about {error:.3g}, and "
+            f"{counted(steps, 'step', 'steps')} of Adagrad at {rate:g} can have moved the output by {reach:.2g}"
+            " at most: each step is smaller the larger the gradients before it were. The targets are too "
+            "large for these steps.",
+            route=head.weights.route,
+            title="The steps were too small to reach the targets",
+            evidence={
+                "measured": reach / error,
+                "unit": OUT_OF_REACH.unit,
+                "threshold": OUT_OF_REACH.value,
+                "steps": steps,
+            },
+            confidence=Confidence.MEDIUM,
+            fix="Scale the targets to a mean of 0 and a standard deviation of 1, and train again with Adam "
+            "or a larger learning rate.",
+        )
 
 
 def _descents_one_way(state: OptimizerState, loss: str, units: int | None) -> float:

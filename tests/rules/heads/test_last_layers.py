@@ -305,6 +305,17 @@ def test_the_loss_of_a_part_that_was_never_trained_by_itself_is_no_fault(keras, 
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("units", [1, 3])
+def test_code_for_rates_keeps_the_loss_of_counts(keras, tmp_path, units):
+    model = built(keras, "pooled", chain(keras.layers.Dense(units, "softmax", name="rate")))
+    model.compile("adam", "poisson")
+    (only,) = [each for each in found(model, tmp_path, "keras") if each.code == "MA306"]
+    *_, layer, compiled = only.fix.splitlines()
+    assert eval(layer, {"keras": keras}).activation is keras.activations.exponential
+    assert compiled == 'model.compile(loss="poisson")'
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_the_fix_names_this_models_layer(keras, tmp_path):
     head = keras.layers.Dense(1, "relu", name="grade")
     model = built(keras, "pooled", chain(head))

@@ -113,3 +113,28 @@ def test_a_small_rate_of_plain_descent_leaves_open_which(keras, tmp_path, large)
     assert "does not tell which" in said and "comes first" not in said
     assert fix.index("labels for NaN") < fix.index("scale of about 1")
     assert "keras.optimizers.SGD(0.001, clipnorm=1.0)" in fix
+
+
+@pytest.mark.parametrize("beyond", [False, True])
+def test_numbers_of_classes_without_a_unit_come_first(keras, tmp_path, beyond):
+    """XLA gives NaN for them, where the processor alone would raise an error."""
+    x, _ = data()
+    layers = keras.layers
+    hidden = layers.Dense(16, activation="relu"), layers.Dense(3, activation="softmax", name="out")
+    model = sequential(keras, (6,), *hidden, loss="sparse_categorical_crossentropy")
+    model.compile("adam", "sparse_categorical_crossentropy", jit_compile=True)
+    y = np.arange(len(x)) % (6 if beyond else 3)
+    model.fit(x, y, epochs=2, verbose=0)
+    assert is_finite(model) is not beyond
+    if not beyond:
+        return
+    said, fix = advice(model, tmp_path)
+    assert "labels outside 0 to 2 come first" in said and "3 units of `out`" in said
+    assert fix.index("all labels are from 0 to 2") < fix.index("labels for NaN")
+    code = next(line for line in fix.splitlines() if "keras.layers.Dense(K" in line)
+    advised = eval(code, {"keras": keras, "K": 6})
+    trained = sequential(keras, (6,), hidden[0], advised, loss="sparse_categorical_crossentropy")
+    trained.compile("adam", "sparse_categorical_crossentropy", jit_compile=True)
+    hidden[0].set_weights([np.full(each.shape, 0.1) for each in hidden[0].get_weights()])
+    trained.fit(x, y, epochs=2, verbose=0)
+    assert is_finite(trained)

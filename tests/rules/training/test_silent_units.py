@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.pipeline import static_facts
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
+from modelaudit.rules.training.silent_units import above_rounding
 from modelaudit.settings import Settings
 from tests.made.training import train
 
@@ -186,3 +188,36 @@ def test_momentum_that_is_not_finite(keras, tmp_path):
         model.save(tmp_path / f"m.{suffix}")
         found = run_rule(rule("MA433"), static_facts(tmp_path / f"m.{suffix}", Settings())).findings
         assert found == ()
+
+
+@pytest.mark.parametrize("normalized", [False, True])
+def test_a_bias_that_changes_nothing_neither_learns_nor_has_stopped(keras, tmp_path, normalized):
+    """A softmax over positions, and a normalization of a batch, take away what they share."""
+    layers = keras.layers
+    keras.utils.set_random_seed(1)
+    x = np.random.default_rng(3).normal(size=(64, 20, 6)).astype("float32")
+    chosen = np.eye(20)[x[:, :, 0].argmax(1)].astype("float32")
+    behind = [layers.BatchNormalization()] * normalized
+    model = keras.Sequential(
+        [
+            keras.Input((20, 6)),
+            layers.Dense(16, name="hidden"),
+            *behind,
+            layers.ReLU(),
+            layers.Dense(1, name="score"),
+            layers.Flatten(),
+            layers.Softmax(),
+        ]
+    )
+    before = [np.asarray(model(x))]
+    model.get_layer("score").bias.assign([7.0])
+    assert np.allclose(before, np.asarray(model(x)), atol=1e-5)
+    model.get_layer("score").bias.assign([0.0])
+    model.compile("adam", "categorical_crossentropy")
+    train(model, x, chosen, steps=300)
+    assert said(model, tmp_path) == []
+    state = optimizer_state(static_facts(tmp_path / "m.keras", Settings()).artifact)
+    assert state is not None
+    left = {(each.route, each.role) for each in above_rounding(state.moments)}
+    lost = {(each.route, each.role) for each in state.moments} - left
+    assert lost == {("score", "bias")} | ({("hidden", "bias")} if normalized else set())

@@ -84,3 +84,30 @@ def test_targets_far_away_of_gradient_descent(keras, tmp_path, momentum, loss, u
 
     assert len(said(5000 * TARGETS + 500_000)) == 1
     assert said(TARGETS) == []
+
+
+@pytest.mark.parametrize(("scale", "told"), [(10_000.0, True), (1.0, False)])
+def test_targets_that_no_steps_of_adagrad_reach(keras, tmp_path, scale, told):
+    """The mean errors of the batches, and the farthest that steps can go, by computing both."""
+    rate, epochs, batch = 0.01, 12, 32
+    draw = np.random.default_rng(6)
+    x = draw.normal(size=(320, 40)).astype("float32")
+    y = (scale * x[:, :1]).astype("float32")
+    keras.utils.set_random_seed(5)
+    optimizer = keras.optimizers.Adagrad(rate)
+    model = sequential(keras, (40,), keras.layers.Dense(1), optimizer=optimizer, loss="mse")
+    before, errors = np.asarray(model(x)), []
+    for start in [*range(0, len(x), batch)] * epochs:
+        given, wanted = x[start : start + batch], y[start : start + batch]
+        errors.append(float(np.mean(np.asarray(model(given)) - wanted)))
+        train(model, given, wanted, steps=1)
+    moved = float(np.abs(np.asarray(model(x)) - before).mean())
+    model.save(tmp_path / "m.keras")
+    all_found = found(RULES, tmp_path / "m.keras")
+    (only,) = [x for x in all_found if "too large for these steps" in x.detail] or [None]
+    assert (only is not None) is told
+    if only is not None:
+        error = float(np.sqrt(np.mean(np.square(errors))))
+        reach = only.evidence["measured"] * error
+        assert f"was about {error:.3g}," in only.detail and str(only.severity) == "low"
+        assert moved < reach < 0.5 * error

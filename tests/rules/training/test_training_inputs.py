@@ -96,6 +96,27 @@ def test_few_units_that_were_dead_from_the_start(k, tmp_path, units, said):
     assert ("`code`" in only.detail and "inputs are all 0" in only.fix) is said
 
 
+def test_which_of_two_layers_of_few_units_is_dead_is_not_known(k, tmp_path):
+    """One fires and the other does not: the averages are the same either way."""
+    below = k.initializers.RandomUniform(-1.0, -0.1, seed=1)
+    above = k.initializers.RandomUniform(0.1, 1.0, seed=1)
+    x, detail = RNG.random((320, 12)), []
+    for kinds in ((above, below), (below, above)):
+        hidden = [
+            k.layers.Dense(2, "relu", name=f"few_{i}", kernel_initializer=kind)
+            for i, kind in enumerate(kinds)
+        ]
+        model = sequential(k, (12,), *hidden, k.layers.Dense(3, name="head"), loss="mse")
+        fires = k.Model(model.inputs, hidden[0].output)
+        assert bool(np.asarray(fires(x.astype("float32"))).any()) is (kinds[0] is above)
+        train(model, x, x[:, :3], epochs=2)
+        model.save(tmp_path / "model.keras")
+        (only,) = found(ALIKE, tmp_path / "model.keras")
+        assert str(only.severity) == "high" and "`few_0` or `few_1`" in only.fix
+        detail.append(only.detail)
+    assert detail[0] == detail[1] and "`few_0` or `few_1`" in detail[0]
+
+
 @pytest.mark.parametrize(
     "x",
     [ORDINARY, np.sign(ORDINARY), ORDINARY > 0, np.eye(12)[RNG.integers(0, 12, 320)]],
