@@ -19,6 +19,7 @@ from benchmarks.loading import (
     plain,
     projects,
     public_images,
+    raffle_images,
     recent,
     services,
     tutorials,
@@ -291,7 +292,7 @@ def scheduled(k):
 
 
 _LISTS = (built, odd, plain, projects, recent, services, tutorials, gallery, public_images)
-_LISTS += (lot_images, drawn_images, chance_images)
+_LISTS += (lot_images, drawn_images, chance_images, raffle_images)
 # Name -> (function, inputs of one batch in the order of the model's inputs).
 MODELS = {
     "sequential_without_input": (sequential_without_input, [_floats(4, 3)]),
