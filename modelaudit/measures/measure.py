@@ -13,6 +13,7 @@ from modelaudit.audit_types.kernels import (
     DeadUnits,
     KernelInitialization,
     KernelSymmetry,
+    OneWay,
 )
 from modelaudit.errors import ModelAuditError, ReadError
 from modelaudit.facts import Artifact, Format, Kernel, Layer
@@ -125,7 +126,7 @@ class _Measuring:
             skipped=self.skipped,
             one_vector=self._one_vector(),
             dead_units=self._dead_units(),
-            one_way=dict(one_way_heads(self.artifact, self.limits.tensor_bytes)),
+            one_way=self._one_way(),
         )
 
     def _other_layers(self) -> None:
@@ -286,6 +287,13 @@ class _Measuring:
         except _FAILURES as failure:
             self.skipped["vectors of the inputs"] = _said(failure)
             return ""
+
+    def _one_way(self) -> dict[str, OneWay]:
+        try:
+            return dict(one_way_heads(self.artifact, self.limits.tensor_bytes))
+        except _FAILURES as failure:
+            self.skipped["one-way gradients"] = _said(failure)
+            return {}
 
     def _dead_units(self) -> dict[str, DeadUnits]:
         try:
