@@ -180,7 +180,7 @@ class MoleculeMaker(keras.Model):
             made = [made_adjacency, made_features]
             total = self._compute_loss(log_variance, mean, quality, told, real, made)
         found = tape.gradient(total, self.trainable_weights)
-        pairs = zip(found, self.trainable_weights)  # noqa: B905 - Python 3.9
+        pairs = [(found[i], weight) for i, weight in enumerate(self.trainable_weights)]
         self.optimizer.apply_gradients(pairs)
         self.train_total_loss_tracker.update_state(total)
         return {"loss": self.train_total_loss_tracker.result()}

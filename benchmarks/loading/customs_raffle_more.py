@@ -22,7 +22,7 @@ class NumpyNetwork(keras.Model):
     def __init__(self, blocks=None, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(blocks, list):
-            raise ValueError(f"blocks must be a list, not {blocks}")  # noqa: TRY004 - as left
+            raise TypeError(f"blocks must be a list, not {blocks}")
         self.blocks = blocks
         self.block_weights = None
         self.biases = None
@@ -52,8 +52,8 @@ class NumpyNetwork(keras.Model):
 
     def call(self, inputs):
         x = inputs
-        for w, b in zip(self.block_weights, self.biases):  # noqa: B905 - Python 3.9
-            x = tnp.maximum(tnp.matmul(x, w) + b, 0.0)
+        for i, w in enumerate(self.block_weights):
+            x = tnp.maximum(tnp.matmul(x, w) + self.biases[i], 0.0)
         return tnp.matmul(x, self.linear_layer)
 
 

@@ -104,9 +104,9 @@ class BoxModel:
     def arranged(self, x, nclasses):
         layer = self.k.layers.Lambda
         xy, wh, obj, kind = layer(lambda x: tf.split(x, (2, 2, 1, nclasses), axis=-1))(x)
-        xy = layer(lambda x: tf.sigmoid(x))(xy)  # noqa: PLW0108 - as its author left it
-        obj = layer(lambda x: tf.sigmoid(x))(obj)  # noqa: PLW0108 - as its author left it
-        kind = layer(lambda x: tf.sigmoid(x))(kind)  # noqa: PLW0108 - as its author left it
+        # A Lambda saves a lambda as code, and `tf.sigmoid` by its name: the code is what is tried.
+        squashed = [layer(lambda x: tf.sigmoid(x))(each) for each in (xy, obj, kind)]  # noqa: PLW0108
+        xy, obj, kind = squashed
         return layer(lambda x: tf.concat([x[0], x[1], x[2], x[3]], axis=-1))((xy, wh, obj, kind))
 
     def __call__(self):

@@ -75,9 +75,8 @@ def heart_columns(k):
     """A subclass of Model for columns in a dictionary, adapted and trained eagerly."""
     import customs_raffle_more as own
 
-    columns = dict(
-        zip(INPUTS["heart_columns"], INPUTS_OF["heart_columns"])  # noqa: B905 - Python 3.9
-    )
+    values = INPUTS_OF["heart_columns"]
+    columns = {name: values[i] for i, name in enumerate(INPUTS["heart_columns"])}
     model = own.HeartModel()
     model.adapt(columns)
     model.compile(

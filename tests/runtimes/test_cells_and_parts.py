@@ -24,21 +24,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 STEPS = np.linspace(-1, 1, 3 * 5 * 4, dtype="float32").reshape(3, 5, 4)
 
 
-@pytest.fixture(scope="module")
-def tensorflow() -> ModuleType:
-    return pytest.importorskip("tensorflow")
-
-
-@pytest.fixture(scope="module")
-def old() -> ModuleType:
-    return pytest.importorskip("tf_keras")
-
-
-@pytest.fixture(scope="module")
-def new() -> ModuleType:
-    return pytest.importorskip("keras")
-
-
 def predicted(
     path: Path, runtime: str, call: LoadCall = LoadCall.RESTORE, trained: bool | None = None
 ) -> Prediction:

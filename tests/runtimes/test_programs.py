@@ -24,21 +24,6 @@ DATA = RANDOM.random((8, 3), "float32")
 TRAINED = pytest.mark.parametrize("trained", [False, True])
 
 
-@pytest.fixture(scope="module")
-def old() -> ModuleType:
-    return pytest.importorskip("tf_keras")
-
-
-@pytest.fixture(scope="module")
-def new() -> ModuleType:
-    return pytest.importorskip("keras")
-
-
-@pytest.fixture(scope="module")
-def tensorflow() -> ModuleType:
-    return pytest.importorskip("tensorflow")
-
-
 def predicted(path: Path, runtime: str, call: LoadCall, trained: bool | None = None) -> Prediction:
     request = LoadRequest(call, trained=trained)
     (found,) = predict_calls(read(path, Limits()), [(find_profile(runtime), request)])

@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 
-from modelaudit.facts import Kernel, Layer
+from modelaudit.facts import Json, Kernel, Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
@@ -67,19 +67,26 @@ def _too_large(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding]
     yield from found or _grown(rule, facts, graph)
 
 
-def _one_way(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding]:
-    """Layers whose first sums are all far from 0 on one side: weights of one sign, and inputs too."""
+def _drawn_layers(
+    facts: Facts, graph: LayerGraph
+) -> Iterator[tuple[Kernel, Layer, Mapping[str, Json]]]:
+    """Trained affine layers with their initializers, where nothing behind them normalizes."""
     takers = graph.consumers()
     for kernel in facts.artifact.kernels:
         layer = graph.get(kernel.route)
         if layer is None or not layer.trainable or not has(layer.class_name, Trait.AFFINE):
             continue
-        if kernel.initializer is None or normalized_behind(graph, takers, kernel.route):
-            continue
+        if kernel.initializer is not None and not normalized_behind(graph, takers, kernel.route):
+            yield kernel, layer, kernel.initializer
+
+
+def _one_way(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding]:
+    """Layers whose first sums are all far from 0 on one side: weights of one sign, and inputs too."""
+    for kernel, layer, initializer in _drawn_layers(facts, graph):
         before = next(graph.only_sources(layer.route, _keeps), None)
         if before is None or before.custom or activation_of(before) not in _USUAL_MEAN:
             continue
-        drawn = candidates(kernel.initializer, kernel.shape)
+        drawn = candidates(initializer, kernel.shape)
         means = [
             (x.low + x.high) / 2 if x.kind == "uniform" else x.mean
             for x in drawn
@@ -91,7 +98,7 @@ def _one_way(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding]:
         )
         if len(means) != len(drawn) or sums < STARTING_SUMS.value:
             continue
-        said = canonical_name(kernel.initializer)
+        said = canonical_name(initializer)
         yield rule.finding(
             f"Before training, the weights of `{layer.route}` have a mean of {means[0]:.2g} ({said}), and "
             f"what `{before.route}` gives is never negative: all its sums of {inputs:.0f} values are of about "
@@ -146,13 +153,7 @@ def _grown(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding]:
 
 def _first_sums(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding]:
     """Layers whose first sums are far from 0, for inputs on a scale of about 1."""
-    takers = graph.consumers()
-    for kernel in facts.artifact.kernels:
-        layer = graph.get(kernel.route)
-        if layer is None or not layer.trainable or not has(layer.class_name, Trait.AFFINE):
-            continue
-        if kernel.initializer is None or normalized_behind(graph, takers, kernel.route):
-            continue
+    for kernel, layer, _ in _drawn_layers(facts, graph):
         sums = _sums_of(kernel)
         if not sums or min(sums) <= 0:
             continue
