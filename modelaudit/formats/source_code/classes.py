@@ -15,6 +15,10 @@ def as_literal(value: object) -> str:
     return repr(list(value) if isinstance(value, tuple) else value)
 
 
+KERAS = ("keras.", "tensorflow.keras.", "tf_keras.")
+"""How the full names of classes of Keras begin."""
+
+
 class Parameters(Struct, frozen=True):
     """The parameters of a method, without `self`.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
+from modelaudit.formats.source_code.classes import KERAS
 from modelaudit.formats.source_code.methods import ADD_WEIGHT, Function, Names, full_name
 
 _NAME = "name"
-_KERAS = ("keras.", "tensorflow.keras.", "tf_keras.")
 
 
 def naming_functions(tree: ast.Module) -> dict[str, tuple[str, ...]]:
@@ -42,7 +42,7 @@ def slashed_names(
 
 def _name_given(call: ast.Call, names: Names, functions: Mapping[str, tuple[str, ...]]) -> str:
     own = functions.get(full_name(call.func, {}), ())
-    known = full_name(call.func, names).startswith(_KERAS)
+    known = full_name(call.func, names).startswith(KERAS)
     if not (own or known or full_name(call.func, {}) == ADD_WEIGHT):
         return ""
     given = [word.value for word in call.keywords if word.arg == _NAME]

@@ -74,7 +74,8 @@ def reads_inputs(graph: LayerGraph, *, scaled: bool = False) -> frozenset[str]:
         scaled: whether a layer that scales by constants may be in between.
     """
     between = Trait.KEEPS_RANGE | Trait.BETWEEN_INPUTS
-    between |= Trait.RESCALING if scaled else Trait.KEEPS_RANGE
+    if scaled:
+        between |= Trait.RESCALING
 
     def step(layer: Layer, values: Sequence[bool | None]) -> bool | None:
         passes = has(layer.class_name, between)

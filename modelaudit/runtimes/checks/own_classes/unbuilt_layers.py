@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
 from modelaudit.formats.keras.json_config import mapping, sequence, text
-from modelaudit.formats.source_code.classes import ClassCode, MadeLayer
+from modelaudit.formats.source_code.classes import KERAS, ClassCode, MadeLayer
 from modelaudit.formats.source_code.methods import ANY_ATTRIBUTE
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.checks.own_classes.given_code import code_of
@@ -23,7 +23,6 @@ from modelaudit.terminal_text import first_of
 _BUILD, _CALL = "build", "call"
 _STACKED = ("StackedRNNCells",)
 _SHAPES = ("compute_output_shape", "compute_output_spec")
-_KERAS = ("keras.", "tensorflow.keras.", "tf_keras.")
 
 
 def check(
@@ -36,7 +35,7 @@ def check(
     cells = {id(cell) for node in nodes_in(dict(config)) for cell in _cells(node)}
     for node in nodes_in(dict(config)):
         code = code_of(node, context)
-        if code is None or not context.code.base(code).startswith(_KERAS):
+        if code is None or not context.code.base(code).startswith(KERAS):
             continue
         cell = id(node) in cells
         unbuilt = [*_unbuilt(code, node, context, cell)]
