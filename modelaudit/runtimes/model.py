@@ -12,7 +12,7 @@ from modelaudit.facts import Json, Shape
 from modelaudit.findings import Confidence
 from modelaudit.formats.source_code.classes import SourceCode
 from modelaudit.runtimes.graph_usage import GraphUsage
-from modelaudit.runtimes.profile import Fact, RuntimeProfile
+from modelaudit.runtimes.profile import FUSIONS, Fact, RuntimeProfile
 
 OF_NAMES = ("hdf5-named-keras", "other-suffix")
 """Codes of the reasons that a file of the right name does not have."""
@@ -156,3 +156,10 @@ class CheckContext(Struct, frozen=True):
         if not self.profile.tested(name):
             self.untested.add(name)
         return self.profile.behaviour(name, default)
+
+    def refuses(self, chain: tuple[str, ...]) -> bool:
+        """Whether TensorFlow joins these operations to one that it does not have."""
+        refused = self.profile.data.get(FUSIONS)
+        if refused is None:
+            self.untested.add(FUSIONS)
+        return [*chain] in (refused or ())

@@ -19,13 +19,14 @@ from modelaudit.runtimes.checks import (
     config as match_config,
 )
 from modelaudit.runtimes.checks import (
+    fusions,
+    silent_differences,
+)
+from modelaudit.runtimes.checks import (
     graph as match_graph,
 )
 from modelaudit.runtimes.checks import (
     saved_keras as match_saved_keras,
-)
-from modelaudit.runtimes.checks import (
-    silent_differences,
 )
 from modelaudit.runtimes.checks.inbound_nodes import check_nodes
 from modelaudit.runtimes.checks.own_classes import (
@@ -224,6 +225,7 @@ def _reasons(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             yield from match_compile.check_saved_model(artifact, context)
     elif call is LoadCall.SESSION or artifact.format.is_saved_model:
         yield from match_graph.check(artifact, context)
+        yield from fusions.check(artifact, context)
     elif call in (LoadCall.LOAD_WEIGHTS, LoadCall.RESTORE):
         yield from match_weights.check(artifact, context)
     elif call in (LoadCall.LOAD_MODEL, LoadCall.FROM_JSON):

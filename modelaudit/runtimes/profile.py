@@ -24,6 +24,7 @@ _GZIP = 16 + zlib.MAX_WBITS  # as zlib.decompress takes it: with the header of g
 KINDS = ("tf", "tf-keras", "keras")
 KERAS_PARTS = ("root", "tables", "classes", "public", "internal", "behaviours")
 TENSORFLOW_PARTS = ("operations", "graph_def")
+FUSIONS = "fusions_refused"  # a fact of TensorFlow, too, which older profiles do not have
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -94,7 +95,11 @@ class RuntimeProfile(Struct, frozen=True, dict=True):
 
     def without_tensorflow(self) -> RuntimeProfile:
         """Only the Keras part, to be combined with the profile of any TensorFlow."""
-        data = {key: value for key, value in self.data.items() if key not in TENSORFLOW_PARTS}
+        data = {
+            key: value
+            for key, value in self.data.items()
+            if key not in (*TENSORFLOW_PARTS, FUSIONS)
+        }
         return RuntimeProfile({**data, "name": "keras"})
 
     @cached_property

@@ -16,6 +16,7 @@ import os
 import sys
 
 from .experiments import experiments
+from .fusions import fusions_refused
 from .signatures import AnyObject, describe
 from .versions import instructions, keras_of, version_of, versions
 
@@ -47,7 +48,8 @@ PUBLIC = KINDS + (
 
 
 def operations() -> dict[str, AnyObject]:
-    """Registered operations: name -> names of their attributes; and the GraphDef versions."""
+    """Registered operations: name -> names of their attributes; the versions of GraphDef; and the
+    chains of operations that are refused in a graph."""
     tensorflow = importlib.import_module("tensorflow")
     try:
         session = importlib.import_module("tensorflow.python.client.pywrap_tf_session")
@@ -65,6 +67,7 @@ def operations() -> dict[str, AnyObject]:
             "min_producer": int(version.GRAPH_DEF_VERSION_MIN_PRODUCER),
             "min_consumer": int(version.GRAPH_DEF_VERSION_MIN_CONSUMER),
         },
+        "fusions_refused": fusions_refused() if hasattr(tensorflow, "raw_ops") else None,
     }
 
 

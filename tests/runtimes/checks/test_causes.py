@@ -76,7 +76,8 @@ NOT_MADE = {
     ),
     **dict.fromkeys(
         (
-            *("cast-to-text", "mask-not-passed-on", "mask-of-revived-layer"),
+            *("cast-to-text", "fusion-not-implemented", "mask-not-passed-on"),
+            "mask-of-revived-layer",
             *("optimizer-slots", "random-in-export"),
             *(
                 *("network-without-config", "shape-of-variable", "steps-of-batch"),
