@@ -144,6 +144,12 @@ PLAIN_SIGMOIDS = Threshold(
     "the same for plain gradient descent, which does not scale small gradients up",
     "three slopes leave at most 1/64 of a gradient, and kernels of Keras' initializers less",
 )
+SIGMOID_MAPS = Threshold(
+    2,
+    "layers",
+    "number of hidden convolutions with a sigmoid from which they are unusual",
+    "one may be a mask or a code on purpose; two follow each other only as hidden layers",
+)
 SHORT_MEMORY = Threshold(
     0.45,
     "of the moving statistics",

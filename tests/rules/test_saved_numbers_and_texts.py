@@ -14,10 +14,10 @@ from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.probe.study.inputs import _number as probed
 from modelaudit.restore.layers import _equal
 from modelaudit.rules import examples
-from modelaudit.rules.architecture.signal_flow import relu_code
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.network.network_heads import saved_graph
+from modelaudit.rules.network.sigmoids import relu_code
 from modelaudit.rules.training.alike_vectors import unmasked
 from modelaudit.rules.training.settings import compiled_example
 

@@ -192,6 +192,13 @@ def sigmoids_and_plain_descent(count):
     return outcome("MA315", examples.chain(*hidden, dense("head", "linear"), training=training))
 
 
+@at("design.SIGMOID_MAPS", {1: "pass", 2: "fail", 3: "fail"})
+def sigmoid_maps(count):
+    config = {"filters": 4, "kernel_size": [3, 3], "activation": "sigmoid"}
+    maps = [examples.layer(f"map_{n}", "Conv2D", {}, config) for n in range(count)]
+    return outcome("MA315", examples.chain(*maps, dense("head")))
+
+
 @at("design.STARTING_SIZE", {0.99e-4: "fail", 1.01e-4: "pass", 1.02e-4: "pass"})
 def size_at_start(value):
     layer = dense("head")

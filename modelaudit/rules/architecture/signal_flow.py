@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
@@ -18,15 +18,20 @@ from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network.network_heads import (
     activation_of,
-    is_sizes,
     joined_graph,
     plain_activation,
     saved_graph,
     weighs,
-    window_code,
+)
+from modelaudit.rules.network.sigmoids import (
+    is_sigmoid,
+    relu_code,
+    relus_code,
+    sigmoid_depths,
+    sigmoid_maps,
 )
 from modelaudit.rules.plain_graphs.architecture import joined_architecture
-from modelaudit.thresholds.design import MANY_SIGMOIDS, PLAIN_SIGMOIDS, SIGMOIDS
+from modelaudit.thresholds.design import MANY_SIGMOIDS, PLAIN_SIGMOIDS, SIGMOID_MAPS, SIGMOIDS
 
 # Without an upper limit: a state that is fed back can grow at each step.
 _UNBOUNDED = frozenset(
@@ -37,7 +42,6 @@ _UNBOUNDED = frozenset(
 )
 _LEAST = {"tanh": -1, "sigmoid": 0, "softmax": 0}  # value of activations that give at most 1
 _RECURRENT = Trait.RECURRENT
-_SHOWN = 12  # lines of code
 # Trained recurrent ReLUs start with the identity (Le et al., 2015).
 _STABLE = frozenset(("identity", "eye"))
 
@@ -66,7 +70,8 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 evidence={"measured": applied},
                 fix=relu_code(layer),
             )
-    if sum(map(_is_sigmoid, graph.layers)) < PLAIN_SIGMOIDS.value:
+    yield from _maps(rule, graph)
+    if sum(map(is_sigmoid, graph.layers)) < PLAIN_SIGMOIDS.value:
         return
     plain = _plain_descent(facts)
     limit = PLAIN_SIGMOIDS.value if plain else SIGMOIDS.value
@@ -99,21 +104,23 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             route=ends[0],
             evidence={"measured": deepest, "unit": "layers", "threshold": limit},
             severity=Severity.MEDIUM if deepest >= MANY_SIGMOIDS.value else None,
-            fix=_relus(hidden) if hidden else "",  # each gives an output, too
+            fix=relus_code(hidden) if hidden else "",  # each gives an output, too
         )
 
 
-def sigmoid_depths(graph: LayerGraph) -> dict[str, int]:
-    """Layer -> how many sigmoid layers in a row end there, without a normalization or shortcut."""
-    return graph.propagate(_sigmoids, max)
-
-
-def _relus(layers: Sequence[Layer]) -> str:
-    """Keras code for all of these layers: a single sigmoid less changes little."""
-    lines = [relu_code(layer) for layer in layers[:_SHOWN]]
-    rest = len(layers) - len(lines)
-    more = f"\n# and so on in {rest} more" if rest else ""
-    return f"Use a ReLU in all of these layers, and train again:\n{chr(10).join(lines)}{more}"
+def _maps(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
+    """Convolutions that give sigmoids to the next layers."""
+    layers = [*sigmoid_maps(graph)]
+    if len(layers) >= SIGMOID_MAPS.value:
+        named = ", ".join(f"`{each.route}`" for each in layers[:3])
+        yield rule.finding(
+            f"{len(layers)} hidden convolutions have the activation sigmoid ({named}): all their values "
+            "are above 0 and close to 0.5 at the start, and at most 1/4 of a gradient passes each.",
+            route=layers[0].route,
+            evidence={"measured": len(layers), "unit": "layers", "threshold": SIGMOID_MAPS.value},
+            key="maps",
+            fix=relus_code(layers),
+        )
 
 
 def _recurrent(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
@@ -237,36 +244,6 @@ def _next_weights(graph: LayerGraph, layer: Layer) -> str:
     """The one layer with weights that takes the output, through layers that keep its values."""
     behind = [*graph.only_takers(layer.route, lambda x: has(x.class_name, Trait.KEEPS_RANGE))]
     return behind[-1].route if behind and weighs(behind[-1]) else ""
-
-
-def _applies_one(layer: Layer) -> bool:
-    return weighs(layer) or layer.class_name == "Activation"
-
-
-def _is_sigmoid(layer: Layer) -> bool:
-    return _applies_one(layer) and activation_of(layer) == "sigmoid"
-
-
-def _sigmoids(layer: Layer, values: Sequence[int | None]) -> int | None:
-    """The number of sigmoid layers in a row that end here; None starts again."""
-    before = values[0] or 0 if len(values) == 1 else 0
-    if has(layer.class_name, Trait.KEEPS_RANGE | Trait.LOCAL_POOLING):
-        return before
-    if _applies_one(layer):
-        name = activation_of(layer)
-        return before + 1 if name == "sigmoid" else before if name == "linear" else 0
-    return None
-
-
-def relu_code(layer: Layer) -> str:
-    """Keras code for a layer, with a ReLU."""
-    units = layer.config.get("units", layer.config.get("filters"))
-    if not isinstance(units, int):
-        return f'keras.layers.Activation("relu", name={layer.name!r})'
-    size = layer.config.get("kernel_size")
-    window = [f"{size}", *window_code(layer.config)] if is_sizes(size) else []
-    shape = ", ".join([f"{units}", *window])
-    return f'keras.layers.{layer.class_name}({shape}, activation="relu", name={layer.name!r})'
 
 
 _NEEDS = (Need.LAYERS,)

@@ -13,9 +13,9 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.kernels.initializers import candidates, canonical_name, fans
 from modelaudit.rules import examples
 from modelaudit.rules.architecture.cancelled_biases import normalized_behind
-from modelaudit.rules.architecture.signal_flow import relu_code
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network.network_heads import activation_of, saved_graph
+from modelaudit.rules.network.sigmoids import relu_code
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import (
     STARTING_BIAS,

@@ -267,6 +267,17 @@ MISMATCHES: tuple[Mismatch, ...] = (
     Mismatch(
         DISTANCES,
         frozenset(("relu",)),
+        Severity.LOW,
+        "relu gives no negative values: targets below 0, such as standardized ones, are out of reach. A "
+        "unit whose score is negative for all inputs is always 0, and no gradient changes it.",
+        "Use no activation in the last layer, or softplus for targets above 0, and train again.",
+        units=(2, math.inf),
+        unchanged=True,
+        dense=True,
+    ),
+    Mismatch(
+        DISTANCES,
+        frozenset(("relu",)),
         Severity.INFO,
         "relu gives no negative values. Where the score before it is negative for all inputs, the "
         "output is always 0, and no gradient changes it.",

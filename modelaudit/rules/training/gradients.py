@@ -12,13 +12,13 @@ from modelaudit.formats.graph.unused_results import UnusedResult, unused_results
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules.architecture.constant_layers import behind_constants
-from modelaudit.rules.architecture.signal_flow import sigmoid_depths
 from modelaudit.rules.grammar import counted, quoted
 from modelaudit.rules.initial_weights.initial_values import left_initial
 from modelaudit.rules.initial_weights.training_reach import forgets_squares, require_steps
 from modelaudit.rules.initial_weights.training_traces import without_state
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network.network_heads import saved_graph
+from modelaudit.rules.network.sigmoids import sigmoid_depths
 from modelaudit.rules.training.advice import for_silent
 from modelaudit.rules.training.alike_inputs import fed_alike, fed_zeros
 from modelaudit.rules.training.silent_units import (

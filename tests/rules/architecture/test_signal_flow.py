@@ -83,6 +83,33 @@ def test_sigmoids_in_a_row(k, tmp_path):
     assert codes(RULES, sequential(k, (8,), *hidden, layers.Dense(1)), tmp_path) == []
 
 
+def test_hidden_convolutions_with_sigmoids(k, tmp_path):
+    """Gates, masks and maps that are normalized have a sigmoid on purpose."""
+    layers = k.layers
+
+    def stack(*between, activation="sigmoid"):
+        row = []
+        for n in range(2):
+            row += [layers.Conv2D(4, 3, activation=activation, name=f"map_{n}")]
+            row += [
+                type(x).from_config({**x.get_config(), "name": f"{x.name}_{n}"}) for x in between
+            ]
+        head = layers.Flatten(), layers.Dense(3, "softmax")
+        return codes(RULES, sequential(k, (16, 16, 1), *row, *head), tmp_path, ("keras", "h5"))
+
+    low = [("MA315", "low")]
+    assert stack(layers.MaxPooling2D()) == low
+    assert stack(layers.Activation("sigmoid"), layers.AveragePooling2D(2), activation=None) == low
+    normalized = layers.BatchNormalization(), layers.Activation("sigmoid")
+    assert stack(*normalized, activation=None) == stack(activation="tanh") == []
+    given = layers.Input((16, 16, 4))
+    x = given
+    for _ in range(3):
+        x = layers.Multiply()([x, layers.Conv2D(4, 1, activation="sigmoid")(x)])
+    masks = [layers.Conv2D(1, 1, activation="sigmoid")(x) for _ in range(2)]
+    assert codes(RULES, k.Model(given, masks), tmp_path) == []
+
+
 def test_few_sigmoids_and_plain_descent(k, tmp_path):
     def stack(optimizer, loss, depth=3):
         hidden = [k.layers.Dense(8, "sigmoid") for _ in range(depth)]

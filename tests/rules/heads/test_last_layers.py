@@ -165,7 +165,15 @@ def faults(keras):
         "bounded": ("MA306", "low", [dense(1, "sigmoid")], "mae"),
         "bounded twice": ("MA306", "low", [dense(1, "tanh")], "mse"),
         "one that dies": ("MA306", "low", [dense(1), layers.ReLU()], "mse"),
-        "some that die": ("MA306", "info", [dense(4, "relu")], losses.Huber()),
+        "some that die": ("MA306", "low", [dense(4, "relu")], losses.Huber()),
+        "maps that may die": (
+            *(
+                "MA306",
+                "info",
+                [layers.Reshape((-1, 1, 1)), layers.Conv2D(2, 1, activation="relu")],
+            ),
+            "mse",
+        ),
         "distances": ("MA306", "low", [dense(3, "softmax")], "mse"),
         "reshaped": ("MA306", "medium", [dense(6, "relu"), layers.Reshape((6,))], "bce"),
         "twice": ("MA307", "medium", [dense(3, "softmax"), layers.Softmax()], None),
