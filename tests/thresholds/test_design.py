@@ -13,6 +13,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.heads.examples import example_head
+from modelaudit.rules.heads.loss_scales import times_apart
 from modelaudit.rules.model import Facts
 from modelaudit.rules.training.silent_units import biases_alone
 from modelaudit.rules.training.steps import adam
@@ -306,6 +307,16 @@ def share_of_the_usual_gradient(share):
 @at("design.LABELS_REACH", {0.099: "pass", 0.1: "low", 0.101: "low"})
 def reach_of_all_steps(distance):
     return apart(rate=distance / 500)
+
+
+@at("design.LOSSES_APART", {990: "pass", 1000: "low", 1010: "low"})
+def gradients_beside_those_of_classes(times):
+    return "pass" if times_apart(0.5 * times, 0.5) is None else "low"
+
+
+@at("design.LOSS_PULL", {9.9: "pass", 10: "low", 10.1: "low"})
+def gradients_beside_none(size):
+    return "pass" if times_apart(size, 1e-3) is None else "low"
 
 
 def of_one_class(rows=40, left=0.01, steps=500):

@@ -70,7 +70,9 @@ def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
             route=route,
             evidence={"measured": each.units, "unit": "units"},
             title="" if single else "A hidden layer passes on two numbers, by ReLUs",
-            severity=Severity.INFO
+            severity=Severity.LOW
+            if each.vector and not single
+            else Severity.INFO
             if not single
             else Severity.MEDIUM
             if each.rectified and each.vector

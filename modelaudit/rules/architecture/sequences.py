@@ -173,11 +173,23 @@ def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
             evidence={"measured": [*shape[1:]], "loss": loss.name if loss else None},
             # Events in a sound are named at each of some steps, and then without one label.
             severity=Severity.INFO
-            if same or (loss is None and (number or len(shape) == 3))
+            if (same and not (silent and _may_broadcast(graph, head, architecture.layers)))
+            or (loss is None and (number or len(shape) == 3))
             else rule.severity,
             confidence=Confidence.LOW if same or not silent else Confidence.MEDIUM,
             fix=_one_value(graph, head, len(shape)),
         )
+
+
+def _may_broadcast(graph: LayerGraph, head: NetworkHead, layers: Sequence[Layer]) -> bool:
+    """Whether one number for each position of an input is perhaps compared with one for all.
+
+    A TimeDistributed layer says that each position has its own, and so does an input of such numbers.
+    """
+    around = head.weights.route.rpartition("/")[0]
+    said = any(x.route == around and x.class_name == "TimeDistributed" for x in layers)
+    given = [input_shape(x) for x in graph.layers if not any(graph.calls[x.route])]
+    return not said and not any(shape and shape[-1] == 1 for shape in given)
 
 
 def _may_be_one_label(graph: LayerGraph, head: NetworkHead, shape: Sequence[int | None]) -> bool:

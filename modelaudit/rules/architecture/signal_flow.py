@@ -41,6 +41,7 @@ _UNBOUNDED = frozenset(
     }
 )
 _LEAST = {"tanh": -1, "sigmoid": 0, "softmax": 0}  # value of activations that give at most 1
+_HALVES = frozenset(("sigmoid", "hard_sigmoid"))
 _RECURRENT = Trait.RECURRENT
 # Trained recurrent ReLUs start with the identity (Le et al., 2015).
 _STABLE = frozenset(("identity", "eye"))
@@ -160,6 +161,17 @@ def _recurrent(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
                 evidence={"measured": applied, "class": name},
                 fix="Use the default activation, with a Dense layer for the classes behind it, and train "
                 "again:\n"
+                + _bounded(layer, f'keras.layers.{made}({units!r}, activation="tanh"{again}'),
+            )
+        if (
+            applied in _HALVES and "recurrent_activation" in config
+        ):  # of gates, as Elman nets have none
+            yield rule.finding(
+                f"`{layer.route}` ({name}) has the activation {applied}, whose values are all above 0: its state "
+                "cannot be negative, and at most 1/4 of a gradient passes what it takes up.",
+                route=layer.route,
+                evidence={"measured": applied, "class": name},
+                fix="Use the default activation and train again:\n"
                 + _bounded(layer, f'keras.layers.{made}({units!r}, activation="tanh"{again}'),
             )
         if applied not in _UNBOUNDED or start in _STABLE:

@@ -251,7 +251,7 @@ def _of_each_class(
         f"to all is {1 - 1 / units:.0%} right: for classes that exclude one another, use a softmax and "
         "categorical_crossentropy"
     )
-    return detail, Severity.INFO, "keras.metrics.AUC(multi_label=True)"
+    return detail, Severity.LOW, "keras.metrics.AUC(multi_label=True)"
 
 
 def _cut_to_numbers(

@@ -18,6 +18,7 @@ from modelaudit.formats.keras.compiled_losses import (
 from modelaudit.measures.optimizer_state import clips_to_zero, compiled_optimizer, optimizer_state
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
+from modelaudit.rules.heads.loss_scales import unequal_losses
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network.learning_rates import ADAPTIVE, RateFault, rate_fault
 from modelaudit.rules.network.network_heads import saved_graph
@@ -59,6 +60,7 @@ def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for detail, value, severity, fix in [
         *_optimizer(facts, training),
         *_loss_weights(facts, training),
+        *unequal_losses(facts, training),
         *_smoothing(training, output_names(facts)),
         *_without_loss(facts, training),
         *worthless(training),

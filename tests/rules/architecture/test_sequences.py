@@ -81,7 +81,14 @@ def test_one_label_for_all_positions(k, tmp_path):
     assert sequence(layers.Conv1D(4, 12, activation="relu")) == []  # one position
     assert sequence(layers.MaxPooling1D(), recurrent) == low
     assert sequence(layers.Conv2D(4, 3), shape=(9, 9, 3)) == low
-    assert sequence(recurrent) == info  # a value for each step of the input
+    # A value for each step of the input: of an input of such values, or where the author says so,
+    # that is what is wanted.
+    assert sequence(recurrent) == sequence(recurrent, loss="binary_crossentropy") == low
+    series = layers.LSTM(4, return_sequences=True)
+    assert sequence(series, shape=(12, 1)) == info
+    each = layers.TimeDistributed(dense(1))
+    model = sequential(k, (12, 3), layers.LSTM(4, return_sequences=True), each, loss="mse")
+    assert codes(RULES, model, tmp_path, FORMATS) == info
     assert sequence(layers.LSTM(4)) == []
     assert sequence(layers.Conv1D(4, 3), units=5) == []
     # These raise an error for one label per input, so the labels were for positions.

@@ -138,6 +138,8 @@ def test_recurrent_activations_without_limit(k, tmp_path):
     assert recurrent(layers.Bidirectional(layers.LSTM(8, activation="elu"))) == low
     assert recurrent(layers.RNN(layers.LSTMCell(8, activation="relu"))) == low
     assert recurrent(layers.LSTM(8)) == recurrent(layers.Bidirectional(layers.GRU(8))) == []
+    assert recurrent(layers.LSTM(8, activation="sigmoid")) == low
+    assert recurrent(layers.Bidirectional(layers.GRU(8, activation="hard_sigmoid"))) == low
     assert recurrent(layers.SimpleRNN(8, activation="sigmoid")) == []
     kept = {"activation": "relu", "recurrent_initializer": "identity"}
     assert recurrent(layers.SimpleRNN(8, **kept)) == []

@@ -74,7 +74,7 @@ def test_a_metric_of_the_user_is_not_that_of_keras(tmp_path):
 
 
 def test_accuracy_of_several_sigmoids_is_that_of_each(keras, tmp_path):
-    layers, told = keras.layers, ("MA320", "info")
+    layers, told = keras.layers, ("MA320", "low")
 
     def through(units, activation, loss, path=tmp_path):
         last = layers.Dense(units, activation=activation)

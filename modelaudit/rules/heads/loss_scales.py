@@ -1,0 +1,62 @@
+"""MA319: outputs whose losses are of so different sizes that one alone trains what they share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from modelaudit.facts import Json
+from modelaudit.findings import Severity
+from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, compiled_losses, named_outputs
+from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.rules.initial_weights.training_reach import kept_squares
+from modelaudit.rules.model import Facts
+from modelaudit.rules.network.network_heads import output_heads, saved_graph
+from modelaudit.thresholds.design import LOSS_PULL, LOSSES_APART
+
+Unequal = tuple[str, Json, Severity, str]  # as the faults of the settings
+
+
+def unequal_losses(facts: Facts, training: Mapping[str, Json]) -> Iterator[Unequal]:
+    """Outputs of which one has gradients far above those of a cross-entropy beside it.
+
+    The gradient of a bias of a cross-entropy is at most 1, that of a squared error twice the error.
+    """
+    architecture, state = facts.artifact.architecture, optimizer_state(facts.artifact)
+    kept = kept_squares(state) if state else None
+    if architecture is None or state is None or kept is None or not state.steps:
+        return
+    graph, given = saved_graph(facts), named_outputs(architecture)
+    if len(graph.outputs) != len(given) or len(given) < 2:
+        return
+    losses = dict(zip(graph.outputs, compiled_losses(training, given), strict=True))
+    squares = {x.route: x.mean_second for x in state.moments if x.role == "bias"}
+    classes: dict[str, float] = {}
+    others: dict[str, float] = {}
+    for head in output_heads(graph):
+        loss, square = losses.get(head.route), squares.get(head.weights.route)
+        if loss is None or square is None or not 0 < square < math.inf or head.joined:
+            continue
+        size = math.sqrt(square / (1 - kept**state.steps))
+        (classes if loss.name in CROSS_ENTROPIES else others)[head.route] = size
+    if not classes or not others:
+        return
+    least, most = max(classes, key=classes.__getitem__), max(others, key=others.__getitem__)
+    times = times_apart(others[most], classes[least])
+    if times is None:
+        return
+    detail = (
+        f"The loss of `{most}` is of another size: gradients of its bias were {others[most]:,.3g}, and "
+        f"those of `{least}` {classes[least]:.2g}, so that what both use was trained for `{most}` alone"
+    )
+    fix = (
+        f"targets of `{most}` that are scaled to mean 0 and standard deviation 1, or with loss_weights "
+        f"that give it {1 / times:.0e} of the weight,"
+    )
+    yield detail, times, Severity.LOW, fix
+
+
+def times_apart(other: float, of_classes: float) -> float | None:
+    """How many times one size of gradients is another; None where that is not unusual."""
+    times = other / of_classes
+    return times if other >= LOSS_PULL.value and times >= LOSSES_APART.value else None
