@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 
-from modelaudit.facts import Json, Layer
+from modelaudit.facts import Architecture, Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
@@ -173,7 +173,7 @@ def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
             evidence={"measured": [*shape[1:]], "loss": loss.name if loss else None},
             # Events in a sound are named at each of some steps, and then without one label.
             severity=Severity.INFO
-            if (same and not (silent and _may_broadcast(graph, head, architecture.layers)))
+            if (same and not (silent and _may_broadcast(graph, head, architecture)))
             or (loss is None and (number or len(shape) == 3))
             else rule.severity,
             confidence=Confidence.LOW if same or not silent else Confidence.MEDIUM,
@@ -181,13 +181,16 @@ def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _may_broadcast(graph: LayerGraph, head: NetworkHead, layers: Sequence[Layer]) -> bool:
+def _may_broadcast(graph: LayerGraph, head: NetworkHead, architecture: Architecture | None) -> bool:
     """Whether one number for each position of an input is perhaps compared with one for all.
 
     A TimeDistributed layer says that each position has its own, and so does an input of such numbers.
     """
     around = head.weights.route.rpartition("/")[0]
-    said = any(x.route == around and x.class_name == "TimeDistributed" for x in layers)
+    said = any(
+        x.route == around and x.class_name == "TimeDistributed"
+        for x in (architecture.layers if architecture else ())
+    )
     given = [input_shape(x) for x in graph.layers if not any(graph.calls[x.route])]
     return not said and not any(shape and shape[-1] == 1 for shape in given)
 
