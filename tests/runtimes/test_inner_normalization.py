@@ -60,3 +60,40 @@ def test_keras_3_computes_without_statistics_that_it_reads(
     assert same is not (made is inside and suffix == "h5" and adapted)
     told = [each.detail for each in run_rule(rule("MA221"), facts).findings]
     assert any("`body/normalization" in each for each in told) is not same
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_statistics_of_a_layer_that_is_also_one_of_the_whole_model(
+    tmp_path: Path, shared: bool
+) -> None:
+    import keras
+
+    def built(library: Any, factor: float) -> Any:
+        class Scaled(library.Model):  # type: ignore[misc, name-defined]
+            def __init__(self) -> None:
+                super().__init__()
+                norm = library.layers.Normalization(axis=-1)
+                norm.adapt(DATA * factor)
+                if shared:
+                    self.norm = norm
+                self.body = library.Sequential([norm, library.layers.Dense(2)])
+
+            def call(self, x: Any) -> Any:
+                return self.body(x)
+
+        model = Scaled()
+        model(DATA)
+        return model
+
+    path = tmp_path / "weights.h5"
+    saved, loaded = built(pytest.importorskip("tf_keras"), 1.0), built(keras, 3.0)
+    saved.save_weights(path)
+    loaded.load_weights(path)
+    same = np.allclose(np.asarray(loaded(DATA)), np.asarray(saved(DATA)), atol=1e-5)
+    assert same is shared
+    said = [
+        each.predicted.value
+        for each in static_facts(path, Settings()).predictions
+        if each.runtime.startswith("tf==2.21") and each.call == "load_weights"
+    ]
+    assert said == ["loads" if same else "differs"]

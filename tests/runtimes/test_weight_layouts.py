@@ -319,3 +319,33 @@ def test_layers_inside_a_subclass_are_those_of_its_list_in_keras_2_12_to_2_14(wr
     names = ["layers/conv2d/vars/0", "layers/conv2d_1/vars/0"]
     context = CheckContext(find_profile("tf==2.14.1"), LOADING, find_profile(writer))
     assert only_listed(names, artifact, context, inside=True) is reads
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("layers", [0, 2])
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_weights_of_the_model_itself_are_in_every_layout(tmp_path: Path, library, layers) -> None:
+    keras = pytest.importorskip(library)
+
+    class Own(keras.Model):  # type: ignore[misc, name-defined]
+        def __init__(self, start: str) -> None:
+            super().__init__()
+            wide = {"shape": (2, 2), "initializer": start, "trainable": True}
+            self.one = self.add_weight(name="one", **wide)
+            self.two = self.add_weight(name="two", **wide)
+            self.parts = [keras.layers.Dense(2, kernel_initializer=start) for _ in range(layers)]
+
+        def call(self, x):
+            for part in self.parts:
+                x = part(x)
+            return x @ self.one @ self.two
+
+    path, data = tmp_path / "m.weights.h5", np.ones((1, 2), "float32")
+    saved, loaded = Own("ones"), Own("zeros")
+    expected, _ = np.asarray(saved(data)), loaded(data)
+    saved.save_weights(path)
+    loaded.load_weights(path)
+    assert np.array_equal(expected, np.asarray(loaded(data)))
+    target = "tf-keras==2.21.0" if library == "tf_keras" else "tf==2.21.0"
+    assert loads(read(path, Limits()), target)

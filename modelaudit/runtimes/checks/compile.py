@@ -1,29 +1,28 @@
-"""Optimizer, losses and metrics, for `load_model(compile=True)`."""
+"""Losses and metrics, and what optimizers need, for `load_model(compile=True)`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Json
 from modelaudit.formats.keras.json_config import mapping, text
+from modelaudit.runtimes.checks.compiled_optimizers import (
+    CHECKS_SUBCLASS,
+    RECOMPILE,
+    check_archived,
+    check_optimizer,
+    check_schedule,
+    compile_reason,
+)
 from modelaudit.runtimes.checks.own_classes import (
     compile_objects as own_objects,
 )
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import RuntimeProfile
-from modelaudit.runtimes.saved_config import FUNCTION, imports_modules, is_custom
+from modelaudit.runtimes.saved_config import FUNCTION, imports_modules
 
-RECOMPILE = "Load it with compile=False, then compile the model again."
-# First Keras with the check whose message is quoted (3.10 has it not).
-_CHECKS_SUBCLASS = (3, 11)
-# First Keras 2 that does not build older optimizers, which have no `build`, after it reads them.
-_BUILT_AS_ARE = (2, 15)
 _WRAPPERS = ("MeanMetricWrapper", "SumOverBatchSizeMetricWrapper")  # of functions
 _BY_OUTPUT = ("accuracy", "acc", "crossentropy", "ce")  # chosen by the shape of the output
-# Prefix of the optimizers that Keras 2.11 registered in place of the older ones, and the name of
-# the one that it added for mixed precision.
-NEW_OPTIMIZER = ("Custom>", "LossScaleOptimizerV3")
 
 
 def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[Reason]:
@@ -32,11 +31,11 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
     if training is None:
         return
     if archive:
-        yield from _archived_optimizer(training.get("optimizer"), context)
+        yield from check_archived(training.get("optimizer"), context)
     else:
-        yield from _optimizer(training.get("optimizer_config"), context)
+        yield from check_optimizer(training.get("optimizer_config"), context)
         if context.profile.keras < (2, 3) and "sample_weight_mode" not in training:
-            yield _reason(
+            yield compile_reason(
                 "training-config",
                 "the training config has no sample_weight_mode",
                 "KeyError: 'sample_weight_mode'",
@@ -58,7 +57,7 @@ def check_saved_model(artifact: Artifact, context: CheckContext) -> Iterator[Rea
     """Reasons of a SavedModel, whose loader creates losses and metrics from their config alone."""
     yield from _losses(artifact.training or {}, context, archive=False)
     optimizer = mapping((artifact.training or {}).get("optimizer_config"))
-    yield from _schedule(mapping(optimizer.get("config")), context)
+    yield from check_schedule(mapping(optimizer.get("config")), context)
     metrics = {
         f"nodes/{node.index}"
         for node in artifact.object_graph
@@ -70,7 +69,7 @@ def check_saved_model(artifact: Artifact, context: CheckContext) -> Iterator[Rea
         if name in _WRAPPERS:
             name = text(mapping(said.get("config")).get("fn"))
         if name and not _known(name, context):
-            yield _reason(
+            yield compile_reason(
                 "unknown-metric",
                 f"the metric {name} is not one of {context.profile.name}",
                 f"ValueError: Unable to restore custom object of class {said.get('class_name')}",
@@ -88,10 +87,12 @@ def _metrics(
             # In Keras 3, a text that is not found is looked up when the model is trained.
             if not name or _known(name, context) or (archive and _imported(module, context)):
                 continue
+            if archive and context.profile.keras3 and _is_function(form, name, context.profile):
+                continue
             located = form in ("function", "class") and archive
             if located or not context.profile.keras3:
                 shown = "function" if form == "function" else name
-                yield _reason(
+                yield compile_reason(
                     "unknown-metric",
                     f"the metric {name} is not one of {context.profile.name}",
                     f"TypeError: Could not locate {form} '{name.rpartition('>')[2]}'"
@@ -111,7 +112,7 @@ def _alone(word: str, value: Json, context: CheckContext, archive: bool) -> Iter
     error = f"ValueError: Expected `{word}` argument to be a list, tuple, or dict."
     if form == "text" and word == "metrics" and not archive and not _known(name, context):
         error = "TypeError: string indices must be integers, not 'str'"
-    yield _reason(
+    yield compile_reason(
         "metrics-alone" if word == "metrics" else "weighted-metrics-alone",
         f"the {word} are {name} alone, without the list that {context.profile.name} requires",
         error,
@@ -135,14 +136,14 @@ def _wrapped(
         what = f"the function of the metric {wrapper} is a {held} object without its module"
         if keras3:
             what += f", which {context.profile.name} requires"
-            yield _reason("metric-object", what, error)
+            yield compile_reason("metric-object", what, error)
         elif context.profile.knows("metrics", held):
             given = mapping(config.get("config"))
             yield from _arguments("metrics", "metrics", held, given, context)
         else:
             what = f"the function of the metric {wrapper} is a {held} object, which is no metric"
             error = f"ValueError: Unknown metric function: '{held}'"
-            yield _reason("metric-object", f"{what} of {context.profile.name}", error)
+            yield compile_reason("metric-object", f"{what} of {context.profile.name}", error)
         return
     error = f"ValueError: Unknown metric function: '{name}'"
     if keras3:
@@ -154,7 +155,7 @@ def _wrapped(
         known = name in context.request.custom or context.profile.knows("metrics", name)
     if name and not known:
         what = f"the metric {name} is not one of {context.profile.name}"
-        yield _reason("unknown-metric", what, error)
+        yield compile_reason("unknown-metric", what, error)
 
 
 def _known(name: str, context: CheckContext) -> bool:
@@ -163,10 +164,6 @@ def _known(name: str, context: CheckContext) -> bool:
     return not given.isdisjoint((name, name.rpartition(">")[2])) or any(
         context.profile.knows(kind, name) for kind in ("metrics", "losses")
     )
-
-
-def _reason(code: str, what: str, error: str) -> Reason:
-    return Reason(code, LoadOutcome.FAILS, what, error, RECOMPILE, repairs=True)
 
 
 def _objects(value: Json) -> Iterator[tuple[str, str, Mapping[str, Json], str]]:
@@ -197,14 +194,14 @@ def _arguments(
     extra = sorted(set(config) - accepted) if accepted is not None else []
     if extra:
         listed = ", ".join(extra)
-        yield _reason(
+        yield compile_reason(
             f"{word}-argument",
             f"the {word} {name} has {listed}, which {name} in {context.profile.name} does not "
             "accept",
             f"TypeError: …{name}.__init__() got an unexpected keyword argument '{extra[0]}'",
         )
     elif context.profile.keras3 and config.get("reduction") == "auto":
-        yield _reason(
+        yield compile_reason(
             "reduction-auto",
             f"the {word} {name} has the Keras 2 reduction auto, which Keras 3 does not support",
             "ValueError: Invalid value for argument `reduction`. …Received: reduction=auto",
@@ -218,7 +215,8 @@ def _losses(training: Mapping[str, Json], context: CheckContext, archive: bool) 
     for name, form, _, module in _objects(loss):
         if not name or name in context.request.custom or (archive and _imported(module, context)):
             continue
-        if profile.keras3 and archive and form == "class" and profile.is_public(module, name):
+        by_module = form == "class" and profile.is_public(module, name)
+        if profile.keras3 and archive and (by_module or _is_function(form, name, profile)):
             continue  # found by its module, also one that is missing in the table of names
         error = f"TypeError: Could not locate {form} '{name}'"
         if not profile.knows("losses", name):
@@ -231,15 +229,15 @@ def _losses(training: Mapping[str, Json], context: CheckContext, archive: bool) 
             if by_name and profile.keras3:
                 error = "TypeError: string indices must be integers, not 'str'"
             said = f"the loss is {name}, which {profile.name} does not have"
-            yield _reason("unknown-loss", said, error)
+            yield compile_reason("unknown-loss", said, error)
         elif profile.keras3 and not archive and form == "text" and _is_short(name, profile):
             error = f"TypeError: Could not locate function '{name}'"
-            if profile.keras >= _CHECKS_SUBCLASS:
+            if profile.keras >= CHECKS_SUBCLASS:
                 error = (
                     f"ValueError: Could not deserialize 'keras.metrics.{name}' because it is not a "
                     "KerasSaveable subclass"
                 )
-            yield _reason(
+            yield compile_reason(
                 "loss-by-short-name",
                 f"the loss is written as {name}, a short name that {profile.name} does not "
                 "recognise when it reads HDF5",
@@ -252,97 +250,13 @@ def _imported(module: str, context: CheckContext) -> bool:
     return imports_modules(context) and module in context.request.modules
 
 
+def _is_function(form: str, name: str, profile: RuntimeProfile) -> bool:
+    """Whether it is a function of Keras, which an archive names without its module."""
+    modules = ("keras.metrics", "keras.losses")
+    return form == "function" and any(profile.is_public(module, name) for module in modules)
+
+
 def _is_short(name: str, profile: RuntimeProfile) -> bool:
     """Whether it is the name of a function that is in no public module."""
     modules = ("keras.metrics", "keras.losses")
     return name == name.lower() and not any(profile.is_public(m, name) for m in modules)
-
-
-def _optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
-    """The optimizer in an HDF5 file."""
-    profile = context.profile
-    name = text(mapping(value).get("class_name"))
-    if name.startswith(NEW_OPTIMIZER) and profile.keras < (2, 11):
-        yield _reason(
-            "unknown-optimizer",
-            f"the optimizer is {name}, as written by Keras 2.11 and newer",
-            f"ValueError: Unknown optimizer: {name}",
-        )
-    config = mapping(mapping(value).get("config"))
-    if profile.keras3 and name.startswith(NEW_OPTIMIZER):
-        return  # Keras 3 takes its own optimizer of that name, without these settings
-    if profile.keras3 and "lr" in config:
-        yield _reason(
-            "optimizer-argument",
-            f"the optimizer {name} has lr, as Keras wrote it before 2.3, which {profile.name} does "
-            "not accept",
-            "ValueError: Argument(s) not recognized: {'lr'",
-        )
-    yield from _schedule(config, context)
-    rate = mapping(config.get("learning_rate"))
-    stated = "module" in rate or is_custom(rate, context)
-    if profile.keras3 and "class_name" in rate and not stated:
-        schedule = text(rate["class_name"])
-        yield _reason(
-            "schedule-without-module",
-            f"the learning rate is a {schedule} without its module, which {profile.name} requires",
-            f"TypeError: Could not locate class '{schedule}'.",
-        )
-
-
-def _schedule(
-    config: Mapping[str, Json], context: CheckContext, archive: bool = False
-) -> Iterator[Reason]:
-    """A learning rate that follows a class of the program's own."""
-    rate, profile = mapping(config.get("learning_rate")), context.profile
-    name = text(rate.get("class_name"))
-    by_module = (archive or profile.keras3) and imports_modules(context)
-    if (
-        not name
-        or is_custom(rate, context)
-        or profile.is_public("keras.optimizers.schedules", name)
-        or (by_module and text(rate.get("module")) in context.request.modules)
-    ):
-        return
-    error = f"TypeError: Cannot deserialize object of type `{name}`"
-    if profile.keras3:
-        error = f"TypeError: …Could not locate class '{name}'"
-    elif not archive:
-        error = f"ValueError: Unknown decay: …{name}"
-    what = f"the learning rate is a {name}, which is not one of the schedules in {profile.name}"
-    yield _reason("unknown-schedule", what, error)
-
-
-def _archived_optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
-    """The optimizer in a .keras archive: looked up by module, created from its config."""
-    node = mapping(value)
-    name, module = text(node.get("class_name")), text(node.get("module"))
-    if not name or name in context.request.custom:
-        return
-    profile = context.profile
-    if module.endswith("optimizers.legacy") and not _BUILT_AS_ARE <= profile.keras < (3,):
-        error = f"AttributeError: '{name}' object has no attribute 'build'"
-        if profile.keras3:
-            error = f"ValueError: Could not deserialize '{module}.{name}' because it is not a "
-            error = f"{error}KerasSaveable subclass" * (profile.keras >= _CHECKS_SUBCLASS)
-        yield _reason(
-            "legacy-optimizer",
-            f"the optimizer is {module}.{name}, which {profile.name} does not "
-            + ("have" if profile.keras3 else "build as it reads an archive"),
-            error,
-        )
-        return
-    yield from _schedule(mapping(node.get("config")), context, archive=True)
-    kind = "optimizers.legacy" if module.endswith("optimizers.legacy") else "optimizers"
-    accepted = profile.accepts(kind, name)
-    if accepted is None:
-        return
-    if extra := sorted(set(mapping(node.get("config"))) - accepted):
-        listed = ", ".join(extra)
-        yield _reason(
-            "optimizer-argument",
-            f"the optimizer {name} has {listed}, which {profile.name} does not accept",
-            f"ValueError: Argument(s) not recognized: {{'{extra[0]}'"
-            if profile.keras3
-            else f"TypeError: {extra[0]} is not a valid argument, kwargs should be empty",
-        )

@@ -52,7 +52,7 @@ NOT_MADE = {
             *("input-layer-of-inner-model", "keras-objects-of-newer-version"),
             *("lambda-output-shape", "lookup-table-of-old-version", "metadata-in-other-file"),
             *("names-chosen-by-keras", "restored-later", "save-function-protocol"),
-            *("top-level-weights", "training-config", "unknown-optimizer"),
+            *("top-level-weights", "training-config"),
         ),
         _OLDER,
     ),
@@ -139,7 +139,7 @@ def _known() -> frozenset[str]:
         }
         for node in ast.walk(tree):
             named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-            if not named or node.func.id not in ("Reason", "_reason", "_differs"):
+            if not named or node.func.id not in ("Reason", "_reason", "compile_reason", "_differs"):
                 continue
             for code in _codes(node.args[0]):
                 found.add(constants.get(code, code))

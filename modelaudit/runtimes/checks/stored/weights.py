@@ -41,6 +41,7 @@ from modelaudit.runtimes.profile import RuntimeProfile, numbers
 NOT_RECEIVED = "received 0 variables during loading"
 # First Keras whose HDF5 weights have a group for weights of the model itself (2.6 has none).
 TOP_LEVEL_GROUP = (2, 7)
+_OWN_WEIGHTS = "vars/"  # beginning of the names of weights of the model itself, in any layout
 _SCALED = "optimizer/inner_optimizer/"  # of Keras 3, around another optimizer
 
 
@@ -79,7 +80,10 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         what = f"has {lost} below {OLD_LAYOUT}, where this name is put in place of every `layers`"
         yield _layout(what, _received(profile), context)
         return
-    for inside, found in _containers(names).items():
+    for inside, every in _containers(names).items():
+        found = [name for name in every if not name.startswith(_OWN_WEIGHTS)]
+        if not found:
+            continue
         layouts, described = layouts_of(found, older_groups(artifact, inside))
         if only_listed(found, artifact, context, inside=bool(inside)):
             layouts, described = LISTED_FIRST

@@ -52,6 +52,11 @@ def weighty(config: Config) -> None:
     }
 
 
+def lamb(config: Config) -> None:
+    """A class that Keras 3 has, and does not find by the name that it writes."""
+    config["optimizer_config"] = {"class_name": "Lamb", "config": {"name": "lamb"}}
+
+
 def odd_loss(config: Config) -> None:
     config["loss"] = {"class_name": "MeanSquaredError", "config": {"name": "m", "odd": 1}}
 
@@ -171,6 +176,13 @@ CASES = (
         "unknown-schedule",
         K3,
         training(compiled(adam, "mean_squared_error"), own_schedule, keras2=False),
+        UNCOMPILED_3,
+        compile=True,
+    ),
+    Case(
+        "unknown-optimizer",
+        K3,
+        training(compiled(loss="mean_squared_error"), lamb),
         UNCOMPILED_3,
         compile=True,
     ),
