@@ -42,6 +42,7 @@ from modelaudit.runtimes.checks.stored import (
 )
 from modelaudit.runtimes.checks.stored.checkpoints import nameless_prefix
 from modelaudit.runtimes.checks.stored.own_variables import check_variables
+from modelaudit.runtimes.checks.stored.sorted_dictionaries import sorted_dictionaries
 from modelaudit.runtimes.checks.values import input_shapes
 from modelaudit.runtimes.found_reasons import all_reasons, bounded
 from modelaudit.runtimes.graph_usage import usage_of
@@ -294,6 +295,7 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from (each for each in form if not each.route or each.loads)
     if whole:
         yield from check_variables(artifact, context)
+        yield from sorted_dictionaries(artifact, context)
         yield from match_unbuilt.check(config, artifact, context, archive)
     yield from silent_differences.check(artifact, context, archive)
     if context.request.compile:

@@ -26,6 +26,7 @@ from modelaudit.runtimes.checks.stored.optimizer_only import optimizer_only
 from modelaudit.runtimes.checks.stored.optimizer_order import nadam_in_archive
 from modelaudit.runtimes.checks.stored.own_variables import check_variables
 from modelaudit.runtimes.checks.stored.recurrent_defaults import recurrent_defaults
+from modelaudit.runtimes.checks.stored.sorted_dictionaries import sorted_dictionaries
 from modelaudit.runtimes.checks.stored.weight_layouts import (
     LISTED_FIRST,
     OLD_LAYOUT,
@@ -58,6 +59,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from inner_statistics(artifact, context)
         yield from check_counts(artifact, context)
         yield from check_variables(artifact, context)
+        yield from sorted_dictionaries(artifact, context)
         yield from _legacy_layout(artifact, context)
     yield from recurrent_defaults(artifact, context)
 
