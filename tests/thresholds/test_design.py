@@ -38,9 +38,15 @@ def severities(code: str, facts: Facts) -> str:
     return result.findings[0].severity.value if result.findings else result.outcome.value
 
 
-@at("design.ERASING", {0.89: "pass", 0.9: "fail", 0.91: "fail"})
+@at("design.ERASING", {0.89: "low", 0.9: "medium", 0.91: "medium"})
 def dropped(rate):
-    return outcome("MA310", followed_by(examples.layer("drop", "Dropout", {}, {"rate": rate})))
+    drop = examples.layer("drop", "Dropout", {}, {"rate": rate})
+    return severities("MA310", examples.chain(dense("hidden"), drop, dense("head")))
+
+
+@at("design.LARGE_DROPOUT", {0.745: "pass", 0.75: "low", 0.755: "low"})
+def much_dropped(rate):
+    return dropped(rate)
 
 
 @at("design.ERASED_IN_ALL", {0.0099: "low", 0.0101: "pass", 0.0102: "pass"})

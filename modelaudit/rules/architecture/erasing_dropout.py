@@ -15,7 +15,7 @@ from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.plain_graphs.architecture import shown_by_graph
-from modelaudit.thresholds.design import ERASED_IN_ALL, ERASED_ROWS, ERASING
+from modelaudit.thresholds.design import ERASED_IN_ALL, ERASED_ROWS, ERASING, LARGE_DROPOUT
 
 _OLD_KERAS = re.compile(r"(?:1\.[0-9]+|2\.[0-3])\.[0-9]+")  # that in TensorFlow was 2.2.4-tf
 _WITH_DROPOUT = Trait.RECURRENT | Trait.RECURRENT_CELL | Trait.ATTENTION
@@ -71,7 +71,7 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
     if erasing:
         return
-    yield from _whole_rows(rule, graph, rates)
+    yield from [*_whole_rows(rule, graph, rates)] or _larger_than_usual(rule, graph, rates)
 
     def step(layer: Layer, values: Sequence[float | None]) -> float | None:
         # A sum or concatenation passes on what the way with the least dropout passes on.
@@ -99,6 +99,32 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             severity=Severity.LOW,
             fix="Use fewer dropout layers, or lower rates, usually 0.1 to 0.5, and train again.",
         )
+
+
+def _larger_than_usual(
+    rule: Rule, graph: LayerGraph, rates: Mapping[str, Sequence[tuple[str, float, str]]]
+) -> Iterator[Finding]:
+    """Rates that are taken for the share to keep, which TensorFlow 1 had in their place."""
+    for route, said in rates.items():
+        layer = graph.layer(route)
+        for key, rate, _ in said:
+            if rate < LARGE_DROPOUT.value or (key in {"rate", "p"} and _first(graph, layer)):
+                continue
+            yield rule.finding(
+                f"`{route}` drops {rate:.0%} in training: only {1 - rate:.0%} of what it gets is left to learn "
+                "from.",
+                route=route,
+                evidence={
+                    "measured": rate,
+                    "unit": "of the input dropped",
+                    "threshold": LARGE_DROPOUT.value,
+                },
+                key=f"{route} {key}",
+                title="A dropout rate is larger than usual",
+                severity=Severity.LOW,
+                fix=f"If {rate:g} was meant as the share to keep, set {key} to {1 - rate:.2g}; otherwise to "
+                "between 0.1 and 0.5. Then train again.",
+            )
 
 
 def _whole_rows(

@@ -53,7 +53,7 @@ def of_few(units: int, rate: float, **config):
 
 @pytest.mark.parametrize(
     ("units", "rate", "told"),
-    [(8, 0.8, True), (3, 0.5, True), (4, 0.5, False), (32, 0.8, False), (11, 0.8, False)],
+    [(8, 0.8, True), (3, 0.5, True), (4, 0.5, False), (32, 0.7, False), (7, 0.7, False)],
 )
 def test_rows_of_which_nothing_is_left(units, rate, told):
     """The share is that of Keras' own draws."""
@@ -76,3 +76,19 @@ def test_rows_that_a_shape_of_noise_or_more_axes_keep():
     hidden = replace(examples.layer("hidden"), output_shape=(None, 20, 3))
     drop = examples.layer("drop", "Dropout", {}, {"rate": 0.5})
     assert run_rule(RULE, examples.chain(hidden, drop, examples.layer("head"))).findings == ()
+
+
+@pytest.mark.parametrize("rate", [0.8, 0.85])
+def test_a_rate_that_was_perhaps_the_share_to_keep(rate):
+    (only,) = of_few(64, rate)
+    assert only.severity is Severity.LOW and only.evidence["measured"] == rate
+    assert f"set rate to {1 - rate:.2g}" in only.fix
+    assert of_few(64, 0.7) == ()
+    (recurrent,) = run_rule(
+        RULE, examples.chain(examples.layer("lstm", "LSTM", {}, {"recurrent_dropout": rate}))
+    ).findings
+    assert "set recurrent_dropout" in recurrent.fix
+    # Much of an input is hidden on purpose.
+    given = examples.layer("input", "InputLayer", {})
+    first = examples.layer("drop", "Dropout", {}, {"rate": rate})
+    assert run_rule(RULE, examples.chain(given, first, examples.layer("head"))).findings == ()

@@ -281,7 +281,7 @@ def test_both_formats_judge_learning_rates_alike(tmp_path):
     x = rng.normal(size=(16, 6))
     cases = [
         (lambda: o.Adam(0.1), ["low"]),
-        (lambda: o.Adam(0.05), []),
+        (lambda: o.Adam(0.03), []),
         (lambda: o.Adam(2.0), ["medium"]),
         (lambda: o.Adam(1e-33), ["low"]),
         (lambda: o.RMSprop(0.5), ["low"]),
