@@ -51,7 +51,7 @@ def much_dropped(rate):
 
 @at("design.ERASED_IN_ALL", {0.0099: "low", 0.0101: "pass", 0.0102: "pass"})
 def dropped_in_all(share):
-    rates = [{"rate": 1 - share ** (1 / 3)} for _ in "abc"]
+    rates = [{"rate": 1 - share ** (1 / 4)} for _ in "abcd"]
     layers = [examples.layer(f"drop_{n}", "Dropout", {}, rate) for n, rate in enumerate(rates)]
     return severities("MA310", examples.chain(dense("hidden"), *layers, dense("head")))
 
