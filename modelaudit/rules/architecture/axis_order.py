@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from math import prod
 
 from modelaudit.facts import Layer, Shape
 from modelaudit.findings import Confidence, Finding, Severity
@@ -155,11 +156,25 @@ def _short_series(rule: Rule, graph: LayerGraph, inputs: list[Layer]) -> Iterato
 
 def _reshaped(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
     """Reshapes to the same axes in another order, which move no axis but deal values out anew."""
+    last = not any(has_axis_order(x) and channels_first(x) for x in graph.layers)
     for layer in graph.layers:
         if layer.class_name != "Reshape":
             continue
         shape, given = layer.output_shape, layer.input_shapes[0] if layer.input_shapes else None
-        if not shape or not given or len(given) != len(shape):
+        if not shape or not given:
+            continue
+        if last and _channels_as_steps(given[1:], shape[1:]):
+            yield rule.finding(
+                f"`{layer.route}` reshapes {list(given[1:])} to {list(shape[1:])}. That keeps the order of the "
+                f"values, so a row is no channel: each has values of different places and of all "
+                f"{given[-1]} channels.",
+                route=layer.route,
+                evidence={"measured": [*given[1:]], "expected": [*shape[1:]]},
+                severity=Severity.LOW,
+                fix="To get a row for each channel, put this layer before it and train again:\n"
+                f"keras.layers.Permute({(len(given) - 1, *range(1, len(given) - 1))})",
+            )
+        if len(given) != len(shape):
             continue
         before, after = ([n for n in each[1:] if n != 1] for each in (given, shape))
         known = [n for n in before if n is not None]
@@ -181,6 +196,17 @@ def _reshaped(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
                 fix="To move the axes, use this layer and train again:\n"
                 f"keras.layers.Permute({tuple(order)}, name={layer.name!r})",
             )
+
+
+def _channels_as_steps(given: Sequence[int | None], shape: Sequence[int | None]) -> bool:
+    """Whether a map, whose channels are last, becomes as many rows as it has channels."""
+    if len(shape) != 2 or len(given) < 3:
+        return False
+    known = [n for n in given if n]
+    if len(known) < len(given) or shape[0] != known[-1] or shape[0] == 1:
+        return False
+    leading = [prod(known[: n + 1]) for n in range(len(known) - 1)]
+    return prod(known[:-1]) > 1 and shape[0] not in leading
 
 
 def _orders(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:

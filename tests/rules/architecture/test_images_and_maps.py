@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from modelaudit.rules import examples
@@ -10,6 +11,7 @@ from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
 from tests.rules.plain_graphs.exports import exported, head, network
+from tests.rules.saved import found, sequential
 from tests.rules.test_made_designs import layer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -118,3 +120,25 @@ def test_code_for_sigmoids_in_an_export_names_the_layers_with_weights(k, tmp_pat
     made = 'keras.layers.Dense(7, activation="relu", name='
     assert len(lines) == 7
     assert all(line.startswith(made) and f"hidden_{n}" in line for n, line in enumerate(lines))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [((6, 35), True), ((6, -1), True), ((35, 6), False), ((5, 42), False), ((210, 1), False)],
+)
+def test_channels_that_become_steps(k, target, told, tmp_path):
+    """A row is a channel, or a place, only where all of its values are of one."""
+    channels = np.broadcast_to(np.arange(6), (5, 7, 6)).reshape(target)
+    of_one = [len(set(row)) == 1 for row in channels]
+    layers = k.layers
+    row = layers.Reshape(target, name="rows"), layers.LSTM(4), layers.Dense(2)
+    model = sequential(k, (5, 7, 6), layers.Conv2D(6, 3, padding="same"), *row)
+    model.save(tmp_path / "model.keras")
+    findings = found([rule("MA311")], tmp_path / "model.keras")
+    assert [each.location.route for each in findings] == ["rows"] * told
+    assert not (told and any(of_one))
+    for each in findings:
+        assert str(each.severity) == "low"
+        moved = np.transpose(np.broadcast_to(np.arange(6), (5, 7, 6)), (2, 0, 1)).reshape(target)
+        assert "Permute((3, 1, 2))" in each.fix and all(len(set(row)) == 1 for row in moved)
