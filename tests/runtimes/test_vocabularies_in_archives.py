@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import as_installed, find_profile, on_python
+from modelaudit.runtimes.checks.stored.weight_layouts import OLD_LAYOUT
 from modelaudit.runtimes.model import LoadCall, LoadRequest
 from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
@@ -75,3 +79,54 @@ def test_weights_of_words_that_are_more_than_the_words(
         read(path, Limits()), [(as_installed(runtime), LoadRequest(LoadCall.LOAD_MODEL))]
     )
     assert found.predicted is outcome
+
+
+def in_older_layout(path: Path) -> None:
+    """Name the folders of layers as Keras 2.14 did, in the weights and among the words."""
+    older = path.with_name("older.keras")
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(older, "w") as changed:
+        for name in archive.namelist():
+            content = archive.read(name)
+            if name.endswith(".h5"):
+                stream = io.BytesIO(content)
+                with h5py.File(stream, "r+") as file:
+                    file.move("layers", OLD_LAYOUT)
+                content = stream.getvalue()
+            changed.writestr(name.replace("/layers/", f"/{OLD_LAYOUT}/"), content)
+    older.replace(path)
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_words_alone_in_the_folders_of_keras_2_14(tmp_path: Path, older: bool) -> None:
+    tensorflow, keras = map(pytest.importorskip, ("tensorflow", "tf_keras"))
+    lookup = keras.layers.StringLookup(output_mode="one_hot")
+    lookup.adapt([["a"], ["b"]])
+    start = keras.layers.Input((1,), dtype="string")
+    model, path = keras.Model(start, lookup(start)), tmp_path / "m.keras"
+    model.save(path)
+    given = tensorflow.constant([["b"]])
+    if older:
+        in_older_layout(path)
+        with pytest.raises(TypeError, match="not NoneType"):
+            keras.models.load_model(path)
+    else:
+        assert np.array_equal(keras.models.load_model(path)(given), model(given))
+    target = on_python(find_profile("tf-keras==2.21.0"), "3.11.7")
+    (found,) = predict_calls(read(path, Limits()), [(target, LoadRequest(LoadCall.LOAD_MODEL))])
+    assert [each.code for each in found.because] == ["table-in-older-layout"] * older
+
+
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+@pytest.mark.parametrize("name", ["keras", "tf_keras"])
+def test_learnt_bins(tmp_path: Path, name: str, suffix: str) -> None:
+    tensorflow, keras = map(pytest.importorskip, ("tensorflow", name))
+    given = tensorflow.constant(np.linspace(0, 1, 12, dtype="float32")[:, None])
+    bins = keras.layers.Discretization(num_bins=4)
+    bins.adapt(given)
+    start = keras.layers.Input((1,))
+    model, path = keras.Model(start, bins(start)), tmp_path / f"m.{suffix}"
+    model.save(path)
+    same = np.array_equal(keras.models.load_model(path, compile=False)(given), model(given))
+    target = find_profile("tf==2.21.0" if name == "keras" else "tf-keras==2.21.0")
+    (found,) = predict_calls(read(path, Limits()), [(target, LoadRequest(LoadCall.LOAD_MODEL))])
+    assert found.predicted is (LoadOutcome.LOADS if same else LoadOutcome.DIFFERS)

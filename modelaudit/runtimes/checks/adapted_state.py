@@ -41,6 +41,17 @@ def adapted_state(
             layer.route,
         )
         return
+    if apart and old_layout and layer.config.get("vocabulary") is None and _elsewhere(context):
+        yield Reason(
+            "table-in-older-layout",
+            LoadOutcome.FAILS,
+            f"`{layer.route}` is a {layer.class_name} whose words are in a folder with the name "
+            f"that Keras 2.12 to 2.14 gave it, and {context.profile.name} looks for another one",
+            "TypeError: expected str, bytes or os.PathLike object, not NoneType",
+            "Load it with the Keras that saved it, and pass the words to the constructor.",
+            layer.route,
+        )
+        return
     if layer.class_name == "TextVectorization" and layer.config.get("output_mode") in TF_IDF:
         case = restores.get("TextVectorization.tf_idf")
         if case is None and formats:
@@ -51,7 +62,7 @@ def adapted_state(
         return
     if layer.config.get(GIVEN_AS.get(layer.class_name, "vocabulary")) is not None:
         return
-    if layer.class_name == "Normalization":
+    if layer.class_name in GIVEN_AS:
         yield Reason(
             "state-not-restored",
             LoadOutcome.DIFFERS,
@@ -71,6 +82,14 @@ def adapted_state(
             "Pass the table to the constructor, or save it as .keras.",
             layer.route,
         )
+
+
+def _elsewhere(context: CheckContext) -> bool:
+    """Whether this Keras 2 reads none of the layouts in which layers are dependencies."""
+    reads = context.behaviour("layouts_read")
+    if context.profile.keras3 or reads is None:
+        return False
+    return not any(each.startswith("dependencies") for each in reads)
 
 
 def padded_weights(layer: Layer, artifact: Artifact, context: CheckContext) -> Iterator[Reason]:

@@ -12,6 +12,7 @@ from modelaudit.runtimes.checks.adapted_state import (
     counted_weights,
     padded_weights,
 )
+from modelaudit.runtimes.checks.stored.weight_layouts import older_groups
 from modelaudit.runtimes.collecting.results import COMPUTING
 from modelaudit.runtimes.model import CheckContext, Reason
 
@@ -33,7 +34,8 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
     architecture = artifact.architecture
     if architecture is None:
         return
-    old_layout = any(tensor.name.startswith(OLD_LAYOUT) for tensor in artifact.tensors)
+    groups = (*(tensor.name for tensor in artifact.tensors), *older_groups(artifact, ""))
+    old_layout = any(name.startswith(OLD_LAYOUT) for name in groups)
     for layer in architecture.layers:
         yield from _activation(layer, context)
         yield from _training(layer, context)

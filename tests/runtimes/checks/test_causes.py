@@ -52,7 +52,7 @@ NOT_MADE = {
             *("input-layer-of-inner-model", "keras-objects-of-newer-version"),
             *("lambda-output-shape", "lookup-table-of-old-version", "metadata-in-other-file"),
             *("names-chosen-by-keras", "restored-later", "save-function-protocol"),
-            *("top-level-weights", "training-config"),
+            *("table-in-older-layout", "top-level-weights", "training-config"),
         ),
         _OLDER,
     ),
@@ -90,6 +90,7 @@ NOT_MADE = {
         _GRAPH,
     ),
     "arguments-of-subclass": "whether it fails depends on code",
+    "own-weights-compared": "the tests of own weights load such files",
     "class-of-the-same-name": "the tests of namesakes load such files",
     **dict.fromkeys(
         (

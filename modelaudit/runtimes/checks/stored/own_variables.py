@@ -15,6 +15,7 @@ from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.runtimes.checks.own_classes.kept_variables import draws_variable, keeps_variable
 from modelaudit.runtimes.checks.stored.object_paths import weights
+from modelaudit.runtimes.checks.stored.own_weights import own_weights
 from modelaudit.runtimes.model import CheckContext, Reason
 
 _INTEGERS = ("int32", "int64")
@@ -42,6 +43,7 @@ def check_variables(artifact: Artifact, context: CheckContext) -> Iterator[Reaso
         Format.WEIGHTS_H5_LEGACY,
     ):
         yield from _without_layer(artifact, context)
+        yield from own_weights(artifact, context)
     elif context.profile.keras3:
         yield from _numbered(artifact, context)
 
