@@ -9,10 +9,11 @@ from modelaudit.formats.keras.json_config import mapping, sequence
 from modelaudit.runtimes.model import CheckContext
 
 OLD_LAYOUT = "_layer_checkpoint_dependencies"
+UNCOUNTED, COUNTED = "attributes-first", "attributes-first-counted"
 # Attributes of a subclassed model that all come behind `layers` in the alphabet, the order in which
 # 2.12 to 2.14 and Keras 3 look at them (2.15 and tf-keras at the last one first).
 LISTED_FIRST = (
-    frozenset(("attributes-first", "attributes-first-counted")),
+    frozenset((UNCOUNTED, COUNTED)),
     "lists the layers of a subclassed model before its attributes",
 )
 
@@ -90,8 +91,8 @@ def layouts_of(names: Iterable[str], older: Iterable[str] = ()) -> tuple[frozens
         return frozenset(("layers-first",)), described
     described = f"names layers of a subclassed model by attribute ({listed})"
     if _counts_others({path[1] for path in paths if path[0] == "layers" and len(path) > 1}):
-        return frozenset(("attributes-first-counted",)), described
-    return frozenset(("attributes-first", "attributes-first-counted")), described
+        return frozenset((COUNTED,)), described
+    return frozenset((UNCOUNTED, COUNTED)), described
 
 
 def older_groups(artifact: Artifact, inside: str) -> list[str]:

@@ -13,6 +13,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.runtimes.checks.stored.checkpoints import check_checkpoint
+from modelaudit.runtimes.checks.stored.counted_layers import counted_elsewhere
 from modelaudit.runtimes.checks.stored.inner_statistics import inner_statistics
 from modelaudit.runtimes.checks.stored.layer_counts import check_counts
 from modelaudit.runtimes.checks.stored.learnt_bins import (
@@ -28,8 +29,10 @@ from modelaudit.runtimes.checks.stored.own_variables import check_variables
 from modelaudit.runtimes.checks.stored.recurrent_defaults import recurrent_defaults
 from modelaudit.runtimes.checks.stored.sorted_dictionaries import sorted_dictionaries
 from modelaudit.runtimes.checks.stored.weight_layouts import (
+    COUNTED,
     LISTED_FIRST,
     OLD_LAYOUT,
+    UNCOUNTED,
     layouts_of,
     older_groups,
     only_listed,
@@ -86,9 +89,7 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         found = [name for name in every if not name.startswith(_OWN_WEIGHTS)]
         if not found:
             continue
-        layouts, described = layouts_of(found, older_groups(artifact, inside))
-        if only_listed(found, artifact, context, inside=bool(inside)):
-            layouts, described = LISTED_FIRST
+        layouts, described, unless = _described(found, inside, artifact, context)
         of_model = any(name.startswith(OLD_LAYOUT) for name in found)
         # Keras 3 looks for the old names only in a file that has them for the whole model.
         hidden = of_model and inside and profile.keras3
@@ -98,9 +99,9 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             continue
         where = f" in {inside}/" * bool(inside)
         certain = not inside or of_model or _is_model(inside, artifact)
-        unless = f"{inside} is no model, but a layer with a list called layers"
-        error = _received(profile)
-        yield _layout(described + where, error, context, "" if certain else unless)
+        if not certain:
+            unless = f"{inside} is no model, but a layer with a list called layers"
+        yield _layout(described + where, _received(profile), context, unless)
         return
     if moved:
         yield _layout(f"has {moved}, as written by Keras 3", _received(profile), context)
@@ -112,6 +113,21 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if context.request.call is LoadCall.LOAD_WEIGHTS:
         yield from _trained(artifact, context)
         yield from _scaled(artifact, context)
+
+
+def _described(
+    names: list[str], group: str, artifact: Artifact, context: CheckContext
+) -> tuple[frozenset[str], str, str]:
+    """As `layouts_of`, for the names in a group, and what else they may be."""
+    layouts, described = layouts_of(names, older_groups(artifact, group))
+    if only_listed(names, artifact, context, inside=bool(group)):
+        layouts, described = LISTED_FIRST
+    if layouts >= {UNCOUNTED, COUNTED} and (
+        other := counted_elsewhere(names, group, artifact, context.code)
+    ):
+        described = f"has {other} with the number that Keras 2.12 to 2.14 give it"
+        return layouts - {COUNTED}, described, f"the model makes {other} before others of its class"
+    return layouts, described, ""
 
 
 def _containers(names: list[str]) -> dict[str, list[str]]:
