@@ -43,7 +43,7 @@ LISTS = ("odd", "projects", "recent", "services", "tutorials", "gallery", "galle
 LISTS += ("public", "public_tables", "lot", "lot_images", "lot_more", "lot_tables")
 LISTS += ("drawn", "drawn_series", "drawn_tables")
 LISTS += ("chance", "chance_more", "chance_series", "chance_texts", "chance_tables")
-LISTS += ("chance_speech", "raffle", "raffle_more")
+LISTS += ("chance_speech", "raffle", "raffle_more", "zoo", "zoo_more", "zoo_series")
 OWN = ("customs", *(f"customs_{each}" for each in LISTS))
 MODULES = frozenset((*OWN, "archs"))
 # The modules of the models, which the loaders have imported; of the older cells it is one.

@@ -23,6 +23,7 @@ from benchmarks.loading import (
     recent,
     services,
     tutorials,
+    zoo_images,
 )
 from benchmarks.loading.inputs import floats as _floats
 from benchmarks.loading.inputs import integers as _integers
@@ -292,7 +293,7 @@ def scheduled(k):
 
 
 _LISTS = (built, odd, plain, projects, recent, services, tutorials, gallery, public_images)
-_LISTS += (lot_images, drawn_images, chance_images, raffle_images)
+_LISTS += (lot_images, drawn_images, chance_images, raffle_images, zoo_images)
 # Name -> (function, inputs of one batch in the order of the model's inputs).
 MODELS = {
     "sequential_without_input": (sequential_without_input, [_floats(4, 3)]),

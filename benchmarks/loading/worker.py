@@ -53,7 +53,7 @@ def objects():
     lists += ("public", "public_tables", "lot", "lot_images", "lot_more", "lot_tables")
     lists += ("drawn", "drawn_series", "drawn_tables")
     lists += ("chance", "chance_more", "chance_series", "chance_texts", "chance_tables")
-    lists += ("chance_speech", "raffle", "raffle_more")
+    lists += ("chance_speech", "raffle", "raffle_more", "zoo", "zoo_more", "zoo_series")
     names = ("customs", *(f"customs_{each}" for each in lists))
     modules = [importlib.import_module(name) for name in names]
     return {
