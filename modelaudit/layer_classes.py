@@ -220,6 +220,8 @@ def has(class_name: str, traits: int) -> bool:
     return bool(LAYER_CLASSES.get(class_name, _NONE) & traits)
 
 
+# Layers with weights whose shapes have nothing to do with the last axis of their input.
+OTHER_WEIGHTS = frozenset(("EinsumDense", "Embedding", "ReversibleEmbedding"))
 # Of `keras.layers.experimental` of Keras 2, whose `load_model` does not find them by their names.
 EXPERIMENTAL = frozenset(("RandomFourierFeatures", "DynamicEmbedding", "DynamicLookup"))
 

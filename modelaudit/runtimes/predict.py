@@ -36,6 +36,7 @@ from modelaudit.runtimes.checks.own_classes import (
     unbuilt_layers as match_unbuilt,
 )
 from modelaudit.runtimes.checks.own_classes.constructors import operation_names
+from modelaudit.runtimes.checks.own_classes.kept_objects import unknown_objects
 from modelaudit.runtimes.checks.sequential import check_sequential, form_of
 from modelaudit.runtimes.checks.stored import (
     weights as match_weights,
@@ -278,6 +279,7 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from form if listed else ()  # the loader meets it before the layers
     layers = tuple(match_config.check_model(config, context, archive))
     yield from layers
+    yield from () if archive else unknown_objects(config, context)
     form = tuple(each for each in form if each not in layers)
     if whole and not archive and artifact.tensors and not is_model(config):
         yield from match_subclasses.in_hdf5(config, artifact, context)

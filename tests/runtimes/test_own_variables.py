@@ -10,6 +10,7 @@ import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
+from modelaudit.formats.source_code.reading import read_source_code
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest
 from modelaudit.runtimes.predict import predict_calls
@@ -140,3 +141,53 @@ def test_keras_3_does_not_save_it(tmp_path: Path, way: str, same: bool) -> None:
     kind = type(model.layers[1])
     again = keras.models.load_model(path, custom_objects={"First": kind})
     assert np.allclose(again(value), model(value)) is same
+
+
+SCALED = """
+import tensorflow as tf
+
+
+class Scaled(keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = tf.Variable(tf.ones((3,)), name="scale")
+
+    def call(self, value):
+        return value * self.scale
+
+
+class Shifted(keras.layers.Layer):
+    def build(self, shape):
+        self.shift = self.add_weight(name="shift", shape=(3,))
+
+    def call(self, value):
+        return value + self.shift
+"""
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["Scaled", "Shifted"])
+def test_numbered_weights_by_the_code(tmp_path: Path, name: str) -> None:
+    older, newer = map(pytest.importorskip, ("tf_keras", "keras"))
+    path, code = tmp_path / "w.weights.h5", tmp_path / "models.py"
+    code.write_text(
+        SCALED.replace("import tensorflow as tf", "import keras\nimport tensorflow as tf")
+    )
+
+    def made(keras: Any) -> Any:
+        keras.backend.clear_session()
+        names: dict[str, Any] = {"keras": keras, "__name__": "models"}
+        exec(compile(SCALED, "models.py", "exec"), names)
+        start = keras.layers.Input((3,))
+        return keras.Model(start, keras.layers.Dense(2)(names[name]()(start)))
+
+    made(older).save_weights(path)
+    asked = [(as_installed(find_profile("tf==2.21.0")), LoadRequest(LoadCall.LOAD_WEIGHTS))]
+    (found,) = predict_calls(read(path, Limits()), asked, read_source_code([str(code)]))
+    if name == "Scaled":
+        assert found.predicted is LoadOutcome.FAILS
+        with pytest.raises(ValueError, match="could not be loaded"):
+            made(newer).load_weights(path)
+    else:
+        assert found.predicted is LoadOutcome.LOADS
+        made(newer).load_weights(path)

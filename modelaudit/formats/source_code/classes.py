@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct, field
 
 from modelaudit.graphs import reachable
-from modelaudit.layer_classes import LAYER_CLASSES, Trait, has
+from modelaudit.layer_classes import LAYER_CLASSES, OTHER_WEIGHTS, Trait, has
 
 
 def as_literal(value: object) -> str:
@@ -228,7 +228,7 @@ class SourceCode(Struct, frozen=True):
         """
         name = made.rpartition(".")[2]
         if made.startswith(_LIBRARIES):
-            return any(has(name, trait) for trait in _WEIGHTS)
+            return name in OTHER_WEIGHTS or any(has(name, trait) for trait in _WEIGHTS)
         code = self.find(name)
         if code is None or not depth:
             return False
@@ -255,7 +255,10 @@ class SourceCode(Struct, frozen=True):
 
 
 # Layers of Keras with weights that they make when they are built.
-_WEIGHTS = (Trait.FEATURE_WEIGHTS, Trait.CONVOLUTION, Trait.RECURRENT, Trait.ATTENTION)
+_WEIGHTS = (
+    *(Trait.FEATURE_WEIGHTS, Trait.CONVOLUTION, Trait.ATTENTION),
+    *(Trait.RECURRENT, Trait.RECURRENT_CELL),
+)
 _LIBRARIES = ("keras.", "tensorflow.", "tf_keras.")
 
 

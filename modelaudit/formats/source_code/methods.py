@@ -210,6 +210,11 @@ def made_layers(node: Function, names: Names) -> Iterator[MadeLayer]:
             yield MadeLayer(attribute, name, node.name, words=words, inside=inside)
         for name in _listed(value, names):
             yield MadeLayer(attribute, name, node.name, listed=True)
+    local = {
+        target.id: value
+        for target, value in _assigned(node)
+        if isinstance(target, ast.Name) and isinstance(value, ast.Call)
+    }
     for each in ast.walk(node):
         if isinstance(each, ast.Call) and full_name(each.func, {}) == "setattr":
             yield from _set_by_name(each, node.name, names)
@@ -217,6 +222,7 @@ def made_layers(node: Function, names: Names) -> Iterator[MadeLayer]:
             attribute = own_attribute(each.func.value)  # self.blocks.append(Dense(8))
             if attribute and each.func.attr == "append" and each.args:
                 made = each.args[0]
+                made = local.get(made.id, made) if isinstance(made, ast.Name) else made
                 name = full_name(made.func, names) if isinstance(made, ast.Call) else ""
                 yield MadeLayer(attribute, name, node.name, listed=True)
 

@@ -18,7 +18,7 @@ _FROM_CONFIG = "from_config"
 _ORDER = ("name", "reduction")  # of a loss in Keras 3; that of Keras 2 is the other one
 _COMPILED = ("losses", "metrics", "optimizers")
 _FREE = "Wrapper"  # losses and metrics of functions, whose arguments they pass on
-_PASSIVE = "__passive_serialization__"  # a mark of HDF5 at objects in the configs of others
+PASSIVE = "__passive_serialization__"  # a mark of HDF5 at objects in the configs of others
 _REVIVES = (3, 11)  # first Keras 3 known to make these objects; 3.8 does not
 _KEYWORDS = (
     "Give the constructor **kwargs, and pass them to the constructor of its base class; or build "
@@ -78,7 +78,7 @@ def is_revived(node: Config, context: CheckContext) -> bool:
 
     A constructor or a `from_config` then gets the object in place of its config.
     """
-    return _PASSIVE in node and not (3,) <= context.profile.keras < _REVIVES
+    return PASSIVE in node and not (3,) <= context.profile.keras < _REVIVES
 
 
 def _not_deserialized(

@@ -23,6 +23,7 @@ from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.terminal_text import first_of
 
 _SLOT = "/.OPTIMIZER_SLOT/"
+_BESIDE = ("_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter")  # what a checkpoint has of itself
 # Optimizer of a model inside another one.
 _OF_PART = re.compile(r"(?:.*/)?layer(?:_with_weights)?-[0-9]+/(?:.*/)?optimizer/")
 _LISTED = re.compile(r"\boptimizer(?:/inner_optimizer)?/_variables/([0-9]{1,6})\b")
@@ -104,6 +105,9 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "with an optimizer of keras.optimizers.legacy",
         )
     keras3 = written_by_keras3(artifact)
+    if artifact.complete and artifact.object_graph and _is_empty(artifact):
+        yield _nothing_stored()
+        return
     if context.request.call is not LoadCall.RESTORE:
         if keras3 and not profile.keras3:
             yield _nothing_matches(artifact)
@@ -130,6 +134,23 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "no error",
             "Call `status.initialize_or_restore(session)`.",
         )
+
+
+def _is_empty(artifact: Artifact) -> bool:
+    """Whether it has no variables but the count of the checkpoints."""
+    return all(each.name.split("/")[0] in _BESIDE for each in artifact.tensors)
+
+
+def _nothing_stored() -> Reason:
+    return Reason(
+        "checkpoint-without-variables",
+        LoadOutcome.DIFFERS,
+        "the checkpoint has no variables, so that all weights keep their random values. Keras 3 "
+        "saves no layers and weights there that a class keeps in a list or dictionary",
+        "no error",
+        "Save the weights as .weights.h5.",
+        unless="the model has no weights",
+    )
 
 
 def _renamed(artifact: Artifact, context: CheckContext, keras3: bool) -> Iterator[Reason]:

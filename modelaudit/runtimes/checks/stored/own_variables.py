@@ -63,6 +63,8 @@ def _numbered(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         what = "a count" if alone and tensor.dtype in _INTEGERS and not tensor.shape else ""
         if not what and number == "0" and _LEARNT.search(layer.rpartition("/")[2]):
             what = "what it learnt"
+        if not what and number and keeps_variable(layer, "", artifact, context.code):
+            what = "a variable"
         if what and (found := _judged(layer, "", what, artifact, context)):
             yield found
             return

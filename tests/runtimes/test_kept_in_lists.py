@@ -1,0 +1,121 @@
+"""Checkpoints of Keras 3 without what classes keep in lists; Keras is the oracle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.formats.reader import read
+from modelaudit.formats.source_code.reading import read_source_code
+from modelaudit.runtimes.catalogue import as_installed, find_profile
+from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
+from modelaudit.runtimes.predict import predict_calls
+from modelaudit.settings import Limits
+
+DATA = np.linspace(-1, 1, 12, dtype="float32").reshape(3, 4)
+CODE = """
+import tensorflow as tf
+from keras import Input, Model, layers
+
+
+class Alone(Model):
+    def __init__(self):
+        super().__init__()
+        self.steps = [layers.Dense(4), layers.Dense(4)]
+
+    def call(self, value):
+        for step in self.steps:
+            value = step(value)
+        return value
+
+
+class Words(Model):
+    def __init__(self):
+        super().__init__()
+        self.words = layers.Embedding(3, 4)
+        self.head = layers.Dense(2)
+        self.steps = []
+        for _ in range(2):
+            step = layers.Dense(4)
+            self.steps.append(step)
+
+    def call(self, value):
+        value = self.words(tf.cast(value > 0, "int32"))
+        for step in self.steps:
+            value = step(value)
+        return self.head(value)
+
+
+class Scaled(layers.Layer):
+    def build(self, shape):
+        self.kernels = [
+            self.add_weight(name=f"kernel{n}", shape=(4, 4), initializer="normal")
+            for n in range(2)
+        ]
+        self.scale = self.add_weight(name="scale", shape=(4,), initializer="normal")
+
+    def call(self, value):
+        for kernel in self.kernels:
+            value = tf.matmul(value, kernel)
+        return value * self.scale
+
+
+class Whole(layers.Layer):
+    def build(self, shape):
+        self.kernel = self.add_weight(name="kernel", shape=(4, 4), initializer="normal")
+        self.scale = self.add_weight(name="scale", shape=(4,), initializer="normal")
+
+    def call(self, value):
+        return tf.matmul(value, self.kernel) * self.scale
+
+
+def around(layer):
+    start = Input((4,))
+    return Model(start, layers.Dense(2)(layer(start)))
+
+
+MADE = {
+    "Alone": Alone,
+    "Words": Words,
+    "Scaled": lambda: around(Scaled()),
+    "Whole": lambda: around(Whole()),
+}
+"""
+LOADS = ("Whole",)
+BY_CODE = ("Words", "Scaled")  # which the file alone does not tell
+
+
+def model(name: str) -> Any:
+    pytest.importorskip("keras").backend.clear_session()
+    names: dict[str, Any] = {"__name__": "models"}
+    exec(compile(CODE, "models.py", "exec"), names)
+    made = names["MADE"][name]()
+    made(DATA)
+    return made
+
+
+def predicted(path: Path, code: Path | None) -> Prediction:
+    given = read_source_code([str(code)]) if code else None
+    asked = [(as_installed(find_profile("tf==2.21.0")), LoadRequest(LoadCall.RESTORE))]
+    return next(iter(predict_calls(read(path, Limits()), asked, given)))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["Alone", "Words", "Scaled", "Whole"])
+def test_restored(tmp_path: Path, name: str) -> None:
+    tensorflow = pytest.importorskip("tensorflow")
+    path, code = tmp_path / "ckpt", tmp_path / "models.py"
+    code.write_text(CODE)
+    saved, other = model(name), model(name)
+    tensorflow.train.Checkpoint(model=saved).write(str(path))
+    tensorflow.train.Checkpoint(model=other).read(str(path)).expect_partial()
+    same = np.allclose(np.asarray(saved(DATA)), np.asarray(other(DATA)), atol=1e-6)
+    assert same is (name in LOADS)
+    outcome = LoadOutcome.LOADS if same else LoadOutcome.DIFFERS
+    assert predicted(path, code).predicted is outcome
+    if name not in BY_CODE:
+        assert predicted(path, None).predicted is outcome
