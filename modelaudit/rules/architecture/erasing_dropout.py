@@ -107,8 +107,10 @@ def _larger_than_usual(
     """Rates that are taken for the share to keep, which TensorFlow 1 had in their place."""
     for route, said in rates.items():
         layer = graph.layer(route)
-        for key, rate, _ in said:
-            if rate < LARGE_DROPOUT.value or (key in {"rate", "p"} and _first(graph, layer)):
+        for key, rate, class_name in said:
+            if rate < LARGE_DROPOUT.value or class_name == "GaussianDropout":
+                continue
+            if key in {"rate", "p"} and _first(graph, layer):
                 continue
             yield rule.finding(
                 f"`{route}` drops {rate:.0%} in training: only {1 - rate:.0%} of what it gets is left to learn "
