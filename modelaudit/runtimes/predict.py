@@ -35,6 +35,7 @@ from modelaudit.runtimes.checks.own_classes import (
 from modelaudit.runtimes.checks.own_classes import (
     unbuilt_layers as match_unbuilt,
 )
+from modelaudit.runtimes.checks.own_classes.built_twice import built_twice
 from modelaudit.runtimes.checks.own_classes.constructors import operation_names
 from modelaudit.runtimes.checks.own_classes.kept_objects import unknown_objects
 from modelaudit.runtimes.checks.sequential import check_sequential, form_of
@@ -290,6 +291,7 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from operation_names(config, context)
     yield from match_config.check_name(config, context)
     if archive:
+        yield from built_twice(config, context)
         if whole and not is_model(config):
             yield from match_subclasses.check(config, artifact, context)
         yield from match_weights.v3_layout(artifact, context)

@@ -90,8 +90,10 @@ class ClassCode(Struct, frozen=True):
     the attribute that keeps it as it is. `of_shapes` are the attributes of its input's shape that
     `build` uses. `deserializes` says that its `from_config` makes objects of parts of the config;
     `revived` are the parameters of which its constructor makes them, as by
-    `keras.initializers.get`. `slashed` are names with a slash that it gives to layers or weights,
-    and whether it always does.
+    `keras.initializers.get`. `growing` are lists of weights or layers that a second call of its
+    `build` makes longer; `marks_built` says that `build` sets `self.built`, and `calls_base` that
+    it calls that of its base class. `slashed` are names with a slash that it gives to layers or
+    weights, and whether it always does.
     """
 
     name: str
@@ -115,6 +117,9 @@ class ClassCode(Struct, frozen=True):
     slashed: Mapping[str, bool] = field(default_factory=dict)
     of_shapes: frozenset[str] = frozenset()
     revived: frozenset[str] = frozenset()
+    growing: frozenset[str] = frozenset()
+    marks_built: bool = False
+    calls_base: bool = False
 
 
 class SourceCode(Struct, frozen=True):

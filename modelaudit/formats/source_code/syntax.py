@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
+from modelaudit.formats.source_code.builds import calls_base, growing, marks_built
 from modelaudit.formats.source_code.classes import ClassCode
 from modelaudit.formats.source_code.methods import (
     ADD_WEIGHT,
@@ -151,6 +152,9 @@ def _class(
             for found in slashed_names(methods[each], names, functions)
         ),
         of_shapes=frozenset(of_first(methods[BUILD])) if BUILD in methods else frozenset(),
+        growing=frozenset(growing(methods[BUILD])) if BUILD in methods else frozenset(),
+        marks_built=BUILD in methods and marks_built(methods[BUILD]),
+        calls_base=BUILD in methods and calls_base(methods[BUILD]),
         revived=frozenset() if constructor is None else frozenset(revived(constructor, names)),
     )
 
