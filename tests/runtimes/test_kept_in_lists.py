@@ -50,6 +50,16 @@ class Words(Model):
         return self.head(value)
 
 
+class Branches(Model):
+    def __init__(self):
+        super().__init__()
+        self.branches = {"one": layers.Dense(4), "two": layers.Dense(4)}
+        self.head = layers.Dense(2)
+
+    def call(self, value):
+        return self.head(self.branches["one"](value) * self.branches["two"](value))
+
+
 class Scaled(layers.Layer):
     def build(self, shape):
         self.kernels = [
@@ -81,12 +91,13 @@ def around(layer):
 MADE = {
     "Alone": Alone,
     "Words": Words,
+    "Branches": Branches,
     "Scaled": lambda: around(Scaled()),
     "Whole": lambda: around(Whole()),
 }
 """
 LOADS = ("Whole",)
-BY_CODE = ("Words", "Scaled")  # which the file alone does not tell
+BY_CODE = ("Words", "Branches", "Scaled")  # which the file alone does not tell
 
 
 def model(name: str) -> Any:
@@ -105,7 +116,7 @@ def predicted(path: Path, code: Path | None) -> Prediction:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ["Alone", "Words", "Scaled", "Whole"])
+@pytest.mark.parametrize("name", ["Alone", "Words", "Branches", "Scaled", "Whole"])
 def test_restored(tmp_path: Path, name: str) -> None:
     tensorflow = pytest.importorskip("tensorflow")
     path, code = tmp_path / "ckpt", tmp_path / "models.py"

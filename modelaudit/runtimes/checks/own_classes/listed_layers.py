@@ -43,12 +43,16 @@ def _is_of(
     """Whether an object is one of the class with these attributes."""
     if not single or not single <= set(node.children):
         return False
-    held = (nodes[node.children[each]] for each in single if node.children[each] in nodes)
+    if len(single) >= _LEAST:
+        return True
+    held = [nodes[node.children[each]] for each in single if node.children[each] in nodes]
+    held += [nodes[child] for each in held for child in each.children.values() if child in nodes]
     named = (text.get("full_name", "") for each in held for text in each.attributes.values())
-    routes = (name.split("/")[:-1] for name in named)
-    return len(single) >= _LEAST or any(
-        route and route[-1].rstrip("0123456789").rstrip("_") == snake_case(owner.name)
-        for route in routes
+    own = snake_case(owner.name)
+    return any(
+        part.rstrip("0123456789").rstrip("_") == own
+        for name in named
+        for part in name.split("/")[:-1]
     )
 
 
