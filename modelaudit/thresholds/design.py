@@ -157,13 +157,13 @@ SIGMOID_MAPS = Threshold(
     "one may be a mask or a code on purpose; two follow each other only as hidden layers",
 )
 LOSSES_APART = Threshold(
-    1000,
+    1000.0,
     "times",
     "how much larger the gradients of one output are than those of a cross-entropy beside it",
     "chosen: weights of losses in published programs are from 0.01 to 100; told at low severity",
 )
 LOSS_PULL = Threshold(
-    10,
+    10.0,
     "",
     "root mean square of the gradients of such an output, below which its errors are small",
     "that of a cross-entropy is at most 1; targets with a deviation of 1 give about 2 at the start",

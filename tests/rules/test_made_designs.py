@@ -143,9 +143,9 @@ def test_dropout_layers_in_a_row():
 
 
 def test_dropout_beside_a_shortcut():
-    drop = layer("Dropout", rate=0.85, name="drop")
+    drop = layer("Dropout", rate=0.7, name="drop")  # in a row, 0.24 % were left
     ways = [examples.layer("first")]
-    for number in range(3):
+    for number in range(5):
         before = ways[-1].name
         ways.append(replace(drop, route=f"d{number}", name=f"d{number}", inbound=((before,),)))
         both = examples.layer(f"add{number}", "Add", {}, {}, inbound=((before, f"d{number}"),))
@@ -161,7 +161,7 @@ def test_a_single_channel(pooled):
         return found("MA312", dense(), reduced, after, layer("Conv2D", name="next"), HEAD)
 
     assert names(through(1)) == ("medium" if pooled else "low")
-    assert names(through(2)) == "info"
+    assert names(through(2)) == ("low" if pooled else "info")
     assert through(3) == []
 
 

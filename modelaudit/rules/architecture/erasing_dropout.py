@@ -71,7 +71,8 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
     if erasing:
         return
-    yield from [*_whole_rows(rule, graph, rates)] or _larger_than_usual(rule, graph, rates)
+    rows = [*_whole_rows(rule, graph, rates)]
+    yield from rows
 
     def step(layer: Layer, values: Sequence[float | None]) -> float | None:
         # A sum or concatenation passes on what the way with the least dropout passes on.
@@ -99,6 +100,8 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             severity=Severity.LOW,
             fix="Use fewer dropout layers, or lower rates, usually 0.1 to 0.5, and train again.",
         )
+    elif not rows:
+        yield from _larger_than_usual(rule, graph, rates)
 
 
 def _larger_than_usual(
