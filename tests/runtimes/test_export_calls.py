@@ -77,3 +77,27 @@ def test_integers_of_a_subclassed_model(tmp_path: Path, also: bool) -> None:
         signature(**{name: tf.constant(data)})
     (result,) = signature(**{name: tf.constant(data, tf.float32)}).values()
     np.testing.assert_allclose(result, wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32"])
+@pytest.mark.parametrize("second", [True, False])
+def test_inputs_of_another_precision(tmp_path: Path, dtype: str, second: bool) -> None:
+    keras = pytest.importorskip("keras")
+    first, start = keras.Input((3,)), keras.Input((3,), dtype=dtype)
+    path = tmp_path / "m"
+    total = keras.layers.Dense(2)(start)
+    total = total + first[:, :2] if second else total
+    model = keras.Model([first, start] if second else start, total)
+    model.export(path, verbose=False)
+    data = np.ones((2, 3), dtype)
+    layer = keras.layers.TFSMLayer(path, call_endpoint="serve")
+    given = [np.ones((2, 3), "float32"), data] if second else data
+    found = predicted(path, LoadCall.TFSM_LAYER)
+    if dtype in ("float32", "int32"):
+        layer(given)
+        assert found.predicted.value == "loads"
+        return
+    with pytest.raises(TypeError, match="Can not cast"):
+        layer(given)
+    assert (found.predicted.value, found.because[0].code) == ("fails", "precision-of-input")
+    assert predicted(path, LoadCall.SAVED_MODEL).predicted.value == "loads"

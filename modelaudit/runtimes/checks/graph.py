@@ -7,10 +7,16 @@ import re
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Artifact, Format, GraphFunction, GraphNode, Signature
+from modelaudit.facts import Artifact, Format, GraphFunction, GraphNode
 from modelaudit.graphs import reachable
 from modelaudit.layer_classes import Trait, classes
-from modelaudit.runtimes.checks import export_calls, graph_steps, meta_graphs, silent_differences
+from modelaudit.runtimes.checks import (
+    export_calls,
+    graph_steps,
+    meta_graphs,
+    silent_differences,
+    tfsm_layer,
+)
 from modelaudit.runtimes.checks.sizes import shapes
 from modelaudit.runtimes.graph_usage import GRAPH, graph_nodes
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
@@ -29,15 +35,11 @@ UNKNOWN_TYPE = "unknown-type"  # of the reason for a type in a signature that a 
 UNNUMBERED_TYPE = "type-of-other-number"  # of one for a type that TensorFlow has no number for
 # Versions of TensorFlow that may have the type of number 11: later ones reserve it, 2.3 ends at 10.
 _OF_FORMER_TYPE = ((2, 4), (2, 7))
-SIGNATURES = ("serving_default", "serve")
 DRAWS = "StatelessRandomUniform"  # beginning of the operations that draw random numbers
 # Names that Keras gives to layers that transform their inputs at random, without their number.
 _RANDOM = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in classes(Trait.AUGMENTATION)}
 _NUMBER = re.compile(r"_[0-9]+\Z")
 EXPORT = "the old version, or load it in a newer TensorFlow."
-BY_NAME = (
-    "Call the signature with keyword arguments: `tf.saved_model.load(...).signatures[...](x=…)`."
-)
 
 
 def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -61,7 +63,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from _slots(artifact, context)
         yield from export_calls.check(artifact, context)
         if call is LoadCall.TFSM_LAYER:
-            yield from _layer(artifact)
+            yield from tfsm_layer.check(artifact)
 
 
 def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -301,50 +303,3 @@ def _drawn_for_outputs(function: GraphFunction) -> GraphNode | None:
 
     reached = (nodes[name] for name in reachable(outputs, before) if name in nodes)
     return next((node for node in reached if node.op.startswith(DRAWS)), None)
-
-
-def serving(artifact: Artifact) -> Signature | None:
-    """The signature that TFSMLayer uses by default."""
-    by_name = {signature.name: signature for signature in artifact.signatures}
-    return next((by_name[name] for name in SIGNATURES if name in by_name), None)
-
-
-def _layer(artifact: Artifact) -> Iterator[Reason]:
-    """TFSMLayer, a layer that wraps one signature."""
-    signature = serving(artifact)
-    if signature is None:
-        yield Reason(
-            "no-signature",
-            LoadOutcome.FAILS,
-            "the SavedModel has no signature serving_default",
-            "ValueError: The endpoint 'serving_default' is neither an attribute of the reloaded "
-            "SavedModel",
-            "Name another endpoint: `keras.layers.TFSMLayer(path, call_endpoint=...)`.",
-        )
-    elif len(signature.inputs) > 1 and not _exported(artifact):
-        yield Reason(
-            "several-inputs",
-            LoadOutcome.FAILS,
-            f"the signature {signature.name} has {len(signature.inputs)} inputs, which a TFSMLayer "
-            "passes by position",
-            "TypeError: Exception encountered when calling TFSMLayer.call(). …Binding inputs to "
-            "tf.function failed due to `too many positional arguments`",
-            BY_NAME,
-            f"signatures/{signature.name}",
-        )
-    elif signature.inputs and signature.inputs[0].dtype in ("float16", "bfloat16"):
-        yield Reason(
-            "half-precision-input",
-            LoadOutcome.FAILS,
-            f"input {signature.inputs[0].name} of {signature.name} is {signature.inputs[0].dtype}, "
-            "but a TFSMLayer passes float32",
-            fix="Cast the inputs, and give the layer dtype='float16'.",
-            route=f"signatures/{signature.name}",
-        )
-
-
-def _exported(artifact: Artifact) -> bool:
-    """Whether Keras' `export` created it: its `serve` endpoint takes one structure of inputs."""
-    return artifact.provenance.exporter == "keras3-export" and any(
-        signature.name == "serve" for signature in artifact.signatures
-    )

@@ -82,16 +82,19 @@ CASES = (
             [np.ones((1, 4), "f")] * 2
         ),
     ),
-    Case(
-        "half-precision-input",
-        K3,
-        module(("x", (None, 4), "float16")),
-        {
-            "dtype='float16'": lambda p: new().layers.TFSMLayer(
-                str(p), call_endpoint="serving_default", dtype="float16"
-            )(np.ones((1, 4), "float16"))
-        },
-        LoadCall.TFSM_LAYER,
-        by_layer,
+    *(
+        Case(
+            "precision-of-input",
+            K3,
+            module(("x", (None, 4), dtype)),
+            {
+                f"dtype='{dtype}'": lambda p, dtype=dtype: new().layers.TFSMLayer(
+                    str(p), call_endpoint="serving_default", dtype=dtype
+                )(np.ones((1, 4), dtype))
+            },
+            LoadCall.TFSM_LAYER,
+            by_layer,
+        )
+        for dtype in ("float16", "float64")
     ),
 )
