@@ -38,6 +38,7 @@ from modelaudit.runtimes.checks.own_classes import (
 from modelaudit.runtimes.checks.own_classes.built_twice import built_twice
 from modelaudit.runtimes.checks.own_classes.constructors import operation_names
 from modelaudit.runtimes.checks.own_classes.kept_objects import unknown_objects
+from modelaudit.runtimes.checks.own_classes.lost_arguments import lost_arguments
 from modelaudit.runtimes.checks.sequential import check_sequential, form_of
 from modelaudit.runtimes.checks.stored import (
     weights as match_weights,
@@ -298,6 +299,7 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     elif not listed:
         yield from (each for each in form if not each.route or each.loads)
     if whole:
+        yield from lost_arguments(config, context)
         yield from check_variables(artifact, context)
         yield from sorted_dictionaries(artifact, context)
         yield from match_unbuilt.check(config, artifact, context, archive)
