@@ -19,10 +19,12 @@ from modelaudit.work_budget import spend
 
 # Keys of Keras 2's Lambda that Keras 3's reader of the old dialect ignores.
 FUNCTION_KEYS = frozenset(("module", "function_type", "output_shape_type", "output_shape_module"))
+OF_GLOBAL = "lambda-of-global"  # of one for a name that nothing defines
 UNKNOWN_FUNCTION = "lambda-of-unknown-function"  # code of the reason for one of the program's own
 # Within a layout, the instructions changed at these versions.
 NEW_INSTRUCTIONS = ((3, 6), (3, 10), (3, 11), (3, 12), (3, 13), (3, 14))
 _DECIDES = re.compile("JUMP|FOR_ITER|SETUP_")  # what follows may not run
+_IMPORTED = ("tensorflow.", "keras.", "tf_keras.")  # modules that a runtime imports itself
 RESAVE = (
     "Load it with the Python that wrote it, and replace the Lambda with a registered function or a "
     "built-in layer."
@@ -48,7 +50,7 @@ def check(
         return
     function = config.get("function")
     if (code := code_text(function)) is None:
-        yield from _named(function, config, context, route)
+        yield from named(function, config, context, route)
         return
     unusable = tuple(_bytecode(code, config, context, route))
     if _refused(context, archive):
@@ -132,7 +134,7 @@ def code_text(function: Json) -> str | None:
     return None
 
 
-def _named(
+def named(
     function: Json, config: Mapping[str, Json], context: CheckContext, route: str
 ) -> Iterator[Reason]:
     """A Lambda with a function by name, which the caller has to provide."""
@@ -210,7 +212,7 @@ def _running(
         # Keras 3 runs the code to find the shape of its output, unless the config has it.
         loads = profile.keras3 and isinstance(config.get("output_shape"), int | list)
         yield Reason(
-            "lambda-of-global",
+            OF_GLOBAL,
             LoadOutcome.FAILS,
             f"the code of `{route}` refers to {unknown}, which Keras does not define for it",
             f"NameError: …name '{unknown}' is not defined" * (loads or not profile.keras3),
@@ -313,8 +315,10 @@ def _unknown_global(
     """The first global name that the code looks up and that is not defined."""
     profile = context.profile
     module = config.get("module")
-    if not profile.keras3 and isinstance(module, str) and module in context.request.imported:
-        return None  # Keras 2 adds the names of the module that the lambda was written in
+    # Keras 2 adds the names of the module that the function was written in, if it is imported.
+    written = module if isinstance(module, str) and not profile.keras3 else ""
+    if written in context.request.imported or written.startswith(_IMPORTED):
+        return None
     defined = {*context.behaviour("lambda_globals", ()), *context.request.custom}
     found = (name for name in _globals(read) if name not in defined and not hasattr(builtins, name))
     return next(found, None)

@@ -27,6 +27,7 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks.constant_calls import constant_calls
 from modelaudit.runtimes.checks.graph import argument_names, operations, protocol, types
 from modelaudit.runtimes.checks.meta_graphs import needed_tags
+from modelaudit.runtimes.checks.saved_lambdas import saved_lambdas
 from modelaudit.runtimes.checks.sizes import shapes
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
@@ -74,6 +75,7 @@ def _objects(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from _recurrent(artifact, context)
     yield from _inner_inputs(artifact, context)
     yield from _calls(artifact)
+    yield from saved_lambdas(artifact, context)
     yield from match_masks.check(artifact, context)
 
 
