@@ -10,13 +10,8 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, GraphFunction, GraphNode
 from modelaudit.graphs import reachable
 from modelaudit.layer_classes import Trait, classes
-from modelaudit.runtimes.checks import (
-    export_calls,
-    graph_steps,
-    meta_graphs,
-    silent_differences,
-    tfsm_layer,
-)
+from modelaudit.runtimes.checks import meta_graphs, silent_differences
+from modelaudit.runtimes.checks.saved_models import export_calls, graph_steps, tfsm_layer
 from modelaudit.runtimes.checks.sizes import shapes
 from modelaudit.runtimes.graph_usage import GRAPH, graph_nodes
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason

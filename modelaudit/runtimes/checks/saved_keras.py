@@ -27,7 +27,7 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks.constant_calls import constant_calls
 from modelaudit.runtimes.checks.graph import argument_names, operations, protocol, types
 from modelaudit.runtimes.checks.meta_graphs import needed_tags
-from modelaudit.runtimes.checks.saved_lambdas import saved_lambdas
+from modelaudit.runtimes.checks.saved_models.lambdas import saved_lambdas
 from modelaudit.runtimes.checks.sizes import shapes
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import numbers

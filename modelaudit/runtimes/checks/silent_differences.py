@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Artifact, GraphNode, Json, Layer
+from modelaudit.facts import Artifact, GraphNode, Json, Layer, Shape
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.checks.adapted_state import (
     adapted_state,
@@ -25,6 +25,10 @@ EQUAL = 0.01  # largest difference by rounding; the experiment's data go up to 2
 _REPAIRED = ("hard-sigmoid", "training-overridden", "hashing-salt")
 # Prefix of vocabularies in an archive; Keras 3 looks for them only in the newer layout.
 OLD_LAYOUT = "_layer_checkpoint_dependencies/"
+_UNFIT = (
+    "ValueError: A `Concatenate` layer requires inputs with matching shapes except for the "
+    "concatenation axis."
+)
 # Layers that behave differently in training and stay in training mode with `training=True`.
 IN_TRAINING = Trait.BATCH_NORMALISATION | Trait.DROPOUT | Trait.NOISE
 
@@ -138,16 +142,24 @@ def _axes(layer: Layer, context: CheckContext) -> Iterator[Reason]:
     outcome = context.behaviour(asked, {}).get(measured)
     if outcome in (None, LoadOutcome.LOADS.value):
         return
+    unfit = measured == "Concatenate" and not _fit_along_last(layer.input_shapes)
+    error = "ValueError: Shape mismatch in layer" if outcome == LoadOutcome.FAILS else "no error"
     yield Reason(
         "axes-dropped",
-        LoadOutcome(outcome),
+        LoadOutcome.FAILS if unfit else LoadOutcome(outcome),
         f"`{layer.route}` ({layer.class_name}) has {what} {context.profile.name} drops when it "
         "reads HDF5; the layer then uses its default axis",
-        "ValueError: Shape mismatch in layer" if outcome == LoadOutcome.FAILS else "no error",
+        _UNFIT if unfit else error,
         "Save it as .keras, or use tf-keras (TF_USE_LEGACY_KERAS=1).",
         layer.route,
         repairs=True,
     )
+
+
+def _fit_along_last(shapes: tuple[Shape, ...]) -> bool:
+    """Whether tensors can be joined along their last axis: no other axis has two known sizes."""
+    others = zip(*(shape[:-1] for shape in shapes), strict=False)
+    return all(len({size for size in sizes if size is not None}) < 2 for sizes in others)
 
 
 def _is_last(axis: int, layer: Layer) -> bool:
