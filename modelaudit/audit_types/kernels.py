@@ -116,6 +116,8 @@ class OneWay(Struct, frozen=True):
     """The one of these, if there is one."""
     largest: Real
     """Largest magnitude of the averages of its bias."""
+    sure: Real = 0.0
+    """Probability that it gives the answer which they lead to, for the input that they tell of."""
 
 
 class FilterPair(Struct, frozen=True):

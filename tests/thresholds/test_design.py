@@ -180,10 +180,17 @@ def range_of_a_change(most):
     return outcome("MA322", examples.chain(scaling, change, dense("head")))
 
 
-@at("design.SIGMOIDS", {5: "pass", 6: "fail", 7: "fail"})
+@at("design.SIGMOIDS_IN_ROW", {4: "pass", 5: "fail", 6: "fail"})
 def sigmoids(count):
     hidden = [dense(f"hidden_{n}", "sigmoid") for n in range(count)]
     return outcome("MA315", examples.chain(*hidden, dense("head", "linear")))
+
+
+@at("design.SIGMOIDS", {5: "low", 6: "medium", 7: "medium"})
+def steady_falls(count):
+    """Gradients that each layer makes smaller, from 0.1 to a hundred-millionth of that."""
+    sizes = [0.1 * 10 ** (-8 * n / (count - 1)) for n in reversed(range(count))]
+    return severities("MA434", adam(*((f"{n}", size, size**2) for n, size in enumerate(sizes))))
 
 
 @at("design.MANY_SIGMOIDS", {7: "low", 8: "medium", 9: "medium"})
@@ -325,8 +332,8 @@ def gradients_beside_none(size):
     return "pass" if times_apart(size, 1e-3) is None else "low"
 
 
-def of_one_class(rows=40, left=0.01, steps=500):
-    way = OneWay(rows, 1, 0, None, left)
+def of_one_class(rows=40, left=0.01, steps=500, sure=0.99):
+    way = OneWay(rows, 1, 0, None, left, sure)
     facts = labelled(
         *(1, "sigmoid", {"loss": "binary_crossentropy"}, (left,), steps), one_way={"head": way}
     )
@@ -346,6 +353,11 @@ def steps_of_one_sign(count):
 @at("design.ONE_CLASS_LEFT", {0.0499: "low", 0.05: "pass", 0.0501: "pass"})
 def error_of_one_sign(left):
     return of_one_class(left=left * (1 - 0.9**500))
+
+
+@at("design.ONE_CLASS_SURE", {0.89: "pass", 0.9: "low", 0.91: "low"})
+def answer_of_one_sign(sure):
+    return of_one_class(sure=sure)
 
 
 @at("design.MOMENTUM_APART", {0.99e-4: 1, 1e-4: 0, 1.01e-4: 0})

@@ -31,7 +31,12 @@ from modelaudit.rules.network.sigmoids import (
     sigmoid_maps,
 )
 from modelaudit.rules.plain_graphs.architecture import joined_architecture
-from modelaudit.thresholds.design import MANY_SIGMOIDS, PLAIN_SIGMOIDS, SIGMOID_MAPS, SIGMOIDS
+from modelaudit.thresholds.design import (
+    MANY_SIGMOIDS,
+    PLAIN_SIGMOIDS,
+    SIGMOID_MAPS,
+    SIGMOIDS_IN_ROW,
+)
 
 # Without an upper limit: a state that is fed back can grow at each step.
 _UNBOUNDED = frozenset(
@@ -75,7 +80,7 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if sum(map(is_sigmoid, graph.layers)) < PLAIN_SIGMOIDS.value:
         return
     plain = _plain_descent(facts)
-    limit = PLAIN_SIGMOIDS.value if plain else SIGMOIDS.value
+    limit = PLAIN_SIGMOIDS.value if plain else SIGMOIDS_IN_ROW.value
     depths = sigmoid_depths(graph)
     # A cross-entropy takes the slope of the output's sigmoid out of the gradient.
     architecture = joined_architecture(facts.artifact)
@@ -101,7 +106,11 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             f"{deepest} sigmoid layers follow each other up to {ends[0]}, without a normalization "
             f"or a shortcut: at most 1/{4**deepest:,} of the gradient passes all their slopes"
-            + (", and plain SGD does not scale its steps up." if deepest < SIGMOIDS.value else "."),
+            + (
+                ", and plain SGD does not scale its steps up."
+                if deepest < SIGMOIDS_IN_ROW.value
+                else "."
+            ),
             route=ends[0],
             evidence={"measured": deepest, "unit": "layers", "threshold": limit},
             severity=Severity.MEDIUM if deepest >= MANY_SIGMOIDS.value else None,

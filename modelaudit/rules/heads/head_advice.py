@@ -94,7 +94,9 @@ def of_one_class(
     if loss is not None and loss.name in DISTANCES and not independent(training):
         return (
             "For a number, use no activation in the last layer; for two classes, a sigmoid and "
-            f"binary_crossentropy. Then train again:\n{head.code('linear')}"
+            f"binary_crossentropy. Then train again:\n# of a number\n{head.code('linear')}\n"
+            f'model.compile(loss="{loss.name}")\n# of two classes\n{head.code("sigmoid")}\n'
+            'model.compile(loss="binary_crossentropy")'
         )
     return (
         "For two classes, use one unit with a sigmoid. If binary_crossentropy trained it, its "
@@ -126,6 +128,18 @@ def code_of(head: NetworkHead, loss: CompiledLoss, *, scores: bool = False) -> s
     if loss.name == "ctc":
         return f"{head.code('linear')}\nmodel.compile(loss=keras.losses.CTC())"
     one = head.units == 1 and loss.name in CROSS_ENTROPIES - BINARY
+    if one and loss.name in CATEGORICAL | SPARSE and not head.joined:
+        several = head.code("softmax").replace("(1,", "(K,", 1)
+        return (
+            f'# of two classes\n{head.code("sigmoid")}\nmodel.compile(loss="binary_crossentropy")\n'
+            f"# of K classes, with their numbers from 0 to K - 1 as labels\n{several}\n"
+            'model.compile(loss="sparse_categorical_crossentropy")'
+        )
+    if loss.name == "poisson" and head.last in PROBABILITIES:
+        return (
+            f'# of counts\n{head.code("exponential")}\nmodel.compile(loss="poisson")\n'
+            f'# of other numbers\n{head.code("linear")}\nmodel.compile(loss="mean_squared_error")'
+        )
     name = "binary_crossentropy" if one else loss.name
     suited = "exponential" if name == "poisson" else "sigmoid" if name in BINARY else "softmax"
     if name == "cosine_similarity":

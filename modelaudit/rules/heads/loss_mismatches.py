@@ -165,7 +165,8 @@ MISMATCHES: tuple[Mismatch, ...] = (
         PROBABILITIES,
         Severity.LOW,
         "{loss} is of counts, but a {last} gives none above 1.",
-        'Use activation="exponential" or "softplus" in the last layer and train again.',
+        'For counts, use activation="exponential" or "softplus" in the last layer; for other numbers, '
+        'which may be negative, no activation and loss="mse". Then train again.',
         unchanged=True,
     ),
     Mismatch(

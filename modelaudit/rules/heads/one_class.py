@@ -13,7 +13,12 @@ from modelaudit.rules.heads.last_layers import paired_heads
 from modelaudit.rules.heads.one_sided_heads import never_negative
 from modelaudit.rules.model import Facts, NotApplicable, Rule
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
-from modelaudit.thresholds.design import ONE_CLASS_LEFT, ONE_CLASS_ROWS, ONE_CLASS_STEPS
+from modelaudit.thresholds.design import (
+    ONE_CLASS_LEFT,
+    ONE_CLASS_ROWS,
+    ONE_CLASS_STEPS,
+    ONE_CLASS_SURE,
+)
 
 # These keep the average of the gradients themselves.
 _AVERAGES = frozenset(("adam", "adamw", "nadam", "adamax"))
@@ -45,6 +50,8 @@ def one_class(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         if way.rows < ONE_CLASS_ROWS.value or left >= ONE_CLASS_LEFT.value:
             continue
+        if way.sure < ONE_CLASS_SURE.value:
+            continue  # errors of either sign cancel in the averages
         yield rule.finding(
             f"At the end of training, the gradients of all {way.rows:,} weights of each unit of "
             f"`{head.weights.route}` led to the answer {answer}, although a label of {answer} was "

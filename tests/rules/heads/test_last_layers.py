@@ -318,9 +318,46 @@ def test_code_for_rates_keeps_the_loss_of_counts(keras, tmp_path, units):
     model = built(keras, "pooled", chain(keras.layers.Dense(units, "softmax", name="rate")))
     model.compile("adam", "poisson")
     (only,) = [each for each in found(model, tmp_path, "keras") if each.code == "MA306"]
-    *_, layer, compiled = only.fix.splitlines()
+    *_, of_counts, layer, compiled, of_numbers, plain, distance = only.fix.splitlines()
+    assert (of_counts, of_numbers) == ("# of counts", "# of other numbers")
     assert eval(layer, {"keras": keras}).activation is keras.activations.exponential
     assert compiled == 'model.compile(loss="poisson")'
+    assert eval(plain, {"keras": keras}).activation is keras.activations.linear
+    assert distance == 'model.compile(loss="mean_squared_error")'
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("code", "activation", "loss", "last"),
+    [
+        (
+            "MA306",
+            "sigmoid",
+            "categorical_crossentropy",
+            [(1, "sigmoid", "binary"), (5, "softmax", "")],
+        ),
+        (
+            "MA305",
+            "softmax",
+            "mean_squared_error",
+            [(1, "linear", "mean"), (1, "sigmoid", "binary")],
+        ),
+    ],
+)
+def test_code_of_one_unit_for_each_kind_of_targets(keras, tmp_path, code, activation, loss, last):
+    """The file does not tell how many classes there are, or whether the targets are numbers."""
+    model = built(keras, "pooled", chain(keras.layers.Dense(1, activation, name="said")))
+    model.compile("adam", loss)
+    only, *_ = [each for each in found(model, tmp_path, "keras") if each.code == code]
+    lines = [x for x in only.fix.splitlines() if x.startswith(("keras.", "model.compile"))]
+    for (units, name, start), made, compiled in zip(last, lines[::2], lines[1::2], strict=True):
+        layer = eval(made, {"keras": keras, "K": 5})
+        assert (layer.units, layer.activation.__name__) == (units, name)
+        model = built(keras, "pooled", chain(layer))
+        model.compile("adam", compiled.split('"')[1])
+        assert compiled.split('"')[1].startswith(start or "sparse")
+        y = np.array([[0], [units - 1]])
+        assert np.isfinite(model.evaluate(np.ones((2, 12, 12, 3), "float32"), y, verbose=0))
 
 
 @pytest.mark.filterwarnings("ignore")
