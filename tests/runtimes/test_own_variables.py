@@ -156,6 +156,30 @@ class Scaled(keras.layers.Layer):
         return value * self.scale
 
 
+class Around(keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = Scaled()
+
+    def call(self, value):
+        return self.inner(value)
+
+
+class Held(tf.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = tf.Variable(tf.ones((3,)), name="weight")
+
+
+class Holds(keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.held = Held()
+
+    def call(self, value):
+        return value * self.held.weight
+
+
 class Shifted(keras.layers.Layer):
     def build(self, shape):
         self.shift = self.add_weight(name="shift", shape=(3,))
@@ -163,6 +187,14 @@ class Shifted(keras.layers.Layer):
     def call(self, value):
         return value + self.shift
 """
+
+
+def scaled(keras: Any, name: str) -> Any:
+    keras.backend.clear_session()
+    names: dict[str, Any] = {"keras": keras, "__name__": "models"}
+    exec(compile(SCALED, "models.py", "exec"), names)
+    start = keras.layers.Input((3,))
+    return keras.Model(start, keras.layers.Dense(2)(names[name]()(start)))
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -174,20 +206,31 @@ def test_numbered_weights_by_the_code(tmp_path: Path, name: str) -> None:
         SCALED.replace("import tensorflow as tf", "import keras\nimport tensorflow as tf")
     )
 
-    def made(keras: Any) -> Any:
-        keras.backend.clear_session()
-        names: dict[str, Any] = {"keras": keras, "__name__": "models"}
-        exec(compile(SCALED, "models.py", "exec"), names)
-        start = keras.layers.Input((3,))
-        return keras.Model(start, keras.layers.Dense(2)(names[name]()(start)))
-
-    made(older).save_weights(path)
+    scaled(older, name).save_weights(path)
     asked = [(as_installed(find_profile("tf==2.21.0")), LoadRequest(LoadCall.LOAD_WEIGHTS))]
     (found,) = predict_calls(read(path, Limits()), asked, read_source_code([str(code)]))
     if name == "Scaled":
         assert found.predicted is LoadOutcome.FAILS
         with pytest.raises(ValueError, match="could not be loaded"):
-            made(newer).load_weights(path)
+            scaled(newer, name).load_weights(path)
     else:
         assert found.predicted is LoadOutcome.LOADS
-        made(newer).load_weights(path)
+        scaled(newer, name).load_weights(path)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["Scaled", "Around", "Holds", "Shifted"])
+def test_hdf5_by_the_code(tmp_path: Path, name: str) -> None:
+    older, newer = map(pytest.importorskip, ("tf_keras", "keras"))
+    path, code = tmp_path / "w.h5", tmp_path / "models.py"
+    code.write_text(SCALED.replace("import tensorflow", "import keras\nimport tensorflow"))
+    scaled(older, name).save_weights(path)
+    asked = [(as_installed(find_profile("tf==2.21.0")), LoadRequest(LoadCall.LOAD_WEIGHTS))]
+    (found,) = predict_calls(read(path, Limits()), asked, read_source_code([str(code)]))
+    if name == "Shifted":
+        assert found.predicted is LoadOutcome.LOADS
+        scaled(newer, name).load_weights(path)
+    else:
+        assert found.predicted is LoadOutcome.FAILS
+        with pytest.raises(ValueError, match="mismatch"):
+            scaled(newer, name).load_weights(path)

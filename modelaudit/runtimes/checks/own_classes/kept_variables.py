@@ -10,7 +10,7 @@ from modelaudit.formats.source_code.classes import ClassCode, SourceCode
 
 
 def keeps_variable(layer: str, own: str, artifact: Artifact, code: SourceCode) -> bool | None:
-    """Whether a weight of a layer is a `tf.Variable`; None if no code tells.
+    """Whether a weight of a layer, or inside it, is a `tf.Variable`; None if no code tells.
 
     Args:
         layer: the name of the layer, or its route.
@@ -18,7 +18,7 @@ def keeps_variable(layer: str, own: str, artifact: Artifact, code: SourceCode) -
     """
     found = class_of(layer, artifact, code)
     if found is not None:
-        return any(each.variables for each in _lineage(found, code))
+        return any(each.variables for each in code.parts(found))
     every = [each for listed in code.classes.values() for each in listed]
     if own and any(own in each.weights for each in every):
         return False
