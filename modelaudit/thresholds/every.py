@@ -14,6 +14,7 @@ from modelaudit.thresholds import (
     outputs,
     restoration,
     security,
+    small_layers,
     texts,
     training,
     weights,
@@ -22,7 +23,7 @@ from modelaudit.thresholds.threshold import Threshold
 
 MODULES: tuple[ModuleType, ...] = (
     *(answers, columns, outputs, flips, augmentation, weights),
-    *(restoration, design, training, security, texts),
+    *(restoration, design, training, small_layers, security, texts),
 )
 THRESHOLDS: Mapping[str, Threshold[int] | Threshold[float]] = {
     f"{module.__name__.rpartition('.')[2]}.{name}": value

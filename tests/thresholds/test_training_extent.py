@@ -115,6 +115,82 @@ def layers_up_to_the_last(count):
     return alone(5.0, count)
 
 
+def few(moved=0.02, reach=0.3):
+    """Two layers of four weights under a cross-entropy, after 160 steps."""
+    spread = 1 / math.sqrt(3)
+    optimizer = {"class_name": "SGD", "config": {"learning_rate": reach * spread / 160}}
+    facts = barely(optimizer, moved * spread)
+    count = TensorStats(160.0, 160.0, 160.0, 0.0, 0, 0)
+    tested = tuple(
+        replace(each, weights=4, tests={**each.tests, "bound": 1.0})
+        for each in facts.measurements.initialization
+    )
+    training = {"loss": "categorical_crossentropy", "optimizer_config": optimizer}
+    config = {"units": 2, "activation": "softmax"}
+    layers = [
+        replace(x, config=config, variables={y: f"{x.route}/{y}" for y in ("kernel", "bias")})
+        for x in facts.artifact.architecture.layers
+    ]
+    architecture = replace(facts.artifact.architecture, layers=tuple(layers))
+    tensors = (*facts.artifact.tensors[:-1], replace(facts.artifact.tensors[-1], stats=count))
+    artifact = replace(
+        facts.artifact, tensors=tensors, training=training, architecture=architecture
+    )
+    return severities("MA432", Facts(artifact, measurements=Measurements(initialization=tested)))
+
+
+@at("small_layers.FEW_MOVED", {0.0495: ["low"], 0.05: [], 0.0505: []})
+def biases_of_few_weights(share):
+    return few(moved=share * (1 + 1e-9))
+
+
+@at("small_layers.LIMITED_REACH", {0.594: ["low"], 0.6: [], 0.606: []})
+def reach_of_all_steps(share):
+    return few(reach=share * (1 + 1e-9))
+
+
+def small_stack(width=0.1, outside=0.0, count=3):
+    """Kernels of this share of the usual spread, of which the last bias alone moved."""
+    facts = barely({"class_name": "SGD", "config": {"learning_rate": 0.01}}, 0.0)
+    spread = width * math.sqrt(2 / 20)
+    drawn = TensorStats(-2 * spread, 2 * spread, 0.0, spread, 0, 0)
+    layers, tensors, kernels, tested = [], [], [], []
+    for number in range(count):
+        name, last = f"layer_{number}", number == count - 1
+        bias = spread * (5.0 if last else 0.01)
+        moved = TensorStats(-bias, bias, 0.0, bias / 2, 0, 0)
+        layers.append(examples.layer(name))
+        tensors += [
+            examples.tensor(f"{name}/kernel", (10, 10), drawn),
+            examples.tensor(f"{name}/bias", (10,), moved),
+        ]
+        kernels.append(Kernel(name, f"{name}/kernel", "dense", "io", 0, (10, 10), f"{name}/bias"))
+        each = facts.measurements.initialization[0]
+        test = {**each.tests, "outside": outside}
+        tested.append(replace(each, route=name, tensor=f"{name}/kernel", tests=test))
+    made = examples.chain(*layers, training=facts.artifact.training)
+    steps = replace(facts.artifact.tensors[-1], stats=TensorStats(900.0, 900.0, 900.0, 0.0, 0, 0))
+    artifact = replace(made.artifact, tensors=(*tensors, steps), kernels=tuple(kernels))
+    return severities(
+        "MA432", Facts(artifact, measurements=Measurements(initialization=tuple(tested)))
+    )
+
+
+@at("small_layers.SMALL_DRAW", {0.2475: ["low"], 0.25: [], 0.2525: []})
+def kernels_beside_usual_ones(width):
+    return small_stack(width=width * (1 + 1e-9))
+
+
+@at("small_layers.SMALL_OUTSIDE", {0.099: ["low"], 0.1: ["low"], 0.101: []})
+def weights_beyond_a_small_draw(share):
+    return small_stack(outside=share)
+
+
+@at("small_layers.SMALL_STACK", {2: [], 3: ["low"], 4: ["low"]})
+def small_layers_in_a_row(count):
+    return small_stack(count=count)
+
+
 def slightly(share, steps, **tests):
     """The same with biases of this share of the spread, after this many steps of SGD."""
     facts = barely({"class_name": "SGD", "config": {"learning_rate": 0.01}}, 0.5 * share, **tests)

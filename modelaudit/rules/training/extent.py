@@ -122,10 +122,11 @@ def look_drawn(facts: Facts, moved: float = 0.0) -> bool:
     kernels = facts.measurements.initialization if facts.measurements else ()
     large = [kernel for kernel in kernels if kernel.weights >= MIN_VALUES.value]
     outside = max(HARDLY_MOVED.value, moved / math.sqrt(12))
-    return bool(large) and all(_looks_drawn(kernel, outside) for kernel in large)
+    return bool(large) and all(looks_drawn(kernel, outside) for kernel in large)
 
 
-def _looks_drawn(kernel: KernelInitialization, most: float = HARDLY_MOVED.value) -> bool:
+def looks_drawn(kernel: KernelInitialization, most: float = HARDLY_MOVED.value) -> bool:
+    """Whether a kernel looks as its initializer draws it, but for this share of its weights."""
     # Where the initializer is not known, the closest one may be that of moved weights.
     p = kernel.tests.get("usual_p", kernel.tests.get("ks_p"))
     level = kernel.tests.get("level")
@@ -151,7 +152,7 @@ def hardly_left(facts: Facts) -> str:
         and kernel.tests.get("trainable") is not False
         and not kernel.guessed
         and "ks_distance" in kernel.tests  # any step ends what is exact, as orthogonality
-        and not _looks_drawn(kernel)
+        and not looks_drawn(kernel)
         and not _within(facts, kernel, reach)
         for kernel in (found.initialization if found else ())
     )

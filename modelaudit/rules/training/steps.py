@@ -24,7 +24,7 @@ from modelaudit.rules.training.extent import (
     slightly_changed,
     steps_without_effect,
 )
-from modelaudit.rules.training.still_moving import last_bias_alone, still_moving
+from modelaudit.rules.training.still_moving import few_weights, last_bias_alone, still_moving
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import LOW_RATE
 from modelaudit.thresholds.training import (
@@ -144,7 +144,8 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
     yield from still_moving(rule, facts, state)
     if 0 < steps < MANY_STEPS.value and not [*hardly_changed(rule, facts, state)]:
         yield from slightly_changed(rule, facts)
-        yield from last_bias_alone(rule, facts, state)
+        yield from few_weights(rule, facts, state)
+    yield from last_bias_alone(rule, facts, state)
 
 
 def _statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:

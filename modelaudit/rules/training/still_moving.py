@@ -7,15 +7,25 @@ from collections.abc import Iterator, Set
 
 from modelaudit.audit_types.values import number
 from modelaudit.findings import Confidence, Finding
-from modelaudit.formats.keras.compiled_losses import DISTANCES
+from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, DISTANCES
+from modelaudit.measures.kernels.initializers import fans
 from modelaudit.measures.optimizer_state import OptimizerState
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads.last_layers import paired_heads
 from modelaudit.rules.initial_weights.training_reach import moved_share
 from modelaudit.rules.model import Facts, Rule
-from modelaudit.rules.training.extent import biased_layers, look_drawn
+from modelaudit.rules.network.loss_inputs import PROBABILITIES
+from modelaudit.rules.training.extent import biased_layers, look_drawn, looks_drawn
 from modelaudit.thresholds.design import FIRST_STILL, LAST_ALONE, LAYERS_BEFORE, OUT_OF_REACH
-from modelaudit.thresholds.training import SHORT_REACH, STILL_MOVING
+from modelaudit.thresholds.small_layers import (
+    FEW_MOVED,
+    LIMITED_REACH,
+    SMALL_DRAW,
+    SMALL_OUTSIDE,
+    SMALL_STACK,
+)
+from modelaudit.thresholds.training import MANY_STEPS, SHORT_REACH, STILL_MOVING
+from modelaudit.thresholds.weights import MIN_VALUES
 
 _ONE_RATE = frozenset(("adam", "adamw", "nadam", "adamax", "lion"))
 _OF_ONE_SIZE = frozenset(("mean_absolute_error", "huber"))
@@ -26,20 +36,32 @@ _LONG = 20_000  # steps: later ones of RMSprop have one size, and those of Adagr
 def last_bias_alone(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:
     """Training that moved the last bias, and of what is before it next to nothing."""
     biased = [kernel for kernel in facts.artifact.kernels if kernel.bias]
-    if len(biased) < LAYERS_BEFORE.value:
+    small = _small_as_drawn(facts)
+    if len(biased) < (SMALL_STACK.value if small else LAYERS_BEFORE.value):
+        return
+    if not small and not 0 < (state.steps or 0) < MANY_STEPS.value:
         return
     shares = [moved_share(facts.artifact, kernel) for kernel in biased]
+    if small:  # of which the config tells that they started at 0, and not at 1
+        own = {
+            x.route: max(abs(b.minimum), abs(b.maximum)) / k.std for x, k, b in biased_layers(facts)
+        }
+        shares = [
+            own.get(kernel.route, share) for kernel, share in zip(biased, shares, strict=True)
+        ]
     *before, last = shares
     first = max(before[: len(before) // 2])  # of the half that is far from the loss
     if not 0 < first < SHORT_REACH.value < last or last < LAST_ALONE.value * max(before):
         return
-    if last < FIRST_STILL.value * shares[0] or not look_drawn(facts, first):
+    if last < FIRST_STILL.value * shares[0] or not (small or look_drawn(facts, first)):
         return
     yield rule.finding(
         f"{counted(state.steps or 0, 'step', 'steps')} moved the bias of `{biased[-1].route}` by {last:.1%} "
         f"of the spread of its kernel, and that of `{biased[0].route}` by {shares[0]:.1%}; the kernels look "
-        "as their initializers draw them. What was learnt may be no more than how frequent the answers "
-        "are.",
+        "as their initializers draw them"
+        + f", at most {small:.2g} times as wide as usual ones" * bool(small)
+        + ". What was learnt may be no more than "
+        + ("one answer for all inputs." if small else "how frequent the answers are."),
         route=biased[-1].route,
         evidence={
             "measured": last / max(before),
@@ -48,8 +70,79 @@ def last_bias_alone(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator
         },
         title="Training moved little but the last bias",
         confidence=Confidence.MEDIUM,
-        fix='Use initializers that keep the size of values (kernel_initializer="he_normal" with ReLU), '
+        fix="Leave kernel_initializer at its default, scale inputs and targets to a mean of 0 and a "
+        "standard deviation of 1, and train again."
+        if small
+        else 'Use initializers that keep the size of values (kernel_initializer="he_normal" with ReLU), '
         "batch normalization, or tanh in place of ReLU, and train again for more epochs or with Adam.",
+    )
+
+
+def _small_as_drawn(facts: Facts) -> float:
+    """How wide the widest kernel is beside usual draws, where all are far smaller, and as drawn; or 0.
+
+    Products of such kernels leave next to nothing of what differs between inputs.
+    """
+    found = facts.measurements.initialization if facts.measurements else ()
+    widths = [0.0]
+    for kernel in found:
+        tensor = facts.artifact.by_name.get(kernel.tensor)
+        if kernel.guessed or tensor is None or tensor.stats is None or len(tensor.shape) < 2:
+            return 0.0
+        width = tensor.stats.std / math.sqrt(2 / sum(fans(tensor.shape)))
+        if not looks_drawn(kernel, SMALL_OUTSIDE.value) or not width < SMALL_DRAW.value:
+            return 0.0
+        widths.append(width)
+    return max(widths)
+
+
+def few_weights(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:
+    """Layers of too few weights to tell draws by, which steps of a limited size left as they were.
+
+    The gradient of the last bias is at most 1 under a cross-entropy, and under a squared error of u
+    sigmoids for targets from 0 to 1 at most 2 / u of the slope, which is at most 1/4.
+    """
+    found = facts.measurements.initialization if facts.measurements else ()
+    momentum = number(state.settings.get("momentum")) or 0.0
+    layers = biased_layers(facts)
+    if state.name != "SGD" or not 0 <= momentum < 1 or len(layers) < 2 or len(layers) != len(found):
+        return
+    drawn = {each.route: number(each.tests.get("bound")) or 0.0 for each in found}
+    as_drawn = all(looks_drawn(each, 0.0) and each.weights < MIN_VALUES.value for each in found)
+    if not as_drawn or any(drawn.get(layer.route, 0.0) <= 0 for layer, _, _ in layers):
+        return
+    largest = 0.0
+    for head, loss in paired_heads(facts):
+        if loss is None or loss.summed or head.last not in PROBABILITIES or not head.units:
+            return
+        if loss.name in CROSS_ENTROPIES:
+            largest = max(largest, 1.0)
+        elif loss.name == "mean_squared_error" and head.last == "sigmoid":
+            largest = max(largest, 0.5 / head.units)
+        else:
+            return
+    spread = min(drawn[layer.route] for layer, _, _ in layers) / math.sqrt(3)
+    reach = (state.rate or 0.0) * (state.steps or 0) / (1 - momentum) * largest / spread
+    moved, route = max(
+        (max(abs(bias.minimum), abs(bias.maximum)) * math.sqrt(3) / drawn[layer.route], layer.route)
+        for layer, _, bias in layers
+    )
+    if not (0 < reach < LIMITED_REACH.value and 0 < moved < FEW_MOVED.value):
+        return
+    yield rule.finding(
+        f"{counted(state.steps or 0, 'step', 'steps')} of {state.rate:g} can have moved the last bias by "
+        f"{reach:.0%} of the spread that the kernels are drawn with at most, and none moved by more than "
+        f"{moved:.1%} (`{route}`). No weight is beyond what its initializer draws.",
+        route=route,
+        evidence={
+            "measured": moved,
+            "unit": FEW_MOVED.unit,
+            "threshold": FEW_MOVED.value,
+            "steps": state.steps,
+        },
+        title="Training hardly changed the weights",
+        confidence=Confidence.MEDIUM,
+        fix="Train again for many more epochs, or with Adam or a higher learning rate.",
     )
 
 

@@ -111,3 +111,49 @@ def test_targets_that_no_steps_of_adagrad_reach(keras, tmp_path, scale, told):
         reach = only.evidence["measured"] * error
         assert f"was about {error:.3g}," in only.detail and str(only.severity) == "low"
         assert moved < reach < 0.5 * error
+
+
+@pytest.mark.parametrize(("initializer", "told"), [("random_uniform", True), (None, False)])
+def test_small_kernels_of_which_the_last_bias_alone_learnt(keras, tmp_path, initializer, told):
+    """Three layers of few weights, each far smaller than usual: one answer for every input."""
+    draw = np.random.default_rng(3)
+    x = draw.normal(0.9, 0.03, size=(400, 5)).astype("float32")
+    y = x[:, :1]
+    if not told:
+        x, y = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
+    kind = {"kernel_initializer": initializer or "glorot_uniform"}
+    ends = [(7, None), (4, "tanh"), (1, None)]
+    keras.utils.set_random_seed(2)
+    made = [keras.layers.Dense(units, activation, **kind) for units, activation in ends]
+    optimizer = keras.optimizers.SGD(0.02, momentum=0.5)
+    model = sequential(keras, (5,), *made, loss="mse", optimizer=optimizer)
+    train(model, x, y, steps=800)
+    assert (float(np.std(model(x))) < 0.01 * float(y.std())) == told
+    for suffix in ("keras", "h5"):
+        model.save(tmp_path / f"m.{suffix}")
+        every = found(RULES, tmp_path / f"m.{suffix}")
+        said = [x for x in every if "one answer for all" in x.detail]
+        assert [str(each.severity) for each in said] == ["low"] * told
+
+
+@pytest.mark.parametrize(("steps", "rate", "told"), [(160, 0.01, True), (4000, 1.0, False)])
+def test_layers_of_few_weights_that_hardly_changed(keras, tmp_path, steps, rate, told):
+    """Too few weights for a test of their distribution; the twin learns which value is larger."""
+    draw = np.random.default_rng(4)
+    x = draw.uniform(0, 1, (160, 2)).astype("float32")
+    y = np.eye(2, dtype="float32")[(x[:, 0] > x[:, 1]).astype(int)]
+    keras.utils.set_random_seed(1)
+    made = [keras.layers.Dense(2, "sigmoid") for _ in range(2)]
+    model = sequential(keras, (2,), *made, loss="mse", optimizer=keras.optimizers.SGD(rate))
+    start = [np.array(each) for each in model.get_weights()]
+    train(model, x, y, steps=steps)
+    far = max(np.abs(a - b).max() for a, b in zip(start, model.get_weights(), strict=True))
+    assert (far < 0.1) == told
+    for suffix in ("keras", "h5"):
+        model.save(tmp_path / f"m.{suffix}")
+        said = [
+            x
+            for x in found(RULES, tmp_path / f"m.{suffix}")
+            if "can have moved the last" in x.detail
+        ]
+        assert [str(each.severity) for each in said] == ["low"] * told
