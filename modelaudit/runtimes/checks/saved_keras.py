@@ -28,6 +28,7 @@ from modelaudit.runtimes.checks.constant_calls import constant_calls
 from modelaudit.runtimes.checks.graph import argument_names, operations, protocol, types
 from modelaudit.runtimes.checks.meta_graphs import needed_tags
 from modelaudit.runtimes.checks.saved_models.lambdas import saved_lambdas
+from modelaudit.runtimes.checks.saved_models.uncalled_layers import uncalled_layers
 from modelaudit.runtimes.checks.sizes import shapes
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
@@ -76,6 +77,7 @@ def _objects(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from _inner_inputs(artifact, context)
     yield from _calls(artifact)
     yield from saved_lambdas(artifact, context)
+    yield from uncalled_layers(artifact, context)
     yield from match_masks.check(artifact, context)
 
 
