@@ -49,7 +49,7 @@ OTHERS = {
     "modelaudit.rules.network.label_reach": {0.001},  # rounding of targets
     "modelaudit.rules.initial_weights.unsettled_norms": {0.001, 1e-6},  # rounding
     "modelaudit.rules.catalogue": {0.8},  # similarity of a misspelt rule name
-    "modelaudit.rules.training.still_moving": {0.9},  # rho, by default
+    "modelaudit.measures.one_way": {0.9},  # rho, by default
     "modelaudit.rules.training.still_statistics": {
         *(1e-30, 1e-38, 0.9, 0.99),  # end of float32, and usual momenta
         0.01,

@@ -11,6 +11,7 @@ from modelaudit.thresholds import (
     columns,
     design,
     flips,
+    optimizers,
     outputs,
     restoration,
     security,
@@ -23,7 +24,7 @@ from modelaudit.thresholds.threshold import Threshold
 
 MODULES: tuple[ModuleType, ...] = (
     *(answers, columns, outputs, flips, augmentation, weights),
-    *(restoration, design, training, small_layers, security, texts),
+    *(restoration, design, training, small_layers, optimizers, security, texts),
 )
 THRESHOLDS: Mapping[str, Threshold[int] | Threshold[float]] = {
     f"{module.__name__.rpartition('.')[2]}.{name}": value

@@ -1,4 +1,4 @@
-"""Decisions on the optimizer's values at the edges of `modelaudit.thresholds.training`."""
+"""Decisions on the optimizer's values at the edges of `modelaudit.thresholds`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from modelaudit.facts import TensorStats
 from modelaudit.measures.slots_of_tf1 import steps_of_powers
 from modelaudit.probe.study.feeding import _as_in_training
 from modelaudit.probe.study.inputs import ProbeData
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
 from modelaudit.rules.training.half_averages import half
-from tests.thresholds.edges import Edges, check
+from modelaudit.structs import replace
+from tests.thresholds.edges import Edges, check, severities
 
 EDGES = Edges()
 at = EDGES.at
@@ -36,6 +39,89 @@ def a_column_beside_a_large_one(size):
 @at("training.LOST_SQUARES", {0.495: "pass", 0.5: "pass", 0.505: "fail"})
 def averages_in_float16(share):
     return run_rule(rule("MA442"), half(round(1000 * share))).outcome.value
+
+
+def flat(value, spread=0.0):
+    return TensorStats(value - spread, value + spread, value, spread, 0, 0)
+
+
+def last_layer(optimizer, *, bias, squares, gradient=None, weights=1.0, activation="linear"):
+    """One unit of 4 inputs of size 1 after 500 steps, each of 0.01: averages are those of the bias.
+
+    Averages that began at 0 are what equal gradients leave after so many steps.
+    """
+    config = {"units": 1, "activation": activation}
+    names = {"kernel": "head/kernel", "bias": "head/bias"}
+    artifact = examples.model(examples.layer("head", "Dense", names, config))
+    kept = 0.9 if optimizer == "RMSprop" else 0.999
+    slots, beta = [], 1 - 0.9**500
+    for shape in ((4, 1), (1,)):
+        if gradient is not None:
+            slots.append((shape, gradient * beta))
+        slots.append((shape, squares * (1 - kept**500)))
+    stored = [("optimizer/iterations", (), 500.0)]
+    stored += [(f"optimizer/vars/{2 + i}", *slot) for i, slot in enumerate(slots)]
+    state = [
+        replace(examples.tensor(name, shape, flat(value)), role="optimizer")
+        for name, shape, value in stored
+    ]
+    tensors = [
+        examples.tensor("head/kernel", (4, 1), flat(0.0, weights)),
+        examples.tensor("head/bias", (1,), flat(bias)),
+        *state,
+    ]
+    loss = "binary_crossentropy" if activation == "sigmoid" else "mse"
+    settings = {"class_name": optimizer, "config": {"learning_rate": 0.01}}
+    training = {"optimizer": settings, "loss": loss, "metrics": ["accuracy"]}
+    return Facts(replace(artifact, tensors=tuple(tensors), training=training))
+
+
+@at("optimizers.BEYOND_LABELS", {1.98: [], 2.01: ["medium"], 2.02: ["medium"]})
+def gradients_of_labels_beyond(times):
+    """Where all steps moved the bias one way; otherwise, classes may have weights."""
+    given = {"squares": times**2, "activation": "sigmoid"}
+    assert severities("MA306", last_layer("RMSprop", bias=2.0, **given)) == []
+    return severities("MA306", last_layer("RMSprop", bias=5.0, **given))
+
+
+@at("optimizers.WAY_MADE", {0.495: [], 0.5: ["low"], 0.505: ["low"]})
+def way_of_a_bias_that_still_moves(share):
+    moving = last_layer("Adam", bias=5 * share, squares=4.0, gradient=1.5)
+    settled = last_layer("Adam", bias=5 * share, squares=4.0, gradient=0.2)
+    assert severities("MA432", settled) == []
+    return severities("MA432", moving)
+
+
+@at("optimizers.STILL_PUSHED", {0.495: [], 0.501: ["low"], 0.505: ["low"]})
+def last_gradients_beside_all(share):
+    return severities("MA432", last_layer("Adam", bias=3.0, squares=4.0, gradient=2 * share))
+
+
+@at("optimizers.OUTPUT_SHORT", {0.495: ["low"], 0.501: [], 0.505: []})
+def outputs_beside_the_error(share):
+    """An error of 200, and four weights of one size with inputs of size 1."""
+    error, gradient = 200.0, 400.0
+    given = {"bias": 0.0, "squares": gradient**2, "weights": share * error / 4}
+    told = severities("MA432", last_layer("RMSprop", **given))
+    assert severities("MA432", last_layer("Adam", gradient=gradient, **given)) == told
+    assert severities("MA432", last_layer("Adam", gradient=20.0, **given)) == []
+    return told
+
+
+def descent(rate, name="SimpleRNN", **options):
+    """Gradient descent with a momentum of 0.9, whose steps add up to `rate`."""
+    settings = {
+        "class_name": "SGD",
+        "config": {"learning_rate": rate / 10, "momentum": 0.9} | options,
+    }
+    artifact = examples.model(examples.layer("one", name, {}, {"units": 2}))
+    return severities("MA319", Facts(replace(artifact, training={"optimizer": settings})))
+
+
+@at("optimizers.RECURRENT_RATE", {1.485: [], 1.5001: ["low"], 1.515: ["low"]})
+def rate_with_momentum(rate):
+    assert descent(rate, "Dense") == descent(rate, clipnorm=1.0) == descent(rate / 2) == []
+    return descent(rate, "LSTM")
 
 
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())

@@ -15,13 +15,15 @@ from modelaudit.formats.keras.compiled_losses import (
     SPARSE,
     CompiledLoss,
 )
+from modelaudit.measures.one_way import rates_one_way
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.heads.regressions import has_metrics, of_numbers
 from modelaudit.rules.heads.stored_losses import times_possible
 from modelaudit.rules.initial_weights.training_reach import kept_squares
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph, weighs
-from modelaudit.thresholds.training import BEYOND_NUMBERS, BEYOND_TARGETS
+from modelaudit.thresholds.optimizers import BEYOND_LABELS
+from modelaudit.thresholds.training import BEYOND_NUMBERS, BEYOND_TARGETS, STILL_MOVING
 
 ADVANTAGES = (
     " Actions that are multiplied by their advantages or returns, as in policy gradients, do this on "
@@ -46,7 +48,7 @@ class TargetRange(Struct, frozen=True):
 
 
 # These keep an average of squares, and not a sum of all as Adagrad does.
-_AVERAGES = frozenset(("adam", "adamw", "nadam", "rmsprop"))
+_AVERAGES = frozenset(("adam", "adamw", "nadam", "rmsprop", "adadelta"))
 # Of a sigmoid s, 2 s s (1 - s) is largest at s = 2/3; of a tanh t, 2 (1 + t) (1 - t t) at t = 1/3.
 _SHARES, _PARTS = TargetRange("from 0 to 1", 1.0), TargetRange("that add up to 1", 1.0, False)
 _REACHES = {
@@ -78,7 +80,7 @@ def targets_beyond(
         evidence={
             "measured": times,
             "unit": BEYOND_TARGETS.unit,
-            "threshold": _limit(facts.artifact, loss),
+            "threshold": _limit(facts.artifact, loss, head),
             "activation": head.last,
         },
         key=head.route,
@@ -142,10 +144,28 @@ def _loss_beyond(rule: Rule, facts: Facts, head: NetworkHead, loss: CompiledLoss
     )
 
 
-def _limit(artifact: Artifact, loss: CompiledLoss) -> float:
-    """From how many times on targets are beyond: numbers have no classes with weights of their own."""
+def _limit(artifact: Artifact, loss: CompiledLoss, head: NetworkHead | None = None) -> float:
+    """From how many times on targets are beyond: numbers have no classes with weights of their own.
+
+    Weights of classes that balance them leave gradients of both signs at the end.
+    """
     numbers = of_numbers(artifact.training) or not has_metrics(artifact.training)
-    return BEYOND_NUMBERS.value if loss.name in DISTANCES and numbers else BEYOND_TARGETS.value
+    if loss.name in DISTANCES and numbers:
+        return BEYOND_NUMBERS.value
+    if loss.name == "binary_crossentropy" and head is not None and _one_way(artifact, head):
+        return BEYOND_LABELS.value
+    return BEYOND_TARGETS.value
+
+
+def _one_way(artifact: Artifact, head: NetworkHead) -> bool:
+    """Whether all steps moved the biases of a head one way, by all that steps can."""
+    state = optimizer_state(artifact)
+    bias = artifact.by_name.get(head.weights.variables.get("bias", ""))
+    whole = (state.rate or 0.0) * rates_one_way(state) if state is not None else 0.0
+    if bias is None or bias.stats is None or not whole > 0:
+        return False
+    share = min(abs(bias.stats.minimum), abs(bias.stats.maximum)) / whole
+    return STILL_MOVING.value <= share <= 2 - STILL_MOVING.value
 
 
 def may_be_policy(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> bool:
@@ -181,7 +201,7 @@ def _times_beyond(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> 
             units = head.units or math.prod(each.shape) or 1
             most = reach.most / (units if reach.shared else 1)
             times = math.sqrt(max(each.second, 0.0) / _counted(state)) / most
-            return times if _limit(artifact, loss) <= times < math.inf else None
+            return times if _limit(artifact, loss, head) <= times < math.inf else None
     return None
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 
 from msgspec import Struct
 
 from modelaudit.audit_types.values import number
+from modelaudit.facts import Layer
 from modelaudit.formats.keras.compiled_losses import (
     DISTANCES,
     KNOWN,
@@ -15,14 +16,17 @@ from modelaudit.formats.keras.compiled_losses import (
     compiled_losses,
     named_outputs,
 )
+from modelaudit.formats.keras.dialects import activation
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
+from modelaudit.rules.grammar import quoted
 from modelaudit.rules.model import Facts
 from modelaudit.rules.network.learning_rates import ADAPTIVE, rate_of, too_large
-from modelaudit.rules.network.network_heads import output_heads, saved_graph
+from modelaudit.rules.network.network_heads import NetworkHead, output_heads, saved_graph
 
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 _DEFAULT_RATE = "0.01"  # of SGD
 _CLASSES = 2  # of one unit, MA306 tells
+_LISTED = 3  # names of layers
 _SMALL = 10  # times below that, a rate is no usual cause
 _DATA = "check the inputs and labels for NaN and infinite values"
 
@@ -65,8 +69,10 @@ def diverged(facts: Facts, damaged: Set[str]) -> LikelyCause:
             "steps come first among the causes.",
             f"Train again from new weights with the default learning rate. If NaN comes back, {_DATA}.",
         )
+    computed = _computed(layers, _head(facts), loss)
     if _steps_grow(facts, state):
-        return _by_gradients(state, size, rate, loss)
+        labels = computed if computed.said else _beyond(_head(facts), loss)
+        return _by_gradients(state, size, rate, loss, labels)
     if state.name.lower() in ADAPTIVE:
         own = loss is not None and loss.name not in KNOWN
         asks = (
@@ -75,7 +81,7 @@ def diverged(facts: Facts, damaged: Set[str]) -> LikelyCause:
             if own and loss is not None
             else "see that no layer or loss of the program's own divides by 0, or takes its logarithm"
         )
-        labels = _labels(facts, loss)
+        labels = computed if computed.said else _labels(_head(facts), loss)
         return LikelyCause(
             f" The steps of {state.name}{size} have about the size of the rate, however large the "
             f"gradients are: finite gradients seldom end in NaN.{labels.said} Inputs, labels or a loss that "
@@ -87,12 +93,59 @@ def diverged(facts: Facts, damaged: Set[str]) -> LikelyCause:
     return LikelyCause()
 
 
-def _labels(facts: Facts, loss: CompiledLoss | None) -> LikelyCause:
+def _head(facts: Facts) -> NetworkHead | None:
+    """The head of the only output; None without one, or of several."""
+    heads = output_heads(saved_graph(facts)) if facts.artifact.architecture else ()
+    return heads[0] if len(heads) == 1 else None
+
+
+def _computed(
+    layers: Sequence[Layer], head: NetworkHead | None, loss: CompiledLoss | None
+) -> LikelyCause:
+    """Layers that give no numbers for finite sums: float32 has no exponential of 89, nor 0 / 0."""
+    named = [
+        layer.name
+        for layer in layers
+        if activation(layer.config.get("activation")) == "exponential"
+    ]
+    if named:
+        more = len(named) - _LISTED
+        names = ", ".join(quoted(named[:_LISTED])) + f" and {more} more" * (more > 0)
+        return LikelyCause(
+            f" An exponential is infinite for sums above 88: the activation of {names} comes first among "
+            "the causes.",
+            'First use activation="relu" in place of activation="exponential".\n',
+        )
+    if head is None or loss is None or loss.name != "categorical_crossentropy" or loss.from_logits:
+        return LikelyCause()
+    if head.last != "relu":
+        return LikelyCause()
+    return LikelyCause(
+        f" {loss.name} divides by the sum of the outputs: where all ReLUs of `{head.route}` give 0, that is "
+        "0 / 0, which comes first among the causes.",
+        f"First use a softmax in the last layer:\n{head.code('softmax')}\n",
+    )
+
+
+def _beyond(head: NetworkHead | None, loss: CompiledLoss | None) -> LikelyCause:
+    """Labels that are no probabilities, where the gradient of those that are has a limit."""
+    if head is None or loss is None or loss.name != "binary_crossentropy" or loss.summed:
+        return LikelyCause()
+    if head.last != ("linear" if loss.from_logits else "sigmoid"):
+        return LikelyCause()
+    return LikelyCause(
+        f" Of labels from 0 to 1, the gradient of {loss.name} is at most 1 for each score of "
+        f"`{head.route}`, and of others it has no limit: labels beyond 0 to 1 come first among the causes.",
+        "First see that all labels are from 0 to 1 (print(y.min(), y.max())). If they are numbers, use no "
+        "activation in the last layer and a loss for numbers, with targets on a scale of about 1:\n"
+        f'{head.code("linear")}\nmodel.compile(loss="mean_squared_error")\n',
+    )
+
+
+def _labels(head: NetworkHead | None, loss: CompiledLoss | None) -> LikelyCause:
     """Numbers of classes that have no unit: on a GPU and with XLA, TensorFlow's loss of them is NaN."""
     if loss is None or loss.name not in SPARSE:
         return LikelyCause()
-    heads = output_heads(saved_graph(facts)) if facts.artifact.architecture else ()
-    head = heads[0] if len(heads) == 1 else None
     if head is None or not head.units or head.units < _CLASSES:
         return LikelyCause()
     return LikelyCause(
@@ -107,9 +160,14 @@ def _labels(facts: Facts, loss: CompiledLoss | None) -> LikelyCause:
 
 
 def _by_gradients(
-    state: OptimizerState, size: str, rate: float | None, loss: CompiledLoss | None
+    state: OptimizerState,
+    size: str,
+    rate: float | None,
+    loss: CompiledLoss | None,
+    labels: LikelyCause,
 ) -> LikelyCause:
     """Of an optimizer whose steps are as large as the gradients."""
+    more = f"{labels.fix}Then " if labels.fix else ""
     default = rate is not None and f"{rate:g}" == _DEFAULT_RATE
     said = " (the default)" * default
     grows = (
@@ -120,9 +178,10 @@ def _by_gradients(
     if rate is not None and float(f"{rate:g}") * _SMALL <= float(_DEFAULT_RATE):
         return LikelyCause(
             f" The optimizer was {state.name or 'plain gradient descent'}{size}, without a limit for "
-            "gradients. At so small a rate, steps overshoot only where inputs or targets are large, and a "
-            "single NaN in inputs or labels ends in the same: the file does not tell which.",
-            f"First {_DATA} (np.isfinite(x).all(), np.isfinite(y).all()). Then train again from new weights "
+            f"gradients.{labels.said} At so small a rate, steps overshoot only where inputs or targets are large, "
+            "and a single NaN in inputs or labels ends in the same"
+            f"{': the file does not tell which' * (not labels.said)}.",
+            f"{more or 'First '}{_DATA} (np.isfinite(x).all(), np.isfinite(y).all()). Then train again from new weights "
             "with inputs and targets on a scale of about 1, and clipped gradients:\n\n"
             f"    model.compile(keras.optimizers.SGD({rate:g}, clipnorm=1.0), loss=…)",
         )
@@ -130,9 +189,9 @@ def _by_gradients(
     return LikelyCause(
         f" The optimizer was {state.name or 'plain gradient descent'}{size}{said}, without a limit for "
         f"gradients. Its steps grow with the gradient{grows}: a step that overshoots makes the "
-        "next one larger, up to infinity. A learning rate that is too large for the scale of inputs "
-        "and targets comes first among the causes.",
-        "Train again from new weights with a smaller learning rate and clipped gradients, or with Adam, "
+        f"next one larger, up to infinity.{labels.said} A learning rate that is too large for the scale of "
+        f"inputs and targets comes {'next' if labels.said else 'first among the causes'}.",
+        f"{more}{'train' if more else 'Train'} again from new weights with a smaller learning rate and clipped gradients, or with Adam, "
         "and inputs and targets on a scale of about 1:\n\n"
         f"    model.compile(keras.optimizers.{lower}, loss=…)\n\n"
         f"If NaN comes back, {_DATA}.",

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from modelaudit.audit_types.values import number
-from modelaudit.facts import Artifact
+from modelaudit.facts import Artifact, Json, Layer
 from modelaudit.findings import Severity
+from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.optimizer_state import OptimizerState
 from modelaudit.thresholds.design import (
     HIGH_RATE,
     LARGE_SUM_RATE,
     LEARNING_RATE,
+    LONG_MEMORY,
     LOW_RATE,
     SUMMED_LAYERS,
 )
+from modelaudit.thresholds.optimizers import RECURRENT_RATE
 from modelaudit.thresholds.training import (
     LARGE_DELTA_RATE,
     LARGE_RATE,
@@ -28,6 +32,9 @@ from modelaudit.thresholds.training import (
 ADAPTIVE = frozenset(
     ("adam", "adamw", "adamax", "nadam", "rmsprop", "lion", "lamb", "schedulefreeadamw")
 )
+
+
+_CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 
 
 class RateFault(Struct, frozen=True):
@@ -82,6 +89,40 @@ def rate_fault(artifact: Artifact, optimizer: str, rate: float, adaptive: bool) 
         severity = Severity.MEDIUM if severe else Severity.LOW
         return RateFault(f"{said}, {times:.3g} times the usual limit", severity, rate, limit)
     return None
+
+
+def summed_rate_fault(
+    artifact: Artifact, optimizer: str, config: Mapping[str, Json], rate: float | None
+) -> RateFault | None:
+    """Steps of gradient descent that its momentum makes too large for a recurrent layer.
+
+    With gradients of one sign, they add up to the rate by what momentum leaves of 1.
+    """
+    momentum = number(config.get("momentum")) or 0.0
+    if optimizer != "SGD" or rate is None or not 0 < momentum < LONG_MEMORY.value:
+        return None
+    whole, layers = (
+        rate / (1 - momentum),
+        artifact.architecture.layers if artifact.architecture else (),
+    )
+    if not RECURRENT_RATE.value <= whole < math.inf or any(
+        number(config.get(key)) for key in _CLIPS
+    ):
+        return None
+    if not any(map(_recurrent, layers)):
+        return None
+    detail = (
+        f"The learning rate of SGD is {rate:g}, and a momentum of {momentum:g} makes steps up to "
+        f"{1 / (1 - momentum):.3g} times as large: much for a recurrent layer without clipped gradients, which "
+        "are products over all steps of a sequence"
+    )
+    return RateFault(detail, Severity.LOW, rate, RECURRENT_RATE.value)
+
+
+def _recurrent(layer: Layer) -> bool:
+    inner = layer.config.get("layer")
+    name = inner.get("class_name") if isinstance(inner, dict) else layer.class_name
+    return layer.trainable and has(str(name), Trait.RECURRENT)
 
 
 def too_large(artifact: Artifact, state: OptimizerState) -> float | None:

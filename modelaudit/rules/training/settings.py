@@ -20,7 +20,12 @@ from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads.loss_scales import unequal_losses
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
-from modelaudit.rules.network.learning_rates import ADAPTIVE, RateFault, rate_fault
+from modelaudit.rules.network.learning_rates import (
+    ADAPTIVE,
+    RateFault,
+    rate_fault,
+    summed_rate_fault,
+)
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.training.extent import steps_without_effect
 from modelaudit.rules.training.loss_parameters import worthless
@@ -87,6 +92,7 @@ def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
         return
     rate, adaptive = _rate(config), name.lower() in ADAPTIVE
     fault = None if rate is None else rate_fault(facts.artifact, name, rate, adaptive)
+    fault = fault or summed_rate_fault(facts.artifact, name, config, rate)
     if fault is not None:
         yield from _rated(facts, name, fault, adaptive)
     state = optimizer_state(facts.artifact)

@@ -9,14 +9,16 @@ from modelaudit.audit_types.values import number
 from modelaudit.findings import Confidence, Finding
 from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, DISTANCES
 from modelaudit.measures.kernels.initializers import fans
-from modelaudit.measures.optimizer_state import OptimizerState
+from modelaudit.measures.one_way import rates_one_way
+from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads.last_layers import paired_heads
-from modelaudit.rules.initial_weights.training_reach import moved_share
+from modelaudit.rules.initial_weights.training_reach import kept_squares, moved_share
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.loss_inputs import PROBABILITIES
 from modelaudit.rules.training.extent import biased_layers, look_drawn, looks_drawn
 from modelaudit.thresholds.design import FIRST_STILL, LAST_ALONE, LAYERS_BEFORE, OUT_OF_REACH
+from modelaudit.thresholds.optimizers import OUTPUT_SHORT, STILL_PUSHED, WAY_MADE
 from modelaudit.thresholds.small_layers import (
     FEW_MOVED,
     LIMITED_REACH,
@@ -24,13 +26,12 @@ from modelaudit.thresholds.small_layers import (
     SMALL_OUTSIDE,
     SMALL_STACK,
 )
-from modelaudit.thresholds.training import MANY_STEPS, SHORT_REACH, STILL_MOVING
+from modelaudit.thresholds.training import MANY_STEPS, SHORT_REACH, STILL_MOVING, UNSCALED
 from modelaudit.thresholds.weights import MIN_VALUES
 
-_ONE_RATE = frozenset(("adam", "adamw", "nadam", "adamax", "lion"))
+_WITH_BOTH = frozenset(("adam", "adamw", "nadam"))  # averages of gradients and of squares
+_AVERAGED = _WITH_BOTH | {"rmsprop", "adadelta"}
 _OF_ONE_SIZE = frozenset(("mean_absolute_error", "huber"))
-_OF_RMSPROP = (("rho", 0.9), ("momentum", 0.0))
-_LONG = 20_000  # steps: later ones of RMSprop have one size, and those of Adagrad hardly any
 
 
 def last_bias_alone(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:
@@ -152,7 +153,7 @@ def still_moving(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fi
     Steps of these optimizers have a size of their own while the gradient keeps its sign and size
     (arXiv:1412.6980, section 2.1), and less as it falls near the target.
     """
-    far, said = _steps_one_way(state), set[str]()
+    far, said = rates_one_way(state), set[str]()
     biases = {layer.route: bias for layer, _, bias in biased_layers(facts)}
     for head, loss in paired_heads(facts):
         bias = biases.get(head.weights.route)
@@ -162,17 +163,25 @@ def still_moving(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fi
         if not whole > 0:
             continue
         share = min(abs(bias.minimum), abs(bias.maximum)) / whole
-        if STILL_MOVING.value <= share <= 2 - STILL_MOVING.value:
+        last = _last_of_all(state, head.weights.route)
+        pushed = share >= WAY_MADE.value and last >= STILL_PUSHED.value
+        if (pushed or share >= STILL_MOVING.value) and share <= 2 - STILL_MOVING.value:
+            why = (
+                "all of them went one way"
+                if share >= STILL_MOVING.value
+                else f"its last gradients went one way, and their average is still {last:.0%} of the root "
+                "of that of all squares"
+            )
             yield rule.finding(
                 f"The bias of `{head.weights.route}` has moved by {share:.0%} of what "
-                f"{counted(state.steps or 0, 'step', 'steps')} of {state.rate:g} can move it: all of "
-                "them went one way, so it was probably still on its way to its target at the end.",
+                f"{counted(state.steps or 0, 'step', 'steps')} of {state.rate:g} can move it: {why}, so it "
+                "was probably still on its way to its target at the end.",
                 route=head.weights.route,
                 title="Training ended on its way to the targets",
                 evidence={
                     "measured": share,
                     "unit": STILL_MOVING.unit,
-                    "threshold": STILL_MOVING.value,
+                    "threshold": WAY_MADE.value if pushed else STILL_MOVING.value,
                     "steps": state.steps,
                 },
                 confidence=Confidence.MEDIUM,
@@ -181,6 +190,88 @@ def still_moving(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fi
             )
             said.add(head.route)
     yield from _out_of_reach(rule, facts, state, said)
+    yield from _short_outputs(rule, facts, state, said)
+
+
+def _last_of_all(state: OptimizerState, route: str) -> float:
+    """The average gradient of a bias by the root of its average square; 0 if either is unknown.
+
+    Averages that begin at 0 are divided by the sum of their weights, as Adam does. Of several units,
+    it is 1 only where all have one gradient.
+    """
+    for each in state.moments:
+        if each.route == route and each.role == "bias" and each.mean_second:
+            mean, square = _recent(state, each), each.mean_second / _counted(state)
+            return mean / math.sqrt(square) if 0 < square < math.inf else 0.0
+    return 0.0
+
+
+def _recent(state: OptimizerState, bias: WeightMoments) -> float:
+    """The average gradient of the last steps, of optimizers that keep it; otherwise 0."""
+    beta, steps = state.settings.get("beta_1", 0.9), state.steps
+    if state.name.lower() not in _WITH_BOTH or bias.first is None or not steps:
+        return 0.0
+    if not isinstance(beta, float) or not 0 <= beta < 1:
+        return 0.0
+    return abs(bias.mean_first) / (1 - beta**steps)
+
+
+def _counted(state: OptimizerState) -> float:
+    """The sum of the weights in an average of squares, which begins at 0."""
+    kept, steps = kept_squares(state), state.steps
+    return 1 - kept**steps if kept is not None and steps else 1.0
+
+
+def _short_outputs(
+    rule: Rule, facts: Facts, state: OptimizerState, said: Set[str]
+) -> Iterator[Finding]:
+    """Errors at the end that are larger than any output of these weights.
+
+    Under a mean squared error over u units, the gradient of the last bias is the mean error of a
+    batch times 2 / u; that of the kernel has the input as a factor. By Cauchy and Schwarz, n inputs
+    give at most n times the root mean squares of weights and inputs. An average of squares that
+    forgets in tens of steps is of the end; one of a thousand is not, but that of gradients is.
+    """
+    name, tensors = state.name.lower(), facts.artifact.by_name
+    if name not in _AVERAGED or (facts.artifact.training or {}).get("loss_weights"):
+        return
+    for head, loss in paired_heads(facts):
+        own = {each.role: each for each in state.moments if each.route == head.weights.route}
+        bias, kernel = own.get("bias"), own.get("kernel")
+        known = [tensors.get(head.weights.variables.get(role, "")) for role in ("kernel", "bias")]
+        stored = [each.stats for each in known if each is not None and each.stats is not None]
+        if bias is None or kernel is None or loss is None or not head.units or len(stored) < 2:
+            continue
+        if loss.summed or loss.name != "mean_squared_error" or head.last != "linear":
+            continue
+        if head.route in said or head.rescaled or head.joined or head.weights.class_name != "Dense":
+            continue
+        squared, of_kernel = bias.mean_second or 0.0, kernel.mean_second or 0.0
+        if not 0 < squared < math.inf or not 0 <= of_kernel < math.inf:
+            continue
+        late = _recent(state, bias) if name in _WITH_BOTH else math.sqrt(squared / _counted(state))
+        error = late * head.units / 2
+        of_weights, of_bias = (math.hypot(each.mean, each.std) for each in stored)
+        most = kernel.shape[0] * of_weights * math.sqrt(of_kernel / squared) + of_bias
+        if error <= UNSCALED.value or not most < OUTPUT_SHORT.value * error:
+            continue
+        yield rule.finding(
+            f"At the end of training, the mean error of a batch at `{head.weights.route}` was about "
+            f"{error:,.3g}, and its weights and inputs give outputs of {most:.3g} at most: "
+            f"{counted(state.steps or 0, 'step', 'steps')} of {state.name} were too few or too small to "
+            "reach the targets.",
+            route=head.weights.route,
+            title="The steps were too small to reach the targets",
+            evidence={
+                "measured": most / error,
+                "unit": OUTPUT_SHORT.unit,
+                "threshold": OUTPUT_SHORT.value,
+                "steps": state.steps,
+            },
+            confidence=Confidence.MEDIUM,
+            fix="Scale the targets to a mean of 0 and a standard deviation of 1, and train again. "
+            "Without that, use a larger learning rate and more epochs.",
+        )
 
 
 def _out_of_reach(
@@ -215,7 +306,7 @@ def _out_of_reach(
             continue
         error = math.sqrt(summed / steps) * head.units / 2
         inputs = kernel.shape[0] * math.sqrt(of_kernel / summed)
-        reach = rate * _steps_one_way(state) * (1 + inputs)
+        reach = rate * rates_one_way(state) * (1 + inputs)
         if not 0 < reach < OUT_OF_REACH.value * error:
             continue
         yield rule.finding(
@@ -250,23 +341,3 @@ def _descents_one_way(state: OptimizerState, loss: str, units: int | None) -> fl
     steps, left = state.steps or 0, 1 - momentum
     # Each step is that much of a gradient which has come all the time before: 1 - momentum ** n.
     return (steps - momentum * (1 - momentum**steps) / left) / left / units
-
-
-def _steps_one_way(state: OptimizerState) -> float:
-    """How far all steps can move a weight whose gradient stays the same, in learning rates; or 0.
-
-    RMSprop divides by the root of an average of squares that starts at 0, Adagrad by that of their
-    sum; Adam and its like correct for the start, and Lion takes the sign.
-    """
-    name, count = state.name.lower(), state.steps or 0
-    if not name and any(each.second for each in state.moments):
-        name = "adam"  # averages of squares stand for one of these
-    if name in _ONE_RATE:
-        return count
-    if name == "adagrad":
-        return sum(1 / math.sqrt(n) for n in range(1, min(count, _LONG) + 1))
-    rho, momentum = (state.settings.get(key, usual) for key, usual in _OF_RMSPROP)
-    if name != "rmsprop" or momentum or not isinstance(rho, float) or not 0 < rho < 1:
-        return 0.0
-    started = range(1, min(count, _LONG) + 1)
-    return count + sum(1 / math.sqrt(1 - rho**n) - 1 for n in started)

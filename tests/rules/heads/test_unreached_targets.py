@@ -171,3 +171,22 @@ def test_the_largest_gradient_of_a_unit(units):
             loss = getattr(k.losses, name)(y, k.activations.get(activation)(of_scores))
         most = float(np.abs(tape.gradient(loss, of_scores)).max())
         assert most == pytest.approx(_REACHES[name, activation].most / units, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", ["RMSprop", "Adam", "Nadam"])
+def test_numbers_of_classes_under_a_binary_loss(kind, tmp_path):
+    """Ten numbers for one sigmoid; and two, whose gradients are at most 1."""
+    import keras as k
+
+    x = np.random.default_rng(0).normal(size=(320, 5)).astype("float32")
+    numbers = np.digitize(x[:, 0], np.linspace(-1.2, 1.2, 9)).astype("float32")[:, None]
+
+    def said(y):
+        k.utils.set_random_seed(1)
+        layers = k.layers.Dense(8, "relu"), k.layers.Dense(1, "sigmoid")
+        model = sequential(k, (5,), *layers, loss="binary_crossentropy", metrics=["accuracy"])
+        model.compile(getattr(k.optimizers, kind)(0.001), model.loss, metrics=["accuracy"])
+        return codes(RULES, train(model, x, y, batch=32, steps=120), tmp_path, ("keras", "h5"))
+
+    assert said(numbers) == BEYOND
+    assert said((numbers > 4).astype("float32")) == []

@@ -138,3 +138,42 @@ def test_numbers_of_classes_without_a_unit_come_first(keras, tmp_path, beyond):
     hidden[0].set_weights([np.full(each.shape, 0.1) for each in hidden[0].get_weights()])
     trained.fit(x, y, epochs=2, verbose=0)
     assert is_finite(trained)
+
+
+@pytest.mark.parametrize("beyond", [True, False])
+def test_labels_beyond_a_sigmoid_come_first(keras, tmp_path, beyond):
+    """Sizes of about 50 under a binary cross-entropy; gradients of 0 and 1 have a limit."""
+    x, y = data(50.0)
+    sizes = 50 + y / y.std() if beyond else (y > 0).astype("float32")
+    rate = keras.optimizers.SGD(0.01)
+    model = trained(
+        keras, rate, x=x, y=sizes, loss="binary_crossentropy", last="sigmoid", steps=300
+    )
+    assert is_finite(model) is not beyond
+    if not beyond:
+        return
+    said, fix = advice(model, tmp_path)
+    assert said.index("labels beyond 0 to 1 come first") < said.index("learning rate that is too")
+    assert fix.index("all labels are from 0 to 1") < fix.index("smaller learning rate")
+    assert 'activation="linear"' in fix and "mean_squared_error" in fix
+
+
+@pytest.mark.parametrize("kind", ["relu", "exponential"])
+def test_layers_that_give_no_numbers_come_first(keras, tmp_path, kind):
+    """Outputs that are all 0 by their sum, exponentials beyond float32, and the advised twin."""
+    x, _ = data(4.0)
+    y = np.eye(3, dtype="float32")[np.arange(len(x)) % 3]
+
+    def made(hidden, last):
+        keras.utils.set_random_seed(1)
+        layers = [keras.layers.Dense(8, hidden) for _ in range(4 if hidden else 0)]
+        layers.append(keras.layers.Dense(3, last))
+        model = sequential(keras, (6,), *layers, loss="categorical_crossentropy")
+        return train(model, x, y, steps=60)
+
+    model = made("", "relu") if kind == "relu" else made("exponential", "softmax")
+    assert not is_finite(model)
+    said, fix = advice(model, tmp_path)
+    assert {"relu": "0 / 0, which comes first", "exponential": "sums above 88"}[kind] in said
+    assert fix.index({"relu": "a softmax", "exponential": '"relu"'}[kind]) < fix.index("for NaN")
+    assert is_finite(made("relu", "softmax"))

@@ -157,3 +157,45 @@ def test_layers_of_few_weights_that_hardly_changed(keras, tmp_path, steps, rate,
             if "can have moved the last" in x.detail
         ]
         assert [str(each.severity) for each in said] == ["low"] * told
+
+
+@pytest.mark.parametrize(("steps", "told"), [(300, True), (3000, False)])
+def test_gradients_that_still_go_one_way(keras, tmp_path, steps, told):
+    """A line whose offset is beyond what so few steps of Adam reach, and its twin with more."""
+    x = ROWS[:, :1]
+    keras.utils.set_random_seed(1)
+    model = sequential(
+        keras, (1,), keras.layers.Dense(1), loss="mse", optimizer=keras.optimizers.Adam(0.01)
+    )
+    train(model, x, 2 * x + 5, steps=steps)
+    left = abs(float(model.layers[-1].get_weights()[1][0]) - 5)
+    model.save(tmp_path / "m.keras")
+    details = [each.detail for each in found(RULES, tmp_path / "m.keras")]
+    assert any("on its way to its target" in detail for detail in details) is told
+    assert (left > 2) is told
+
+
+@pytest.mark.parametrize("kind", ["RMSprop", "Adam", "Adadelta"])
+def test_targets_beyond_all_outputs(keras, tmp_path, kind):
+    """Targets of thousands with a mean of 0, so that the bias tells nothing; and scaled ones."""
+
+    def said(scale):
+        rate = {"learning_rate": 0.001}
+        keras.utils.set_random_seed(5)
+        model = sequential(
+            *(keras, (6,), keras.layers.Dense(16, "relu"), keras.layers.Dense(1)),
+            optimizer=getattr(keras.optimizers, kind)(**rate),
+            loss="mse",
+        )
+        offset = np.where(np.arange(320) % 64 < 40, 3, -2).astype("float32")[:, None]
+        targets = (scale * (TARGETS + offset)).astype("float32")
+        train(model, ROWS, targets, batch=8, steps=300)
+        outputs = np.asarray(model(ROWS))
+        model.save(tmp_path / "m.keras")
+        details = [each.detail for each in found(RULES, tmp_path / "m.keras")]
+        if scale > 1:  # what the finding says of the outputs
+            assert np.abs(outputs).max() < 0.1 * np.abs(targets).mean()
+        return any("too small to reach" in detail for detail in details)
+
+    assert said(3000.0)
+    assert not said(1.0)

@@ -1,0 +1,31 @@
+"""How far an optimizer's steps move a weight whose gradients all go one way."""
+
+from __future__ import annotations
+
+import math
+
+from modelaudit.measures.optimizer_state import OptimizerState
+
+_ONE_RATE = frozenset(("adam", "adamw", "nadam", "adamax", "lion"))
+_OF_RMSPROP = (("rho", 0.9), ("momentum", 0.0))
+_LONG = 20_000  # steps: later ones of RMSprop have one size, and those of Adagrad hardly any
+
+
+def rates_one_way(state: OptimizerState) -> float:
+    """How far all steps can move a weight whose gradient stays the same, in learning rates; or 0.
+
+    RMSprop divides by the root of an average of squares that starts at 0, Adagrad by that of their
+    sum; Adam and its like correct for the start, and Lion takes the sign.
+    """
+    name, count = state.name.lower(), state.steps or 0
+    if not name and any(each.second for each in state.moments):
+        name = "adam"  # averages of squares stand for one of these
+    if name in _ONE_RATE:
+        return count
+    if name == "adagrad":
+        return sum(1 / math.sqrt(n) for n in range(1, min(count, _LONG) + 1))
+    rho, momentum = (state.settings.get(key, usual) for key, usual in _OF_RMSPROP)
+    if name != "rmsprop" or momentum or not isinstance(rho, float) or not 0 < rho < 1:
+        return 0.0
+    started = range(1, min(count, _LONG) + 1)
+    return count + sum(1 / math.sqrt(1 - rho**n) - 1 for n in started)
