@@ -94,6 +94,7 @@ CASES = (
             },
             LoadCall.TFSM_LAYER,
             by_layer,
+            note=dtype,
         )
         for dtype in ("float16", "float64")
     ),
