@@ -153,8 +153,8 @@ def test_the_output_keeps_the_sigmoid_of_its_loss():
 
     for loss in ("binary_crossentropy", "mse"):
         assert names(stack(9, loss), 'activation="relu"', "s8") == "medium"
-    assert stack(5, "binary_crossentropy") == []
-    assert len(stack(5, "mse")) == 1  # whose gradient passes the slope of the output
+    assert stack(4, "binary_crossentropy") == []
+    assert len(stack(4, "mse")) == 1  # whose gradient passes the slope of the output
 
 
 def test_biases_that_the_softmax_of_attention_cancels():
