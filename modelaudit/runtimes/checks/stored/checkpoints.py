@@ -105,10 +105,13 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "with an optimizer of keras.optimizers.legacy",
         )
     keras3 = written_by_keras3(artifact)
+    restores = context.request.call is LoadCall.RESTORE
     if artifact.complete and artifact.object_graph and _is_empty(artifact):
+        if restores and keras3 and profile.keras3:
+            yield from left_out(artifact, context)  # may say of which layers
         yield _nothing_stored()
         return
-    if context.request.call is not LoadCall.RESTORE:
+    if not restores:
         if keras3 and not profile.keras3:
             yield _nothing_matches(artifact)
         return
