@@ -71,10 +71,10 @@ def targets_beyond(
     values = _REACHES[loss.name, head.last].values
     labels = loss.name in CROSS_ENTROPIES
     policy = may_be_policy(facts.artifact, head, loss)
-    what = f"{loss.name} is of no others" if labels else f"A {head.last} gives no others"
+    what = f"{loss.name} takes no others" if labels else f"A {head.last} gives no others"
     return rule.finding(
         f"`{head.route}`: in training, a gradient of its bias was at least {times:,.3g} times as "
-        f"large as targets {values} can cause. {what}, so the targets were beyond, unless samples had "
+        f"large as targets {values} can cause. {what}, so some targets were outside, unless samples had "
         "large weights." + ADVANTAGES * policy,
         route=head.route,
         evidence={
