@@ -177,7 +177,7 @@ def _conv(filters, size, **given):
     return layers.Conv2D(filters, size, **given)
 
 
-class small_basic_block(layers.Layer):  # noqa: N801
+class SmallBasicBlock(layers.Layer):
     """Convolutions in a list; it takes a name and does not pass it on."""
 
     def __init__(self, out_channels, name=None, **kwargs):
@@ -195,7 +195,7 @@ class small_basic_block(layers.Layer):  # noqa: N801
         return x
 
 
-class global_context(layers.Layer):  # noqa: N801
+class GlobalContext(layers.Layer):
     """An average by its mean square; its call makes the layers, its config has no name."""
 
     def __init__(self, kernel_size, stride, **kwargs):
@@ -206,6 +206,7 @@ class global_context(layers.Layer):  # noqa: N801
     def call(self, input):
         given = {"pool_size": self.ksize, "strides": self.stride, "padding": "same"}
         average = layers.AveragePooling2D(**given)(input)
+        # A Lambda saves a lambda as code, and a function by its name: the code is what is tried.
         squared = layers.Lambda(lambda x: tf.math.square(x))(average)  # noqa: PLW0108
         mean = layers.Lambda(lambda x: tf.math.reduce_mean(x))(squared)  # noqa: PLW0108
         return layers.Lambda(lambda x: tf.math.divide(x[0], x[1]))([average, mean])
@@ -230,10 +231,10 @@ class LPRnet(keras.Model):
             layers.BatchNormalization(name="BN1"),
             layers.ReLU(name="RELU1"),
             layers.MaxPool2D(strides=(1, 1), name="maxpool2d_1", **pool),
-            small_basic_block(8),
+            SmallBasicBlock(8),
             layers.MaxPool2D(strides=(1, 2), name="maxpool2d_2", **pool),
-            small_basic_block(12),
-            small_basic_block(12),
+            SmallBasicBlock(12),
+            SmallBasicBlock(12),
             layers.MaxPool2D(strides=(1, 2), name="maxpool2d_3", **pool),
             layers.Dropout(0.5),
             _conv(12, (4, 1), strides=1, name="main_conv2"),
@@ -253,8 +254,9 @@ class LPRnet(keras.Model):
         for layer in self.cnn_layers:
             x = layer(x)
             kept.append(x)
-        scales = [global_context((1, 4), (1, 4))(kept[i]) for i in (0, 4)]
-        scales += [global_context((1, 2), (1, 2))(kept[i]) for i in (6, 7)]
+        scales = [GlobalContext((1, 4), (1, 4))(kept[i]) for i in (0, 4)]
+        scales += [GlobalContext((1, 2), (1, 2))(kept[i]) for i in (6, 7)]
+        # As code, as above.
         squared = layers.Lambda(lambda x: tf.math.square(x))(x)  # noqa: PLW0108
         mean = layers.Lambda(lambda x: tf.math.reduce_mean(x))(squared)  # noqa: PLW0108
         scales.append(layers.Lambda(lambda x: tf.math.divide(x[0], x[1]))([x, mean]))

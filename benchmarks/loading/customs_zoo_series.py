@@ -22,14 +22,14 @@ def registered(found):
 
 @registered
 @tf.function
-def sparsemax(logits, axis=-1):  # noqa: ARG001
+def sparsemax(logits, axis=-1):
     """The nearest shares, of which many are zero."""
     logits = tf.convert_to_tensor(logits, name="logits")
     shape = tf.shape(logits)
     rows, dims = tf.math.reduce_prod(shape[:-1]), shape[-1]
     z = tf.reshape(logits, [rows, dims])
     z_sorted, _ = tf.nn.top_k(z, k=dims)
-    summed = tf.math.cumsum(z_sorted, axis=-1)
+    summed = tf.math.cumsum(z_sorted, axis=axis)
     k = tf.range(1, tf.cast(dims, logits.dtype) + 1, dtype=logits.dtype)
     count = tf.math.reduce_sum(tf.cast(1 + k * z_sorted > summed, tf.int32), axis=-1)
     safe = tf.math.maximum(count, 1)

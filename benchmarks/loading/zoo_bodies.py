@@ -72,7 +72,7 @@ def receptive_boxes(k):
     sources = [wide_field(base.get_layer("block_1_add").output, 16), base.output]
     sources.append(field(base.output, 16, 2))
     sources.append(conv(conv(sources[-1], 4, 1), 8, 3, 2))
-    found = [boxes(x, priors) for x, priors in zip(sources, (2, 3, 3, 2))]  # noqa: B905
+    found = [boxes(sources[n], priors) for n, priors in enumerate((2, 3, 3, 2))]
     return k.Model(inputs=base.input, outputs=layers.Concatenate(axis=1)(found))
 
 
@@ -85,7 +85,8 @@ def centered_objects(k):
     def block(x, filters, stage, letter, strides=None):
         name, norm = f"res{stage}{letter}_branch", f"bn{stage}{letter}_branch"
         short, y = x, x
-        for part, wide, size in zip("abc", filters, (1, 3, 1)):  # noqa: B905
+        for n, (part, size) in enumerate((("a", 1), ("b", 3), ("c", 1))):
+            wide = filters[n]
             given = {"strides": strides or 1} if part == "a" else {"padding": "same"}
             y = layers.Conv2D(wide, size, name=name + "2" + part, use_bias=False, **given)(y)
             y = layers.BatchNormalization(name=norm + "2" + part)(y)
@@ -119,7 +120,7 @@ def centered_objects(k):
     ends = [head(x, classes, activation="sigmoid"), head(x, 2), head(x, 2)]
     loss = layers.Lambda(own.center_loss, name="centernet_loss")([*ends, *truth])
     model = k.Model(inputs=inputs, outputs=[loss])
-    losses = {"centernet_loss": lambda y_true, y_pred: y_pred}  # noqa: ARG005
+    losses = {"centernet_loss": lambda _, y_pred: y_pred}
     if hasattr(k, "ops"):
         losses = losses["centernet_loss"]
     model.compile(loss=losses, optimizer=adam(k, 1e-3))

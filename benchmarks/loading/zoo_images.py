@@ -89,10 +89,10 @@ def pooled_scans(k):
         kept.append(block(x, filters))
         x = pooled(kept[-1])
     x = pyramid(block(x, 8), 8)
-    for filters, skipped in zip((6, 4), kept[::-1]):  # noqa: B905
+    for filters in (6, 4):
         x = layers.UpSampling2D(size=(2, 2), interpolation="bilinear")(x)
         x = layers.Conv2D(filters, 3, activation="relu", padding="same")(x)
-        x = block(layers.concatenate([x, skipped], axis=-1), filters)
+        x = block(layers.concatenate([x, kept.pop()], axis=-1), filters)
     outputs = layers.Conv2D(1, (1, 1), activation="sigmoid")(x)
     model = k.Model(inputs=[start], outputs=[outputs])
     model.compile(optimizer=adam(k, 2e-4), loss=own.overlap_loss, metrics=[own.overlap])
@@ -126,9 +126,10 @@ def bone_scans(k):
     found, skipped = encoder(scan, "spect")
     other, others = encoder(bones, "ct")
     x = layers.concatenate([found, other], axis=3)
-    for filters, one, two in zip((5, 4), others[::-1], skipped[::-1]):  # noqa: B905
+    for filters in (5, 4):
         x = conv(layers.UpSampling2D(size=(2, 2))(x), filters)
-        x = layers.BatchNormalization()(layers.concatenate([one, two, x], axis=3))
+        joined = layers.concatenate([others.pop(), skipped.pop(), x], axis=3)
+        x = layers.BatchNormalization()(joined)
         x = block(x, filters, f"decoder_conv_{filters}")
     x = layers.Conv2D(filters=6, kernel_size=3, activation="relu", padding="same")(x)
     x = layers.BatchNormalization()(x)

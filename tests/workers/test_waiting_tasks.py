@@ -90,8 +90,7 @@ def test_a_task_that_crashes_takes_what_it_took(number: signal.Signals) -> None:
 
     done = _shared(range(8), work, dict.fromkeys(range(8), shares), jobs=2)
     assert [bool(done[n].value) for n in range(8)] == [False] * 3 + [True] * 5
-    # To start and end a worker takes work, too: more where the tests' own process is large.
-    assert shares.left() > 10.0
+    assert shares.left() > 15.0
 
 
 def test_no_loan_is_left_where_the_results_are_not_taken() -> None:

@@ -149,6 +149,7 @@ def _recurrent(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
         units = config.get("units", config.get("output_dim"))
         made = layer.class_name if layer.class_name == f"{name}Cell" else name
         again = ", return_sequences=True" * (config.get("return_sequences") is True)
+        default = _bounded(layer, f'keras.layers.{made}({units!r}, activation="tanh"{again}')
         gates = plain_activation(activation(config.get("recurrent_activation")) or "sigmoid")
         if gates in _UNBOUNDED - {"linear"}:
             yield rule.finding(
@@ -169,19 +170,16 @@ def _recurrent(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
                 route=layer.route,
                 evidence={"measured": applied, "class": name},
                 fix="Use the default activation, with a Dense layer for the classes behind it, and train "
-                "again:\n"
-                + _bounded(layer, f'keras.layers.{made}({units!r}, activation="tanh"{again}'),
+                f"again:\n{default}",
             )
-        if (
-            applied in _HALVES and "recurrent_activation" in config
-        ):  # of gates, as Elman nets have none
+        gated = "recurrent_activation" in config  # as Elman networks are not
+        if applied in _HALVES and gated:
             yield rule.finding(
                 f"`{layer.route}` ({name}) has the activation {applied}, whose values are all above 0: its state "
                 "cannot be negative, and at most 1/4 of a gradient passes what it takes up.",
                 route=layer.route,
                 evidence={"measured": applied, "class": name},
-                fix="Use the default activation and train again:\n"
-                + _bounded(layer, f'keras.layers.{made}({units!r}, activation="tanh"{again}'),
+                fix=f"Use the default activation and train again:\n{default}",
             )
         if applied not in _UNBOUNDED or start in _STABLE:
             continue
@@ -190,8 +188,7 @@ def _recurrent(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
             "is fed back and can grow at every step, to NaN in long sequences.",
             route=layer.route,
             evidence={"measured": applied, "class": name},
-            fix="Use the default activation and train again:\n"
-            + _bounded(layer, f'keras.layers.{made}({units!r}, activation="tanh"{again}'),
+            fix=f"Use the default activation and train again:\n{default}",
         )
 
 

@@ -16,6 +16,7 @@ from modelaudit.rules.heads.last_layers import paired_heads
 from modelaudit.rules.initial_weights.training_reach import kept_squares, moved_share
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.loss_inputs import PROBABILITIES
+from modelaudit.rules.network.network_heads import NetworkHead
 from modelaudit.rules.training.extent import biased_layers, look_drawn, looks_drawn
 from modelaudit.thresholds.design import FIRST_STILL, LAST_ALONE, LAYERS_BEFORE, OUT_OF_REACH
 from modelaudit.thresholds.optimizers import OUTPUT_SHORT, STILL_PUSHED, WAY_MADE
@@ -222,6 +223,23 @@ def _counted(state: OptimizerState) -> float:
     return 1 - kept**steps if kept is not None and steps else 1.0
 
 
+def _of_numbers(
+    facts: Facts, state: OptimizerState, said: Set[str]
+) -> Iterator[tuple[NetworkHead, int, WeightMoments, WeightMoments]]:
+    """Dense heads under a mean squared error that are not `said`, with units, averages of bias and kernel."""
+    if (facts.artifact.training or {}).get("loss_weights"):
+        return
+    for head, loss in paired_heads(facts):
+        own = {each.role: each for each in state.moments if each.route == head.weights.route}
+        bias, kernel = own.get("bias"), own.get("kernel")
+        if bias is None or kernel is None or loss is None or not head.units or head.route in said:
+            continue
+        if loss.summed or loss.name != "mean_squared_error" or head.last != "linear":
+            continue
+        if head.weights.class_name == "Dense" and not (head.rescaled or head.joined):
+            yield head, head.units, bias, kernel
+
+
 def _short_outputs(
     rule: Rule, facts: Facts, state: OptimizerState, said: Set[str]
 ) -> Iterator[Finding]:
@@ -233,24 +251,18 @@ def _short_outputs(
     forgets in tens of steps is of the end; one of a thousand is not, but that of gradients is.
     """
     name, tensors = state.name.lower(), facts.artifact.by_name
-    if name not in _AVERAGED or (facts.artifact.training or {}).get("loss_weights"):
+    if name not in _AVERAGED:
         return
-    for head, loss in paired_heads(facts):
-        own = {each.role: each for each in state.moments if each.route == head.weights.route}
-        bias, kernel = own.get("bias"), own.get("kernel")
+    for head, units, bias, kernel in _of_numbers(facts, state, said):
         known = [tensors.get(head.weights.variables.get(role, "")) for role in ("kernel", "bias")]
         stored = [each.stats for each in known if each is not None and each.stats is not None]
-        if bias is None or kernel is None or loss is None or not head.units or len(stored) < 2:
-            continue
-        if loss.summed or loss.name != "mean_squared_error" or head.last != "linear":
-            continue
-        if head.route in said or head.rescaled or head.joined or head.weights.class_name != "Dense":
+        if len(stored) < 2:
             continue
         squared, of_kernel = bias.mean_second or 0.0, kernel.mean_second or 0.0
         if not 0 < squared < math.inf or not 0 <= of_kernel < math.inf:
             continue
         late = _recent(state, bias) if name in _WITH_BOTH else math.sqrt(squared / _counted(state))
-        error = late * head.units / 2
+        error = late * units / 2
         of_weights, of_bias = (math.hypot(each.mean, each.std) for each in stored)
         most = kernel.shape[0] * of_weights * math.sqrt(of_kernel / squared) + of_bias
         if error <= UNSCALED.value or not most < OUTPUT_SHORT.value * error:
@@ -282,29 +294,15 @@ def _out_of_reach(
     Under a mean squared error over u units, the gradient of the last bias is the mean error of a
     batch times 2 / u; that of the kernel has the input as a factor.
     """
-    training = facts.artifact.training or {}
     steps, rate = state.steps or 0, state.rate or 0.0
     start = number(state.settings.get("initial_accumulator_value", 0.1))
-    if state.name != "Adagrad" or training.get("loss_weights") or start is None or steps <= 0:
+    if state.name != "Adagrad" or start is None or steps <= 0:
         return
-    for head, loss in paired_heads(facts):
-        own = {each.role: each for each in state.moments if each.route == head.weights.route}
-        bias, kernel = own.get("bias"), own.get("kernel")
-        if bias is None or kernel is None or loss is None or not head.units:
-            continue
-        if (
-            head.route in said
-            or loss.summed
-            or loss.name != "mean_squared_error"
-            or head.last != "linear"
-            or head.rescaled
-            or head.joined
-        ):
-            continue
+    for head, units, bias, kernel in _of_numbers(facts, state, said):
         summed, of_kernel = (bias.mean_second or 0.0) - start, (kernel.mean_second or 0.0) - start
-        if head.weights.class_name != "Dense" or not 0 < summed < math.inf or not of_kernel >= 0:
+        if not 0 < summed < math.inf or not of_kernel >= 0:
             continue
-        error = math.sqrt(summed / steps) * head.units / 2
+        error = math.sqrt(summed / steps) * units / 2
         inputs = kernel.shape[0] * math.sqrt(of_kernel / summed)
         reach = rate * rates_one_way(state) * (1 + inputs)
         if not 0 < reach < OUT_OF_REACH.value * error:
