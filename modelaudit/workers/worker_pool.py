@@ -193,16 +193,36 @@ def _start(
     return _PoolWorker(pid, to_child, from_child)
 
 
+def _bare_seconds() -> float:
+    """The processor time of a process that is forked now and ends at once.
+
+    The kernel counts the return of the memory that it shares with this one as its time.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
+    used = os.wait4(pid, 0)[2]
+    return used.ru_utime + used.ru_stime
+
+
 def _stop(worker: _PoolWorker, *, kill: bool) -> int:
-    """Stop a worker and return its wait status; its task took what it did not report."""
+    """Stop a worker and return its wait status.
+
+    If it was lost, its task took what it did not report, less what any process takes.
+    """
     os.close(worker.to_child)
     if kill:
         os.kill(worker.pid, signal.SIGKILL)
     os.close(worker.from_child)
     _, status, used = os.wait4(worker.pid, 0)
     ended = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-    took = max(used.ru_utime + used.ru_stime - worker.reported, 0.0)
-    worker.give_back(None if ended in task_allowance.LIMITS else took)
+    if ended in task_allowance.LIMITS:
+        worker.give_back(None)
+    elif worker.shares:
+        took = used.ru_utime + used.ru_stime - worker.reported - _bare_seconds()
+        worker.give_back(max(took, 0.0))
     return status
 
 
