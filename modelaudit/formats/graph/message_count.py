@@ -19,6 +19,8 @@ _SIZES = {FIXED64: 8, FIXED32: 4}
 _DEEPEST = 100  # protobuf parses no message that is nested deeper
 _BLOCK = 1 << 20
 _LOOK = 2_000  # messages between two looks at the work
+_SHORT = 256  # bytes of messages that are compared with those before
+_KEPT = 10_000  # of them, for their memory
 
 
 def message_count(kind: type[Message], data: bytes, most: int) -> int:
@@ -72,7 +74,15 @@ class _MessageType(Protocol):
 
 
 class _InnerMessages(dict[int, "_InnerMessages"]):
-    """By the key of each field of a type that has messages, the fields of these."""
+    """By the key of each field of a type that has messages, the fields of these.
+
+    `known` are numbers of messages inside by the bytes of messages of this type: most nodes of a
+    graph have the same attributes as others, and those that are alike are counted once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: dict[bytes, int] = {}
 
 
 def _fields(described: _MessageType, known: dict[str, _InnerMessages]) -> _InnerMessages:
@@ -92,14 +102,20 @@ def counted(kind: type[Message], data: bytes, most: int) -> int:
         WorkSpent: the audit has taken its work.
     """
     fields = _fields(kind.DESCRIPTOR, {})
-    above: list[tuple[_InnerMessages, int]] = []
+    # Of each message around the current one: its fields, its end, where it began, and what had been
+    # found by then.
+    above: list[tuple[_InnerMessages, int, int, int]] = []
     position, end, groups, found = 0, len(data), 0, 0
+    start, before, kept, looked = 0, 0, 0, 0
     with suppress(IndexError, WireError):  # the bytes end within a number, or are no message
         while len(above) <= _DEEPEST and found <= most:
             while position >= end:
                 if position > end or groups or not above:
                     return found
-                fields, end = above.pop()
+                if end - start <= _SHORT and kept < _KEPT:
+                    fields.known[data[start:end]] = found - before
+                    kept += 1
+                fields, end, start, before = above.pop()
             # Most numbers have one byte; calls for them would double the time.
             key, position = data[position], position + 1
             if key >= _MORE:
@@ -114,13 +130,22 @@ def counted(kind: type[Message], data: bytes, most: int) -> int:
                 position += size
                 continue
             found += 1
-            if found % _LOOK == 0:
+            looked += 1
+            if looked == _LOOK:
+                looked = 0
                 spend()
             if position + size > end:
                 break
-            if size:
-                above.append((fields, end))
-                fields, end = fields[key], position + size
+            if not size:
+                continue
+            inner = fields[key]
+            alike = inner.known.get(data[position : position + size]) if size <= _SHORT else None
+            if alike is not None:
+                found += alike
+                position += size
+                continue
+            above.append((fields, end, start, before))
+            fields, end, start, before = inner, position + size, position, found
     return found
 
 
