@@ -24,6 +24,7 @@ from msgspec import Struct, field
 from modelaudit.clock import PhaseMemoryError
 from modelaudit.facts import Json
 from modelaudit.workers import task_allowance
+from modelaudit.workers.lost_workers import INTERRUPTS, bare_seconds, why_lost
 from modelaudit.workers.messages import (
     MESSAGE_BYTES,
     ORDER,
@@ -40,7 +41,6 @@ Task = TypeVar("Task")
 Work = Callable[[Task], dict[str, Json]]
 Taken = Callable[[int, bytes], Task]  # of a worker: the task of a message
 
-INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 TOO_LONG = "it exceeded the time limit and was stopped (limit read_seconds)"
 STOP_SECONDS = 2.0  # for a worker to remove partially written files
 COLLECTED = 20_000  # objects between two searches for cycles, of which an audit makes hardly any
@@ -193,20 +193,6 @@ def _start(
     return _PoolWorker(pid, to_child, from_child)
 
 
-def _bare_seconds() -> float:
-    """The processor time of a process that is forked now and ends at once.
-
-    The kernel counts the return of the memory that it shares with this one as its time.
-    """
-    signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
-    used = os.wait4(pid, 0)[2]
-    return used.ru_utime + used.ru_stime
-
-
 def _stop(worker: _PoolWorker, *, kill: bool) -> int:
     """Stop a worker and return its wait status.
 
@@ -221,7 +207,7 @@ def _stop(worker: _PoolWorker, *, kill: bool) -> int:
     if ended in task_allowance.LIMITS:
         worker.give_back(None)
     elif worker.shares:
-        took = used.ru_utime + used.ru_stime - worker.reported - _bare_seconds()
+        took = used.ru_utime + used.ru_stime - worker.reported - bare_seconds()
         worker.give_back(max(took, 0.0))
     return status
 
@@ -245,14 +231,6 @@ def _stop_all(workers: Sequence[_PoolWorker]) -> None:
     finally:
         for worker in workers:
             _stop(worker, kill=worker in busy)
-
-
-def _why_lost(status: int) -> str:
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        name = signal.Signals(number).name
-        return f"the process that read it was killed by signal {number} ({name})"
-    return f"the process that read it exited with status {os.WEXITSTATUS(status)}"
 
 
 class Packing(Struct, Generic[Task], frozen=True):
@@ -343,7 +321,7 @@ def _collect(workers: list[_PoolWorker]) -> Iterator[TaskResult]:
             status = _stop(worker, kill=bool(piece))
             ended = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
             limit = task_allowance.LIMITS.get(ended, "")
-            why = too_costly(limit, shared=shared) if limit else _why_lost(status)
+            why = too_costly(limit, shared=shared) if limit else why_lost(status)
             yield TaskResult(index, None, why, limit, kept=worker.kept)
             continue
         while message := first_message(worker.buffer):
