@@ -45,6 +45,7 @@ from modelaudit.structs import replace
 from modelaudit.terminal_text import clean
 from modelaudit.workers import task_allowance, worker_pool
 from modelaudit.workers.shared_work import WorkOfArchives
+from modelaudit.workers.task_results import TaskResult
 
 # Receives a finished audit, in the worker that made it.
 AuditHandler = Callable[[Audit], None]
@@ -145,9 +146,7 @@ class _Work(Struct, frozen=True):
             return {"row": row_to_json(row), "trace": trace}
         return {"row": row_to_json(row), "notes": watch.notes(audit) if recorded else {}}
 
-    def ended(
-        self, attempt: _AuditAttempt, done: worker_pool.TaskResult
-    ) -> FinishedModel | _AuditAttempt:
+    def ended(self, attempt: _AuditAttempt, done: TaskResult) -> FinishedModel | _AuditAttempt:
         """What a worker's result means, or the attempt that has to follow.
 
         Raises:
@@ -185,7 +184,7 @@ class _Work(Struct, frozen=True):
         *,
         jobs: int,
         packing: worker_pool.Packing[_AuditAttempt] | None = None,
-    ) -> Iterator[worker_pool.TaskResult]:
+    ) -> Iterator[TaskResult]:
         """Make the attempts in worker processes."""
         limits = self.settings.limits
 

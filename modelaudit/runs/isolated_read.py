@@ -14,6 +14,7 @@ from modelaudit.facts import Json
 from modelaudit.registry.snapshot import allowance
 from modelaudit.settings import Settings
 from modelaudit.workers import task_allowance, worker_pool
+from modelaudit.workers.task_results import TaskResult
 
 Task = TypeVar("Task")
 
@@ -74,9 +75,9 @@ def run_in_child(
         yield ChildResult(value if isinstance(value, dict) else {}, lost)
 
 
-def _in_order(results: Iterator[worker_pool.TaskResult]) -> Iterator[worker_pool.TaskResult]:
+def _in_order(results: Iterator[TaskResult]) -> Iterator[TaskResult]:
     """Results by index: each is held back until those before it are there."""
-    held: dict[int, worker_pool.TaskResult] = {}
+    held: dict[int, TaskResult] = {}
     following = 0
     for result in results:
         held[result.index] = result

@@ -24,7 +24,6 @@ from msgspec import Struct, field
 from modelaudit.clock import PhaseMemoryError
 from modelaudit.facts import Json
 from modelaudit.workers import task_allowance
-from modelaudit.workers.lost_workers import INTERRUPTS, bare_seconds, why_lost
 from modelaudit.workers.messages import (
     MESSAGE_BYTES,
     ORDER,
@@ -35,30 +34,16 @@ from modelaudit.workers.messages import (
 )
 from modelaudit.workers.shared_work import NOTHING_LEFT, UNBOUNDED, Loan, SharedWork, too_costly
 from modelaudit.workers.task_allowance import Allowance
+from modelaudit.workers.task_results import TOO_LONG, TaskResult, why_lost
 from modelaudit.workers.waiting_tasks import WaitingTasks
 
 Task = TypeVar("Task")
 Work = Callable[[Task], dict[str, Json]]
 Taken = Callable[[int, bytes], Task]  # of a worker: the task of a message
 
-TOO_LONG = "it exceeded the time limit and was stopped (limit read_seconds)"
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 STOP_SECONDS = 2.0  # for a worker to remove partially written files
 COLLECTED = 20_000  # objects between two searches for cycles, of which an audit makes hardly any
-
-
-class TaskResult(Struct, frozen=True):
-    """The outcome of one task: its result, or why there is none.
-
-    `limit` names the setting that stopped it, "" if none did, and `phase` what ran out of memory
-    if that was not reading. `kept` is what `keep` last received.
-    """
-
-    index: int
-    value: dict[str, Json] | None
-    lost: str = ""
-    limit: str = ""
-    phase: str = ""
-    kept: Json = None
 
 
 class _PoolWorker(Struct):
@@ -193,6 +178,20 @@ def _start(
     return _PoolWorker(pid, to_child, from_child)
 
 
+def _bare_seconds() -> float:
+    """The processor time of a process that is forked now and ends at once.
+
+    The kernel counts the return of the memory that it shares with this one as its time.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
+    used = os.wait4(pid, 0)[2]
+    return used.ru_utime + used.ru_stime
+
+
 def _stop(worker: _PoolWorker, *, kill: bool) -> int:
     """Stop a worker and return its wait status.
 
@@ -207,7 +206,7 @@ def _stop(worker: _PoolWorker, *, kill: bool) -> int:
     if ended in task_allowance.LIMITS:
         worker.give_back(None)
     elif worker.shares:
-        took = used.ru_utime + used.ru_stime - worker.reported - bare_seconds()
+        took = used.ru_utime + used.ru_stime - worker.reported - _bare_seconds()
         worker.give_back(max(took, 0.0))
     return status
 

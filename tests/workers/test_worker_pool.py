@@ -17,6 +17,7 @@ import pytest
 from modelaudit.facts import Json
 from modelaudit.workers import task_allowance, worker_pool
 from modelaudit.workers.task_allowance import Allowance
+from modelaudit.workers.task_results import TaskResult
 from tests.probe.restricted import needs_linux
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -167,7 +168,7 @@ def test_large_results_arrive_complete() -> None:
 
 def test_tasks_that_come_up_one_by_one_go_to_one_worker_until_one_crashes_it() -> None:
     """Each is asked for after the result before it, which it may depend on."""
-    found: dict[int, worker_pool.TaskResult] = {}
+    found: dict[int, TaskResult] = {}
 
     def tasks():
         while len(found) < 5:

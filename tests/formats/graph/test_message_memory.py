@@ -10,7 +10,8 @@ from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.settings import Limits
 from modelaudit.workers.task_allowance import Allowance
-from modelaudit.workers.worker_pool import TaskResult, run_tasks
+from modelaudit.workers.task_results import TaskResult
+from modelaudit.workers.worker_pool import run_tasks
 
 COUNT = 8_000_000  # numbers of one byte in the file, of eight in memory
 
