@@ -237,6 +237,7 @@ def _predicted(runtime: str, call: str, prediction: Prediction | None) -> Compat
         confidence=prediction.confidence,
         collected_from=prediction.collected,
         observed=None,
+        untried=prediction.untried or UNSET,
     )
 
 

@@ -178,6 +178,7 @@ def main() -> int:
     for cell in cells:
         by_path[cell["path"]].append(cell)
     pairs, held, groups = [], [], collections.defaultdict(list)
+    by_confidence: dict[str, list[tuple[LoadOutcome, LoadOutcome]]] = collections.defaultdict(list)
     held_out = set(sorted({cell["arch"] for cell in cells})[::3])
     spent = 0.0
     for path, group in by_path.items():
@@ -190,12 +191,15 @@ def main() -> int:
         for cell, prediction in zip(group, predict_calls(artifact, asked, code), strict=True):
             pair = (prediction.predicted, TRUTH[cell["status"]])
             pairs.append(pair)
+            by_confidence[prediction.confidence.value].append(pair)
             if cell["arch"] in held_out:
                 held.append(pair)
             if pair[0] is not pair[1]:
                 groups[describe(cell, prediction)].append((cell, prediction))
         spent += time.process_time() - start
     table("All cells", pairs)
+    for confidence, found in sorted(by_confidence.items()):
+        table(f"Confidence {confidence}", found)
     if options.holdout:
         table("Held-out architectures", held)
     print(f"\n{1000 * spent / len(pairs):.3f} ms of CPU per prediction")

@@ -100,6 +100,9 @@ class CompatibilityRow(AuditSection, frozen=True, kw_only=True):
     """Runtime whose profile the prediction is based on. Absent where nothing was predicted."""
     observed: ObservedLoading | None
     """What happened; null if it was not tried."""
+    untried: tuple[str, ...] | UnsetType = UNSET
+    """Parts of the model that no model has with which predictions were compared. Absent if there
+    are none, or if the model is not predicted to load."""
 
 
 class Port(Struct, frozen=True):

@@ -115,7 +115,8 @@ class Prediction(Struct, frozen=True):
 
     `collected` is the runtime whose profile was used; if it is not `runtime` itself, the
     confidence is lower. `compiling` are the reasons in the compile settings of a model that fails
-    without them as well.
+    without them as well. `untried` are parts of a model that is predicted to load, in words, that
+    no model has with which predictions were compared; the confidence is lower then, too.
     """
 
     runtime: str
@@ -125,6 +126,7 @@ class Prediction(Struct, frozen=True):
     confidence: Confidence = Confidence.HIGH
     collected: str = ""
     compiling: tuple[Reason, ...] = ()
+    untried: tuple[str, ...] = ()
 
     @property
     def conditions(self) -> tuple[Reason, ...]:

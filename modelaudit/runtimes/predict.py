@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -19,6 +18,7 @@ from modelaudit.runtimes.checks import (
     config as match_config,
 )
 from modelaudit.runtimes.checks import (
+    file_names,
     fusions,
     silent_differences,
 )
@@ -59,10 +59,10 @@ from modelaudit.runtimes.model import (
 )
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import is_model
+from modelaudit.runtimes.untried import untried
 from modelaudit.structs import replace
 from modelaudit.work_budget import spend
 
-_SET = re.compile(r"\[[^\]]+\]")  # in a pattern, one of these letters
 _CALLS: dict[Format, tuple[LoadCall, ...]] = {
     Format.LEGACY_H5_FULL: (LoadCall.LOAD_MODEL,),
     Format.KERAS_ARCHIVE: (LoadCall.LOAD_MODEL,),
@@ -72,6 +72,14 @@ _CALLS: dict[Format, tuple[LoadCall, ...]] = {
     Format.WEIGHTS_H5_V3: (LoadCall.LOAD_WEIGHTS,),
     Format.TF2_CHECKPOINT: (LoadCall.LOAD_WEIGHTS, LoadCall.RESTORE, LoadCall.LOAD_CHECKPOINT),
     Format.TF1_CHECKPOINT: (LoadCall.LOAD_CHECKPOINT,),
+}
+
+# The calls that make layers or read their weights, not a graph.
+_BY_LAYERS = {
+    LoadCall.LOAD_MODEL,
+    LoadCall.FROM_JSON,
+    LoadCall.LOAD_WEIGHTS,
+    LoadCall.RESTORE,
 }
 
 KERAS_3_IN_2 = (
@@ -185,13 +193,16 @@ def _prediction(artifact: Artifact, context: CheckContext) -> Prediction:
     if not artifact.complete and not reasons:
         reasons = (_incomplete(artifact),)
     decisive = min((reason.predicted for reason in reasons), key=_rank, default=LoadOutcome.LOADS)
+    by_layers = context.request.call in _BY_LAYERS and decisive is LoadOutcome.LOADS
+    guessed = untried(artifact) if by_layers else ()
     return Prediction(
         runtime=profile.name,
         call=context.request.label,
         predicted=decisive,
         because=tuple(sorted(reasons, key=lambda reason: _rank(reason.predicted))),
-        confidence=Confidence.HIGH if profile.exact else Confidence.MEDIUM,
+        confidence=Confidence.HIGH if profile.exact and not guessed else Confidence.MEDIUM,
         collected=profile.collected,
+        untried=guessed,
     )
 
 
@@ -222,7 +233,7 @@ def _reasons(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from nameless_prefix(artifact)
     if call in (LoadCall.LOAD_CHECKPOINT, LoadCall.META_GRAPH):
         return
-    yield from _pattern(artifact)
+    yield from file_names.pattern(artifact)
     if call is LoadCall.LOAD_MODEL and artifact.format.is_saved_model:
         yield from match_saved_keras.check(artifact, context)
         if context.request.compile:
@@ -234,22 +245,6 @@ def _reasons(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from match_weights.check(artifact, context)
     elif call in (LoadCall.LOAD_MODEL, LoadCall.FROM_JSON):
         yield from _advised(_model_file(artifact, context), context)
-
-
-def _pattern(artifact: Artifact) -> Iterator[Reason]:
-    """Brackets in the name of a model: TensorFlow looks for the variables by a pattern."""
-    name, form = artifact.root.name, artifact.format
-    checkpoint = form in (Format.TF1_CHECKPOINT, Format.TF2_CHECKPOINT)
-    if artifact.tensors and (checkpoint or form.is_saved_model) and _SET.search(name):
-        yield Reason(
-            "name-is-a-pattern",
-            LoadOutcome.FAILS,
-            f"the name {name} has brackets, which TensorFlow reads as a set of letters when it "
-            "looks for the variables",
-            "NotFoundError: Unsuccessful TensorSliceReader constructor: Failed to find any "
-            "matching files",
-            "Give it a name without [ and ].",
-        )
 
 
 def _advised(reasons: Iterable[Reason], context: CheckContext) -> Iterator[Reason]:
@@ -264,9 +259,9 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """A model in one file, or only its architecture."""
     archive = artifact.format is Format.KERAS_ARCHIVE
     if archive and not context.profile.archives:
-        yield _too_old(context)
+        yield file_names.archive_in_old_keras(context)
         return
-    yield from _other_suffix(artifact, context)
+    yield from file_names.other_suffix(artifact, context)
     architecture = artifact.architecture
     if architecture is None or not artifact.documents:
         yield Reason(
@@ -306,45 +301,3 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from silent_differences.check(artifact, context, archive)
     if context.request.compile:
         yield from match_compile.check(artifact, context, archive)
-
-
-def _too_old(context: CheckContext) -> Reason:
-    profile = context.profile
-    return Reason(
-        "archive-in-old-keras",
-        LoadOutcome.FAILS,
-        f"{profile.name} does not support the .keras archive (introduced in Keras 2.12) and "
-        "mistakes it for another format",
-        "OSError: SavedModel file does not exist at: …/{saved_model.pbtxt|saved_model.pb}"
-        if profile.keras < (2, 5)
-        else "OSError: Unable to … file (file signature not found)",
-        "Load it in TensorFlow 2.13 or newer and save it again as .h5.",
-        repairs=True,
-    )
-
-
-def _other_suffix(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """A file that the loader takes for another format because of its name."""
-    archive, suffix = artifact.format is Format.KERAS_ARCHIVE, artifact.root.suffix
-    by_name = archive or (artifact.format is Format.LEGACY_H5_FULL and context.profile.keras3)
-    if not by_name or artifact.root.is_dir() or suffix in artifact.format.info.suffixes:
-        return
-    what, wanted = ("is a .keras archive", ".keras") if archive else ("contains HDF5", ".h5")
-    named_keras = not archive and suffix == ".keras"
-    error = "ValueError: File format not supported: filepath=…"
-    if named_keras:
-        error = "ValueError: File not found: filepath=… Please ensure the file is an accessible "
-        error += "`.keras` zip file"
-    elif not context.profile.keras3:
-        error = "OSError: Unable to … file (file signature not found)"
-    yield Reason(
-        "hdf5-named-keras" if named_keras else "other-suffix",
-        LoadOutcome.FAILS,
-        f"the file {what}, but has {f'the suffix {suffix}' if suffix else 'no suffix'}"
-        + ", and Keras then says of the existing file that it is not found" * named_keras,
-        error,
-        f"Rename it to {wanted}.",
-        repairs=True,
-        unless=f"the file is renamed to {wanted}",
-        sign="filepath=",
-    )

@@ -28,8 +28,7 @@ FORETOLD = (
     " “Predicted” is derived from the file without running it; where the two disagree, trust the "
     "observation."
 )
-
-
+GUESSED = "likely, but not tried before: "
 COMPARED = (
     " Runtimes that load the model are given the same inputs, and their outputs are compared with "
     "those of the first. A difference counts if rounding and run-to-run noise do not explain it."
@@ -88,7 +87,8 @@ def _because(reasons: Sequence[PredictionReason]) -> str:
 def _row(row: CompatibilityRow, *, foretold: bool) -> tuple[Cell, ...]:
     predicted = row.predicted.value
     observed, said = _observed(row)
-    why = " — ".join(filter(None, (_because(row.because), said)))
+    guessed = "" if row.untried is UNSET or row.observed else GUESSED + ", ".join(row.untried)
+    why = " — ".join(filter(None, (_because(row.because), guessed, said)))
     call = row.call
     return (
         Cell(vocabulary.runtime(text.shorten(row.runtime, 40))),

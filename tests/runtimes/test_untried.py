@@ -1,0 +1,139 @@
+"""What no model has with which predictions were compared makes a prediction less certain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.facts import Artifact, Document, Format, Json
+from modelaudit.findings import Confidence
+from modelaudit.formats.reader import read
+from modelaudit.runtimes.model import Prediction
+from modelaudit.runtimes.predict import predict
+from modelaudit.runtimes.untried import kind_of, kinds_in, untried
+from modelaudit.settings import Limits
+
+LOADERS = ("tf==2.21.0", "tf-keras==2.21.0")
+
+
+def of(config: Json) -> tuple[str, ...]:
+    return untried(
+        Artifact(
+            root=Path("m.h5"),
+            format=Format.LEGACY_H5_FULL,
+            documents=(Document("m.h5", "model_config", config),),
+        )
+    )
+
+
+def layer(kind: str, /, **config: Json) -> dict[str, Json]:
+    return {"class_name": kind, "config": config}
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (None, "None"),
+        (True, "True"),
+        (3, "number"),
+        (0.5, "number"),
+        (-1, "negative"),
+        ("same", "'same'"),
+        ("w" * 41, "text"),
+        ([], "list of nothing"),
+        ([2, 2.0], "list of number"),
+        ([1, -1], "list of negative, number"),
+        (["red", 1], "texts"),
+        (layer("Zeros"), "Zeros"),
+        ({"axis": 1}, "dictionary"),
+    ],
+)
+def test_the_kind_of_an_argument(value: Json, kind: str) -> None:
+    assert kind_of(value) == kind
+
+
+def test_classes_are_found_at_any_depth_and_names_of_models_are_no_arguments() -> None:
+    inner = layer("LSTM", units=3, name="lstm_7", kernel_initializer=layer("Zeros"))
+    model = layer("Sequential", name="m", layers=[layer("Bidirectional", layer=inner)])
+    assert sorted(kinds_in(model), key=lambda each: each[0]) == [
+        ("Bidirectional", {"layer": "LSTM"}),
+        ("LSTM", {"units": "number", "kernel_initializer": "Zeros"}),
+        ("Sequential", {}),
+        ("Zeros", {}),
+    ]
+
+
+def test_what_every_model_has_was_tried() -> None:
+    dense = layer("Dense", units=4, activation="relu", use_bias=True, kernel_constraint=None)
+    assert of(layer("Sequential", layers=[dense])) == ()
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (layer("Capsules", units=2), "the class `Capsules`"),
+        (layer("Dense", units=[4]), "`units` of `Dense`"),
+        (layer("Dense", activation="sparsest"), "`activation` of `Dense`"),
+        (layer("Dense", unknown=1), "`unknown` of `Dense`"),
+        (layer("Lambda", function="double"), "the code in `Lambda`"),
+        ({"class_name": "function", "config": "double"}, "a function of its program"),
+    ],
+)
+def test_what_none_has_is_told(config: dict[str, Json], told: str) -> None:
+    assert of(layer("Sequential", layers=[config])) == (told,)
+
+
+def test_a_few_are_told_and_the_others_counted() -> None:
+    layers = [layer(f"Own{number}") for number in (*range(6), 0)]
+    told = of(layer("Sequential", layers=layers))
+    assert len(told) == 5
+    assert told[-1] == "and 2 more"
+
+
+def test_a_model_without_a_config() -> None:
+    assert "does not list" in untried(Artifact(root=Path("w.h5"), format=Format.TF2_CHECKPOINT))[0]
+
+
+def predictions(path: Path) -> dict[str, Prediction]:
+    return {
+        each.runtime: each
+        for each in predict(read(path, Limits()), LOADERS)
+        if each.call == "load_model"
+    }
+
+
+def net(keras: ModuleType, **options: object) -> Callable[[str], object]:
+    layers = [keras.layers.Input((4,)), keras.layers.Dense(3, **options)]
+    return keras.Sequential(layers).save
+
+
+@pytest.mark.slow
+def test_a_plain_model_loads_for_certain(tmp_path: Path, old: ModuleType, new: ModuleType) -> None:
+    for keras, runtime in ((new, LOADERS[0]), (old, LOADERS[1])):
+        path = tmp_path / f"{keras.__name__}.h5"
+        net(keras)(str(path))
+        keras.models.load_model(path, compile=False)
+        found = predictions(path)[runtime]
+        assert found.predicted is LoadOutcome.LOADS
+        assert (found.confidence, found.untried) == (Confidence.HIGH, ())
+
+
+@pytest.mark.slow
+def test_a_rare_part_makes_it_likely(tmp_path: Path, new: ModuleType) -> None:
+    path = tmp_path / "m.keras"
+    net(new, bias_regularizer=new.regularizers.OrthogonalRegularizer())(str(path))
+    found = predictions(path)["tf==2.21.0"]
+    assert found.predicted is LoadOutcome.LOADS
+    assert found.confidence is Confidence.MEDIUM
+    assert set(found.untried) == {
+        "`bias_regularizer` of `Dense`",
+        "the class `OrthogonalRegularizer`",
+    }
+    # What is predicted to fail has its reason, whatever else is in the file.
+    failing = predictions(path)["tf-keras==2.21.0"]
+    assert failing.predicted is LoadOutcome.FAILS
+    assert failing.untried == ()
