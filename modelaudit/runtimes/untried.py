@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from modelaudit.facts import Artifact, Json
+from modelaudit.facts import Artifact, Document, Json
 from modelaudit.formats.keras.builtin_layers import words
+from modelaudit.formats.keras.saved_model_metadata import KERAS_METADATA
 from modelaudit.structs import PerObject
 from modelaudit.work_budget import spend
 
@@ -30,7 +31,8 @@ _OF_MODELS = words(
     "output_shape_type vocabulary shared_object_id idf_weights input_spec"
 )
 _CODE = words("Lambda __lambda__ TensorFlowOpLayer")
-_NOT_PARTS = words("__tuple__ __keras_tensor__ __tensor__ __numpy__ TensorShape TypeSpec")
+_NOT_PARTS = words("__tuple__ __keras_tensor__ __tensor__ __numpy__ TensorShape TypeSpec InputSpec")
+_ELSEWHERE = words("build_config compile_config training_config")  # judged with `compile` alone
 _SHOWN = 4
 
 
@@ -55,8 +57,10 @@ def kind_of(value: Json) -> str:
         kinds = {kind_of(each) for each in value[:8]}
         words = any(kind[:1] == "'" for kind in kinds)
         return "texts" if words else f"list of {', '.join(sorted(kinds)) or 'nothing'}"
-    name = value.get("class_name")
-    return name if isinstance(name, str) else "dictionary"
+    name, items = value.get("class_name"), value.get("items")
+    if name == "__tuple__" and isinstance(items, list):  # as SavedModels store one
+        return kind_of(items)
+    return "object" if isinstance(name, str) else "dictionary"  # its class is told by itself
 
 
 def kinds_in(value: Json) -> Iterator[tuple[str, dict[str, str]]]:
@@ -77,16 +81,20 @@ def kinds_in(value: Json) -> Iterator[tuple[str, dict[str, str]]]:
         if isinstance(name, str) and name not in _NOT_PARTS:
             given = config if isinstance(config, dict) else {}
             yield name, {key: kind_of(given[key]) for key in given if key not in _OF_MODELS}
-        pending.extend(
-            each for key, each in current.items() if key not in {"build_config", "compile_config"}
-        )
+        pending.extend(each for key, each in current.items() if key not in _ELSEWHERE)
+
+
+def _of_layers(document: Document) -> bool:
+    """Whether it describes layers, not how the model was compiled, nor one of its metrics."""
+    metric = isinstance(document.value, dict) and "trainable" not in document.value
+    return document.route != "training_config" and not (document.file == KERAS_METADATA and metric)
 
 
 def _untried(artifact: Artifact) -> tuple[str, ...]:
     if not artifact.documents:
         return ("its layers, which the file does not list",)
     known, found = _tried(), dict[str, None]()
-    for document in artifact.documents:
+    for document in filter(_of_layers, artifact.documents):
         for name, arguments in kinds_in(document.value):
             shown = name[:_LONGEST]
             if name in _CODE:

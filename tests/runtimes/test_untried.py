@@ -48,7 +48,8 @@ def layer(kind: str, /, **config: Json) -> dict[str, Json]:
         ([2, 2.0], "list of number"),
         ([1, -1], "list of negative, number"),
         (["red", 1], "texts"),
-        (layer("Zeros"), "Zeros"),
+        (layer("Zeros"), "object"),
+        ({"class_name": "__tuple__", "items": [3, 3]}, "list of number"),
         ({"axis": 1}, "dictionary"),
     ],
 )
@@ -60,8 +61,8 @@ def test_classes_are_found_at_any_depth_and_names_of_models_are_no_arguments() -
     inner = layer("LSTM", units=3, name="lstm_7", kernel_initializer=layer("Zeros"))
     model = layer("Sequential", name="m", layers=[layer("Bidirectional", layer=inner)])
     assert sorted(kinds_in(model), key=lambda each: each[0]) == [
-        ("Bidirectional", {"layer": "LSTM"}),
-        ("LSTM", {"units": "number", "kernel_initializer": "Zeros"}),
+        ("Bidirectional", {"layer": "object"}),
+        ("LSTM", {"units": "number", "kernel_initializer": "object"}),
         ("Sequential", {}),
         ("Zeros", {}),
     ]
@@ -85,6 +86,18 @@ def test_what_every_model_has_was_tried() -> None:
 )
 def test_what_none_has_is_told(config: dict[str, Json], told: str) -> None:
     assert of(layer("Sequential", layers=[config])) == (told,)
+
+
+def test_how_a_model_was_compiled_is_no_part_of_its_layers() -> None:
+    dense = layer("Dense", units=4)
+    metric = {"name": "mean", **layer("MeanOfNobody")}
+    documents = (
+        Document("m.h5", "model_config", layer("Sequential", layers=[dense])),
+        Document("m.h5", "training_config", {"loss": metric}),
+        Document("keras_metadata.pb", "nodes/9", metric),
+    )
+    found = untried(Artifact(root=Path("m"), format=Format.SAVEDMODEL_TF2, documents=documents))
+    assert found == ()
 
 
 def test_a_few_are_told_and_the_others_counted() -> None:
