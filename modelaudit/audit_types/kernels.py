@@ -120,6 +120,46 @@ class OneWay(Struct, frozen=True):
     """Probability that it gives the answer which they lead to, for the input that they tell of."""
 
 
+class LastErrors(Struct, frozen=True):
+    """What the averages of gradients of a layer say of the errors, and of the inputs, behind them.
+
+    The average gradient of a weight beside that of its bias is the mean input, weighted by the
+    errors.
+    """
+
+    rows: Count
+    """Rows of its kernel, as many as it has inputs."""
+    units: Count
+    """Its units."""
+    only: Count
+    """The class that the gradients lead to: of one unit, 1 if they raise it and 0 if not."""
+    raised: Count
+    """Units that they raise."""
+    error: Real
+    """Mean error of that class, in its size."""
+    score: Real
+    """By how much the score of that class is above the others together, at the mean input."""
+    low: Real
+    """Least value of the mean inputs."""
+    high: Real
+    """Largest value of the mean inputs."""
+    alike: Real
+    """Least cosine between the mean inputs of two units; 1 of one unit."""
+    signed: bool
+    """Whether the averages have signs: those of squares alone do not."""
+
+
+class ColumnSigns(Struct, frozen=True):
+    """The inputs of a layer in training, by the averages of its gradients and those of its bias."""
+
+    size: Real
+    """Root mean square of all columns."""
+    agreed: Real
+    """Share of its weights whose average gradient has the sign of that of their bias."""
+    weights: Count
+    """Number of weights that were compared."""
+
+
 class FilterPair(Struct, frozen=True):
     """A filter and the one that is nearest to its mirror image."""
 

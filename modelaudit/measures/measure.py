@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,7 +15,6 @@ from modelaudit.audit_types.kernels import (
     DeadUnits,
     KernelInitialization,
     KernelSymmetry,
-    OneWay,
 )
 from modelaudit.errors import ModelAuditError, ReadError
 from modelaudit.facts import Artifact, Format, Kernel, Layer
@@ -34,9 +35,9 @@ from modelaudit.measures.kernels.initialization import (
     small_together,
 )
 from modelaudit.measures.kernels.initializers import candidates
-from modelaudit.measures.kernels.input_scale import input_scales
+from modelaudit.measures.kernels.input_scale import column_signs, input_scales
 from modelaudit.measures.kernels.one_vector import one_vector
-from modelaudit.measures.kernels.one_way_heads import one_way_heads
+from modelaudit.measures.kernels.one_way_heads import last_errors, one_way_heads
 from modelaudit.measures.kernels.other_weights import (
     biases_start,
     frozen_variables,
@@ -65,6 +66,7 @@ _FAILURES = (
     ValueError,
 )
 _MAX_BIAS = 1 << 24
+_Read = TypeVar("_Read")
 
 
 def measure(artifact: Artifact, *, limits: Limits | None = None) -> Measurements:
@@ -122,11 +124,13 @@ class _Measuring:
             batchnorm=tuple(self.batchnorm.values()),
             constant=self._constant(),
             profile=self._profile(),
-            input_scales=self._input_scales(),
+            input_scales=self._of_gradients("input scales", input_scales),
             skipped=self.skipped,
             one_vector=self._one_vector(),
             dead_units=self._dead_units(),
-            one_way=self._one_way(),
+            one_way=self._of_gradients("one-way gradients", one_way_heads),
+            last_errors=self._of_gradients("errors of the last layer", last_errors),
+            column_signs=self._of_gradients("signs of the inputs", column_signs),
         )
 
     def _other_layers(self) -> None:
@@ -274,13 +278,6 @@ class _Measuring:
             self.skipped["constant layers"] = _said(failure)
             return ()
 
-    def _input_scales(self) -> dict[str, float]:
-        try:
-            return dict(input_scales(self.artifact, self.limits.tensor_bytes))
-        except _FAILURES as failure:
-            self.skipped["input scales"] = _said(failure)
-            return {}
-
     def _one_vector(self) -> str:
         try:
             return one_vector(self.artifact, self.limits.tensor_bytes)
@@ -288,11 +285,13 @@ class _Measuring:
             self.skipped["vectors of the inputs"] = _said(failure)
             return ""
 
-    def _one_way(self) -> dict[str, OneWay]:
+    def _of_gradients(
+        self, what: str, read: Callable[[Artifact, int], Iterable[tuple[str, _Read]]]
+    ) -> dict[str, _Read]:
         try:
-            return dict(one_way_heads(self.artifact, self.limits.tensor_bytes))
+            return dict(read(self.artifact, self.limits.tensor_bytes))
         except _FAILURES as failure:
-            self.skipped["one-way gradients"] = _said(failure)
+            self.skipped[what] = _said(failure)
             return {}
 
     def _dead_units(self) -> dict[str, DeadUnits]:

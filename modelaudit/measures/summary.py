@@ -21,12 +21,14 @@ from modelaudit.audit_types.behaviour import (
 )
 from modelaudit.audit_types.kernels import (
     BatchNormState,
+    ColumnSigns,
     ConstantLayer,
     DeadUnits,
     FilterGallery,
     KernelDirections,
     KernelInitialization,
     KernelSymmetry,
+    LastErrors,
     OneWay,
 )
 from modelaudit.audit_types.probe_data import ProbeInputs
@@ -48,6 +50,8 @@ class Measurements(Struct, frozen=True):
     one_vector: str = ""  # route of a layer that got the same from every training input
     dead_units: Mapping[str, DeadUnits] = field(default_factory=dict)  # by route
     one_way: Mapping[str, OneWay] = field(default_factory=dict)  # by route
+    last_errors: Mapping[str, LastErrors] = field(default_factory=dict)  # by route
+    column_signs: Mapping[str, ColumnSigns] = field(default_factory=dict)  # by route
 
 
 class Behaviour(Struct, frozen=True):

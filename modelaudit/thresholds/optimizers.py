@@ -41,3 +41,62 @@ RECURRENT_RATE = Threshold(
     "usual networks have 1 at most, as of 0.1 with 0.9, or 0.01 with 0.99; a program with a "
     "recurrent ReLU that learnt nothing: 2",
 )
+ONE_SIDED_LEAST = Threshold(
+    0.8,
+    "of the score that leaves such an error",
+    "score of an answer at the mean input of the last errors, by the score that leaves errors of "
+    "their size, from which all errors can be of one sign",
+    "labels of one class on eight bodies: 0.89 to 1.02",
+)
+ONE_SIDED_MOST = Threshold(
+    1.15,
+    "of the score that leaves such an error",
+    "the same up to which they can be",
+    "by Gibbs' inequality, 1 at most where no batch has another label; an eleventh of the errors "
+    "of the other sign, at a score of 5: 1.15; labels that differ: 2.3 and more, or below 0",
+)
+ONE_SIDED_ROWS = Threshold(
+    8,
+    "inputs of the last layer",
+    "number of inputs from which the same is told",
+    "chosen; of fewer inputs, a score says less",
+)
+ONE_SIDED_ALIKE = Threshold(
+    0.9,
+    "as a cosine",
+    "least likeness of the mean inputs that the errors of three units or more tell of, for it",
+    "labels of one class: 0.993 and more; labels that differ: 0.39 at most",
+)
+ONE_SIDED_TINY = Threshold(
+    1e-3,
+    "as the mean distance of the answers from the label",
+    "mean error of one class below which likeness alone tells of labels of one class",
+    "labels of four classes that are drawn for the same answer: 0.02 over ten batches of 32",
+)
+SIGNED_SIZE = Threshold(
+    0.7,
+    "",
+    "root mean square r of the inputs from which the signs of gradients tell those of inputs",
+    "values from 0 to 1 have a mean of at least r * r, so that a weight's gradients have a "
+    "correlation of r with those of its bias, and the same sign in 1 - acos(r) / pi of the cases: "
+    "0.75",
+)
+SIGNED_AGREED = Threshold(
+    0.5,
+    "of the way from chance to what values from 0 to 1 give",
+    "share of the weights whose average gradient has the sign of that of their bias, below which "
+    "inputs have both signs",
+    "halfway; standardized inputs: 0.46 to 0.58 in all, and 0.5 is chance",
+)
+SIGNED_WEIGHTS = Threshold(
+    128,
+    "weights",
+    "number of weights of the first layer from which the same is told",
+    "of 128 fair coins, 0.63 show one side in one case of 500",
+)
+BEYOND_ONE = Threshold(
+    2.0,
+    "",
+    "root mean square of the inputs from which they are beyond 1 whatever the signs say",
+    "chosen; values from 0 to 1 have 1 at most, and estimates of 1 are 0.8 to 1.5",
+)

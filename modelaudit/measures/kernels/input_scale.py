@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from modelaudit.audit_types.kernels import ColumnSigns
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Layer, Tensor
 from modelaudit.layer_classes import Trait, has
@@ -43,6 +44,42 @@ def input_scales(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, flo
             columns = _columns(tensors, kernel, bias, most_bytes)
             size = float(columns.max()) if columns.size else 0.0
         yield kernel.route, size
+
+
+def column_signs(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, ColumnSigns]]:
+    """Layers that get inputs of the network as they are, and what shows whether these have signs.
+
+    Gradients d of a bias and d x of a weight have one sign where x is never negative. Of sums of
+    d of either sign, those of the weight are correlated with those of the bias by mean(x) beside
+    the root of mean(x**2).
+
+    Args:
+        artifact: the model.
+        most_bytes: layers with larger kernels are left out.
+
+    Raises:
+        ReadError: the averages cannot be read.
+    """
+    if artifact.architecture is None or not artifact.architecture.layers:
+        return
+    given = reads_inputs(layer_graph(artifact.architecture))
+    tensors = artifact.by_name
+    for kernel, bias in _pairs(artifact):
+        if kernel.route not in given:
+            continue
+        squares = _columns(tensors, kernel, bias, most_bytes)
+        signs, of_bias = (_read(tensors.get(x.averages), most_bytes) for x in (kernel, bias))
+        if not signs.size or of_bias.ndim != 1 or signs.size != squares.size * of_bias.size:
+            continue
+        rows = signs.reshape(-1, of_bias.size)
+        told = (rows != 0) & (of_bias != 0)
+        if told.any():
+            same = np.sign(rows) == np.sign(of_bias)
+            size = math.sqrt(float(np.square(squares).mean()))
+            yield (
+                kernel.route,
+                ColumnSigns(size, float(same[told].mean()), int(told.sum())),
+            )
 
 
 def table_scales(artifact: Artifact, columns: int, most_bytes: int) -> NDArray[np.float64] | None:

@@ -17,10 +17,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from modelaudit.audit_types.kernels import OneWay
+from modelaudit.audit_types.kernels import LastErrors, OneWay
+from modelaudit.audit_types.values import number
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Tensor
-from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
 from modelaudit.structs import replace
 
 _LARGEST = 1 << 22  # of what is read of a layer, in bytes
@@ -88,6 +89,116 @@ def _sure(
     if found.only is None:
         return 0.0
     return math.exp(float(scores[found.only] - np.logaddexp.reduce(scores)))
+
+
+def last_errors(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, LastErrors]]:
+    """What the averages of dense layers with a bias say of the errors behind them, with routes.
+
+    Errors e of inputs x have the average gradients e x of a weight and e of its bias. Where e has
+    one sign, their quotient is a mean of x; where it has both, e cancels, and the quotient leaves
+    the range of x.
+
+    Args:
+        artifact: the model.
+        most_bytes: layers with larger kernels are left out.
+    """
+    state = optimizer_state(artifact)
+    if state is None or not state.steps:
+        return
+    biases = {each.route: each for each in state.moments if each.role == "bias"}
+    weights = {each.route: (each.tensor, each.bias or "") for each in artifact.kernels}
+    for each in state.moments:
+        bias = biases.get(each.route)
+        if each.role != "kernel" or bias is None or len(each.shape) != 2:
+            continue
+        names = weights.get(each.route, ("", ""))
+        try:
+            own = [_read(artifact.by_name.get(x), most_bytes) for x in names]
+            means = _means(artifact, state, each, bias, most_bytes)
+        except ReadError:
+            continue
+        if means is None or own[0].shape != means[1].shape or own[1].shape != means[0].shape:
+            continue
+        found = _errors(*means, *own, signed=state.name.lower() != "rmsprop")
+        if found is not None:
+            yield each.route, found
+
+
+_OF_AVERAGES = frozenset(("adam", "adamw", "nadam", "adamax"))
+
+
+def _means(
+    artifact: Artifact,
+    state: OptimizerState,
+    kernel: WeightMoments,
+    bias: WeightMoments,
+    most_bytes: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """The average error of each unit, and the average of its products with each input.
+
+    Averages begin at 0, so that their weights add up to less than 1. Those of RMSprop are of
+    squares, whose roots have no sign.
+    """
+    name, steps, settings = state.name.lower(), state.steps or 0, state.settings
+    squared = name == "rmsprop"
+    key = "rho" if squared else "momentum" if name == "sgd" else "beta_1"
+    kept = number(settings.get(key, 0.0 if name == "sgd" else 0.9))
+    if kept is None or not 0 < kept < 1 or name not in _OF_AVERAGES | {"rmsprop", "sgd"}:
+        return None
+    names = (bias.squares, kernel.squares) if squared else (bias.averages, kernel.averages)
+    of_bias, of_kernel = (_read(artifact.by_name.get(x), most_bytes) for x in names)
+    counted = 1 - kept**steps
+    if squared:
+        return np.sqrt(of_bias / counted), np.sqrt(of_kernel / counted)
+    if name == "sgd":  # a sum of steps, which go down the gradient
+        if not state.rate or not state.rate > 0:
+            return None
+        counted *= -state.rate / (1 - kept)
+    return of_bias / counted, of_kernel / counted
+
+
+def _errors(
+    of_bias: NDArray[np.float64],
+    of_kernel: NDArray[np.float64],
+    kernel: NDArray[np.float64],
+    bias: NDArray[np.float64],
+    *,
+    signed: bool,
+) -> LastErrors | None:
+    if of_bias.ndim != 1 or not of_bias.size or not of_bias.all() or not len(of_kernel):
+        return None
+    units = of_bias.size
+    if units > 1 and not signed:
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        means = of_kernel / of_bias
+        scores = bias + (kernel * means).sum(axis=0)
+        lengths = np.linalg.norm(means, axis=0)
+        cosines = (means / lengths).T @ (means / lengths)
+    if not (np.isfinite(scores).all() and np.isfinite(cosines).all()):
+        return None
+    raised = int((of_bias < 0).sum())
+    if not signed:
+        only = int(bias[0] > 0)
+        score = abs(float(bias[0])) + float((np.abs(kernel) * means).sum())
+    elif units == 1:
+        only = raised
+        score = float(scores[0]) if only else -float(scores[0])
+    else:
+        only = int(np.argmin(of_bias))
+        score = float(scores[only] - np.logaddexp.reduce(np.delete(scores, only)))
+    return LastErrors(
+        len(of_kernel),
+        units,
+        only,
+        raised,
+        float(np.abs(of_bias[0 if units == 1 else only])),
+        score,
+        float(means.min()),
+        float(means.max()),
+        float(cosines.min()) if units > 1 else 1.0,
+        signed,
+    )
 
 
 def _read(tensor: Tensor | None, most_bytes: int) -> NDArray[np.float64]:

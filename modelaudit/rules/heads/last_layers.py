@@ -30,6 +30,7 @@ from modelaudit.rules.heads.head_advice import advised, exchanged, of_one_class
 from modelaudit.rules.heads.idle_activations import with_idle
 from modelaudit.rules.heads.label_sums import labels_above_one, labels_apart
 from modelaudit.rules.heads.loss_mismatches import MISMATCHES
+from modelaudit.rules.heads.restored_inputs import inputs_beyond
 from modelaudit.rules.heads.unreached_targets import targets_beyond
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network.graph_heads import graph_heads
@@ -172,6 +173,7 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield _wrong_axis(rule, head, axis, loss, unused=unused)
         beyond = targets_beyond(rule, facts, head, loss)
         beyond = beyond or labels_above_one(rule, facts, head, loss)
+        beyond = beyond or inputs_beyond(rule, facts, head, loss)
         beyond = beyond or labels_apart(rule, facts, head, loss)
         if beyond is not None:
             yield beyond

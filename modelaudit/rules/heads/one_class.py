@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
-from modelaudit.audit_types.kernels import OneWay
+from modelaudit.audit_types.kernels import LastErrors, OneWay
 from modelaudit.audit_types.values import number
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES
+from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.heads.last_layers import paired_heads
 from modelaudit.rules.heads.one_sided_heads import never_negative
 from modelaudit.rules.model import Facts, NotApplicable, Rule
+from modelaudit.rules.network.limited_values import at_most_one
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
 from modelaudit.thresholds.design import (
     ONE_CLASS_LEFT,
@@ -19,19 +22,26 @@ from modelaudit.thresholds.design import (
     ONE_CLASS_STEPS,
     ONE_CLASS_SURE,
 )
+from modelaudit.thresholds.optimizers import (
+    ONE_SIDED_ALIKE,
+    ONE_SIDED_LEAST,
+    ONE_SIDED_MOST,
+    ONE_SIDED_ROWS,
+    ONE_SIDED_TINY,
+)
 
 # These keep the average of the gradients themselves.
 _AVERAGES = frozenset(("adam", "adamw", "nadam", "adamax"))
+_ROUNDING = 0.02  # of averages over ten steps, in which inputs are not quite the same
 _ENDS = frozenset(("sigmoid", "softmax", "linear"))
 
 
 def one_class(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Heads whose last gradients all led to one answer, although they gave it already."""
     found = facts.measurements.one_way if facts.measurements else {}
+    errors = facts.measurements.last_errors if facts.measurements else {}
     state = optimizer_state(facts.artifact)
-    if not found or state is None or state.name.lower() not in _AVERAGES:
-        return
-    if (state.steps or 0) < ONE_CLASS_STEPS.value:
+    if not (found or errors) or state is None or (state.steps or 0) < ONE_CLASS_STEPS.value:
         return
     graph = saved_graph(facts)
     positive = never_negative(graph)
@@ -40,40 +50,99 @@ def one_class(rule: Rule, facts: Facts) -> Iterator[Finding]:
     except NotApplicable:
         return
     for head, loss in heads:
-        way = found.get(head.weights.route)
-        if way is None or loss is None or loss.name not in CROSS_ENTROPIES or head.joined:
+        if (
+            loss is None
+            or loss.name not in CROSS_ENTROPIES
+            or head.joined
+            or head.last not in _ENDS
+        ):
             continue
-        sources = {x for call in graph.calls.get(head.weights.route, ()) for x in call}
-        left = _left(state, way)
-        answer = _answer(head, way)
-        if answer is None or head.last not in _ENDS or not sources or not sources <= positive:
-            continue
-        if way.rows < ONE_CLASS_ROWS.value or left >= ONE_CLASS_LEFT.value:
-            continue
-        if way.sure < ONE_CLASS_SURE.value:
-            continue  # errors of either sign cancel in the averages
-        yield rule.finding(
-            f"At the end of training, the gradients of all {way.rows:,} weights of each unit of "
-            f"`{head.weights.route}` led to the answer {answer}, although a label of {answer} was "
-            f"missed by {left:.2g} on average: the last labels were of that class, very few were of "
-            "another, or class_weight left them out.",
-            route=head.weights.route,
-            title="The last labels of training were of one class, or nearly",
-            evidence={
-                "measured": left,
-                "unit": ONE_CLASS_LEFT.unit,
-                "threshold": ONE_CLASS_LEFT.value,
-                "n": way.rows,
-            },
-            key=f"{head.route} labels",
-            severity=Severity.LOW,
-            confidence=Confidence.MEDIUM,
-            fix="Count the labels that training gets:\n\n    print(np.unique(y, return_counts=True))\n\n"
-            "If there is one class, see how the labels are read. If they are sorted by class, shuffle them "
-            "before they are split, and a Dataset with dataset.shuffle(len(y)). If one is rare, give its "
-            "rows a weight, as with model.fit(x, y, class_weight={0: 1.0, 1: 20.0}), and judge by recall. "
-            "Then train again.",
+        route = head.weights.route
+        sources = {x for call in graph.calls.get(route, ()) for x in call}
+        above = bool(sources) and sources <= positive
+        way, last = found.get(route), errors.get(route)
+        answer = _one_way(state, head, way) if way is not None and above else None
+        if way is not None and answer is not None:
+            yield _told(rule, head, answer, _left(state, way), way.rows)
+        elif last is not None and _one_sided(graph, head, last, above=above):
+            yield _told(rule, head, last.only, last.error, last.rows, last)
+
+
+def _one_way(state: OptimizerState, head: NetworkHead, way: OneWay) -> int | None:
+    """The answer that all gradients led to, each of one sign behind values that have no other."""
+    if state.name.lower() not in _AVERAGES or way.rows < ONE_CLASS_ROWS.value:
+        return None
+    if _left(state, way) >= ONE_CLASS_LEFT.value or way.sure < ONE_CLASS_SURE.value:
+        return None  # errors of either sign cancel in the averages
+    return _answer(head, way)
+
+
+def _one_sided(graph: LayerGraph, head: NetworkHead, last: LastErrors, *, above: bool) -> bool:
+    """Whether the last errors were all of one sign, by the score that belongs to their size.
+
+    A score s for the right answer leaves an error of about exp(-s). Where errors of both signs cancel,
+    their mean is smaller, and the mean input further out: by A = (e + f) / |e - f| of the sums e and
+    f, the score is A s, and the logarithm of the error -s - log(A).
+    """
+    if last.units != (head.units or 0) or last.rows < ONE_SIDED_ROWS.value:
+        return False
+    if not 0 < last.error < ONE_CLASS_LEFT.value or (head.last == "sigmoid" and last.units > 1):
+        return False
+    fits = -math.log(last.error)
+    fitting = ONE_SIDED_LEAST.value * fits <= last.score <= ONE_SIDED_MOST.value * fits
+    if last.units > 2:
+        tiny = last.error < ONE_SIDED_TINY.value
+        return last.raised == 1 and last.alike >= ONE_SIDED_ALIKE.value and (fitting or tiny)
+    if not fitting:
+        return False
+    if above and last.low < -_ROUNDING * last.high:
+        return False
+    return not at_most_one(graph, head.weights.route) or max(-last.low, last.high) <= 1 + _ROUNDING
+
+
+def _told(
+    rule: Rule,
+    head: NetworkHead,
+    answer: int,
+    left: float,
+    rows: int,
+    last: LastErrors | None = None,
+) -> Finding:
+    route = head.weights.route
+    why = (
+        f"the gradients of all {rows:,} weights of each unit of `{route}` led to the answer {answer}, although a "
+        f"label of {answer} was missed by {left:.2g} on average"
+        if last is None
+        else f"the errors of `{route}` were of one kind: the gradients of its bias and of the {rows:,} "
+        f"weights of each unit led to the answer {answer}, although a label of {answer} was missed by {left:.2g} on "
+        "average. "
+        + (
+            "All units tell of one mean input"
+            if last.units > 2
+            else f"The score for their mean input, {last.score:.3g}, is the one that leaves such errors; it "
+            "would be larger if errors of either sign had cancelled"
         )
+    )
+    return rule.finding(
+        f"At the end of training, {why}: the last labels were of that class, very few were of another, "
+        "or class_weight left them out.",
+        route=route,
+        title="The last labels of training were of one class, or nearly",
+        evidence={
+            "measured": left,
+            "unit": ONE_CLASS_LEFT.unit,
+            "threshold": ONE_CLASS_LEFT.value,
+            "n": rows,
+        },
+        key=f"{head.route} labels",
+        severity=Severity.LOW,
+        confidence=Confidence.MEDIUM,
+        fix="Count the labels that training gets:\n\n    print(np.unique(y, return_counts=True))\n\n"
+        "If there is one class, see how the labels are read. If they are sorted by class, shuffle them "
+        "before they are split, and a Dataset with dataset.shuffle(len(y)). If one is rare, give its "
+        "rows a weight, as with model.fit(x, y, class_weight={0: 1.0, 1: 20.0}), and judge by recall. "
+        "Then train again.",
+    )
 
 
 def _answer(head: NetworkHead, way: OneWay) -> int | None:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 
 from modelaudit.audit_types.kernels import KernelInitialization
+from modelaudit.findings import Severity
+from modelaudit.thresholds.training import HARDLY_MOVED
 from modelaudit.thresholds.weights import (
     FEWEST_DRAWS,
     FEWEST_WITH_BIAS,
@@ -144,3 +146,35 @@ def few(kernel: KernelInitialization) -> bool:
 def starts_constant(kernel: KernelInitialization) -> bool:
     """Whether its initializer gives one value to all of it."""
     return kernel.initializer in {"Zeros", "Ones", "Constant"} and not kernel.guessed
+
+
+def when_left_out(kernel: KernelInitialization) -> Severity:
+    """How sure it is that a layer which training left out, as drawn, should not be so.
+
+    A frozen table of drawn vectors is mostly one that was never given its pretrained vectors. Other
+    layers may be random features on purpose.
+    """
+    table = kernel.route.endswith("/embeddings") and not kernel.guessed
+    drawn = exact(kernel) and kernel.tests.get("draws") is True
+    frozen = kernel.tests.get("trainable") is False
+    return Severity.LOW if table and drawn and frozen else Severity.INFO
+
+
+def looks_drawn(kernel: KernelInitialization, most: float = HARDLY_MOVED.value) -> bool:
+    """Whether a kernel looks as its initializer draws it, but for this share of its weights.
+
+    An orthogonal matrix W of n rows whose weights moved at random by a share s of their spread has
+    entries of about s * sqrt(2 / n) in W.T @ W - 1, of which the largest is about four times as large.
+    """
+    if kernel.tests.get("law") == "orthogonal":
+        error = kernel.tests.get("orthogonality_error")
+        return isinstance(error, float) and error <= 4 * most
+    # Where the initializer is not known, the closest one may be that of moved weights.
+    p = kernel.tests.get("usual_p", kernel.tests.get("ks_p"))
+    level = kernel.tests.get("level")
+    outside = kernel.tests.get("outside")
+    if outside is None and kernel.tests.get("law") == "normal":
+        outside = 0.0  # which has no limit
+    if not (isinstance(p, float) and isinstance(level, float) and isinstance(outside, float)):
+        return False
+    return p >= level and outside <= most

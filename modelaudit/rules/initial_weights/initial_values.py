@@ -30,6 +30,7 @@ from modelaudit.rules.initial_weights.drawn_weights import (
     trained,
     trained_before,
     unmoved,
+    when_left_out,
 )
 from modelaudit.rules.initial_weights.initial_explained import (
     BODY,
@@ -251,7 +252,7 @@ def _left_initial(
             continue
         idle = FEATURES if features and kernel in frozen else left_out(artifact, kernel)
         if idle:
-            against, severity = idle, Severity.INFO
+            against, severity = idle, when_left_out(kernel)
         elif unused and one_step(artifact, kernel.tensor) in ({True, None} if dead else {True}):
             against, severity = ONE_STEP, Severity.INFO
         elif dead or severity is None:

@@ -16,6 +16,7 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.architecture.cancelled_biases import cancelled_biases
 from modelaudit.rules.grammar import counted
+from modelaudit.rules.initial_weights.drawn_weights import looks_drawn
 from modelaudit.rules.initial_weights.first_moves import large_by_moves, moved_by_inputs
 from modelaudit.rules.initial_weights.initial_values import never_trained
 from modelaudit.rules.initial_weights.training_reach import (
@@ -74,9 +75,15 @@ def _as_drawn(facts: Facts, state: OptimizerState) -> tuple[float, str] | None:
     pairs = _spread_pairs(facts)
     if len(pairs) < 2 or (state.steps or 0) < FEW_STEPS.value or not look_drawn(facts):
         return None
-    shares = [(max(abs(b.minimum), abs(b.maximum)) / k.std, x.route) for x, k, b in pairs]
-    largest = max(shares)
+    largest = max((_moved(layer, bias) / kernel.std, layer.route) for layer, kernel, bias in pairs)
     return largest if 0 < largest[0] < HARDLY_MOVED.value else None
+
+
+def _moved(layer: Layer, bias: TensorStats) -> float:
+    """How far the values of a bias are from their start: 0, or 0 and 1 of forget gates, beyond both."""
+    if layer.config.get("unit_forget_bias") is True:
+        return max(-bias.minimum, bias.maximum - 1.0)
+    return max(abs(bias.minimum), abs(bias.maximum))
 
 
 def slightly_changed(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -123,19 +130,6 @@ def look_drawn(facts: Facts, moved: float = 0.0) -> bool:
     large = [kernel for kernel in kernels if kernel.weights >= MIN_VALUES.value]
     outside = max(HARDLY_MOVED.value, moved / math.sqrt(12))
     return bool(large) and all(looks_drawn(kernel, outside) for kernel in large)
-
-
-def looks_drawn(kernel: KernelInitialization, most: float = HARDLY_MOVED.value) -> bool:
-    """Whether a kernel looks as its initializer draws it, but for this share of its weights."""
-    # Where the initializer is not known, the closest one may be that of moved weights.
-    p = kernel.tests.get("usual_p", kernel.tests.get("ks_p"))
-    level = kernel.tests.get("level")
-    outside = kernel.tests.get("outside")
-    if outside is None and kernel.tests.get("law") == "normal":
-        outside = 0.0  # which has no limit
-    if not (isinstance(p, float) and isinstance(level, float) and isinstance(outside, float)):
-        return False
-    return p >= level and outside <= most
 
 
 def hardly_left(facts: Facts) -> str:

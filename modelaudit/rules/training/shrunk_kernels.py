@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from modelaudit.audit_types.values import number
 from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.keras.dialects import activation
-from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.optimizer_state import compiled_optimizer
 from modelaudit.rules.architecture.cancelled_biases import normalized_behind
@@ -20,23 +18,17 @@ from modelaudit.rules.initial_weights.sized_kernels import (
     sized_kernels,
 )
 from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.network.limited_values import at_most_one
 from modelaudit.rules.network.loss_inputs import PROBABILITIES
 from modelaudit.rules.network.network_heads import (
     NetworkHead,
-    activation_of,
     output_heads,
-    plain_activation,
 )
 from modelaudit.rules.network.sole_paths import biases_of
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.thresholds.design import LARGE_REGULARIZER
 from modelaudit.thresholds.training import PENALIZED_KERNEL, PRIOR_BIAS, PRIOR_KERNEL, SHRUNK
 
-_KEEP_LIMITS = Trait.KEEPS_RANGE | Trait.DROPOUT | Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING
-_STATES = frozenset(("GRU", "LSTM", "SimpleRNN"))
-_LIMITED = frozenset(("tanh", "sigmoid", "softmax", "softsign"))
-_APPLIED_LAST = Trait.AFFINE | Trait.CONVOLUTION | Trait.POINTWISE
-_BETWEEN_VALUES = frozenset(("nearest", "bilinear", "area", "linear"))  # others overshoot
 _CONSTRAINTS = frozenset(("MaxNorm", "MinMaxNorm"))
 _CONSTRAINED = (
     "Train again with a larger limit in kernel_constraint, such as keras.constraints.MaxNorm(2), or "
@@ -211,7 +203,7 @@ def _prior(rule: Rule, facts: Facts, shrunk: Sequence[str]) -> Iterator[Finding]
         most = PENALIZED_KERNEL.value if drawn else PRIOR_KERNEL.value
         if size > most * started or sums > PRIOR_BIAS.value * moved:
             continue
-        bounded = _at_most_one(graph, head.weights.route)
+        bounded = at_most_one(graph, head.weights.route)
         # Layers before it that have no penalty can grow by as much as this one shrank.
         before = [sized[each] for each in graph.above([kernel.route]) if each in sized]
         growth = math.prod(max(1.0, _growth(each)) for each in before if each[0] is not kernel)
@@ -250,36 +242,6 @@ def _growth(sized: SizedKernel) -> float:
     kernel, stats, spread = sized
     started = initial_spread(kernel, spread)
     return math.hypot(stats.mean, stats.std) / started if started else math.inf
-
-
-def _at_most_one(graph: LayerGraph, route: str) -> bool:
-    """Whether all inputs of a layer are between -1 and 1, as those of a tanh or an LSTM."""
-
-    def step(layer: Layer, values: Sequence[bool | None]) -> bool | None:
-        name, said = layer.class_name, layer.config
-        if name == "Bidirectional":
-            inner = said.get("layer")
-            if not isinstance(inner, dict) or said.get("merge_mode") == "sum":
-                return None
-            name, held = str(inner.get("class_name")), inner.get("config")
-            said = held if isinstance(held, dict) else {}
-        if layer.custom:
-            return None
-        if name in _STATES:
-            gates = activation(said.get("recurrent_activation", "sigmoid")) or "linear"
-            gates = plain_activation(gates)
-            return said.get("activation", "tanh") == "tanh" and gates == "sigmoid"
-        if name == "TimeDistributed":
-            inner = said.get("layer")
-            name = str(inner.get("class_name")) if isinstance(inner, dict) else ""
-        keeps = bool(values) and (name == "Concatenate" or has(name, _KEEP_LIMITS))
-        keeps = keeps and said.get("interpolation", "nearest") in _BETWEEN_VALUES
-        limits = has(name, _APPLIED_LAST) and activation_of(layer) in _LIMITED
-        return (keeps and all(values)) or limits
-
-    limited: dict[str, bool] = graph.propagate(step, lambda one, other: one and other)
-    sources = [each for call in graph.calls[route] for each in call]
-    return bool(sources) and all(map(limited.get, sources))
 
 
 def _penalty(head: NetworkHead) -> float:

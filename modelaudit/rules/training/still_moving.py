@@ -13,11 +13,12 @@ from modelaudit.measures.one_way import rates_one_way
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads.last_layers import paired_heads
+from modelaudit.rules.initial_weights.drawn_weights import looks_drawn
 from modelaudit.rules.initial_weights.training_reach import kept_squares, moved_share
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.loss_inputs import PROBABILITIES
 from modelaudit.rules.network.network_heads import NetworkHead
-from modelaudit.rules.training.extent import biased_layers, look_drawn, looks_drawn
+from modelaudit.rules.training.extent import biased_layers, look_drawn
 from modelaudit.thresholds.design import FIRST_STILL, LAST_ALONE, LAYERS_BEFORE, OUT_OF_REACH
 from modelaudit.thresholds.optimizers import OUTPUT_SHORT, STILL_PUSHED, WAY_MADE
 from modelaudit.thresholds.small_layers import (

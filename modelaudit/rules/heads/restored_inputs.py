@@ -1,0 +1,99 @@
+"""MA306: autoencoders whose inputs, which are their targets, the last activation cannot give."""
+
+from __future__ import annotations
+
+import math
+
+from modelaudit.audit_types.kernels import ColumnSigns
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.keras.compiled_losses import BINARY, DISTANCES, CompiledLoss
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.rules.model import Facts, Rule
+from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
+from modelaudit.thresholds.optimizers import (
+    BEYOND_ONE,
+    SIGNED_AGREED,
+    SIGNED_SIZE,
+    SIGNED_WEIGHTS,
+)
+
+_ROW = 2  # axes of a row of columns
+
+
+def inputs_beyond(
+    rule: Rule, facts: Facts, head: NetworkHead, loss: CompiledLoss
+) -> Finding | None:
+    """What is said of an output of shares that has the shape of inputs which are no shares."""
+    found = facts.measurements.column_signs if facts.measurements else {}
+    if not found or head.last != "sigmoid" or loss.name not in DISTANCES | BINARY:
+        return None
+    if head.joined or head.rescaled:
+        return None
+    graph = saved_graph(facts)
+    shape = _restored(graph)
+    # Masks have the shape of images of one channel, and a cross-entropy.
+    if shape is None or (loss.name in BINARY and len(shape) != _ROW):
+        return None
+    route, signs = next(iter(found.items()))
+    if len(found) > 1 or not (signs.size >= BEYOND_ONE.value or _signed(signs)):
+        return None
+    above = signs.size >= BEYOND_ONE.value
+    why = (
+        "more than values from 0 to 1 can have"
+        if above
+        else f"and only {signs.agreed:.0%} of the average gradients of its {signs.weights:,} weights have the "
+        f"sign of that of their bias, where values from 0 to 1 of that size give {_expected(signs.size):.0%}: "
+        "they have both signs, as standardized columns do"
+    )
+    return rule.finding(
+        f"`{head.route}`: the output has the shape of the input, so the targets may be the inputs. In "
+        f"training, what `{route}` got had a root mean square of about {signs.size:.2g}, {why}. A sigmoid "
+        "gives values from 0 to 1 only.",
+        route=head.route,
+        evidence={
+            "measured": signs.size,
+            "unit": "root mean square of the inputs",
+            "threshold": BEYOND_ONE.value if above else SIGNED_SIZE.value,
+            "activation": head.last,
+            "agreed": signs.agreed,
+        },
+        key=head.route,
+        severity=Severity.LOW,
+        confidence=Confidence.MEDIUM,
+        fix="If it is to give its inputs again, scale them to values from 0 to 1, or use no activation in "
+        f"the last layer and mean_squared_error, and train again:\n{head.code('linear')}\n"
+        'model.compile(loss="mean_squared_error")',
+    )
+
+
+def _restored(graph: LayerGraph) -> tuple[int | None, ...] | None:
+    """The shape of the only input, if the only output has it; None otherwise."""
+    inputs = [layer for layer in graph.layers if not any(graph.calls[layer.route])]
+    outputs = [each for route in graph.outputs if (each := graph.get(route)) is not None]
+    if len(inputs) != 1 or len(outputs) != 1 or len(graph.outputs) != 1:
+        return None
+    first, last = inputs[0], outputs[0].output_shape
+    given = first.output_shape if first.class_name == "InputLayer" else None
+    if given is None and first.input_shapes:
+        given = first.input_shapes[0]
+    same = given is not None and last is not None and tuple(given[1:]) == tuple(last[1:])
+    if not same or given is None or len(given) < _ROW or None in given[1:]:
+        return None
+    return tuple(given)
+
+
+def _signed(signs: ColumnSigns) -> bool:
+    """Whether inputs of that size have both signs, by those of the gradients."""
+    if signs.weights < SIGNED_WEIGHTS.value or signs.size < SIGNED_SIZE.value:
+        return False
+    most = 0.5 + SIGNED_AGREED.value * (_expected(signs.size) - 0.5)
+    return signs.agreed < most
+
+
+def _expected(size: float) -> float:
+    """Share of signs that agree for values from 0 to 1 with this root mean square, at least.
+
+    Two normal variables with a correlation of r have one sign in 1 - acos(r) / pi of the cases
+    (Sheppard, 1899).
+    """
+    return 1 - math.acos(min(1.0, size)) / math.pi

@@ -1,0 +1,47 @@
+"""Layers whose inputs cannot be larger than 1, whatever the weights are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from modelaudit.facts import Layer
+from modelaudit.formats.keras.dialects import activation
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.rules.network.network_heads import activation_of, plain_activation
+
+_KEEP_LIMITS = Trait.KEEPS_RANGE | Trait.DROPOUT | Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING
+_STATES = frozenset(("GRU", "LSTM", "SimpleRNN"))
+_LIMITED = frozenset(("tanh", "sigmoid", "softmax", "softsign"))
+_APPLIED_LAST = Trait.AFFINE | Trait.CONVOLUTION | Trait.POINTWISE
+_BETWEEN_VALUES = frozenset(("nearest", "bilinear", "area", "linear"))  # others overshoot
+
+
+def at_most_one(graph: LayerGraph, route: str) -> bool:
+    """Whether all inputs of a layer are between -1 and 1, as those of a tanh or an LSTM."""
+
+    def step(layer: Layer, values: Sequence[bool | None]) -> bool | None:
+        name, said = layer.class_name, layer.config
+        if name == "Bidirectional":
+            inner = said.get("layer")
+            if not isinstance(inner, dict) or said.get("merge_mode") == "sum":
+                return None
+            name, held = str(inner.get("class_name")), inner.get("config")
+            said = held if isinstance(held, dict) else {}
+        if layer.custom:
+            return None
+        if name in _STATES:
+            gates = activation(said.get("recurrent_activation", "sigmoid")) or "linear"
+            gates = plain_activation(gates)
+            return said.get("activation", "tanh") == "tanh" and gates == "sigmoid"
+        if name == "TimeDistributed":
+            inner = said.get("layer")
+            name = str(inner.get("class_name")) if isinstance(inner, dict) else ""
+        keeps = bool(values) and (name == "Concatenate" or has(name, _KEEP_LIMITS))
+        keeps = keeps and said.get("interpolation", "nearest") in _BETWEEN_VALUES
+        limits = has(name, _APPLIED_LAST) and activation_of(layer) in _LIMITED
+        return (keeps and all(values)) or limits
+
+    limited: dict[str, bool] = graph.propagate(step, lambda one, other: one and other)
+    sources = [each for call in graph.calls[route] for each in call]
+    return bool(sources) and all(map(limited.get, sources))
