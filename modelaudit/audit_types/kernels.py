@@ -145,8 +145,6 @@ class LastErrors(Struct, frozen=True):
     """Largest value of the mean inputs."""
     alike: Real
     """Least cosine between the mean inputs of two units; 1 of one unit."""
-    signed: bool
-    """Whether the averages have signs: those of squares alone do not."""
 
 
 class ColumnSigns(Struct, frozen=True):

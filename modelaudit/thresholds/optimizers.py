@@ -46,14 +46,15 @@ ONE_SIDED_LEAST = Threshold(
     "of the score that leaves such an error",
     "score of an answer at the mean input of the last errors, by the score that leaves errors of "
     "their size, from which all errors can be of one sign",
-    "labels of one class on eight bodies: 0.89 to 1.02",
+    "labels of one class on seven bodies: 0.89 to 1.02; the nearest public model of 184: 0.76",
 )
 ONE_SIDED_MOST = Threshold(
     1.15,
     "of the score that leaves such an error",
     "the same up to which they can be",
     "by Gibbs' inequality, 1 at most where no batch has another label; an eleventh of the errors "
-    "of the other sign, at a score of 5: 1.15; labels that differ: 2.3 and more, or below 0",
+    "of the other sign, at a score of 5: 1.15; labels that differ: 2.3 and more, or "
+    "below 0; the nearest public model of 184: 1.23",
 )
 ONE_SIDED_ROWS = Threshold(
     8,

@@ -119,7 +119,7 @@ def last_errors(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, Last
             continue
         if means is None or own[0].shape != means[1].shape or own[1].shape != means[0].shape:
             continue
-        found = _errors(*means, *own, signed=state.name.lower() != "rmsprop")
+        found = _errors(*means, *own)
         if found is not None:
             yield each.route, found
 
@@ -136,20 +136,16 @@ def _means(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """The average error of each unit, and the average of its products with each input.
 
-    Averages begin at 0, so that their weights add up to less than 1. Those of RMSprop are of
-    squares, whose roots have no sign.
+    Averages begin at 0, so that their weights add up to less than 1. Those of squares have no sign.
     """
     name, steps, settings = state.name.lower(), state.steps or 0, state.settings
-    squared = name == "rmsprop"
-    key = "rho" if squared else "momentum" if name == "sgd" else "beta_1"
+    key = "momentum" if name == "sgd" else "beta_1"
     kept = number(settings.get(key, 0.0 if name == "sgd" else 0.9))
-    if kept is None or not 0 < kept < 1 or name not in _OF_AVERAGES | {"rmsprop", "sgd"}:
+    if kept is None or not 0 < kept < 1 or name not in _OF_AVERAGES | {"sgd"}:
         return None
-    names = (bias.squares, kernel.squares) if squared else (bias.averages, kernel.averages)
+    names = (bias.averages, kernel.averages)
     of_bias, of_kernel = (_read(artifact.by_name.get(x), most_bytes) for x in names)
     counted = 1 - kept**steps
-    if squared:
-        return np.sqrt(of_bias / counted), np.sqrt(of_kernel / counted)
     if name == "sgd":  # a sum of steps, which go down the gradient
         if not state.rate or not state.rate > 0:
             return None
@@ -162,14 +158,10 @@ def _errors(
     of_kernel: NDArray[np.float64],
     kernel: NDArray[np.float64],
     bias: NDArray[np.float64],
-    *,
-    signed: bool,
 ) -> LastErrors | None:
     if of_bias.ndim != 1 or not of_bias.size or not of_bias.all() or not len(of_kernel):
         return None
     units = of_bias.size
-    if units > 1 and not signed:
-        return None
     with np.errstate(over="ignore", invalid="ignore"):
         means = of_kernel / of_bias
         scores = bias + (kernel * means).sum(axis=0)
@@ -178,10 +170,7 @@ def _errors(
     if not (np.isfinite(scores).all() and np.isfinite(cosines).all()):
         return None
     raised = int((of_bias < 0).sum())
-    if not signed:
-        only = int(bias[0] > 0)
-        score = abs(float(bias[0])) + float((np.abs(kernel) * means).sum())
-    elif units == 1:
+    if units == 1:
         only = raised
         score = float(scores[0]) if only else -float(scores[0])
     else:
@@ -197,7 +186,6 @@ def _errors(
         float(means.min()),
         float(means.max()),
         float(cosines.min()) if units > 1 else 1.0,
-        signed,
     )
 
 

@@ -51,6 +51,16 @@ def test_one_layer_among_three_that_moved(kernel, expected):
     assert found == ({} if expected is None else {"a": expected})
 
 
+@pytest.mark.parametrize(
+    ("law", "draws", "expected"), [("uniform", True, LOW), ("normal", False, INFO)]
+)
+def test_a_frozen_table_among_layers_that_moved(law, draws, expected):
+    """Its vectors are draws, bit for bit: it never had the pretrained ones that freezing is for."""
+    table = drawn("a", 900, bias=None, trainable=False, law="uniform")
+    table = replace(table, route="a/embeddings", tests={**table.tests, "draws": draws})
+    assert severities(table, moved("b"), moved("c")) == {"a/embeddings": expected}
+
+
 def test_a_lightly_trained_model_looks_as_drawn_everywhere():
     """Every bias has moved, and hardly any kernel yet."""
     kernels = [drawn(name, bias=False, state="trained") for name in "abc"]

@@ -1,0 +1,126 @@
+"""What the signs of errors and inputs decide at the edges of their thresholds."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from modelaudit.audit_types.kernels import ColumnSigns, LastErrors
+from modelaudit.measures.summary import Measurements
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts
+from modelaudit.rules.training.steps import adam
+from modelaudit.structs import replace
+from tests.thresholds.edges import Edges, check, severities
+
+EDGES = Edges()
+at = EDGES.at
+ERROR = 0.01
+FITS = -math.log(ERROR)
+
+
+def one_sided(units=1, **options):
+    """A head behind a ReLU, whose last errors are those of answers with the score that fits."""
+    told = {"rows": 16, "units": units, "only": 0, "raised": int(units > 1), "error": ERROR}
+    told |= {"score": FITS, "low": 0.1, "high": 2.0, "alike": 1.0} | options
+    last = "sigmoid" if units == 1 else "softmax"
+    names = {"kernel": "head/kernel", "bias": "bias/kernel"}
+    head = examples.layer("head", "Dense", names, {"units": units, "activation": last})
+    head = replace(head, output_shape=(None, units), inbound=(("hidden",),))
+    facts = adam(("head", 0.05, 0.1), ("bias", 0.1, 0.1))
+    loss = "binary_crossentropy" if units == 1 else "sparse_categorical_crossentropy"
+    artifact = replace(
+        facts.artifact,
+        architecture=examples.model(examples.dense("hidden"), head).architecture,
+        training={**(facts.artifact.training or {}), "loss": loss},
+    )
+    measured = Measurements(last_errors={"head": LastErrors(**told)})
+    return severities("MA439", Facts(artifact, measurements=measured))
+
+
+@at("optimizers.ONE_SIDED_LEAST", {0.79: [], 0.8: ["low"], 0.81: ["low"]})
+def scores_below_what_fits(share):
+    return one_sided(score=share * FITS + 1e-12)
+
+
+@at("optimizers.ONE_SIDED_MOST", {1.14: ["low"], 1.15: ["low"], 1.16: []})
+def scores_above_what_fits(share):
+    return one_sided(score=share * FITS - 1e-12)
+
+
+@at("optimizers.ONE_SIDED_ROWS", {7: [], 8: ["low"], 9: ["low"]})
+def inputs_of_the_head(rows):
+    return one_sided(rows=rows)
+
+
+@at("optimizers.ONE_SIDED_ALIKE", {0.89: [], 0.9: ["low"], 0.91: ["low"]})
+def mean_inputs_of_units(cosine):
+    assert one_sided(3, alike=cosine, raised=2) == []
+    return one_sided(3, alike=cosine)
+
+
+@at("optimizers.ONE_SIDED_TINY", {0.99e-3: ["low"], 1e-3: [], 1.01e-3: []})
+def errors_of_three_units(error):
+    """Of one unit, no error is so small that its score does not count."""
+    assert one_sided(error=error, score=1.0) == []
+    return one_sided(3, error=error, score=1.0)
+
+
+def test_mean_inputs_that_no_error_of_one_sign_gives():
+    """Behind a ReLU, a mean input below 0 takes errors of both signs."""
+    assert one_sided() == ["low"]
+    assert one_sided(low=-0.5) == []
+    assert one_sided(error=0.06, score=-math.log(0.06)) == []
+
+
+def restored(size=1.0, agreed=0.5, weights=400, loss="mse", last="sigmoid", width=8):
+    """An autoencoder of eight columns with these signs of its inputs."""
+    shapes = {"given": (None, 8), "hidden": (None, 4), "head": (None, width)}
+    layers = [examples.layer("given", "InputLayer")]
+    for before, name in (("given", "hidden"), ("hidden", "head")):
+        config = {"units": shapes[name][1], "activation": last if name == "head" else "relu"}
+        layer = examples.layer(name, "Dense", {"kernel": f"{name}/kernel"}, config)
+        layers.append(replace(layer, inbound=((before,),)))
+    layers = [replace(each, output_shape=shapes[each.name]) for each in layers]
+    artifact = replace(examples.model(*layers), training={"loss": loss})
+    signs = ColumnSigns(size, agreed, weights)
+    found = Facts(artifact, measurements=Measurements(column_signs={"hidden": signs}))
+    return severities("MA306", found)
+
+
+def of_shares(size):
+    """The share of signs that agree halfway between chance and values from 0 to 1."""
+    return 0.75 - math.acos(size) / math.pi / 2
+
+
+@at("optimizers.SIGNED_SIZE", {0.69: [], 0.7: ["low"], 0.71: ["low"]})
+def size_of_inputs_with_signs(size):
+    return restored(size, of_shares(size) - 0.01)
+
+
+@at("optimizers.SIGNED_AGREED", {0.49: ["low"], 0.5: [], 0.51: []})
+def signs_that_agree(share):
+    most = 1 - math.acos(0.8) / math.pi
+    return restored(0.8, 0.5 + share * (most - 0.5) + 1e-12)
+
+
+@at("optimizers.SIGNED_WEIGHTS", {127: [], 128: ["low"], 129: ["low"]})
+def weights_with_signs(weights):
+    return restored(weights=weights)
+
+
+@at("optimizers.BEYOND_ONE", {1.98: [], 2.0: ["low"], 2.02: ["low"]})
+def size_of_inputs_beyond(size):
+    return restored(size, agreed=1.0)
+
+
+@pytest.mark.parametrize("other", [{"last": "linear"}, {"width": 7}])
+def test_what_is_no_restored_input(other):
+    assert restored() == restored(loss="binary_crossentropy") == ["low"]
+    assert restored(**other) == []
+
+
+@pytest.mark.parametrize(("edge", "number"), EDGES.cases())
+def test_decision(edge, number):
+    check(edge, number)
