@@ -49,6 +49,11 @@ def scores_above_what_fits(share):
     return one_sided(score=share * FITS - 1e-12)
 
 
+@at("optimizers.ONE_SIDED_OUTSIDE", {0.0198: ["low"], 0.02: ["low"], 0.0202: []})
+def mean_inputs_below_what_a_relu_gives(share):
+    return one_sided(low=-2.0 * share, high=2.0)
+
+
 @at("optimizers.ONE_SIDED_ROWS", {7: [], 8: ["low"], 9: ["low"]})
 def inputs_of_the_head(rows):
     return one_sided(rows=rows)

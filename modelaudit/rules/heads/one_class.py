@@ -26,13 +26,13 @@ from modelaudit.thresholds.optimizers import (
     ONE_SIDED_ALIKE,
     ONE_SIDED_LEAST,
     ONE_SIDED_MOST,
+    ONE_SIDED_OUTSIDE,
     ONE_SIDED_ROWS,
     ONE_SIDED_TINY,
 )
 
 # These keep the average of the gradients themselves.
 _AVERAGES = frozenset(("adam", "adamw", "nadam", "adamax"))
-_ROUNDING = 0.02  # of averages over ten steps, in which inputs are not quite the same
 _ENDS = frozenset(("sigmoid", "softmax", "linear"))
 
 
@@ -95,9 +95,12 @@ def _one_sided(graph: LayerGraph, head: NetworkHead, last: LastErrors, *, above:
         return last.raised == 1 and last.alike >= ONE_SIDED_ALIKE.value and (fitting or tiny)
     if not fitting:
         return False
-    if above and last.low < -_ROUNDING * last.high:
+    if above and last.low < -ONE_SIDED_OUTSIDE.value * last.high:
         return False
-    return not at_most_one(graph, head.weights.route) or max(-last.low, last.high) <= 1 + _ROUNDING
+    return (
+        not at_most_one(graph, head.weights.route)
+        or max(-last.low, last.high) <= 1 + ONE_SIDED_OUTSIDE.value
+    )
 
 
 def _told(
