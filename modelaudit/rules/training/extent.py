@@ -60,7 +60,7 @@ def biased_layers(facts: Facts) -> list[tuple[Layer, TensorStats, TensorStats]]:
     return found
 
 
-def _spread_pairs(facts: Facts) -> list[tuple[Layer, TensorStats, TensorStats]]:
+def spread_pairs(facts: Facts) -> list[tuple[Layer, TensorStats, TensorStats]]:
     """The same without kernels of one value, and of integers, whose scale is elsewhere."""
     return [each for each in biased_layers(facts) if each[1].std > 0 and not quantized(each[0])]
 
@@ -72,14 +72,16 @@ def _as_drawn(facts: Facts, state: OptimizerState) -> tuple[float, str] | None:
         The largest bias as a share of the spread of its kernel, if it is small in all layers and
         the kernels still look as their initializers draw them; otherwise None.
     """
-    pairs = _spread_pairs(facts)
+    pairs = spread_pairs(facts)
     if len(pairs) < 2 or (state.steps or 0) < FEW_STEPS.value or not look_drawn(facts):
         return None
-    largest = max((_moved(layer, bias) / kernel.std, layer.route) for layer, kernel, bias in pairs)
+    largest = max(
+        (moved_beyond(layer, bias) / kernel.std, layer.route) for layer, kernel, bias in pairs
+    )
     return largest if 0 < largest[0] < HARDLY_MOVED.value else None
 
 
-def _moved(layer: Layer, bias: TensorStats) -> float:
+def moved_beyond(layer: Layer, bias: TensorStats) -> float:
     """How far the values of a bias are from their start: 0, or 0 and 1 of forget gates, beyond both."""
     if layer.config.get("unit_forget_bias") is True:
         return max(-bias.minimum, bias.maximum - 1.0)
@@ -207,7 +209,7 @@ def _farthest(facts: Facts, state: OptimizerState) -> tuple[float, float] | None
     momentum = state.settings.get("momentum") if state.name.lower() == "rmsprop" else 0.0
     if isinstance(momentum, float) and 0 < momentum < 1:
         step /= 1 - momentum
-    pairs, reach = _spread_pairs(facts), step * (state.steps or 0)
+    pairs, reach = spread_pairs(facts), step * (state.steps or 0)
     if not pairs or not reach > 0:
         return None
     for layer, _, bias in pairs:

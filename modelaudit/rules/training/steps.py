@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator
 
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
-from modelaudit.facts import Json, Tensor, TensorStats
+from modelaudit.facts import Json, Layer, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -16,12 +17,16 @@ from modelaudit.rules.initial_weights.initial_values import never_trained
 from modelaudit.rules.initial_weights.unsettled_norms import unsettled
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network.learning_rates import ADAPTIVE, rate_fault
+from modelaudit.rules.network.network_heads import activation_of, output_heads, saved_graph
 from modelaudit.rules.training.advice import LONGER, WITH_A_RATE, in_its_format
 from modelaudit.rules.training.extent import (
     hardly_changed,
     hardly_left,
+    look_drawn,
+    moved_beyond,
     short,
     slightly_changed,
+    spread_pairs,
     steps_without_effect,
 )
 from modelaudit.rules.training.still_moving import few_weights, last_bias_alone, still_moving
@@ -33,6 +38,9 @@ from modelaudit.thresholds.training import (
     ONE_PASS,
     SHORT_REACH,
 )
+
+# Their steps are as small as the gradient, or are divided by all that came before.
+_DESCENTS = frozenset(("SGD", "Adagrad", "Adadelta"))
 
 
 def compiled_state(facts: Facts) -> OptimizerState:
@@ -143,9 +151,44 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     yield from still_moving(rule, facts, state)
     if 0 < steps < MANY_STEPS.value and not [*hardly_changed(rule, facts, state)]:
-        yield from slightly_changed(rule, facts)
+        yield from [*slightly_changed(rule, facts)] or _hidden_still(rule, facts)
         yield from few_weights(rule, facts, state)
     yield from last_bias_alone(rule, facts, state)
+
+
+def _squashes(layer: Layer) -> bool:
+    """Whether a layer passes on a part of the gradient only: of a sigmoid, a quarter at most."""
+    return has(layer.class_name, Trait.RECURRENT) or activation_of(layer) == "sigmoid"
+
+
+def _hidden_still(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Recurrent layers and sigmoids before the last layer that descent left about as drawn."""
+    state, found = optimizer_state(facts.artifact), facts.measurements
+    pairs = spread_pairs(facts)
+    if state is None or state.name not in _DESCENTS or found is None or len(pairs) < 2:
+        return
+    last = {head.weights.route for head in output_heads(saved_graph(facts))}
+    shares = {layer.route: moved_beyond(layer, bias) / kernel.std for layer, kernel, bias in pairs}
+    hidden = {route: share for route, share in shares.items() if route not in last}
+    if not all(_squashes(layer) for layer, _, _ in pairs if layer.route in hidden):
+        return  # others pass on the whole gradient: `last_bias_alone` judges them
+    if not hidden or (state.steps or 0) < FEW_STEPS.value:
+        return
+    share, route = max((share, route) for route, share in hidden.items())
+    if not (0 < share < SHORT_REACH.value and look_drawn(facts, share)):
+        return
+    if never_trained(facts.artifact, found.initialization, found.batchnorm)[0]:
+        return  # said by MA404
+    yield rule.finding(
+        f"{counted(state.steps or 0, 'step', 'steps')} of {state.name} moved no bias before the last "
+        f"layer by more than {100 * share:.2g}% of the spread of its kernel (`{route}`), and the kernels look "
+        "as their initializers draw them.",
+        route=route,
+        evidence={"measured": share, "unit": SHORT_REACH.unit, "threshold": SHORT_REACH.value},
+        confidence=Confidence.MEDIUM,
+        title="Training hardly changed the weights",
+        fix="Train with a higher learning rate, a momentum of 0.9 or Adam, and for more epochs.",
+    )
 
 
 def _statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
