@@ -16,6 +16,7 @@ from modelaudit.rules.heads.one_sided_heads import never_negative
 from modelaudit.rules.model import Facts, NotApplicable, Rule
 from modelaudit.rules.network.limited_values import at_most_one
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
+from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.thresholds.design import (
     ONE_CLASS_LEFT,
     ONE_CLASS_ROWS,
@@ -43,6 +44,8 @@ def one_class(rule: Rule, facts: Facts) -> Iterator[Finding]:
     state = optimizer_state(facts.artifact)
     if not (found or errors) or state is None or (state.steps or 0) < ONE_CLASS_STEPS.value:
         return
+    if shown_architecture(facts.artifact) is None:
+        return  # as of a checkpoint of TensorFlow 1 alone
     graph = saved_graph(facts)
     positive = never_negative(graph)
     try:

@@ -17,6 +17,7 @@ from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.learning_rates import too_large
 from modelaudit.rules.network.masks import mask_before
 from modelaudit.rules.network.network_heads import saved_graph
+from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.training.results import exploded_beside
 from modelaudit.rules.training.still_statistics import still_norms
 
@@ -27,8 +28,8 @@ _BOUNDED = CROSS_ENTROPIES | {"mean_absolute_error", "huber", "log_cosh"}
 def one_vector(rule: Rule, facts: Facts, moments: Sequence[WeightMoments]) -> Iterator[Finding]:
     """What is said of a layer that got one vector from every input."""
     route = facts.measurements.one_vector if facts.measurements else ""
-    if not route:
-        return
+    if not route or shown_architecture(facts.artifact) is None:
+        return  # the latter as of a checkpoint of TensorFlow 1 alone
     losses = compiled_losses(facts.artifact.training, [""])
     if any(loss is None or loss.name not in KNOWN - HINGES for loss in losses) or exploded_beside(
         facts, ""

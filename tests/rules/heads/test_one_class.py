@@ -109,3 +109,31 @@ def test_labels_of_one_class_behind_values_of_either_sign(kind, optimizer, units
         told.append([str(each.severity) for each in findings])
     # The averages of RMSprop have no sign.
     assert told == [[] if optimizer == "RMSprop" else ["low"], []]
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_a_checkpoint_of_tensorflow_1_alone(alike, tmp_path):
+    """Its averages belong to no layers: whether its labels or inputs differed is left open."""
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    x = np.tile(X[:1], (640, 1)) if alike else X
+    with tf.Graph().as_default(), v1.Session() as session:
+        v1.set_random_seed(1)
+        rows = v1.placeholder(tf.float32, (None, 8))
+        hidden = tf.nn.relu(_dense(v1, rows, 8, 32, "hidden"))
+        scores = _dense(v1, hidden, 32, 3, "scores")
+        labels = v1.placeholder(tf.int64, (None,))
+        loss = v1.losses.sparse_softmax_cross_entropy(labels, scores)
+        step = v1.train.AdamOptimizer(0.003).minimize(loss)
+        session.run(v1.global_variables_initializer())
+        for _ in range(300):
+            session.run(step, {rows: x, labels: np.zeros(640, int)})
+        v1.train.Saver().save(session, str(tmp_path / "model.ckpt"), write_meta_graph=False)
+    assert found(RULES, tmp_path / "model.ckpt.index") == []
+
+
+def _dense(v1, values, rows, units, name):
+    kernel = v1.get_variable(f"{name}/kernel", (rows, units))
+    bias = v1.get_variable(f"{name}/bias", (units,), initializer=v1.zeros_initializer())
+    return values @ kernel + bias
