@@ -36,6 +36,9 @@ def collect(parts: Path) -> None:
     sys.path.insert(0, str(Path(__file__).parent))  # the own classes are in modules beside this one
     models = importlib.import_module("benchmarks.loading.models")
     keras = importlib.import_module("tf_keras" if LEGACY else "keras")
+    vars(sys.modules["__main__"])["keras"] = (
+        keras  # where the own classes look for it, as in worker.py
+    )
     parts.mkdir(parents=True, exist_ok=True)
     label = "keras2" if LEGACY else "keras3"
     for name, (make, *_) in models.MODELS.items():

@@ -37,7 +37,8 @@ _SHOWN = 4
 
 
 @cache
-def _tried() -> dict[str, dict[str, frozenset[str]]]:
+def tried() -> dict[str, dict[str, frozenset[str]]]:
+    """The kinds that were tried, by the class and its argument."""
     told = json.loads(zlib.decompress(TRIED.read_bytes(), _GZIP))
     return {
         name: {argument: frozenset(kinds) for argument, kinds in arguments.items()}
@@ -93,7 +94,7 @@ def _of_layers(document: Document) -> bool:
 def _untried(artifact: Artifact) -> tuple[str, ...]:
     if not artifact.documents:
         return ("its layers, which the file does not list",)
-    known, found = _tried(), dict[str, None]()
+    known, found = tried(), dict[str, None]()
     for document in filter(_of_layers, artifact.documents):
         for name, arguments in kinds_in(document.value):
             shown = name[:_LONGEST]

@@ -12,9 +12,10 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Document, Format, Json
 from modelaudit.findings import Confidence
 from modelaudit.formats.reader import read
+from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.model import Prediction
 from modelaudit.runtimes.predict import predict
-from modelaudit.runtimes.untried import kind_of, kinds_in, untried
+from modelaudit.runtimes.untried import kind_of, kinds_in, tried, untried
 from modelaudit.settings import Limits
 
 LOADERS = ("tf==2.21.0", "tf-keras==2.21.0")
@@ -147,3 +148,17 @@ def test_a_rare_part_makes_it_likely(tmp_path: Path, new: ModuleType) -> None:
     failing = predictions(path)["tf-keras==2.21.0"]
     assert failing.predicted is LoadOutcome.FAILS
     assert failing.untried == ()
+
+
+def test_what_was_tried_are_classes_of_keras() -> None:
+    """Of which the commonest layers are, and none of the architectures' own."""
+    names = {name for name, _ in kinds_in([layer(each) for each in tried()])}
+    described = find_profile(LOADERS[0]).data, find_profile(LOADERS[1]).data
+    of_keras = {
+        name
+        for data in described
+        for names in (*data["classes"].values(), *data["internal"].values())
+        for name in names
+    }
+    assert names <= of_keras
+    assert names >= {"Dense", "Conv2D", "LSTM", "GRU", "BatchNormalization", "Embedding", "Dropout"}
