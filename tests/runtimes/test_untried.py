@@ -112,11 +112,11 @@ def test_a_model_without_a_config() -> None:
     assert "does not list" in untried(Artifact(root=Path("w.h5"), format=Format.TF2_CHECKPOINT))[0]
 
 
-def predictions(path: Path) -> dict[str, Prediction]:
+def predictions(path: Path, *custom: str) -> dict[str, Prediction]:
     return {
         each.runtime: each
-        for each in predict(read(path, Limits()), LOADERS)
-        if each.call == "load_model"
+        for each in predict(read(path, Limits()), LOADERS, frozenset(custom))
+        if each.call.startswith("load_model")
     }
 
 
@@ -137,17 +137,23 @@ def test_a_plain_model_loads_for_certain(tmp_path: Path, old: ModuleType, new: M
 
 
 @pytest.mark.slow
-def test_a_rare_part_makes_it_likely(tmp_path: Path, new: ModuleType) -> None:
+def test_a_class_of_somebody_makes_it_likely(tmp_path: Path, new: ModuleType) -> None:
+    class Rare(new.regularizers.Regularizer):
+        def __call__(self, weights: object) -> float:
+            return 0.0
+
+        def get_config(self) -> dict[str, Json]:
+            return {}
+
     path = tmp_path / "m.keras"
-    net(new, bias_regularizer=new.regularizers.OrthogonalRegularizer())(str(path))
-    found = predictions(path)["tf==2.21.0"]
+    net(new, bias_regularizer=Rare())(str(path))
+    new.models.load_model(path, custom_objects={"Rare": Rare})
+    found = predictions(path, "Rare")[LOADERS[0]]
     assert found.predicted is LoadOutcome.LOADS
-    assert found.confidence is Confidence.MEDIUM
-    assert found.untried == ("the class `OrthogonalRegularizer`",)
+    assert (found.confidence, found.untried) == (Confidence.MEDIUM, ("the class `Rare`",))
     # What is predicted to fail has its reason, whatever else is in the file.
-    failing = predictions(path)["tf-keras==2.21.0"]
-    assert failing.predicted is LoadOutcome.FAILS
-    assert failing.untried == ()
+    failing = predictions(path)[LOADERS[0]]
+    assert (failing.predicted, failing.untried) == (LoadOutcome.FAILS, ())
 
 
 def test_what_was_tried_are_classes_of_keras() -> None:
