@@ -27,7 +27,7 @@ from modelaudit.measures.kernels.batchnorm import (
     batchnorm_tensors,
 )
 from modelaudit.measures.kernels.constant_layers import constant_layers
-from modelaudit.measures.kernels.dead_units import dead_units
+from modelaudit.measures.kernels.dead_units import dead_units, negative_units
 from modelaudit.measures.kernels.initialization import (
     LayerContext,
     kernel_initialization,
@@ -124,13 +124,14 @@ class _Measuring:
             batchnorm=tuple(self.batchnorm.values()),
             constant=self._constant(),
             profile=self._profile(),
-            input_scales=self._of_gradients("input scales", input_scales),
+            input_scales=self._by_route("input scales", input_scales),
             skipped=self.skipped,
             one_vector=self._one_vector(),
             dead_units=self._dead_units(),
-            one_way=self._of_gradients("one-way gradients", one_way_heads),
-            last_errors=self._of_gradients("errors of the last layer", last_errors),
-            column_signs=self._of_gradients("signs of the inputs", column_signs),
+            negative_units=self._by_route("units below 0", negative_units),
+            one_way=self._by_route("one-way gradients", one_way_heads),
+            last_errors=self._by_route("errors of the last layer", last_errors),
+            column_signs=self._by_route("signs of the inputs", column_signs),
         )
 
     def _other_layers(self) -> None:
@@ -285,7 +286,7 @@ class _Measuring:
             self.skipped["vectors of the inputs"] = _said(failure)
             return ""
 
-    def _of_gradients(
+    def _by_route(
         self, what: str, read: Callable[[Artifact, int], Iterable[tuple[str, _Read]]]
     ) -> dict[str, _Read]:
         try:

@@ -50,6 +50,7 @@ class Measurements(Struct, frozen=True):
     one_vector: str = ""  # route of a layer that got the same from every training input
     dead_units: Mapping[str, DeadUnits] = field(default_factory=dict)  # by route
     one_way: Mapping[str, OneWay] = field(default_factory=dict)  # by route
+    negative_units: Mapping[str, DeadUnits] = field(default_factory=dict)  # by route
     last_errors: Mapping[str, LastErrors] = field(default_factory=dict)  # by route
     column_signs: Mapping[str, ColumnSigns] = field(default_factory=dict)  # by route
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from modelaudit.audit_types.kernels import ColumnSigns, LastErrors
+from modelaudit.facts import Kernel
+from modelaudit.measures.kernels.dead_units import negative_units
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts
 from modelaudit.rules.training.steps import adam
 from modelaudit.structs import replace
+from tests.probe.fake_session import Source
 from tests.thresholds.edges import Edges, check, severities
 
 EDGES = Edges()
@@ -124,6 +128,32 @@ def size_of_inputs_beyond(size):
 def test_what_is_no_restored_input(other):
     assert restored() == restored(loss="binary_crossentropy") == ["low"]
     assert restored(**other) == []
+
+
+def below_zero(part=0.1, units=120):
+    """A layer of 200 ReLUs of 20 inputs, of which some have weights above 0 of this part only."""
+    kernel = np.where(np.arange(20)[:, None] % 2, 1.0, -1.0) * np.ones((20, 200))
+    kernel[1::2, :units] *= part
+    stored = {"a/kernel": kernel, "a/bias": np.full(200, -0.1)}
+    tensors = [
+        replace(examples.tensor(name, values.shape), source=Source(values))
+        for name, values in stored.items()
+    ]
+    layer = examples.layer("a", config={"activation": "relu"})
+    used = Kernel("a", "a/kernel", "dense", "io", 0, (20, 200), "a/bias")
+    artifact = replace(examples.model(layer), tensors=tuple(tensors), kernels=(used,))
+    found = dict(negative_units(artifact, 1 << 20))
+    return severities("MA437", Facts(artifact, measurements=Measurements(negative_units=found)))
+
+
+@at("optimizers.NEGATIVE_PART", {0.199: ["low"], 0.2: [], 0.201: []})
+def weights_above_zero(part):
+    return below_zero(part + 1e-12)
+
+
+@at("optimizers.NEGATIVE_UNITS", {0.495: [], 0.5: ["low"], 0.505: ["low"]})
+def units_below_zero(share):
+    return below_zero(units=round(200 * share))
 
 
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())

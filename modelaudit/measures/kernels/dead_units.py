@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelaudit.audit_types.kernels import DeadUnits
+from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Json, Layer, Tensor
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.kernels.initializers import fans
 from modelaudit.measures.statistics import few_alone
-from modelaudit.thresholds.training import EXPLODED_MEDIAN, INPUT_REACH, SILENT_UNITS
+from modelaudit.thresholds.optimizers import NEGATIVE_PART, NEGATIVE_UNITS
+from modelaudit.thresholds.training import EXPLODED_MEDIAN, FEW_UNITS, INPUT_REACH, SILENT_UNITS
 
 _Array = NDArray[np.float64]
 _Limits = tuple[_Array, _Array]  # least and most of each channel; of one value, the same for all
@@ -46,6 +48,36 @@ def dead_units(artifact: Artifact, graph: LayerGraph, limit: int) -> Mapping[str
             if dead >= share * units and route not in found and (own or least < 0):
                 found[route] = DeadUnits(dead, units, least == 0.0)
     return found
+
+
+def negative_units(artifact: Artifact, limit: int) -> Iterator[tuple[str, DeadUnits]]:
+    """ReLU layers with many units whose weights are nearly all below 0, and their bias as well.
+
+    What inputs that are not negative add up to is above 0 only where those of the few weights above
+    0 are many times as large as the others.
+    """
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    applied = {layer.route: _activation(layer.config) for layer in layers}
+    for each in artifact.kernels:
+        kernel, bias = (artifact.by_name.get(x or "") for x in (each.tensor, each.bias))
+        if (applied.get(each.route) or each.activation) != "relu" or kernel is None or bias is None:
+            continue
+        shape = kernel.shape
+        few = math.prod(shape[:-1]) < FEW_UNITS.value or shape[-1:] < (FEW_UNITS.value,)
+        if few or not each.axes.endswith("io") or each.order or bias.shape != shape[-1:]:
+            continue
+        if kernel.source is None or bias.source is None or kernel.nbytes > limit:
+            continue
+        try:
+            weights = kernel.source.array().astype(np.float64).reshape(-1, shape[-1])
+            start = bias.source.array().astype(np.float64)
+        except ReadError:
+            continue
+        above, below = np.maximum(weights, 0).sum(axis=0), -np.minimum(weights, 0).sum(axis=0)
+        with np.errstate(invalid="ignore"):
+            dead = (start < 0) & (above < NEGATIVE_PART.value * below)
+        if np.isfinite(above + below).all() and dead.sum() >= NEGATIVE_UNITS.value * dead.size:
+            yield each.route, DeadUnits(int(dead.sum()), int(dead.size), nonnegative=True)
 
 
 def _exploded(kernel: Tensor | None, *, beside: bool = False) -> bool:

@@ -10,6 +10,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.network_heads import saved_graph
+from modelaudit.thresholds.optimizers import NEGATIVE_PART, NEGATIVE_UNITS
 from modelaudit.thresholds.training import ALIKE, BELOW_SUMS, FEW_UNITS, INPUT_REACH, SILENT_UNITS
 
 
@@ -89,6 +90,34 @@ def mostly_dead(rule: Rule, found: Mapping[str, DeadUnits]) -> Iterator[Finding]
         },
         severity=Severity.MEDIUM if worst.dead == worst.units else Severity.LOW,
         confidence=Confidence.HIGH,
+        fix="Train again from new weights, with a smaller learning rate, or with leaky_relu instead of "
+        "relu:\n\n    keras.optimizers.Adam(1e-4, clipnorm=1.0)",
+    )
+
+
+def mostly_negative(rule: Rule, found: Mapping[str, DeadUnits]) -> Iterator[Finding]:
+    """Layers of which many units have weights below 0 nearly alone, as large steps leave them."""
+    if not found:
+        return
+    route, worst = max(found.items(), key=lambda each: each[1].dead / each[1].units)
+    others = len(found) - 1
+    yield rule.finding(
+        f"Of the {worst.units:,} units of `{route}`, {worst.dead:,} have a bias below 0, and weights above 0 that "
+        f"add up to less than {NEGATIVE_PART.value:g} of those below"
+        + f", and so have many of {others} other {'layer' if others == 1 else 'layers'}"
+        * bool(others)
+        + ": of inputs that are not negative, such as pixels and what other ReLUs give, they are probably "
+        "never above 0. Steps that are far too large leave units so.",
+        route=route,
+        title="Many units of a ReLU layer are probably dead",
+        evidence={
+            "measured": worst.dead / worst.units,
+            "unit": NEGATIVE_UNITS.unit,
+            "threshold": NEGATIVE_UNITS.value,
+            "n": worst.units,
+        },
+        severity=Severity.LOW,
+        confidence=Confidence.MEDIUM,
         fix="Train again from new weights, with a smaller learning rate, or with leaky_relu instead of "
         "relu:\n\n    keras.optimizers.Adam(1e-4, clipnorm=1.0)",
     )

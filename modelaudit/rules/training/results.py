@@ -28,6 +28,7 @@ from modelaudit.rules.training.fallen_units import (
     fallen,
     fell_together,
     mostly_dead,
+    mostly_negative,
 )
 from modelaudit.rules.training.saturated_inputs import saturated_by_inputs
 from modelaudit.thresholds.training import (
@@ -228,7 +229,8 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
     if not found and facts.artifact.kernels:
         yield from _beyond_scale(rule, facts)
-        yield from mostly_dead(rule, facts.measurements.dead_units)
+        dead = [*mostly_dead(rule, facts.measurements.dead_units)]
+        yield from dead or mostly_negative(rule, facts.measurements.negative_units)
         yield from saturated_by_inputs(rule, facts)
 
 
