@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keras as k
 import numpy as np
 import pytest
 
@@ -15,6 +14,8 @@ RULES = [rule("MA437")]
 
 def said(path, *, part=0.1, share=0.6, units=20, inputs=20, bias=-0.1, activation="relu"):
     """A hidden layer of which this share of the units has weights above 0 of this part."""
+    import keras as k
+
     k.utils.set_random_seed(0)
     hidden = [k.layers.Dense(inputs, "relu"), k.layers.Dense(units, activation)]
     made = sequential(k, (12,), *hidden, k.layers.Dense(3, "softmax"))
