@@ -121,3 +121,11 @@ NEGATIVE_UNITS = Threshold(
     "networks that large steps killed: 0.56 to 1; 311 sound and public models with 1,000 layers of "
     "ReLUs: less, but for one whose biases are below -10 and one of four units",
 )
+FIRST_SUMS = Threshold(
+    0.01,
+    "",
+    "how far inputs can move the sums of the first layer, below which those of a size of less than "
+    "`SCALED_BEFORE` were scaled to nearly nothing without a layer that scales as well",
+    "chosen; a program that learnt nothing: 0.004, a public network for digits of size 0.0026: "
+    "0.022",
+)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from modelaudit.audit_types.kernels import ColumnSigns, LastErrors
-from modelaudit.facts import Kernel
+from modelaudit.facts import Kernel, TensorStats
 from modelaudit.measures.kernels.dead_units import negative_units
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -154,6 +154,20 @@ def weights_above_zero(part):
 @at("optimizers.NEGATIVE_UNITS", {0.495: [], 0.5: ["low"], 0.505: ["low"]})
 def units_below_zero(share):
     return below_zero(units=round(200 * share))
+
+
+@at("optimizers.FIRST_SUMS", {0.0099: ["low"], 0.01: [], 0.0101: []})
+def sums_of_the_first_layer(reach):
+    """Of 8 inputs of 0.003, whose weights are of one size; inputs of 0.005 are not that small."""
+    weights = TensorStats(-1.0, 1.0, 0.0, reach / (8 * 0.003) + 1e-12, 0, 0)
+    tensors = (examples.tensor("a/kernel", (8, 4), weights), examples.tensor("a/bias", (4,)))
+    artifact = examples.model(examples.layer("a"), tensors=tensors)
+    small, other = (
+        Facts(artifact, measurements=Measurements(input_scales={"a": size}))
+        for size in (3e-3, 5e-3)
+    )
+    assert severities("MA440", other) == []
+    return severities("MA440", small)
 
 
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())

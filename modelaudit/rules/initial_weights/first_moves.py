@@ -100,3 +100,13 @@ def _size(bias: Tensor | None) -> float:
     if bias is None or bias.stats is None or bias.stats.nonfinite:
         return 0.0
     return math.hypot(bias.stats.mean, bias.stats.std)
+
+
+def sums_up_to(facts: Facts, graph: LayerGraph, route: str, size: float) -> float:
+    """How far inputs of this size can move the sums of a layer, where all of them pull one way."""
+    layer = graph.get(route)
+    kernel = facts.artifact.by_name.get(layer.variables.get("kernel", "")) if layer else None
+    if kernel is None or kernel.stats is None:
+        return math.inf
+    weights = math.hypot(kernel.stats.mean, kernel.stats.std)
+    return size * weights * math.prod(kernel.shape[:-1])

@@ -17,7 +17,11 @@ from modelaudit.rules import examples
 from modelaudit.rules.architecture.cancelled_biases import cancelled_biases
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_weights.drawn_weights import looks_drawn
-from modelaudit.rules.initial_weights.first_moves import large_by_moves, moved_by_inputs
+from modelaudit.rules.initial_weights.first_moves import (
+    large_by_moves,
+    moved_by_inputs,
+    sums_up_to,
+)
 from modelaudit.rules.initial_weights.initial_values import never_trained
 from modelaudit.rules.initial_weights.training_reach import (
     barely_trained,
@@ -32,6 +36,7 @@ from modelaudit.rules.network.quantized_layers import quantized
 from modelaudit.rules.training.advice import TRAIN, rescaling_before, scaled_once
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import LOW_RATE, SCALED_BEFORE
+from modelaudit.thresholds.optimizers import FIRST_SUMS
 from modelaudit.thresholds.training import (
     FEW_STEPS,
     HARDLY_MOVED,
@@ -270,6 +275,8 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     size, route = max(sizes)
     scale = rescaling_before(graph, route)
     least = SCALED_AWAY.value if scale is None else SCALED_BEFORE.value
+    if sums_up_to(facts, graph, route, size) < FIRST_SUMS.value:
+        least = SCALED_BEFORE.value
     if 0 < size < least:
         yield rule.finding(
             f"In training, `{route}` got values of about {size:.2g} at most: so much smaller are the "
@@ -316,7 +323,8 @@ def _tells_scale(graph: LayerGraph, route: str) -> bool:
 
 def _example(size: float) -> Facts:
     """A layer whose inputs had this size in training."""
-    artifact = examples.model(examples.layer("dense"))
+    kernel = examples.tensor("dense/kernel", (100, 2))
+    artifact = examples.model(examples.layer("dense"), tensors=(kernel,))
     return Facts(artifact, measurements=Measurements(input_scales={"dense": size}))
 
 
