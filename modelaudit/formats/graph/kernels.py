@@ -169,7 +169,7 @@ class _Finder:
             return None
         bias, activation, beta = self._behind(frame, node, consumers)
         spatial = 0 if dense else rank - 2
-        window = KernelGeometry() if dense else self._window(frame, node, spatial)
+        window = KernelGeometry() if dense else self._window(frame, node, spatial, consumers)
         return Kernel(
             route=self._route(tensor.name),
             tensor=tensor.name,
@@ -208,7 +208,13 @@ class _Finder:
         route = name.rpartition("/")[0] or name
         return next((each for each in (route, name) if each not in self.routes), tensor)
 
-    def _window(self, frame: Frame, node: GraphNode, spatial: int) -> KernelGeometry:
+    def _window(
+        self,
+        frame: Frame,
+        node: GraphNode,
+        spatial: int,
+        consumers: Mapping[str, list[GraphNode]],
+    ) -> KernelGeometry:
         """Strides, dilations and padding. The axis of a 1-D convolution is the last spatial one."""
         data_format = node.attrs.get("data_format")
         first = isinstance(data_format, str) and data_format.startswith("NC")
@@ -227,10 +233,25 @@ class _Finder:
             pads = self._constant(before.frame, before.node.inputs[2])
             if blocks:
                 dilations = ((1,) * spatial + blocks)[-spatial:]
-            padding = ("same" if any(pads) else "valid") if pads else ""
+            # What fills up the last block is cropped again behind the convolution.
+            crops = self._crops(frame, node, consumers)
+            padding = ("same" if any(pads) and crops != pads else "valid") if pads else ""
         return KernelGeometry(
             strides, dilations, padding, "channels_first" if first else "channels_last"
         )
+
+    def _crops(
+        self, frame: Frame, node: GraphNode, consumers: Mapping[str, list[GraphNode]]
+    ) -> tuple[int, ...]:
+        """What a BatchToSpaceND behind a convolution cuts off; () if it is not known."""
+        for _ in range(3):
+            following = [x for x in consumers.get(node.name, ()) if not of_training(x.op)]
+            if len(following) != 1:
+                break
+            (node,) = following
+            if node.op == "BatchToSpaceND" and len(node.inputs) > 2:
+                return self._constant(frame, node.inputs[2])
+        return ()
 
     def _constant(self, frame: Frame, reference: str) -> tuple[int, ...]:
         """Integers of a constant; () for anything else."""

@@ -156,3 +156,38 @@ def test_an_edited_keras_metadata(tmp_path):
 
 def test_the_default_epsilon_of_the_operation_is_not_saved():
     assert fields(layer("BatchNormalization", epsilon=1e-4), node("FusedBatchNormV3")) == []
+
+
+@pytest.mark.slow
+def test_what_fills_up_the_blocks_of_a_dilated_convolution_is_no_padding(tmp_path):
+    """Where a map is no multiple of the dilation, TensorFlow adds positions and cuts them off."""
+    import tf_keras
+
+    of = tf_keras.layers
+    line, image = tf_keras.Input((11, 2)), tf_keras.Input((11, 14, 2))
+    causal = of.Conv1D(3, 3, dilation_rate=4, padding="causal")
+    inner = of.Conv1D(3, 3, dilation_rate=4, padding="valid")
+    equal = of.Conv1D(3, 3, dilation_rate=4, padding="same")
+    plane = of.Conv2D(3, 3, dilation_rate=(3, 4), padding="valid")
+    around = of.Conv2D(3, 3, dilation_rate=(3, 4), padding="same")
+    ends = [each(line) for each in (causal, inner, equal)] + [
+        each(image) for each in (plane, around)
+    ]
+    tf_keras.Model([line, image], ends).save(tmp_path / "model")
+    assert read_saved_model(tmp_path / "model", Limits()).extra["config_differs"] == []
+    assert b"SpaceToBatchND" in (tmp_path / "model" / "saved_model.pb").read_bytes()
+
+    file = tmp_path / "model" / "keras_metadata.pb"
+    content = file.read_bytes()
+    for old, new in (("causal", "same"), ("valid", "same"), ("same", "valid")):
+        message = pb.KerasMetadata.FromString(content)
+        for each in message.nodes:
+            each.metadata = each.metadata.replace(f'"padding": "{old}"', f'"padding": "{new}"')
+        file.write_bytes(message.SerializeToString())
+        differs = read_saved_model(tmp_path / "model", Limits()).extra["config_differs"]
+        assert {(each["config"], each["graph"]) for each in differs} == {(new, _done(old))}
+
+
+def _done(padding):
+    """How the graph pads: a causal convolution by an operation of its own before it."""
+    return "valid" if padding == "causal" else padding
