@@ -9,6 +9,7 @@ import signal
 import sys
 from pathlib import Path
 from subprocess import CompletedProcess
+from unittest import mock
 
 from click.testing import CliRunner
 
@@ -37,7 +38,9 @@ def isolated(*arguments, cwd, env):
     alone = {name: None for name in os.environ if name.startswith("MODELAUDIT_")}
     alone |= {"OPENBLAS_NUM_THREADS": "1", "MODELAUDIT_JOBS": "1"} | env
     words, handler = sys.argv, signal.getsignal(signal.SIGTERM)
-    with CliRunner().isolation(env=alone) as streams, contextlib.chdir(cwd):
+    frozen = gc.get_freeze_count() > 0  # packages that garbage is not looked for in: they stay so
+    kept = mock.patch.object(gc, "freeze") if frozen else contextlib.nullcontext()
+    with CliRunner().isolation(env=alone) as streams, contextlib.chdir(cwd), kept:
         sys.argv = ["modelaudit", *map(str, arguments)]
         try:
             main()
@@ -46,7 +49,8 @@ def isolated(*arguments, cwd, env):
         finally:
             sys.argv = words
             signal.signal(signal.SIGTERM, handler)
-            gc.unfreeze()
+            if not frozen:
+                gc.unfreeze()
         sys.stdout.flush()
         sys.stderr.flush()
     said = (stream.getvalue().decode("utf-8", "surrogateescape") for stream in streams)

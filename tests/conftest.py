@@ -24,6 +24,7 @@ from tests.command_line import ROOT, run_command
 from tests.made import files
 from tests.page_commands import pages_run
 from tests.sharing import made_once, with_tensorflow
+from tests.short_training import short_training
 
 # A deadline times the machine, not the code. On CI the examples are the same in every run, so that
 # a failed run can be repeated; elsewhere each run tries new ones.
@@ -36,7 +37,7 @@ profile.load_profile("modelaudit")
 # Thousands of tests and TensorFlow's modules live on: looking for garbage among them less often
 # saves a tenth of the time.
 gc.set_threshold(50_000, 20, 20)
-
+short_training()
 
 # One worker for the few small models of a run: workers of pytest fill the processors, and to fork
 # another costs as much as a model. Runs in processes of their own use the default.
@@ -82,12 +83,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+IMPORTED: set[str] = set()  # of these packages, what was imported before the last test
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """On CI each test, with its fixtures, draws the same weights in every run and on every worker.
 
     Elsewhere each run draws others, and so finds what holds only for most draws.
+
+    No search for garbage looks through what packages hold; Keras searches in `clear_session`.
     """
+    imported = {"tensorflow", "keras", "tf_keras"} & sys.modules.keys()
+    if imported != IMPORTED:
+        IMPORTED.update(imported)
+        gc.freeze()
     if "CI" in os.environ:
         random.seed(item.nodeid)  # Keras draws the seeds of its initializers here
         if tensorflow := sys.modules.get("tensorflow"):

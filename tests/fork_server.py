@@ -17,6 +17,7 @@ import types
 from pathlib import Path
 
 from modelaudit.probe.child.zygote import cheap_imports
+from tests.short_training import short_training
 
 
 def run(arguments: list[str], cwd: str, out: str, err: str, env: dict[str, str]) -> None:
@@ -59,6 +60,7 @@ def ended(*arguments) -> int:
 
 
 def main() -> None:
+    short_training()
     with cheap_imports():
         for name in sys.argv[1:]:
             importlib.import_module(name)
