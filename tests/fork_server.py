@@ -61,6 +61,7 @@ def ended(*arguments) -> int:
 
 def main() -> None:
     short_training()
+    gc.set_threshold(50_000, 20, 20)  # as in the process of the tests
     with cheap_imports():
         for name in sys.argv[1:]:
             importlib.import_module(name)

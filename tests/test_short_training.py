@@ -19,37 +19,34 @@ def model(package: str, **settings: Any) -> Any:
     keras = pytest.importorskip(package)
     keras.utils.set_random_seed(1)
     layers = keras.layers
-    made = keras.Sequential(
-        [keras.Input((3,)), layers.Dense(4, "relu"), layers.BatchNormalization(), layers.Dense(2)]
-    )
+    made = keras.Sequential([keras.Input((3,)), layers.Dense(4, "relu"), layers.Dense(2)])
     made.compile("adam", "mse", metrics=["mae"], **settings)
     return made
 
 
-def numbers(made: Any, epochs: int) -> list[Any]:
+def numbers(made: Any) -> list[Any]:
     """All that a training, an evaluation and a prediction tell, and what they leave behind."""
-    history = made.fit(X, Y, 3, epochs=epochs, verbose=0, validation_data=(X, Y)).history
+    history = made.fit(X, Y, 3, epochs=3, verbose=0).history
     told = [made.evaluate(X, Y, verbose=0), made.predict(X, verbose=0), *history.values()]
-    optimizer = made.optimizer.variables
-    slots = optimizer() if callable(optimizer) else optimizer
+    slots = made.optimizer.variables
+    slots = slots() if callable(slots) else slots
     return [np.asarray(each) for each in (*told, *made.weights, *slots)]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-@pytest.mark.parametrize("epochs", [1, 7])  # 14 steps: the last ones are traced
 def test_numbers_are_those_of_a_traced_function(
-    monkeypatch: pytest.MonkeyPatch, package: str, epochs: int
+    monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
-    found = numbers(model(package), epochs)
+    found = numbers(model(package))
     monkeypatch.setattr(short_training, "DIRECT", 0)
-    traced = numbers(model(package), epochs)
+    traced = numbers(model(package))
     assert len(found) == len(traced) > 10
     for one, other in zip(found, traced, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_only_the_first_steps_run_directly(package: str) -> None:
+def test_only_few_steps_run_directly(package: str) -> None:
     tf = pytest.importorskip("tensorflow")
     direct: list[bool] = []
     made = model(package)
@@ -60,24 +57,42 @@ def test_only_the_first_steps_run_directly(package: str) -> None:
         return real(data)
 
     made.train_step = step
-    made.fit(X, Y, 1, epochs=3, verbose=0)
+    made.fit(X, Y, 1, verbose=0)
+    assert direct == [True] * 6
+    made.fit(X, Y, 3, epochs=2, verbose=0)
+    assert direct == [True] * 10
+    made.fit(X, Y, 1, verbose=0)
+    assert direct == [True] * 10 + [False]  # once traced, no more Python
     assert not made.run_eagerly
-    assert direct.count(True) == short_training.DIRECT
-    assert direct[-1] is False
-    assert len(direct) < 18  # once traced, no more Python
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_steps_that_a_model_takes_together_are_traced(package: str) -> None:
-    tf = pytest.importorskip("tensorflow")
-    direct: set[bool] = set()
+@pytest.mark.parametrize(
+    ("settings", "own"),
+    [({}, True), ({"run_eagerly": True}, False), ({"jit_compile": True}, False)],
+)
+def test_what_the_compiled_model_asks_for_is_done(package: str, settings: Any, own: bool) -> None:
+    made = model(package, **settings)
+    made.make_train_function()
+    assert isinstance(made.train_function, short_training._Step) is own
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_steps_that_a_model_takes_together_are_left_to_keras(package: str) -> None:
     made = model(package, steps_per_execution=2)
-    real = made.train_step
+    made.make_train_function()
+    assert not isinstance(made.train_function, short_training._Step)
 
-    def step(data: Any) -> Any:
-        direct.add(tf.executing_eagerly())
-        return real(data)
 
-    made.train_step = step
-    made.fit(X, Y, 1, verbose=0)
-    assert direct == {False}
+@pytest.mark.parametrize(
+    ("call", "further"),
+    [
+        ({"x": X}, 0),
+        ({"x": X, "batch_size": 2}, 2),
+        ({"x": [X, X], "batch_size": 4, "epochs": 3}, 5),
+        ({"x": {"a": (X,)}, "steps_per_epoch": 5, "epochs": 2}, 9),
+        ({"x": iter(X)}, 0),
+    ],
+)
+def test_steps_are_counted_beforehand(call: dict[str, Any], further: int) -> None:
+    assert short_training._asked(call) == further

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+import zipfile
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -101,15 +102,32 @@ def save(folder: Path, keras: Any) -> None:
 
 
 def load(folder: Path, keras: Any) -> dict[str, dict[str, str]]:
-    """What came of each model, by its path, without and with `compile`."""
+    """What came of each model, by its path, without and with `compile`.
+
+    Files of the same content are loaded once: most models are saved alike before they answer.
+    """
     own, found = classes(keras), {}
+    loaded: dict[tuple[str, Any, bytes], dict[str, str]] = {}
     for answer in sorted(folder.rglob("*.npy")):
         path = answer.with_suffix("")
-        found[str(path.relative_to(folder))] = {
-            str(compiled): _outcome(path, np.load(answer), keras, own, compiled)
-            for compiled in (False, True)
-        }
+        content = path.suffix, _content(path), answer.read_bytes()
+        if content not in loaded:
+            loaded[content] = {
+                str(compiled): _outcome(path, np.load(answer), keras, own, compiled)
+                for compiled in (False, True)
+            }
+        found[str(path.relative_to(folder))] = loaded[content]
     return found
+
+
+def _content(path: Path) -> Any:
+    """All that is in a file, but for the time at which Keras wrote an archive."""
+    if not zipfile.is_zipfile(path):
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        names = sorted(set(archive.namelist()) - {"metadata.json"})
+        versions = json.loads(archive.read("metadata.json"))["keras_version"]
+        return versions, *((name, archive.read(name)) for name in names)
 
 
 def _outcome(path: Path, answer: Any, keras: Any, own: dict[str, Any], compiled: bool) -> str:
