@@ -31,9 +31,9 @@ def trained_net(keras, initializer, units=6, **config):
     layer = keras.layers.SimpleRNN(units, recurrent_initializer=initializer, name="keep", **config)
     dense = keras.layers.Dense(8, activation="relu")
     net = keras.Sequential([keras.Input((STEPS, 3)), dense, layer, keras.layers.Dense(12)])
-    net.compile("adam", "mse")
+    net.compile(keras.optimizers.Adam(0.004), "mse")  # few steps, which are not traced, and long
     x = np.random.default_rng(0).normal(size=(256, STEPS, 3)).astype("float32")
-    net.fit(x, np.repeat(x.sum((1, 2))[:, None], 12, 1), epochs=4, verbose=0)
+    net.fit(x, np.repeat(x.sum((1, 2))[:, None], 12, 1), 128, epochs=4, verbose=0)
     return net, layer
 
 
@@ -152,7 +152,7 @@ def test_trained_kernels_of_a_guess_are_told_by_their_bits():
 def test_a_recurrent_kernel_of_one_value_in_an_export(tmp_path, reset):
     keras = pytest.importorskip("keras")
     first = keras.initializers.Constant(0.02)
-    net, layer = trained_net(keras, first, units=8)
+    net, layer = trained_net(keras, first, units=8, unroll=False)
     if reset:
         kernel, recurrent, bias = layer.get_weights()
         layer.set_weights([kernel, np.full(recurrent.shape, 0.02), bias])
@@ -164,7 +164,7 @@ def test_a_recurrent_kernel_of_one_value_in_an_export(tmp_path, reset):
 @pytest.mark.slow
 def test_a_small_kernel_of_draws_and_an_orthogonal_one_of_any_gain_in_an_export(tmp_path):
     keras = pytest.importorskip("keras")
-    net, _ = trained_net(keras, "orthogonal", units=8)
+    net, _ = trained_net(keras, "orthogonal", units=8, unroll=False)
     dense = net.layers[0]
     uniform = np.asarray(keras.initializers.LecunUniform(seed=1)((3, 8)))
     rotated = np.asarray(keras.initializers.Orthogonal(gain=1.7, seed=1)((8, 12)))
