@@ -24,7 +24,7 @@ ERROR = 0.01
 FITS = -math.log(ERROR)
 
 
-def one_sided(units=1, **options):
+def of_errors(units=1, **options):
     """A head behind a ReLU, whose last errors are those of answers with the score that fits."""
     told = {"rows": 16, "units": units, "only": 0, "raised": int(units > 1), "error": ERROR}
     told |= {"score": FITS, "low": 0.1, "high": 2.0, "alike": 1.0} | options
@@ -39,8 +39,12 @@ def one_sided(units=1, **options):
         architecture=examples.model(examples.dense("hidden"), head).architecture,
         training={**(facts.artifact.training or {}), "loss": loss},
     )
-    measured = Measurements(last_errors={"head": LastErrors(**told)})
-    return severities("MA439", Facts(artifact, measurements=measured))
+    return Facts(artifact, measurements=Measurements(last_errors={"head": LastErrors(**told)}))
+
+
+def one_sided(units=1, **options):
+    """What MA439 says of it."""
+    return severities("MA439", of_errors(units, **options))
 
 
 @at("optimizers.ONE_SIDED_LEAST", {0.79: [], 0.8: ["low"], 0.81: ["low"]})
@@ -154,6 +158,11 @@ def weights_above_zero(part):
 @at("optimizers.NEGATIVE_UNITS", {0.495: [], 0.5: ["low"], 0.505: ["low"]})
 def units_below_zero(share):
     return below_zero(units=round(200 * share))
+
+
+@at("optimizers.SCORE_OF_ERRORS", {0.99: [], 1.0: ["low"], 1.01: ["low"]})
+def errors_at_a_score(product):
+    return severities("MA306", of_errors(error=0.2, score=product / 0.2 + 1e-12))
 
 
 @at("optimizers.FIRST_SUMS", {0.0099: ["low"], 0.01: [], 0.0101: []})

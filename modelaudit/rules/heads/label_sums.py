@@ -14,6 +14,8 @@ from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.learning_rates import rate_of
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
 from modelaudit.thresholds.design import LABEL_SUM, LABELS_APART, LABELS_PULL, LABELS_REACH
+from modelaudit.thresholds.optimizers import SCORE_OF_ERRORS
+from modelaudit.thresholds.training import FEW_STEPS
 
 # These keep the average of the gradients themselves.
 _AVERAGES = frozenset(("adam", "adamw", "nadam", "adamax"))
@@ -53,6 +55,65 @@ def labels_above_one(
 
 
 def labels_apart(rule: Rule, facts: Facts, head: NetworkHead, loss: CompiledLoss) -> Finding | None:
+    """What is said of labels that a sigmoid does not reach; None if nothing shows any."""
+    return _stayed_apart(rule, facts, head, loss) or _beyond_scores(rule, facts, head, loss)
+
+
+def _beyond_scores(
+    rule: Rule, facts: Facts, head: NetworkHead, loss: CompiledLoss
+) -> Finding | None:
+    """Errors that answers for labels from 0 to 1 do not leave at such scores.
+
+    A score s and a label y have the product s * (y - sigmoid(s)). For y from 0 to 1 it is at most the
+    largest s / (1 + exp(s)), 0.2785. The averages of gradients give the mean of it: the mean error
+    times the score at the mean input.
+    """
+    found = facts.measurements.last_errors if facts.measurements else {}
+    last, state = found.get(head.weights.route), optimizer_state(facts.artifact)
+    if loss.name != "binary_crossentropy" or head.units != 1 or loss.summed or last is None:
+        return None
+    applied = [each.activation for each in head.steps if each.activation not in {"", "linear"}]
+    if applied != ([] if loss.from_logits else ["sigmoid"]) or head.rescaled or head.joined:
+        return None
+    few = state is None or (state.steps or 0) < FEW_STEPS.value
+    if few or (facts.artifact.training or {}).get("loss_weights"):
+        return None
+    product = last.error * last.score
+    if not SCORE_OF_ERRORS.value <= product < math.inf:
+        return None
+    side = "above 1" if last.only else "below 0"
+    return rule.finding(
+        f"`{head.route}`: at the end of training, the answers were still {last.error:.2g} "
+        f"{'below' if last.only else 'above'} the labels on average, although the score at the mean input of "
+        f"these errors is {'' if last.only else '-'}{last.score:,.3g}, where an answer is {last.only}. With labels "
+        f"from 0 to 1, error and score have a product of 0.28 at most: some labels were {side}, unless "
+        "samples had large weights.",
+        route=head.route,
+        evidence={
+            "measured": product,
+            "unit": SCORE_OF_ERRORS.unit,
+            "threshold": SCORE_OF_ERRORS.value,
+            "activation": head.last,
+        },
+        key=head.route,
+        title="The answers stayed apart from the labels",
+        severity=Severity.LOW,
+        fix=_LOOK
+        + ("y = y - 1 of 1 and 2" if last.only else "y = (y + 1) / 2 of -1 and 1")
+        + _FOR_OTHERS,
+    )
+
+
+_LOOK = "Look at the labels (print(np.unique(y, return_counts=True))), and make them 0 and 1: "
+_FOR_OTHERS = (
+    ". For numbers, use no activation in the last layer and mean_squared_error; for more than two "
+    "classes, one unit for each and a softmax with sparse_categorical_crossentropy. Then train again."
+)
+
+
+def _stayed_apart(
+    rule: Rule, facts: Facts, head: NetworkHead, loss: CompiledLoss
+) -> Finding | None:
     """What is said of labels that the answers of a sigmoid stayed apart from; None if they did not.
 
     The gradient of the bias is the mean of the answers less that of the labels. Training takes it
@@ -88,10 +149,9 @@ def labels_apart(rule: Rule, facts: Facts, head: NetworkHead, loss: CompiledLoss
         key=head.route,
         title="The answers stayed apart from the labels",
         severity=Severity.LOW,
-        fix="Look at the labels (print(np.unique(y, return_counts=True))), and make them 0 and 1: "
+        fix=_LOOK
         + ("y = (y + 1) / 2 of -1 and 1" if above else "y = y - 1 of 1 and 2")
-        + ". For numbers, use no activation in the last layer and mean_squared_error; for more than two "
-        "classes, one unit for each and a softmax with sparse_categorical_crossentropy. Then train again.",
+        + _FOR_OTHERS,
     )
 
 
