@@ -44,6 +44,7 @@ LISTS += ("public", "public_tables", "lot", "lot_images", "lot_more", "lot_table
 LISTS += ("drawn", "drawn_series", "drawn_tables")
 LISTS += ("chance", "chance_more", "chance_series", "chance_texts", "chance_tables")
 LISTS += ("chance_speech", "raffle", "raffle_more", "zoo", "zoo_more", "zoo_series")
+LISTS += ("fair", "fair_more", "fair_texts", "fair_words", "fair_tables")
 OWN = ("customs", *(f"customs_{each}" for each in LISTS))
 MODULES = frozenset((*OWN, "archs"))
 # The modules of the models, which the loaders have imported; of the older cells it is one.

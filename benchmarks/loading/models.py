@@ -12,6 +12,7 @@ from benchmarks.loading import (
     built,
     chance_images,
     drawn_images,
+    fair_images,
     gallery,
     lot_images,
     more,
@@ -293,7 +294,7 @@ def scheduled(k):
 
 
 _LISTS = (built, odd, plain, projects, recent, services, tutorials, gallery, public_images)
-_LISTS += (lot_images, drawn_images, chance_images, raffle_images, zoo_images)
+_LISTS += (lot_images, drawn_images, chance_images, raffle_images, zoo_images, fair_images)
 # Name -> (function, inputs of one batch in the order of the model's inputs).
 MODELS = {
     "sequential_without_input": (sequential_without_input, [_floats(4, 3)]),

@@ -54,6 +54,7 @@ def objects():
     lists += ("drawn", "drawn_series", "drawn_tables")
     lists += ("chance", "chance_more", "chance_series", "chance_texts", "chance_tables")
     lists += ("chance_speech", "raffle", "raffle_more", "zoo", "zoo_more", "zoo_series")
+    lists += ("fair", "fair_more", "fair_texts", "fair_words", "fair_tables")
     names = ("customs", *(f"customs_{each}" for each in lists))
     modules = [importlib.import_module(name) for name in names]
     return {
