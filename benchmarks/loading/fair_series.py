@@ -212,7 +212,7 @@ INPUTS_OF = {
     "masked_actions": [floats(3, 4), np.eye(3, dtype="float32")],
     "extreme_factors": [np.array([[1, 2, 2, 1, 5], [0, 3, 2, 2, 4], [2, 2, 2, 1, 1]], "int32")],
     "titled_passengers": [
-        np.array([[1], [3], [2]], "int64"),
+        np.array([[1], [3], [2]], "int32"),
         words("mr", "mrs", "dr"),
         np.abs(floats(3, 1)),
         np.abs(floats(3, 1)) * 2,
