@@ -120,31 +120,31 @@ class ChannelShuffle(keras.Model):
 class DWConv3x3(keras.Model):
     """A convolution of each channel and a normalization."""
 
-    def __init__(self, channels, strides, activ=False, name="dwconv3x3"):
+    def __init__(self, channels, strides, active=False, name="dwconv3x3"):
         super().__init__(name=name)
         given = {"kernel_size": 3, "strides": strides, "padding": 1, "groups": channels}
         self.conv = Conv2d(channels, channels, use_bias=False, name=name + SEP + "conv2d", **given)
         self.bn = layers.BatchNormalization(axis=-1, name=name + SEP + "bn")
-        self.activ = layers.ReLU(name=name + SEP + "activ") if activ else None
+        self.active = layers.ReLU(name=name + SEP + "active") if active else None
 
     def call(self, x, training=False):
         x = self.bn(self.conv(x), training=training)
-        return self.activ(x) if self.activ else x
+        return self.active(x) if self.active else x
 
 
 class Conv1x1(keras.Model):
     """A convolution of points, a normalization, and mostly a rectifier."""
 
-    def __init__(self, in_channels, out_channels, activ=True, name="conv1x1"):
+    def __init__(self, in_channels, out_channels, active=True, name="conv1x1"):
         super().__init__(name=name)
         given = {"kernel_size": 1, "use_bias": False}
         self.conv = Conv2d(in_channels, out_channels, name=name + SEP + "conv2d", **given)
         self.bn = layers.BatchNormalization(axis=-1, name=name + SEP + "bn")
-        self.activ = layers.ReLU(name=name + SEP + "activ") if activ else None
+        self.active = layers.ReLU(name=name + SEP + "active") if active else None
 
     def call(self, x, training=False):
         x = self.bn(self.conv(x), training=training)
-        return self.activ(x) if self.activ else x
+        return self.active(x) if self.active else x
 
 
 class ShuffleBasicUnit(keras.Model):
@@ -155,20 +155,20 @@ class ShuffleBasicUnit(keras.Model):
         half = channels // 2
         self.branch = keras.Sequential(
             [
-                Conv1x1(half, half, activ=True, name=name + SEP + "conv1x1_0"),
-                DWConv3x3(half, strides=1, activ=False, name=name + SEP + "dwconv3x3"),
-                Conv1x1(half, half, activ=residual is False, name=name + SEP + "conv1x1_1"),
+                Conv1x1(half, half, active=True, name=name + SEP + "conv1x1_0"),
+                DWConv3x3(half, strides=1, active=False, name=name + SEP + "dwconv3x3"),
+                Conv1x1(half, half, active=residual is False, name=name + SEP + "conv1x1_1"),
             ]
         )
-        self.residual_activ = layers.ReLU(name=name + SEP + "residual") if residual else None
+        self.residual_active = layers.ReLU(name=name + SEP + "residual") if residual else None
         self.concat = layers.Concatenate(axis=-1, name=name + SEP + "concat")
         self.shuffle = ChannelShuffle(n_groups, name=name + SEP + "channel_shuffle")
 
     def call(self, x, training=False):
         x1, x2 = tf.split(x, num_or_size_splits=2, axis=-1)
         found = self.branch(x2, training=training)
-        if self.residual_activ:
-            found = self.residual_activ(found + x2)
+        if self.residual_active:
+            found = self.residual_active(found + x2)
         return self.shuffle(self.concat([x1, found]))
 
 
@@ -180,15 +180,15 @@ class ShuffleDownUnit(keras.Model):
         rest, middle = out_channels - in_channels, out_channels // 2
         self.short_cut_branch = keras.Sequential(
             [
-                DWConv3x3(in_channels, strides=2, activ=False, name=name + SEP + "short_dw"),
-                Conv1x1(in_channels, in_channels, activ=True, name=name + SEP + "short_conv"),
+                DWConv3x3(in_channels, strides=2, active=False, name=name + SEP + "short_dw"),
+                Conv1x1(in_channels, in_channels, active=True, name=name + SEP + "short_conv"),
             ]
         )
         self.branch = keras.Sequential(
             [
-                Conv1x1(in_channels, middle, activ=True, name=name + SEP + "branch_conv_0"),
-                DWConv3x3(middle, strides=2, activ=False, name=name + SEP + "branch_dw"),
-                Conv1x1(middle, rest, activ=True, name=name + SEP + "branch_conv_1"),
+                Conv1x1(in_channels, middle, active=True, name=name + SEP + "branch_conv_0"),
+                DWConv3x3(middle, strides=2, active=False, name=name + SEP + "branch_dw"),
+                Conv1x1(middle, rest, active=True, name=name + SEP + "branch_conv_1"),
             ]
         )
         self.concat = layers.Concatenate(axis=-1, name=name + SEP + "concat")
@@ -209,7 +209,7 @@ class ShuffleNetV2(keras.Model):
             [
                 Conv2d(in_channels, 4, name=name + SEP + "init" + SEP + "conv0", **given),
                 layers.BatchNormalization(axis=-1, name=name + SEP + "init" + SEP + "bn0"),
-                layers.ReLU(name=name + SEP + "init" + SEP + "activ0"),
+                layers.ReLU(name=name + SEP + "init" + SEP + "active0"),
                 layers.MaxPooling2D(pool_size=3, strides=2, padding="same"),
             ]
         )

@@ -108,7 +108,7 @@ class BertIntermediate(layers.Layer):
         self.dense = layers.Dense(config.intermediate_size, kernel_initializer=_narrow())
         self.activation = ACT2FN[config.hidden_activation]
 
-    def call(self, inputs, traning=False):
+    def call(self, inputs, training=False):
         return self.activation(self.dense(inputs))
 
 

@@ -142,7 +142,7 @@ def face_positions(k):
         x = layer(filters, (size, size), **given)(x)
         if norm:
             x = layers.BatchNormalization(axis=-1, scale=True, name=f"{name}_bn")(x)
-        return layers.Activation(active, name=f"{name}_activ")(x) if active else x
+        return layers.Activation(active, name=f"{name}_active")(x) if active else x
 
     def block(x, filters, stride, name):
         short, conv2d = x, layers.Conv2D
@@ -153,7 +153,7 @@ def face_positions(k):
         x = conv(x, conv2d, filters, 1, 1, f"{name}_convBlock-2", None, False)
         x = layers.Add(name=f"{name}_add")([x, short])
         x = layers.BatchNormalization(axis=-1, scale=True, name=f"{name}_bn")(x)
-        return layers.Activation("relu", name=f"{name}_activ")(x)
+        return layers.Activation("relu", name=f"{name}_active")(x)
 
     inputs = layers.Input(shape=(16, 16, 3))
     x = conv(inputs, layers.Conv2D, 4, 4, 1, "res_256x256x16")
