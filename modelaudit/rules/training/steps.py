@@ -152,7 +152,7 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
     yield from still_moving(rule, facts, state)
     if 0 < steps < MANY_STEPS.value and not [*hardly_changed(rule, facts, state)]:
         yield from [*slightly_changed(rule, facts)] or _hidden_still(rule, facts)
-        yield from few_weights(rule, facts, state)
+    yield from few_weights(rule, facts, state)
     yield from last_bias_alone(rule, facts, state)
 
 

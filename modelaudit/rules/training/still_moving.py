@@ -33,6 +33,7 @@ from modelaudit.thresholds.weights import MIN_VALUES
 
 _WITH_BOTH = frozenset(("adam", "adamw", "nadam"))  # averages of gradients and of squares
 _AVERAGED = _WITH_BOTH | {"rmsprop", "adadelta"}
+_FADING = frozenset(("Adagrad", "Adadelta"))  # whose steps begin small, or become small
 _OF_ONE_SIZE = frozenset(("mean_absolute_error", "huber"))
 
 
@@ -108,7 +109,9 @@ def few_weights(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fin
     found = facts.measurements.initialization if facts.measurements else ()
     momentum = number(state.settings.get("momentum")) or 0.0
     layers = biased_layers(facts)
-    if state.name != "SGD" or not 0 <= momentum < 1 or len(layers) < 2 or len(layers) != len(found):
+    fading = state.name in _FADING
+    few = state.name == "SGD" and 0 <= momentum < 1 and (state.steps or 0) < MANY_STEPS.value
+    if not (fading or few) or len(layers) < 2 or len(layers) != len(found) or not state.steps:
         return
     drawn = {each.route: number(each.tests.get("bound")) or 0.0 for each in found}
     as_drawn = all(looks_drawn(each, 0.0) and each.weights < MIN_VALUES.value for each in found)
@@ -130,17 +133,19 @@ def few_weights(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fin
         (max(abs(bias.minimum), abs(bias.maximum)) * math.sqrt(3) / drawn[layer.route], layer.route)
         for layer, _, bias in layers
     )
-    if not (0 < reach < LIMITED_REACH.value and 0 < moved < FEW_MOVED.value):
+    most = SHORT_REACH.value if fading else FEW_MOVED.value
+    if not (fading or 0 < reach < LIMITED_REACH.value) or not 0 < moved < most:
         return
+    can = "" if fading else f"can have moved the last bias by {reach:.0%} at most, and "
     yield rule.finding(
-        f"{counted(state.steps or 0, 'step', 'steps')} of {state.rate:g} can have moved the last bias by "
-        f"{reach:.0%} of the spread that the kernels are drawn with at most, and none moved by more than "
-        f"{moved:.1%} (`{route}`). No weight is beyond what its initializer draws.",
+        f"{counted(state.steps, 'step', 'steps')} of {state.rate or 0:g} by {state.name} {can}moved no bias by "
+        f"more than {moved:.1%} of the spread that the kernels are drawn with (`{route}`). No weight is beyond "
+        "what its initializer draws.",
         route=route,
         evidence={
             "measured": moved,
             "unit": FEW_MOVED.unit,
-            "threshold": FEW_MOVED.value,
+            "threshold": most,
             "steps": state.steps,
         },
         title="Training hardly changed the weights",

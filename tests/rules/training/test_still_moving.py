@@ -159,6 +159,24 @@ def test_layers_of_few_weights_that_hardly_changed(keras, tmp_path, steps, rate,
         assert [str(each.severity) for each in said] == ["low"] * told
 
 
+@pytest.mark.parametrize(
+    ("name", "rate", "told"), [("Adadelta", 0.001, True), ("Adagrad", 0.5, False)]
+)
+def test_few_weights_that_fading_steps_hardly_changed(keras, tmp_path, name, rate, told):
+    """The exclusive or, by the default rate of Adadelta; the twin learns most of it."""
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 8, "float32")
+    keras.utils.set_random_seed(1)
+    made = [keras.layers.Dense(8, "tanh"), keras.layers.Dense(1, "sigmoid")]
+    optimizer = getattr(keras.optimizers, name)(rate)
+    model = sequential(keras, (2,), *made, loss="binary_crossentropy", optimizer=optimizer)
+    train(model, x, np.tile([[0.0], [1.0], [1.0], [0.0]], (8, 1)), steps=600)
+    for suffix in ("keras", "h5"):
+        model.save(tmp_path / f"m.{suffix}")
+        every = found(RULES, tmp_path / f"m.{suffix}")
+        said = [x for x in every if f"by {name} moved no bias" in x.detail]
+        assert [str(each.severity) for each in said] == ["low"] * told
+
+
 @pytest.mark.parametrize(("steps", "told"), [(300, True), (3000, False)])
 def test_gradients_that_still_go_one_way(keras, tmp_path, steps, told):
     """A line whose offset is beyond what so few steps of Adam reach, and its twin with more."""
