@@ -36,3 +36,11 @@ SMALL_STACK = Threshold(
     "number of layers with such kernels from which the gradient can be lost on the way",
     "two kernels behind the first leave at most 1/16 of its gradient",
 )
+WIDE_DRAW = Threshold(
+    2.0,
+    "times the spread of Glorot's initializer",
+    "spread of a kernel up to which small biases after many steps of gradient descent tell of "
+    "steps that were too small, and not of large initial weights",
+    "He's initializer has 1.4 times Glorot's where both sides are equal, and 2 times where a layer "
+    "has three times as many units as inputs",
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -219,6 +220,16 @@ def share_of_the_spread(share):
 @at("training.MANY_STEPS", {499.0: ["low"], 500.0: [], 501.0: []})
 def steps_that_move_little(steps):
     return slightly(0.1, steps)
+
+
+@at("small_layers.WIDE_DRAW", {1.98: ["low"], 2.0: ["low"], 2.02: []})
+def widths_of_kernels_after_many_steps(times):
+    """Of 10 x 10 weights that spread by 0.5, Glorot's initializer would give this part."""
+    assert slightly(0.04, 499.0) == ["low"]
+    sides = (4 * times**2 - 1e-9, 4 * times**2)
+    with patch("modelaudit.rules.initial_weights.sized_kernels.fans", return_value=sides):
+        assert slightly(0.06, 600.0) == []
+        return slightly(0.04, 600.0)
 
 
 @at("training.STILL_MOVING", {0.899: [], 0.9: ["low"], 0.901: ["low"]})

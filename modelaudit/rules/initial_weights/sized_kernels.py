@@ -10,6 +10,7 @@ from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, NotApplicable
 from modelaudit.structs import PerObject, replace
+from modelaudit.thresholds.small_layers import WIDE_DRAW
 
 SizedKernel = tuple[Kernel, TensorStats, float]
 _KINDS = frozenset(("dense", "conv", "transpose"))  # depthwise kernels are large in sound models
@@ -76,3 +77,13 @@ def example_kernel(scale: float) -> Facts:
     artifact = examples.model(layer, tensors=tensors)
     kernel = Kernel("dense", "dense/kernel", "dense", "io", 0, (64, 64), "dense/bias")
     return Facts(replace(artifact, kernels=(kernel,)))
+
+
+def usual_widths(facts: Facts) -> bool:
+    """Whether no kernel spreads by much more than Glorot's initializer gives."""
+    stored = [facts.artifact.by_name.get(each.tensor) for each in facts.artifact.kernels]
+    return all(
+        each.stats.std <= WIDE_DRAW.value * math.sqrt(2 / sum(fans(each.shape)))
+        for each in stored
+        if each is not None and each.stats is not None and len(each.shape) > 1
+    )

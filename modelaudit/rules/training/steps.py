@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
+from modelaudit.audit_types.values import number
 from modelaudit.facts import Json, Layer, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
@@ -14,6 +15,7 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_weights.initial_values import never_trained
+from modelaudit.rules.initial_weights.sized_kernels import usual_widths
 from modelaudit.rules.initial_weights.unsettled_norms import unsettled
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network.learning_rates import ADAPTIVE, rate_fault
@@ -32,6 +34,7 @@ from modelaudit.rules.training.extent import (
 from modelaudit.rules.training.still_moving import few_weights, last_bias_alone, still_moving
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import LOW_RATE
+from modelaudit.thresholds.small_layers import FEW_MOVED
 from modelaudit.thresholds.training import (
     FEW_STEPS,
     MANY_STEPS,
@@ -150,8 +153,15 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
         return
     yield from still_moving(rule, facts, state)
-    if 0 < steps < MANY_STEPS.value and not [*hardly_changed(rule, facts, state)]:
-        yield from [*slightly_changed(rule, facts)] or _hidden_still(rule, facts)
+    if steps > 0 and not [*hardly_changed(rule, facts, state)]:
+        if steps < MANY_STEPS.value:
+            yield from [*slightly_changed(rule, facts)] or _hidden_still(rule, facts)
+        elif state.name in _DESCENTS and usual_widths(facts):
+            # Large initial weights, beside which biases seem small, are excluded then.
+            still = slightly_changed(rule, facts)
+            yield from (
+                x for x in still if (number(x.evidence.get("measured")) or 1.0) < FEW_MOVED.value
+            )
     yield from few_weights(rule, facts, state)
     yield from last_bias_alone(rule, facts, state)
 
