@@ -28,6 +28,7 @@ _INSIDE = "optimizer/inner_optimizer/"
 _SCALES_LOSS = re.compile(r"(^|/)loss_scale_optimizer(_\d+)?/")
 _NUMBERED = re.compile(r"(^|/)_?(vars|variables)/\d+$")
 _IN_BLOCKS = re.compile(r"(^|/)Variable(_\d+)?(:0)?$")  # Keras 2.0 to 2.2: of all weights in turn
+_OF_STEPS = frozenset(("sgd", "lion"))  # which keep no squares, even where what they keep is 0
 # Names of m or of v, as a part of a path or as the end of a name.
 _FIRST = re.compile(r"(/m(?=/)|/m(?=:0$|$)|_momentum$|/momentum(?=[/:]|$)|/Adam$|/Momentum$)")
 _SECOND = re.compile(
@@ -230,8 +231,9 @@ def _moments(
 ) -> Iterator[WeightMoments]:
     for pattern, match in ((_NUMBERED, _by_number), (_IN_BLOCKS, _by_blocks)):
         if slots and all(pattern.search(slot.name) for slot in slots):
+            steps = compiled_optimizer(artifact.training)[0].lower() in _OF_STEPS
             for weights in weight_orders(artifact):
-                if found := list(match(weights, slots)):
+                if found := list(match(weights, slots, steps)):
                     yield from found
                     return
             return
@@ -279,7 +281,7 @@ def _longest_end(name: str, keys: Collection[str]) -> str:
 
 
 def _by_number(
-    weights: Sequence[tuple[str, str, Tensor]], slots: Sequence[Tensor]
+    weights: Sequence[tuple[str, str, Tensor]], slots: Sequence[Tensor], steps: bool
 ) -> Iterator[WeightMoments]:
     """Slots that are only numbered: those of one weight follow each other."""
     shapes = [slot.shape for slot in slots]
@@ -291,14 +293,14 @@ def _by_number(
             return  # no averages of squares: the moving averages of weights, or another order
         for index, (route, role, _) in enumerate(weights):
             kept = slots[index * each : (index + 1) * each]
-            signed = each > 1 or any(s.stats and s.stats.minimum < 0 for s in slots)
+            signed = steps or each > 1 or any(s.stats and s.stats.minimum < 0 for s in slots)
             second = kept[1] if each > 1 else None if signed else kept[0]
             yield _summed(route, role, kept[0] if signed else None, second)
         return
 
 
 def _by_blocks(
-    weights: Sequence[tuple[str, str, Tensor]], slots: Sequence[Tensor]
+    weights: Sequence[tuple[str, str, Tensor]], slots: Sequence[Tensor], steps: bool
 ) -> Iterator[WeightMoments]:
     """Slots in blocks: the first ones of all weights, the second ones, and those of AMSGrad."""
     wanted, count = [tensor.shape for _, _, tensor in weights], len(weights)
@@ -306,7 +308,8 @@ def _by_blocks(
     used = blocks[:2] if len(blocks) > 2 else blocks  # without AMSGrad, the third are placeholders
     if not used or any([slot.shape for slot in block] != wanted for block in used):
         return
-    signed = [any(s.stats and s.stats.minimum < 0 for s in block) for block in used]
+    alone = steps and len(used) == 1
+    signed = [alone or any(s.stats and s.stats.minimum < 0 for s in block) for block in used]
     if len(used) == 2 and signed[1]:
         return
     first = used[0] if signed[0] or len(used) == 2 else ()

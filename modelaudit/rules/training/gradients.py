@@ -22,11 +22,12 @@ from modelaudit.rules.network.sigmoids import sigmoid_depths
 from modelaudit.rules.training.advice import for_silent
 from modelaudit.rules.training.alike_inputs import fed_alike, fed_zeros
 from modelaudit.rules.training.silent_units import (
-    SMALLEST,
     above_rounding,
     biases_alone,
     dead_output,
+    for_how_long,
     never_reached,
+    of_the_last_step,
     silent_units,
     unreached,
 )
@@ -169,7 +170,7 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
         if never:
             yield unreached(rule, facts, state)
             return
-        if not any(ratio is not None for _, ratio in ratios):
+        if all(each.first is None for each in moments):
             raise NotApplicable(f"{state.name or 'the optimizer'} keeps averages of squares only")
         raise NotRelevant("no weight received a gradient at the end: training had converged")
     # One gradient that exploded stays in the square for thousands of steps: the average itself has
@@ -194,7 +195,8 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
         yield from biases_alone(rule, state)
     if measured.constant or said or fed_zeros(facts.artifact):
         return  # said by MA437, MA405, MA305, MA314 or MA439
-    never = all(not each.second and not each.first for each in silent)
+    lately = of_the_last_step(state)
+    never = not lately and all(not each.second and not each.first for each in silent)
     # Where the layers up to some place got no gradient, the output no longer depends on the input.
     behind = weighed[len(silent)] if weighed[: len(silent)] == silent != weighed else None
     fed = fed_alike(moments) if behind else None
@@ -202,7 +204,9 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
     through = behind is not None or silent == weighed
     since = " since the model was compiled" if never else ""
     since = " for very many steps, or ever" if never and forgets_squares(state) else since
-    when = "has reached" if never else f"reached{_since(state, silent, ratios)}"
+    when = "has reached" if never else f"reached{for_how_long(state, silent, ratios)}"
+    when += ", in the last step," * lately
+    inputs = "input of the last batch" if lately else "training input"
     routes = [*dict.fromkeys(each.route for each in silent)]
     names = ", ".join(quoted(routes[:5])) + f" and {len(routes) - 5:,} more" * (len(routes) > 5)
     constant_input = _ends_in_a_bias(moments, stopped, silent == weighed)
@@ -210,7 +214,7 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
         f"No gradient {when} {names}{since}. Of the {len(moments):,} trained weights, "
         f"{counted(len(moments) - len(stopped), 'receives', 'receive')} one still."
         + " No kernel does: at the end, training moved biases alone." * (silent == weighed)
-        + " The last layer got 0 for every training input: the output is the same for all of them."
+        + f" The last layer got 0 for every {inputs}: the output is the same for all of them."
         * constant_input
         + (
             f" `{behind.route}`, behind them, still learns: they may be saturated, or were kept as they "
@@ -226,7 +230,7 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
             "layers": [each.route for each in silent[:20]],
         },
         severity=Severity.HIGH
-        if constant_input
+        if constant_input and not lately
         else rule.severity
         if through and not passes
         else Severity.LOW,
@@ -245,26 +249,6 @@ def _ends_in_a_bias(
     last = [each for each in moments if _weighs(each)][-1:]
     alive = {each.route for each in moments if each.role == "bias" and each not in stopped}
     return biases_alone and bool(last) and last[0].route in alive
-
-
-def _since(
-    state: OptimizerState,
-    silent: Sequence[WeightMoments],
-    ratios: Sequence[tuple[WeightMoments, float | None]],
-) -> str:
-    """For how many steps: m falls by beta_1 and the root of v by the root of beta_2 in each."""
-    first, second = state.settings.get("beta_1", 0.9), state.settings.get("beta_2", 0.999)
-    left = max((r for each, r in ratios if each in silent and r), default=0.0)
-    if not (left and isinstance(first, float) and isinstance(second, float)):
-        return ""
-    if not (0 < first < 1 and 0 < second < 1 and first * first < second):
-        return ""
-    fall = math.log(first) - math.log(second) / 2
-    # Where an update is below the smallest normal float32, the average falls no further.
-    floors = [(each.first, first) for each in silent] + [(each.second, second) for each in silent]
-    ended = any(m is not None and m * (1 - beta) <= SMALLEST for m, beta in floors)
-    about = ("at least the last ", "") if ended else ("the last ", " or so")
-    return f", for {about[0]}{round(math.log(left) / fall):,} steps{about[1]},"
 
 
 def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:

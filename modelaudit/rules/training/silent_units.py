@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from modelaudit.audit_types.values import number
 from modelaudit.facts import is_row
@@ -23,7 +23,7 @@ from modelaudit.rules.initial_weights.training_reach import forgets_squares
 from modelaudit.rules.model import Facts, NotApplicable, Rule
 from modelaudit.rules.network.network_heads import activation_of
 from modelaudit.thresholds.design import MOMENTUM_APART, ROUNDING_ALONE
-from modelaudit.thresholds.training import BIASES_APART, SILENT_UNITS, SLOW_FADING
+from modelaudit.thresholds.training import ALIVE, BIASES_APART, SILENT_UNITS, SLOW_FADING
 from modelaudit.thresholds.weights import FADED
 
 SMALLEST = math.ldexp(1, -125)
@@ -163,6 +163,7 @@ def _descends_by_a_bias(rule: Rule, state: OptimizerState) -> Iterator[Finding]:
         return  # of averages that are not finite, MA111 tells
     most = max((x.first or 0.0) for x in others) / last.first
     if most >= MOMENTUM_APART.value:
+        yield from _behind_dead_layers(rule, state, moments)
         return
     yield rule.finding(
         f"At the end of training, biases alone still moved: the last steps of all other weights were at "
@@ -181,10 +182,76 @@ def _descends_by_a_bias(rule: Rule, state: OptimizerState) -> Iterator[Finding]:
     )
 
 
+def _behind_dead_layers(
+    rule: Rule, state: OptimizerState, moments: Sequence[WeightMoments]
+) -> Iterator[Finding]:
+    """A layer that gets 0 for every input, behind layers that no gradient reaches any more.
+
+    The gradient of its kernel is that of its bias times its input. The kernels of the layers before
+    it may still move, by a penalty on their size; their biases do not.
+    """
+    kept = number(state.settings.get("momentum"))
+    shifts = [each for each in moments if each.role in ("bias", "beta")]
+    largest = max(each.first or 0.0 for each in shifts)
+    alive = next(
+        i for i, x in enumerate(shifts) if (x.first or 0) >= MOMENTUM_APART.value * largest
+    )
+    behind, before = shifts[alive], shifts[:alive]
+    kernel = next((x for x in moments if x.role == "kernel" and x.route == behind.route), None)
+    if kept is None or not SLOW_FADING.value <= kept < 1 or len(before) < 2 or kernel is None:
+        return
+    share = (kernel.first or 0.0) / (behind.first or 1.0)
+    if behind.role != "bias" or share >= ALIVE.value:
+        return
+    most = max(each.first or 0.0 for each in before) / largest
+    yield rule.finding(
+        f"At the end of training, what `{behind.route}` gets was next to 0 for every input: the last "
+        f"steps of its kernel were {share:.2g} times as large as those of its bias, and no gradient "
+        f"came any further: those of the biases of the {len(before)} layers before it were at most "
+        f"{most:.2g} times as large as that of the bias that moved most. So it is where every ReLU of a "
+        "layer has died: then the output is the same for every input that comes this way.",
+        route=behind.route,
+        title="At the end of training, no gradient reached the first layers",
+        evidence={
+            "measured": most,
+            "unit": MOMENTUM_APART.unit,
+            "threshold": MOMENTUM_APART.value,
+            "n": len(before),
+        },
+        key="dead layers",
+    )
+
+
+def of_the_last_step(state: OptimizerState) -> bool:
+    """Whether the averages are steps without momentum: tf-keras keeps the last one alone."""
+    of_steps = state.name == "SGD" and all(each.second is None for each in state.moments)
+    return of_steps and not number(state.settings.get("momentum", 0.0))
+
+
 def never_reached(state: OptimizerState) -> bool:
     """Whether no gradient was ever other than 0: of squares of gradients, nothing is left so soon."""
     squares = [each.second for each in state.moments if each.second is not None]
     return bool(state.steps and squares) and not any(squares) and not forgets_squares(state)
+
+
+def for_how_long(
+    state: OptimizerState,
+    silent: Sequence[WeightMoments],
+    ratios: Sequence[tuple[WeightMoments, float | None]],
+) -> str:
+    """For how many steps: m falls by beta_1 and the root of v by the root of beta_2 in each."""
+    first, second = state.settings.get("beta_1", 0.9), state.settings.get("beta_2", 0.999)
+    left = max((r for each, r in ratios if each in silent and r), default=0.0)
+    if not (left and isinstance(first, float) and isinstance(second, float)):
+        return ""
+    if not (0 < first < 1 and 0 < second < 1 and first * first < second):
+        return ""
+    fall = math.log(first) - math.log(second) / 2
+    # Where an update is below the smallest normal float32, the average falls no further.
+    floors = [(each.first, first) for each in silent] + [(each.second, second) for each in silent]
+    ended = any(m is not None and m * (1 - beta) <= SMALLEST for m, beta in floors)
+    about = ("at least the last ", "") if ended else ("the last ", " or so")
+    return f", for {about[0]}{round(math.log(left) / fall):,} steps{about[1]},"
 
 
 def unreached(rule: Rule, facts: Facts, state: OptimizerState) -> Finding:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
 from modelaudit.pipeline import static_facts
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.rules.training.silent_units import above_rounding
+from modelaudit.rules.training.silent_units import above_rounding, biases_alone
 from modelaudit.settings import Settings
+from modelaudit.thresholds.design import MOMENTUM_APART
+from modelaudit.thresholds.training import ALIVE, SLOW_FADING
 from tests.made.training import train
 
 pytestmark = pytest.mark.slow
@@ -221,3 +223,94 @@ def test_a_bias_that_changes_nothing_neither_learns_nor_has_stopped(keras, tmp_p
     left = {(each.route, each.role) for each in above_rounding(state.moments)}
     lost = {(each.route, each.role) for each in state.moments} - left
     assert lost == {("score", "bias")} | ({("hidden", "bias")} if normalized else set())
+
+
+@pytest.mark.parametrize("penalty", [None, "l2"])
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_layer_behind_dead_ones_still_learns_by_its_bias(keras, tmp_path, dies, penalty):
+    """The bias of `behind` moves, and with it the last kernel; the answer is one for all inputs."""
+    layers = keras.layers
+    keras.utils.set_random_seed(7)
+    draw = np.random.default_rng(4)
+    x = draw.random((64, 6)).astype("float32")
+    y = x.sum(1, keepdims=True) + draw.normal(size=(64, 1)).astype("float32")
+    hidden = [
+        layers.Dense(8, "relu", bias_initializer="ones", kernel_regularizer=penalty, name=name)
+        for name in ("first", "second", "third")
+    ]
+    model = keras.Sequential(
+        [keras.Input((6,)), *hidden, layers.Dense(4, "tanh", name="behind"), layers.Dense(1)]
+    )
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "mse")
+    train(model, x, y, batch=8, steps=16)
+    if dies:
+        model.get_layer("third").bias.assign(np.full(8, -1e3))
+    train(model, x, y, batch=8, steps=160)
+    assert (np.ptp(np.asarray(model(x))) == 0) is np.bool_(dies)
+    found = said(model, tmp_path)
+    assert len(found) == dies
+    for severity, detail in found:
+        assert severity == "medium" and detail.startswith("At the end of training, what `behind`")
+
+
+def behind_dead_layers(*, before=1e-9, share=1e-9, momentum=0.9, betas=()):
+    """Two layers whose biases have stopped, one that learns by its bias, and the last one."""
+    rows = [("a", 0.5, before), ("b", 0.5, before), ("c", share * 0.1, 0.1), ("d", 0.4, 1.0)]
+    moments = [
+        WeightMoments(name, role, (4, 4) if role == "kernel" else (4,), first)
+        for name, kernel, bias in rows
+        for role, first in (("kernel", kernel), ("bias", bias))
+    ]
+    moments[4:4] = [WeightMoments("norm", "beta", (4,), first) for first in betas]
+    settings = {"momentum": momentum}
+    state = OptimizerState("SGD", 500, 0.1, settings, tuple(moments))
+    return [each.location.route for each in biases_alone(rule("MA433"), state)]
+
+
+def test_the_limits_of_layers_that_stopped():
+    assert behind_dead_layers() == ["c"]
+    for edge, given in (
+        (MOMENTUM_APART.value, lambda x: behind_dead_layers(before=x)),
+        (ALIVE.value, lambda x: behind_dead_layers(share=x)),
+        (SLOW_FADING.value, lambda x: ["c"] * (not behind_dead_layers(momentum=x))),
+    ):
+        assert (given(0.99 * edge), given(1.01 * edge)) == (["c"], [])
+    # Biases before a normalization get no gradient in any case; its beta does, while units live.
+    assert behind_dead_layers(betas=(0.1,)) == []
+    assert behind_dead_layers(betas=(1e-9,)) == ["c"]
+
+
+def test_steps_without_momentum_tell_of_the_last_batch_alone(keras, tmp_path):
+    """tf-keras keeps the last step of plain gradient descent, which was not the only one."""
+    import tf_keras
+
+    model, x = trained(tf_keras, None, tf_keras.optimizers.SGD(0.01), dies="hidden", steps=3)
+    assert np.ptp(np.asarray(model(x))) == 0
+    assert (np.asarray(model.layers[0].bias) != 1).any()  # which it started with
+    ((severity, detail),) = said(model, tmp_path)
+    assert severity == "medium"
+    assert "in the last step" in detail and "of the last batch" in detail
+    assert "since the model was compiled" not in detail
+
+
+def test_steps_that_are_all_0_are_no_squares(keras, tmp_path):
+    """A sigmoid that is certain, times 50: nothing moves any more, and much had before."""
+    import tf_keras
+
+    layers = tf_keras.layers
+    x = np.random.default_rng(0).random((64, 4)).astype("float32")
+    model = tf_keras.Sequential(
+        [tf_keras.Input((4,)), layers.Dense(1, "sigmoid", name="out"), layers.Rescaling(50.0)]
+    )
+    model.compile(tf_keras.optimizers.SGD(0.05), "mse")
+    before = model.get_weights()
+    train(model, x, np.full((64, 1), 20.0, "float32"), steps=20)
+    assert not np.array_equal(before[0], model.get_weights()[0])
+    model.get_layer("out").bias.assign([1e4])
+    train(model, x, np.full((64, 1), 20.0, "float32"), steps=20)
+    model.save(tmp_path / "m.h5")
+    artifact = static_facts(tmp_path / "m.h5", Settings()).artifact
+    state = optimizer_state(artifact)
+    assert state is not None
+    assert [(each.first, each.second) for each in state.moments] == [(0.0, None)] * 2
+    assert said(model, tmp_path) == []
