@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests import short_training
+from tests.made.training import train
 
 pytestmark = pytest.mark.slow
 PACKAGES = ("keras", "tf_keras")
@@ -28,9 +29,14 @@ def numbers(made: Any) -> list[Any]:
     """All that a training, an evaluation and a prediction tell, and what they leave behind."""
     history = made.fit(X, Y, 3, epochs=3, verbose=0).history
     told = [made.evaluate(X, Y, verbose=0), made.predict(X, verbose=0), *history.values()]
+    return [*map(np.asarray, told), *left(made)]
+
+
+def left(made: Any) -> list[Any]:
+    """Weights, and what the optimizer keeps."""
     slots = made.optimizer.variables
     slots = slots() if callable(slots) else slots
-    return [np.asarray(each) for each in (*told, *made.weights, *slots)]
+    return [np.asarray(each) for each in (*made.weights, *slots)]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -96,3 +102,14 @@ def test_steps_that_a_model_takes_together_are_left_to_keras(package: str) -> No
 )
 def test_steps_are_counted_beforehand(call: dict[str, Any], further: int) -> None:
     assert short_training._asked(call) == further
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("epochs", [2, 7, 40])  # steps: 4, 14 and 80
+def test_train_leaves_what_fit_leaves(package: str, epochs: int) -> None:
+    found = left(train(model(package), X, Y, epochs=epochs, batch=3))
+    made = model(package)
+    made.fit(X, Y, 3, epochs=epochs, verbose=0, shuffle=False)
+    assert len(found) == len(left(made)) > 10
+    for one, other in zip(found, left(made), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
