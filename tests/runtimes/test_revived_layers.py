@@ -97,6 +97,35 @@ def test_a_mask_reaches_a_revived_layer_as_it_was_traced(pooled, name: str) -> N
     assert predicted(folder / name, "tf_keras", "Pooling").predicted is LOADS
 
 
+@pytest.mark.parametrize("makes", [False, True])
+def test_a_mask_that_a_revived_layer_made(tmp_path: Path, makes: bool) -> None:
+    keras = pytest.importorskip("tf_keras")
+    layers = keras.layers
+
+    class Words(layers.Embedding):
+        def __init__(self, *sizes, **kwargs):
+            super().__init__(*sizes, **kwargs)
+            self.supports_masking = makes
+
+        def compute_mask(self, inputs, mask=None):
+            return keras.backend.not_equal(inputs, 1)
+
+    start = layers.Input((4,), dtype="int32")
+    cell = layers.SimpleRNNCell(2)
+    value = layers.RNN(cell, name="reader")(Words(5, 3, name="words")(start))
+    model, path = keras.Model(start, value), tmp_path / "m"
+    model.save(path, save_format="tf")
+    found, known = predicted(path, "tf_keras"), predicted(path, "tf_keras", "Words")
+    rows = np.array([[2, 3, 1, 1]], "int32")
+    given = {"compile": False, "custom_objects": {"Words": Words}}
+    assert np.allclose(keras.models.load_model(path, **given)(rows), model(rows))
+    assert known.predicted is LOADS
+    same = np.allclose(keras.models.load_model(path, compile=False)(rows), model(rows))
+    assert found.predicted is (LOADS if same else LoadOutcome.DIFFERS)
+    assert [each.code for each in found.because] == ["mask-not-passed-on"] * makes
+    assert same is not makes
+
+
 @pytest.mark.parametrize("package", ["keras", "tf_keras"])
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
 def test_default_arguments_of_a_lambda(tmp_path: Path, package: str, suffix: str) -> None:

@@ -66,24 +66,52 @@ def _not_passed_on(
     arrives: Mapping[str, bool],
     context: CheckContext,
 ) -> Iterator[Reason]:
-    """A layer of Keras that had a mask, which the revived layer before it does not pass on."""
+    """A layer of Keras that had a mask, which the revived layer before it makes or passes on."""
     stops = next((x for x in layers if arrives[x.route] and _revived(x, context)), None)
-    for layer in layers if stops is not None else ():
+    made = None if any(_starts(layer) for layer in layers) else _maker(layers, traced, context)
+    for layer in layers if stops or made else ():
         if not layer.custom and True in traced.get(layer.name, ()) and not arrives[layer.route]:
-            assert stops is not None
+            own = stops or made
+            assert own is not None
+            if stops is None and _passed(layer):
+                continue
+            does = "passes on" if stops else "or a layer like it makes"
             yield Reason(
                 "mask-not-passed-on",
                 LoadOutcome.DIFFERS,
                 f"`{layer.route}` ({layer.class_name}) was traced with a mask, which "
-                f"`{stops.route}` ({stops.class_name}) passes on; revived from its functions in "
+                f"`{own.route}` ({own.class_name}) {does}; revived from its functions in "
                 f"{context.profile.name}, it does not, and padding is computed as data",
                 "no error",
                 "Pass the class in custom_objects={...}, or use `tf.saved_model.load` and call its "
                 "signature.",
                 layer.route,
-                f"{stops.class_name} is passed in custom_objects",
+                f"{own.class_name} is passed in custom_objects",
             )
             return
+
+
+def _maker(
+    layers: tuple[Layer, ...], traced: Mapping[str, set[bool]], context: CheckContext
+) -> Layer | None:
+    """The first revived layer that comes before one of Keras which was traced with a mask.
+
+    Where no layer of Keras starts a mask, one of the program does, by its `compute_mask`.
+    """
+    own = None
+    for layer in layers:
+        if _revived(layer, context):
+            own = own or layer
+        elif not layer.custom and True in traced.get(layer.name, ()):
+            return own
+    return None
+
+
+def _starts(layer: Layer) -> bool:
+    """Whether a layer of Keras makes a mask."""
+    if layer.class_name == "Masking":
+        return True
+    return layer.class_name == "Embedding" and layer.config.get("mask_zero") is True
 
 
 def _traced(artifact: Artifact) -> dict[str, set[bool]]:
@@ -132,10 +160,8 @@ def _left(route: str, leaves: Mapping[str, bool], last: Mapping[str, str]) -> bo
 
 def _passes(layer: Layer, arrives: Mapping[str, bool]) -> bool:
     """Whether a mask leaves the layer."""
-    if layer.class_name == "Masking":
+    if _starts(layer):
         return True
-    if layer.class_name == "Embedding":
-        return layer.config.get("mask_zero") is True
     if not has(layer.class_name, Trait.KEEPS_MASK) or layer.custom:
         return False
     sequences = layer.config.get("return_sequences")

@@ -25,6 +25,7 @@ EQUAL = 0.01  # largest difference by rounding; the experiment's data go up to 2
 _REPAIRED = ("hard-sigmoid", "training-overridden", "hashing-salt")
 # Prefix of vocabularies in an archive; Keras 3 looks for them only in the newer layout.
 OLD_LAYOUT = "_layer_checkpoint_dependencies/"
+_PARTLY = "InvalidArgumentError: … ConcatOp : Dimension … in both shapes must be equal"
 _UNFIT = (
     "ValueError: A `Concatenate` layer requires inputs with matching shapes except for the "
     "concatenation axis."
@@ -142,14 +143,16 @@ def _axes(layer: Layer, context: CheckContext) -> Iterator[Reason]:
     outcome = context.behaviour(asked, {}).get(measured)
     if outcome in (None, LoadOutcome.LOADS.value):
         return
-    unfit = measured == "Concatenate" and not _fit_along_last(layer.input_shapes)
+    joins, shapes = measured == "Concatenate", layer.input_shapes
+    unfit = joins and not _fit_along_last(shapes)
+    partly = joins and not unfit and _partly_open(axis, shapes)
     error = "ValueError: Shape mismatch in layer" if outcome == LoadOutcome.FAILS else "no error"
     yield Reason(
         "axes-dropped",
-        LoadOutcome.FAILS if unfit else LoadOutcome(outcome),
+        LoadOutcome.FAILS if unfit or partly else LoadOutcome(outcome),
         f"`{layer.route}` ({layer.class_name}) has {what} {context.profile.name} drops when it "
         "reads HDF5; the layer then uses its default axis",
-        _UNFIT if unfit else error,
+        _UNFIT if unfit else _PARTLY if partly else error,
         "Save it as .keras, or use tf-keras (TF_USE_LEGACY_KERAS=1).",
         layer.route,
         repairs=True,
@@ -160,6 +163,12 @@ def _fit_along_last(shapes: tuple[Shape, ...]) -> bool:
     """Whether tensors can be joined along their last axis: no other axis has two known sizes."""
     others = zip(*(shape[:-1] for shape in shapes), strict=False)
     return all(len({size for size in sizes if size is not None}) < 2 for sizes in others)
+
+
+def _partly_open(axis: Json, shapes: tuple[Shape, ...]) -> bool:
+    """Whether tensors have a size along an axis, and others any: these rarely have the same."""
+    sizes = {shape[axis] for shape in shapes if isinstance(axis, int) and axis < len(shape)}
+    return None in sizes and len(sizes) > 1
 
 
 def _is_last(axis: int, layer: Layer) -> bool:
