@@ -13,11 +13,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from modelaudit.audit_types.values import number
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Json, Layer, Tensor
 from modelaudit.measures.architecture.layer_graph import layer_graph
-from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
-from modelaudit.thresholds.training import FEW_UNITS, ONE_GRADIENT, ONE_RATIO
+from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
+from modelaudit.measures.slots_of_tf1 import BETAS
+from modelaudit.thresholds.training import FEW_UNITS, ONE_GRADIENT, ONE_RATIO, STEADY_ERRORS
 
 _Array = NDArray[np.float64]
 _LARGEST = 1 << 26  # of what is read of a layer, in bytes
@@ -47,11 +49,34 @@ def one_vector(artifact: Artifact, most_bytes: int) -> str:
         else:
             first = each.route == moments[0].route
         try:
-            if first and _is_one(artifact.by_name, layer, each, bias, min(most_bytes, _LARGEST)):
+            if (
+                first
+                and not (state and errors_stayed(state))
+                and _is_one(artifact.by_name, layer, each, bias, min(most_bytes, _LARGEST))
+            ):
                 return each.route
         except ReadError:
             continue
     return ""
+
+
+def errors_stayed(state: OptimizerState) -> bool:
+    """Whether the gradient of a bias was nearly the same in every step.
+
+    Of all rows in one batch with errors that stay, as those of a saturated sigmoid do, each
+    gradient is that of the rows that are wrong. Where the layers behind are linear for them, those
+    of all units of a kernel are multiples of the mean of these rows, although no two are alike.
+    """
+    betas = [number(state.settings.get(key, usual)) for key, usual in BETAS.items()]
+    first, second = (beta ** (state.steps or math.inf) if beta else 0.0 for beta in betas)
+    if second == 1:
+        return False
+    share = STEADY_ERRORS.value * (1 - first) ** 2 / (1 - second)
+    return any(
+        each.mean_second and each.typical**2 >= share * each.mean_second
+        for each in state.moments
+        if each.role == "bias" and each.first is not None
+    )
 
 
 def _is_one(

@@ -50,3 +50,25 @@ def test_averages_of_the_last_steps_may_be_of_one_input(keras, tmp_path):
     momentum = keras.optimizers.SGD(0.01, momentum=0.9)
     told = said(keras, tmp_path, x, y, "sigmoid", "binary_crossentropy", momentum)
     assert [each.severity.value for each in told] == ["low"]
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+@pytest.mark.parametrize("loss", ["binary_crossentropy", "mae"])
+@pytest.mark.parametrize("activation", [None, "relu", "alone"])
+def test_errors_that_stayed_are_no_constant_input(keras, tmp_path, columns, loss, activation):
+    """All rows are one batch, and all that are wrong stay so: the gradients tell of their mean."""
+    rows = np.array([[180, 70, 43], [190, 70, 46], [173, 67, 42], [170, 60, 40], [156, 40, 36]])
+    x, y = rows[:, :columns].astype("float32"), np.array([1, 1, 1, 0, 0])
+    keras.utils.set_random_seed(7)
+    units = () if activation == "alone" else (4, 3)
+    hidden = [keras.layers.Dense(n, activation, bias_initializer="ones") for n in units]
+    head = keras.layers.Dense(1, "sigmoid" if "binary" in loss else None)
+    model = keras.Sequential([keras.Input((columns,)), *hidden, head])
+    model.compile("adam", loss)
+    kernels = [abs(each) if each.ndim == 2 else each for each in model.get_weights()]
+    # Every unit is above 0 for all rows, and the scores are far below, where no label is 1.
+    model.set_weights([*kernels[:-2], -kernels[-2], kernels[-1]])
+    targets = y if "binary" in loss else 1e5 + 1e4 * y
+    train(model, x, targets[:, None].astype("float32"), epochs=100, batch=32)
+    model.save(tmp_path / "m.keras")
+    assert found(RULES, tmp_path / "m.keras") == []
