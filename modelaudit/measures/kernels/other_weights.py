@@ -261,12 +261,19 @@ def _at_start(bias: NDArray[np.generic], unnamed: bool) -> bool:
     return alike or bool(np.isin(bias, STARTS).all())
 
 
+_LISTS = ("variables", "trainable_variables")
+
+
 def _frozen(artifact: Artifact) -> frozenset[str]:
     nodes = {node.index: node for node in artifact.object_graph}
     frozen = {i for i, node in nodes.items() if node.detail.get("trainable") is False}
     for node in artifact.object_graph[:1]:
         listed = nodes.get(node.children.get("non_trainable_variables", -1))
         frozen |= set(listed.children.values()) if listed else set()
+    for node in artifact.object_graph:  # layers of Keras 2 list all variables, and those they train
+        held, moved = (nodes.get(node.children.get(each, -1)) for each in _LISTS)
+        if held is not None and moved is not None:
+            frozen |= {*held.children.values()} - {*moved.children.values()}
     trained = {name for graph in artifact.graphs for name in graph.trainable}
     weights = {tensor.name for tensor in artifact.tensors if tensor.role == "weight"}
     return frozenset(

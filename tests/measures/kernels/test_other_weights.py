@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from modelaudit.formats.reader import read
-from modelaudit.measures.kernels.other_weights import other_matrices
+from modelaudit.formats.saved_model.reader import read_saved_model
+from modelaudit.measures.kernels.other_weights import frozen_variables, other_matrices
 from modelaudit.measures.measure import measure
 from modelaudit.settings import Limits
 from tests.measures.artifacts import artifact
@@ -101,3 +103,34 @@ def test_an_embedding_of_a_checkpoint_may_start_like_kernels(law, fits):
     }[law]
     (found,) = other_matrices(artifact({"words/embeddings": values.astype("float32")}), ())
     assert found.tests["fits"] is fits
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("with_config", [True, False])
+def test_layers_that_were_set_not_trainable_before_a_save(tmp_path, with_config):
+    """The flag of a variable is that of its layer when it was built; Keras 2 lists what trains."""
+    import tensorflow as tf
+    import tf_keras
+
+    class Stack(tf_keras.Model):
+        def __init__(self):
+            super().__init__()
+            of = tf_keras.layers
+            self.norms = [of.LayerNormalization(trainable=False), of.LayerNormalization()]
+            self.inner = tf_keras.Sequential([of.Dense(7), of.BatchNormalization()])
+            self.late, self.last = of.Dense(11), of.Dense(3)
+
+        def call(self, x):
+            for norm in self.norms:
+                x = norm(x)
+            return self.last(self.late(self.inner(x)))
+
+    model = Stack()
+    model(tf.zeros((2, 5)))
+    model.late.trainable = False  # after it was built
+    path = tmp_path / "model"
+    (model.save if with_config else partial(tf.saved_model.save, model))(str(path))
+    artifact = read_saved_model(path, Limits())
+    frozen = frozen_variables(artifact)
+    sizes = sorted(tensor.size for tensor in artifact.tensors if tensor.name in frozen)
+    assert sizes == sorted(int(tf.size(each)) for each in model.non_trainable_weights)
