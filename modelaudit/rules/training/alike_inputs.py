@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from modelaudit.facts import Artifact, Json
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
+from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.measures.kernels.one_vector import errors_stayed
 from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.measures.weights_in_order import NOT_TRAINED
@@ -24,12 +24,13 @@ from modelaudit.rules.initial_weights.training_reach import (
     require_steps,
 )
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
-from modelaudit.rules.network.network_heads import activation_of, saved_graph
+from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.training.alike_vectors import (
     SMALLER_RATE,
     constant_before,
     driven_below,
+    narrow,
     of_zeros,
     one_vector,
     unmasked,
@@ -210,15 +211,15 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"{rule.fix}",
         )
         return
-    if fed.zeros and (narrow := _narrow(graph, fed.route)):
+    if fed.zeros and (few := narrow(graph, fed.route)):
         yield rule.finding(
             f"{when}, every value that `{fed.route}` got was 0, and no gradient ever reached the layers "
-            f"before it: all inputs were 0, or the few units of {narrow} were below 0 for every input "
+            f"before it: all inputs were 0, or the few units of {few} were below 0 for every input "
             "from the start, where a ReLU passes no gradient.",
             route=fed.route,
             evidence=evidence,
             severity=rule.severity if reach is InputShare.ALL else Severity.MEDIUM,
-            fix=f"See whether the training inputs are all 0. If not, give {narrow} more units or "
+            fix=f"See whether the training inputs are all 0. If not, give {few} more units or "
             'activation="leaky_relu", and train again.',
         )
         return
@@ -251,18 +252,6 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
         severity=rule.severity if first else Severity.MEDIUM,
         fix=unmasked(graph, fed.route, fed.value) or SMALLER_RATE * bool(driven),
     )
-
-
-def _narrow(graph: LayerGraph | None, route: str) -> str:
-    """The layers of few ReLUs before another one, any of which may be dead at the start by chance."""
-    above = graph.above([route]) - {route} if graph else ()
-    found = []
-    for layer in graph.layers if graph else ():
-        units = layer.config.get("units")
-        few = isinstance(units, int) and units <= FEW_UNITS.value
-        if layer.route in above and few and activation_of(layer) == "relu":
-            found.append(f"`{layer.route}`")
-    return " or ".join(found)
 
 
 def _reached(moments: WeightMoments, lasting: bool) -> bool:

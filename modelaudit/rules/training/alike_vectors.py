@@ -16,10 +16,11 @@ from modelaudit.rules.initial_weights.training_reach import forgets_squares
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.learning_rates import too_large
 from modelaudit.rules.network.masks import mask_before
-from modelaudit.rules.network.network_heads import saved_graph
+from modelaudit.rules.network.network_heads import activation_of, saved_graph
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.training.results import exploded_beside
 from modelaudit.rules.training.still_statistics import still_norms
+from modelaudit.thresholds.training import FEW_UNITS
 
 # Losses of which no target makes the gradient of an output larger than 1.
 _BOUNDED = CROSS_ENTROPIES | {"mean_absolute_error", "huber", "log_cosh"}
@@ -134,3 +135,15 @@ def unmasked(graph: LayerGraph | None, route: str, value: float) -> str:
         f"If {hidden} is a value of the data, remove the mask or use another mask_value, then train "
         "again."
     )
+
+
+def narrow(graph: LayerGraph | None, route: str) -> str:
+    """The layers of few ReLUs before another one, any of which may be dead at the start by chance."""
+    above = graph.above([route]) - {route} if graph else ()
+    found = []
+    for layer in graph.layers if graph else ():
+        units = layer.config.get("units")
+        few = isinstance(units, int) and units <= FEW_UNITS.value
+        if layer.route in above and few and activation_of(layer) == "relu":
+            found.append(f"`{layer.route}`")
+    return " or ".join(found)
