@@ -133,12 +133,16 @@ def _stayed_apart(
     if abs(apart) < max(LABELS_APART.value, LABELS_PULL.value * usual):
         return None
     above = apart > 0
+    # Labels from 0 to 1 leave no more, where every answer is 0, or 1, from the start.
+    stuck = abs(apart) < 1
     return rule.finding(
         f"`{head.route}`: at the end of training, the answers were still {abs(apart):.2g} "
         f"{'above' if above else 'below'} the labels on average, as they had been all along: "
         f"{steps:,} steps at a rate of {rate:g} did not bring them nearer. So it is with labels "
-        f"{'below 0, such as -1 and 1' if above else 'above 1, such as 1 and 2'}; {loss.name} is of labels "
-        "from 0 to 1.",
+        f"{'below 0, such as -1 and 1' if above else 'above 1, such as 1 and 2'}"
+        f"; {loss.name} is of labels from 0 to 1."
+        + f" Or every answer is {int(above)}, as of inputs that are not scaled."
+        * stuck,
         route=head.route,
         evidence={
             "measured": abs(apart),
@@ -151,6 +155,7 @@ def _stayed_apart(
         severity=Severity.LOW,
         fix=_LOOK
         + ("y = (y + 1) / 2 of -1 and 1" if above else "y = y - 1 of 1 and 2")
+        + ". If they are, scale the inputs (keras.layers.Normalization)" * stuck
         + _FOR_OTHERS,
     )
 

@@ -219,7 +219,7 @@ def _left_out(
         kernel = each.kernel
         if each.against:
             continue
-        bias = " Its bias was trained." * (kernel.tests.get("bias_initial") is False)
+        bias = " Its bias has changed." * (kernel.tests.get("bias_initial") is False)
         if few(kernel):
             bias = f" Its {kernel.weights} weights prove little, but every step moves a bias, too."
         guess = f" (a guess: {kernel.initializer})" * kernel.guessed

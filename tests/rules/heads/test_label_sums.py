@@ -108,6 +108,29 @@ def test_labels_that_no_probability_comes_near(labels, word, scores, tmp_path):
             assert abs(abs(apart) - each.evidence["measured"]) < 0.15
 
 
+def test_answers_that_no_step_moved(tmp_path):
+    """Of six rows as they were measured, and scores far below 0 from the start."""
+    import keras as k
+
+    rows = [
+        [180, 70, 43],
+        [190, 70, 46],
+        [173, 67, 42],
+        [170, 60, 40],
+        [169, 80, 40],
+        [156, 40, 36],
+    ]
+    y = np.array([1, 1, 1, 0, 0, 0], "float32")[:, None]
+    made = sequential(k, (3,), k.layers.Dense(1, "sigmoid"), loss="binary_crossentropy")
+    made.set_weights([np.full((3, 1), -1.0, "float32"), np.zeros(1, "float32")])
+    train(made, np.array(rows, "float32"), y, epochs=100)
+    made.save(tmp_path / "m.keras")
+    (told,) = found(RULES, tmp_path / "m.keras")
+    assert "still 0.5 below the labels on average" in told.detail
+    assert told.detail.endswith(" Or every answer is 0, as of inputs that are not scaled.")
+    assert "scale the inputs" in told.fix
+
+
 def test_weights_of_a_rare_class_are_no_labels(tmp_path):
     import keras as k
 
