@@ -137,3 +137,11 @@ SCORE_OF_ERRORS = Threshold(
     "above 0.2785 is a proof where samples have no weights and the weights stood still for the ten "
     "steps of the averages; labels that differ: 0.1 at most; labels of -1 and 1: 1,600",
 )
+STEADY_ERRORS = Threshold(
+    0.9,
+    "",
+    "square of the average gradient of a bias to their average square, relative to that of as many "
+    "equal ones, from which the errors were the same in every step",
+    "chosen: 1 where a sigmoid is saturated, or an absolute error keeps its sign, and all rows are "
+    "in one batch; lower where labels of one input are drawn for each batch",
+)

@@ -126,14 +126,6 @@ ONE_GRADIENT = Threshold(
     "of a layer up to which a single gradient is in both",
     "chosen: of one gradient they are one number, and of two they differ as its signs change",
 )
-STEADY_ERRORS = Threshold(
-    0.9,
-    "",
-    "square of the average gradient of a bias to their average square, relative to that of as many "
-    "equal ones, from which the errors were the same in every step",
-    "chosen: 1 where a sigmoid is saturated, or an absolute error keeps its sign, and all rows are "
-    "in one batch; lower where labels of one input are drawn for each batch",
-)
 ALIVE = Threshold(
     1e-3,
     "",

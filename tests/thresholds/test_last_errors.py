@@ -10,6 +10,8 @@ import pytest
 from modelaudit.audit_types.kernels import ColumnSigns, LastErrors
 from modelaudit.facts import Kernel, TensorStats
 from modelaudit.measures.kernels.dead_units import negative_units
+from modelaudit.measures.kernels.one_vector import errors_stayed
+from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts
@@ -177,6 +179,14 @@ def sums_of_the_first_layer(reach):
     )
     assert severities("MA440", other) == []
     return severities("MA440", small)
+
+
+@at("optimizers.STEADY_ERRORS", {0.891: False, 0.901: True, 0.909: True})
+def share_of_the_average_square(share):
+    """Adam's averages of a bias after 200 steps, and what of them equal gradients leave."""
+    first, second = 1 - 0.9**200, 1 - 0.999**200
+    bias = WeightMoments("head", "bias", (1,), 1.0, 1.0, second / share, typical=first)
+    return errors_stayed(OptimizerState("Adam", 200, moments=(bias,)))
 
 
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())

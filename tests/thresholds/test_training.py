@@ -13,7 +13,7 @@ from modelaudit.facts import Kernel, TensorStats
 from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.measures.kernels.constant_layers import _kind
 from modelaudit.measures.kernels.dead_units import dead_units
-from modelaudit.measures.kernels.one_vector import _of_one_step, errors_stayed
+from modelaudit.measures.kernels.one_vector import _of_one_step
 from modelaudit.measures.kernels.values import KernelValues
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
 from modelaudit.measures.summary import Measurements
@@ -290,14 +290,6 @@ def sums_beside_biases(share):
 @at("training.ONE_GRADIENT", {0.0099: True, 0.01001: False, 0.0101: False})
 def ratios_of_two_units(apart):
     return _of_one_step(np.array([1.0, math.sqrt(1 - apart)]), np.ones(2))
-
-
-@at("training.STEADY_ERRORS", {0.891: False, 0.901: True, 0.909: True})
-def share_of_the_average_square(share):
-    """Adam's averages of a bias after 200 steps, and what of them equal gradients leave."""
-    first, second = 1 - 0.9**200, 1 - 0.999**200
-    bias = WeightMoments("head", "bias", (1,), 1.0, 1.0, second / share, typical=first)
-    return errors_stayed(OptimizerState("Adam", 200, moments=(bias,)))
 
 
 @at("training.INPUT_REACH", {9.9: {}, 10.01: {"hidden": 4}, 10.1: {"hidden": 4}})

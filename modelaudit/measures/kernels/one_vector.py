@@ -19,7 +19,8 @@ from modelaudit.facts import Artifact, Json, Layer, Tensor
 from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
 from modelaudit.measures.slots_of_tf1 import BETAS
-from modelaudit.thresholds.training import FEW_UNITS, ONE_GRADIENT, ONE_RATIO, STEADY_ERRORS
+from modelaudit.thresholds.optimizers import STEADY_ERRORS
+from modelaudit.thresholds.training import FEW_UNITS, ONE_GRADIENT, ONE_RATIO
 
 _Array = NDArray[np.float64]
 _LARGEST = 1 << 26  # of what is read of a layer, in bytes
