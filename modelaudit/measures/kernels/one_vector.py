@@ -69,7 +69,9 @@ def errors_stayed(state: OptimizerState) -> bool:
     of all units of a kernel are multiples of the mean of these rows, although no two are alike.
     """
     betas = [number(state.settings.get(key, usual)) for key, usual in BETAS.items()]
-    first, second = (beta ** (state.steps or math.inf) if beta else 0.0 for beta in betas)
+    if not state.steps:
+        return False
+    first, second = (beta**state.steps if beta else 0.0 for beta in betas)
     if second == 1:
         return False
     share = STEADY_ERRORS.value * (1 - first) ** 2 / (1 - second)
