@@ -219,7 +219,7 @@ def main() -> int:
     for name in FILES:
         schema = schema_of(name)
         path = ROOT / "modelaudit" / "schemas" / f"{name}-1.0.json"
-        texts[path] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        texts[path] = json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
         texts[ROOT / "docs" / f"{name}-json.md"] = page(name, schema)
     stale = [
         (path, wanted)
