@@ -16,7 +16,7 @@ from pathlib import Path
 
 from modelaudit.facts import Artifact, Document, Json
 from modelaudit.formats.keras.builtin_layers import words
-from modelaudit.formats.keras.saved_model_metadata import KERAS_METADATA
+from modelaudit.runtimes.checks.saved_keras import KERAS_METADATA
 from modelaudit.structs import PerObject
 from modelaudit.work_budget import spend
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from modelaudit.audit_types.values import number
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Json, Layer, Tensor
-from modelaudit.measures.architecture.layer_graph import layer_graph
+from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
 from modelaudit.measures.slots_of_tf1 import BETAS
 from modelaudit.thresholds.optimizers import STEADY_ERRORS
@@ -26,6 +26,7 @@ _Array = NDArray[np.float64]
 _LARGEST = 1 << 26  # of what is read of a layer, in bytes
 _SMALLEST = math.ldexp(1, -100)  # averages below are near the smallest float32
 _CURVED = frozenset(("relu", "relu6", "elu", "selu", "gelu", "silu", "swish", "tanh", "sigmoid"))
+_BENT = frozenset(("tanh", "sigmoid"))  # nowhere straight
 
 
 def one_vector(artifact: Artifact, most_bytes: int) -> str:
@@ -52,13 +53,25 @@ def one_vector(artifact: Artifact, most_bytes: int) -> str:
         try:
             if (
                 first
-                and not (state and errors_stayed(state))
+                and not (state and errors_stayed(state) and not weighs_rows(graph, each.route))
                 and _is_one(artifact.by_name, layer, each, bias, min(most_bytes, _LARGEST))
             ):
                 return each.route
         except ReadError:
             continue
     return ""
+
+
+def weighs_rows(graph: LayerGraph | None, route: str) -> bool:
+    """Whether the units of a layer pass on another share of the gradient for each row.
+
+    Then the average gradients of two units are multiples of one vector only if all rows are alike.
+    The last layer gets its errors as they are, where its activation belongs to the loss.
+    """
+    layer = graph.get(route) if graph is not None else None
+    if graph is None or layer is None or route in graph.outputs:
+        return False
+    return layer.config.get("activation") in _BENT and layer.config.get("units", 1) != 1
 
 
 def errors_stayed(state: OptimizerState) -> bool:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from modelaudit.facts import Artifact, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.architecture.layer_graph import layer_graph
-from modelaudit.measures.kernels.one_vector import errors_stayed
+from modelaudit.measures.kernels.one_vector import errors_stayed, weighs_rows
 from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.measures.weights_in_order import NOT_TRAINED
 from modelaudit.rules import examples
@@ -182,13 +182,13 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotApplicable("no layer has averages of the gradients of a kernel and a bias")
     lasting = not forgets_gradients(state)
     fed = fed_alike(state.moments, _below_zero(facts.artifact), lasting=lasting)
-    if fed is not None and fed.value and errors_stayed(state):
-        return  # the mean of what the layer got where the model was wrong
     if fed is None:
         alike = [*one_vector(rule, facts, state.moments)]
         yield from alike or one_class(rule, facts)
         return
     graph = saved_graph(facts) if facts.artifact.architecture else None
+    if fed.value and errors_stayed(state) and not weighs_rows(graph, fed.route):
+        return  # the mean of what the layer got where the model was wrong
     if graph is not None and (
         any(unreached(layer) is not None for layer in graph.layers)
         or constant_before(facts, graph, fed.route)

@@ -54,7 +54,7 @@ def test_averages_of_the_last_steps_may_be_of_one_input(keras, tmp_path):
 
 @pytest.mark.parametrize("columns", [1, 3])
 @pytest.mark.parametrize("loss", ["binary_crossentropy", "mae"])
-@pytest.mark.parametrize("activation", [None, "relu", "alone"])
+@pytest.mark.parametrize("activation", [None, "relu", "tanh", "sigmoid", "alone"])
 def test_errors_that_stayed_are_no_constant_input(keras, tmp_path, columns, loss, activation):
     """All rows are one batch, and all that are wrong stay so: the gradients tell of their mean."""
     rows = np.array([[180, 70, 43], [190, 70, 46], [173, 67, 42], [170, 60, 40], [156, 40, 36]])
