@@ -27,6 +27,7 @@ _LARGEST = 1 << 26  # of what is read of a layer, in bytes
 _SMALLEST = math.ldexp(1, -100)  # averages below are near the smallest float32
 _CURVED = frozenset(("relu", "relu6", "elu", "selu", "gelu", "silu", "swish", "tanh", "sigmoid"))
 _BENT = frozenset(("tanh", "sigmoid"))  # nowhere straight
+_EXACTLY = 0.01  # of the usual tolerance, which rows that are nearly alike may leave
 
 
 def one_vector(artifact: Artifact, most_bytes: int) -> str:
@@ -41,6 +42,8 @@ def one_vector(artifact: Artifact, most_bytes: int) -> str:
     architecture = artifact.architecture
     graph = layer_graph(architecture) if architecture is not None else None
     biases = {each.route: each for each in moments if each.role == "bias"}
+    steady = state is not None and errors_stayed(state)
+    near = ONE_RATIO.value * (_EXACTLY if steady else 1)
     for each in moments:
         bias = biases.get(each.route)
         layer = graph.get(each.route) if graph is not None else None
@@ -53,8 +56,8 @@ def one_vector(artifact: Artifact, most_bytes: int) -> str:
         try:
             if (
                 first
-                and not (state and errors_stayed(state) and not weighs_rows(graph, each.route))
-                and _is_one(artifact.by_name, layer, each, bias, min(most_bytes, _LARGEST))
+                and not (steady and not _weighs_rows(graph, each.route))
+                and _is_one(artifact.by_name, layer, each, bias, min(most_bytes, _LARGEST), near)
             ):
                 return each.route
         except ReadError:
@@ -62,10 +65,11 @@ def one_vector(artifact: Artifact, most_bytes: int) -> str:
     return ""
 
 
-def weighs_rows(graph: LayerGraph | None, route: str) -> bool:
+def _weighs_rows(graph: LayerGraph | None, route: str) -> bool:
     """Whether the units of a layer pass on another share of the gradient for each row.
 
-    Then the average gradients of two units are multiples of one vector only if all rows are alike.
+    Then the average gradients of two units are multiples of one vector only if all rows are alike,
+    and nearly so if the rows are nearly alike.
     The last layer gets its errors as they are, where its activation belongs to the loss.
     """
     layer = graph.get(route) if graph is not None else None
@@ -101,6 +105,7 @@ def _is_one(
     kernel: WeightMoments,
     bias: WeightMoments,
     most_bytes: int,
+    near: float,
 ) -> bool:
     squares, firsts = (
         _pair([tensors.get(one), tensors.get(other)], layer, most_bytes)
@@ -109,8 +114,8 @@ def _is_one(
             (kernel.averages, bias.averages),
         )
     )
-    by_squares = _factors(*squares, ONE_RATIO.value) if squares else None
-    by_firsts = _factors(*firsts, _OF_FIRSTS) if firsts else None
+    by_squares = _factors(*squares, near) if squares else None
+    by_firsts = _factors(*firsts, 10 * near) if firsts else None
     if squares and firsts:
         # Where the gradients of all units are multiples of each other, one alone tells nothing.
         if by_squares is None or by_firsts is None:

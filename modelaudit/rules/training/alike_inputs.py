@@ -11,7 +11,7 @@ from msgspec import Struct
 from modelaudit.facts import Artifact, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.architecture.layer_graph import layer_graph
-from modelaudit.measures.kernels.one_vector import errors_stayed, weighs_rows
+from modelaudit.measures.kernels.one_vector import errors_stayed
 from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.measures.weights_in_order import NOT_TRAINED
 from modelaudit.rules import examples
@@ -187,7 +187,8 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield from alike or one_class(rule, facts)
         return
     graph = saved_graph(facts) if facts.artifact.architecture else None
-    if fed.value and errors_stayed(state) and not weighs_rows(graph, fed.route):
+    exactly = facts.measurements is not None and facts.measurements.one_vector == fed.route
+    if fed.value and errors_stayed(state) and not exactly:
         return  # the mean of what the layer got where the model was wrong
     if graph is not None and (
         any(unreached(layer) is not None for layer in graph.layers)
