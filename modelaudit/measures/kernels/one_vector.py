@@ -27,7 +27,7 @@ _LARGEST = 1 << 26  # of what is read of a layer, in bytes
 _SMALLEST = math.ldexp(1, -100)  # averages below are near the smallest float32
 _CURVED = frozenset(("relu", "relu6", "elu", "selu", "gelu", "silu", "swish", "tanh", "sigmoid"))
 _BENT = frozenset(("tanh", "sigmoid"))  # nowhere straight
-_EXACTLY = 0.01  # of the usual tolerance, which rows that are nearly alike may leave
+_ROUNDED = math.ldexp(1, -20)  # what sums of float32 are apart by rounding
 
 
 def one_vector(artifact: Artifact, most_bytes: int) -> str:
@@ -43,7 +43,7 @@ def one_vector(artifact: Artifact, most_bytes: int) -> str:
     graph = layer_graph(architecture) if architecture is not None else None
     biases = {each.route: each for each in moments if each.role == "bias"}
     steady = state is not None and errors_stayed(state)
-    near = ONE_RATIO.value * (_EXACTLY if steady else 1)
+    near = _ROUNDED if steady else ONE_RATIO.value  # rows may be nearly alike
     for each in moments:
         bias = biases.get(each.route)
         layer = graph.get(each.route) if graph is not None else None
