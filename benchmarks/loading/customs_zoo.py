@@ -207,8 +207,8 @@ class GlobalContext(layers.Layer):
         given = {"pool_size": self.ksize, "strides": self.stride, "padding": "same"}
         average = layers.AveragePooling2D(**given)(input)
         # A Lambda saves a lambda as code, and a function by its name: the code is what is tried.
-        squared = layers.Lambda(lambda x: tf.math.square(x))(average)  # noqa: PLW0108
-        mean = layers.Lambda(lambda x: tf.math.reduce_mean(x))(squared)  # noqa: PLW0108
+        squared = layers.Lambda(lambda x: tf.math.square(x, name=None))(average)
+        mean = layers.Lambda(lambda x: tf.math.reduce_mean(x, axis=None))(squared)
         return layers.Lambda(lambda x: tf.math.divide(x[0], x[1]))([average, mean])
 
     def get_config(self):
@@ -257,8 +257,8 @@ class LPRnet(keras.Model):
         scales = [GlobalContext((1, 4), (1, 4))(kept[i]) for i in (0, 4)]
         scales += [GlobalContext((1, 2), (1, 2))(kept[i]) for i in (6, 7)]
         # As code, as above.
-        squared = layers.Lambda(lambda x: tf.math.square(x))(x)  # noqa: PLW0108
-        mean = layers.Lambda(lambda x: tf.math.reduce_mean(x))(squared)  # noqa: PLW0108
+        squared = layers.Lambda(lambda x: tf.math.square(x, name=None))(x)
+        mean = layers.Lambda(lambda x: tf.math.reduce_mean(x, axis=None))(squared)
         scales.append(layers.Lambda(lambda x: tf.math.divide(x[0], x[1]))([x, mean]))
         joined = layers.Lambda(lambda x: tf.concat([x[0], x[1], x[2], x[3], x[4]], 3))(scales)
         for layer in self.out_layers:

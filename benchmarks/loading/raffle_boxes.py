@@ -105,7 +105,7 @@ class BoxModel:
         layer = self.k.layers.Lambda
         xy, wh, obj, kind = layer(lambda x: tf.split(x, (2, 2, 1, nclasses), axis=-1))(x)
         # A Lambda saves a lambda as code, and `tf.sigmoid` by its name: the code is what is tried.
-        squashed = [layer(lambda x: tf.sigmoid(x))(each) for each in (xy, obj, kind)]  # noqa: PLW0108
+        squashed = [layer(lambda x: tf.sigmoid(x, name=None))(y) for y in (xy, obj, kind)]
         xy, obj, kind = squashed
         return layer(lambda x: tf.concat([x[0], x[1], x[2], x[3]], axis=-1))((xy, wh, obj, kind))
 

@@ -56,8 +56,8 @@ def kind_of(value: Json) -> str:
         return repr(value) if len(value) <= _LONGEST else "text"
     if isinstance(value, list):
         kinds = {kind_of(each) for each in value[:8]}
-        words = any(kind[:1] == "'" for kind in kinds)
-        return "texts" if words else f"list of {', '.join(sorted(kinds)) or 'nothing'}"
+        texts = any(kind[:1] == "'" for kind in kinds)
+        return "texts" if texts else f"list of {', '.join(sorted(kinds)) or 'nothing'}"
     name, items = value.get("class_name"), value.get("items")
     if name == "__tuple__" and isinstance(items, list):  # as SavedModels store one
         return kind_of(items)

@@ -68,6 +68,12 @@ def dead_from_start(facts: Facts, route: str) -> str:
     )
 
 
+_SMALLER_STEPS = (
+    "Train again from new weights, with a smaller learning rate, or with leaky_relu instead of relu:"
+    "\n\n    keras.optimizers.Adam(1e-4, clipnorm=1.0)"
+)
+
+
 def mostly_dead(rule: Rule, found: Mapping[str, DeadUnits]) -> Iterator[Finding]:
     """Layers of a network with exploded weights, many of whose units are dead."""
     if not found:
@@ -90,8 +96,7 @@ def mostly_dead(rule: Rule, found: Mapping[str, DeadUnits]) -> Iterator[Finding]
         },
         severity=Severity.MEDIUM if worst.dead == worst.units else Severity.LOW,
         confidence=Confidence.HIGH,
-        fix="Train again from new weights, with a smaller learning rate, or with leaky_relu instead of "
-        "relu:\n\n    keras.optimizers.Adam(1e-4, clipnorm=1.0)",
+        fix=_SMALLER_STEPS,
     )
 
 
@@ -118,6 +123,5 @@ def mostly_negative(rule: Rule, found: Mapping[str, DeadUnits]) -> Iterator[Find
         },
         severity=Severity.LOW,
         confidence=Confidence.MEDIUM,
-        fix="Train again from new weights, with a smaller learning rate, or with leaky_relu instead of "
-        "relu:\n\n    keras.optimizers.Adam(1e-4, clipnorm=1.0)",
+        fix=_SMALLER_STEPS,
     )
