@@ -3,7 +3,7 @@
     python -m benchmarks.loading.compat_matrix MATRIX [--holdout] [--wrong N]
 
 MATRIX contains `results.jsonl` (one cell per line: saver_version, arch, format, path,
-loader_version, api, status), `loader_<label>.json` (versions of each loader), `customs.py` (the
+loader_version, api, status), `loader_<label>.json` (versions of each loader), `customs*.py` (the
 classes and functions passed to loaders as custom_objects) and `models/`. Cells with status `n/a`
 are ignored. `--holdout` also prints the accuracy for every third architecture, which must not be
 inspected while the predictions are developed.
@@ -39,17 +39,19 @@ TRUTH = {
     "ok_but_outputs_differ": LoadOutcome.DIFFERS,
 }
 # Modules that loaders can import, with the models' own classes.
-LISTS = ("odd", "projects", "recent", "services", "tutorials", "gallery", "gallery_texts")
-LISTS += ("public", "public_tables", "lot", "lot_images", "lot_more", "lot_tables")
-LISTS += ("drawn", "drawn_series", "drawn_tables")
-LISTS += ("chance", "chance_more", "chance_series", "chance_texts", "chance_tables")
-LISTS += ("chance_speech", "raffle", "raffle_more", "zoo", "zoo_more", "zoo_series")
-LISTS += ("fair", "fair_more", "fair_texts", "fair_words", "fair_tables")
-OWN = ("customs", *(f"customs_{each}" for each in LISTS))
+HERE = Path(__file__).parent
+OWN = sorted(path.stem for path in HERE.glob("list_*/customs*.py"))
 MODULES = frozenset((*OWN, "archs"))
 # The modules of the models, which the loaders have imported; of the older cells it is one.
 IMPORTED = frozenset(
-    ("archs", *(f"benchmarks.loading.{each.stem}" for each in Path(__file__).parent.glob("*.py")))
+    (
+        "archs",
+        "benchmarks.loading.models",
+        *(
+            f"benchmarks.loading.{each.parent.name}.{each.stem}"
+            for each in HERE.glob("list_*/*.py")
+        ),
+    )
 )
 
 CALLS = {"v1_loader_session": LoadCall.SESSION.value}  # the name in the cells -> ours

@@ -1,8 +1,16 @@
-"""Input arrays of the models of the loading benchmark, the same in every runtime."""
+"""What the lists of models share: inputs, the same in every runtime, training and functions."""
 
 from __future__ import annotations
 
 import numpy as np
+
+IN_KERAS_2 = {
+    "mean": "reduce_mean",
+    "sum": "reduce_sum",
+    "max": "reduce_max",
+    "std": "math.reduce_std",
+    "concatenate": "concat",
+}
 
 
 def floats(*shape):
@@ -28,3 +36,26 @@ def trained(model, inputs, *targets):
         verbose=0,
     )
     return model
+
+
+def functions(k, *names):
+    """Functions on tensors: `keras.ops` in Keras 3, TensorFlow's in Keras 2."""
+    if hasattr(k, "ops"):
+        return [getattr(k.ops, name) for name in names]
+    import tensorflow as tf
+
+    found = []
+    for name in names:
+        place = tf
+        for part in IN_KERAS_2.get(name, name).split("."):
+            place = getattr(place, part)
+        found.append(place)
+    return found
+
+
+def adam(k, rate, **given):
+    """Adam with its rate of learning under the old name, where that is known."""
+    try:
+        return k.optimizers.Adam(lr=rate, **given)
+    except (TypeError, ValueError):
+        return k.optimizers.Adam(learning_rate=rate, **given)

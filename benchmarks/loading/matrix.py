@@ -183,7 +183,7 @@ def main() -> int:
     options = parser.parse_args()
     matrix = options.matrix.resolve()
     matrix.mkdir(parents=True, exist_ok=True)
-    for path in HERE.glob("customs*.py"):
+    for path in HERE.glob("list_*/customs*.py"):
         shutil.copy(path, matrix / path.name)
     runtimes = dict(each.split("=", 1) for each in options.runtimes)
     savers = options.savers.split(",") if options.savers else list(runtimes)

@@ -33,7 +33,8 @@ def collect(parts: Path) -> None:
     os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
     if LEGACY:
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    sys.path.insert(0, str(Path(__file__).parent))  # the own classes are in modules beside this one
+    # The own classes are in modules beside those of each list.
+    sys.path[:0] = map(str, sorted(Path(__file__).parent.glob("list_*")))
     models = importlib.import_module("benchmarks.loading.models")
     keras = importlib.import_module("tf_keras" if LEGACY else "keras")
     vars(sys.modules["__main__"])["keras"] = (

@@ -47,15 +47,9 @@ TOLERANCE |= {
 }
 
 
-def objects():
-    """Name -> custom object."""
-    lists = ("odd", "projects", "recent", "services", "tutorials", "gallery", "gallery_texts")
-    lists += ("public", "public_tables", "lot", "lot_images", "lot_more", "lot_tables")
-    lists += ("drawn", "drawn_series", "drawn_tables")
-    lists += ("chance", "chance_more", "chance_series", "chance_texts", "chance_tables")
-    lists += ("chance_speech", "raffle", "raffle_more", "zoo", "zoo_more", "zoo_series")
-    lists += ("fair", "fair_more", "fair_texts", "fair_words", "fair_tables")
-    names = ("customs", *(f"customs_{each}" for each in lists))
+def objects(matrix: Path):
+    """Name -> custom object, of the modules beside the models."""
+    names = sorted(path.stem for path in matrix.glob("customs*.py"))
     modules = [importlib.import_module(name) for name in names]
     return {
         name: value
@@ -76,7 +70,7 @@ def tensors(name: str):
 def structured(name: str, inputs: list):
     """The inputs as the model takes them: one tensor, a list, or a dictionary."""
     if name in models.DICTIONARIES:
-        return {each: inputs[place] for place, each in enumerate(models.input_names(name))}
+        return {each: inputs[place] for place, each in enumerate(models.INPUTS[name])}
     return inputs[0] if len(inputs) == 1 else inputs
 
 
@@ -174,7 +168,7 @@ def by_signature(signature, name: str, inputs: list):
     keys, inputs = list(signature.structured_input_signature[1]), as_signed(signature, inputs)
     if len(keys) == 1:
         return outputs(signature(**{keys[0]: inputs[0]}))
-    wanted = models.input_names(name)
+    wanted = models.INPUTS[name]
     if set(keys) != set(wanted):
         raise LookupError("names")
     return outputs(signature(**{key: inputs[number] for number, key in enumerate(wanted)}))
@@ -189,7 +183,7 @@ def attempt(cell: dict, matrix: Path):
     if call == "load_model":
         keywords = {"compile": "compile" in options}
         if "custom_objects" in options:
-            keywords["custom_objects"] = objects()
+            keywords["custom_objects"] = objects(matrix)
         if "safe_mode=False" in options:
             keywords["safe_mode"] = False
         model = keras.models.load_model(path, **keywords)
