@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import random
+import re
 import site
 import sys
 from collections.abc import Iterator
@@ -83,6 +85,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+NUMBERS = itertools.count()
 IMPORTED: set[str] = set()  # of these packages, what was imported before the last test
 
 
@@ -102,6 +105,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         random.seed(item.nodeid)  # Keras draws the seeds of its initializers here
         if tensorflow := sys.modules.get("tensorflow"):
             tensorflow.random.set_seed(random.randrange(2**31))
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory for one test, as pytest makes it.
+
+    To find a free number, pytest lists the directories of all tests before: milliseconds for each
+    of thousands.
+    """
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    path = tmp_path_factory.getbasetemp() / f"{name}-{next(NUMBERS)}"
+    path.mkdir(mode=0o700)
+    return path
 
 
 @pytest.fixture(scope="session")
