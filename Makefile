@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The arrays of tests are too small to share among threads, which then wait for each other in loops.
 ONE_THREAD := $(addsuffix =1,OPENBLAS_NUM_THREADS OMP_NUM_THREADS TF_NUM_INTRAOP_THREADS TF_NUM_INTEROP_THREADS)
 
-PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 FUZZ ?= --inputs 20000
 # Where `make population` keeps networks and cases.
 POPULATION ?= /tmp/population
