@@ -98,7 +98,10 @@ def _without_layer(artifact: Artifact, context: CheckContext) -> Iterator[Reason
         if name == _NAMELESS:
             yield _counted(layer, "a variable without a name", LoadOutcome.FAILS, context)
             return
-        if found is None and (what := _doubtful(name)):
+        what = _doubtful(name)
+        if not what and keeps_variable(layer, "", artifact, context.code):
+            what = "a variable"
+        if found is None and what:
             found = _judged(layer, name.rpartition("/")[2], what, artifact, context)
     yield from filter(None, (found,))
 
