@@ -93,7 +93,7 @@ class ClassCode(Struct, frozen=True):
     `keras.initializers.get`. `growing` are lists of weights or layers that a second call of its
     `build` makes longer; `marks_built` says that `build` sets `self.built`, and `calls_base` that
     it calls that of its base class. `slashed` are names with a slash that it gives to layers or
-    weights, and whether it always does.
+    weights, and whether it always does. `traced` says that its `call` is a `tf.function`.
     """
 
     name: str
@@ -120,6 +120,7 @@ class ClassCode(Struct, frozen=True):
     growing: frozenset[str] = frozenset()
     marks_built: bool = False
     calls_base: bool = False
+    traced: bool = False
 
 
 class SourceCode(Struct, frozen=True):

@@ -17,8 +17,10 @@ from modelaudit.formats.source_code.classes import (
 ANY_ATTRIBUTE = "*"
 CONSTRUCTOR, BUILD, ADD_WEIGHT = "__init__", "build", "self.add_weight"
 # What makes a `tf.Variable`: in both generations of Keras, also the function of its backend.
-_VARIABLES = ("tensorflow.Variable", "tensorflow.compat.v1.Variable")
-_VARIABLES += ("keras.backend.variable", "tensorflow.keras.backend.variable")
+_VARIABLES = (
+    *("tensorflow.Variable", "tensorflow.compat.v1.Variable"),
+    *("keras.backend.variable", "tensorflow.keras.backend.variable"),
+)
 _RANDOM = re.compile(r"random|uniform|normal_|glorot|lecun|he_|orthogonal", re.IGNORECASE)
 _PARTS = ("activations", "constraints", "initializers", "regularizers")
 _INPUTS = ("Input", "InputLayer")

@@ -30,7 +30,7 @@ from modelaudit.formats.source_code.methods import (
 )
 from modelaudit.formats.source_code.slashes import naming_functions, slashed_names
 
-_FROM_CONFIG = "from_config"
+_CALL, _FROM_CONFIG = "call", "from_config"
 _REGISTER = "register_keras_serializable"
 _PACKAGE = "Custom"  # under which Keras registers a class whose decorator names no package
 # Decorators that leave a class as it is.
@@ -156,6 +156,11 @@ def _class(
         marks_built=BUILD in methods and marks_built(methods[BUILD]),
         calls_base=BUILD in methods and calls_base(methods[BUILD]),
         revived=frozenset() if constructor is None else frozenset(revived(constructor, names)),
+        traced=_CALL in methods
+        and any(
+            full_name(_callee(each), names) == "tensorflow.function"
+            for each in methods[_CALL].decorator_list
+        ),
     )
 
 

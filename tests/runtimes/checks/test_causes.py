@@ -104,6 +104,13 @@ NOT_MADE = {
         ),
         "the tests of given code load such files",
     ),
+    **dict.fromkeys(
+        (
+            *("call-keeps-first-weights", "layers-in-plain-object"),
+            "weights-of-subclass-not-saved",
+        ),
+        "the tests of weights of programs load such files",
+    ),
     "constant-first-argument": "the file that has it loads in the installed tf-keras",
     "constructor-with-name-only": "the tests of constructors load such files",
     "constructor-without-keywords": "the tests of constructors load such files",

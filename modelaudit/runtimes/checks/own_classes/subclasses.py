@@ -78,7 +78,7 @@ def _lost(name: str, argument: str) -> Reason:
     return Reason(
         "arguments-of-subclass",
         LoadOutcome.FAILS,
-        f"{name} has no `get_config` of its own, so Keras 3 saved it without the {argument} that "
+        f"{name} has no `get_config` of its own, so Keras saved it without the {argument} that "
         "the code passes to its constructor: the weights do not fit where this changes shapes",
         "ValueError: A total of N objects could not be loaded.",
         f"Give {name} a `get_config` that returns its arguments and save the model again; or build "
@@ -106,6 +106,9 @@ def _given_objects(config: Config, artifact: Artifact, context: CheckContext) ->
     name, training = text(config.get("class_name")), artifact.training or {}
     kept = mapping(config.get("config"))
     if writer is None or writer.keras3 or (kept and not _connected(kept, artifact)):
+        return
+    if (lost := _passed(config, context)) is not None:
+        yield from (_lost(name, lost),) if lost else ()
         return
     own_step = "optimizer" in training and training.get("loss") is None
     compiled = (
@@ -219,6 +222,28 @@ def _connects(config: Config, context: CheckContext) -> bool:
     lineage = (each for each in context.code.lineage(code) if isinstance(each, ClassCode))
     made = [each.base_call for each in lineage if each.base_call is not None]
     return any(call.positional > 1 or {"inputs", "outputs"} <= call.words for call in made)
+
+
+def connected_again(config: Config, context: CheckContext) -> Iterator[Reason]:
+    """A subclass that connects its own layers, made anew from a config with the layers.
+
+    Keras 2 passes what it connected, or the layers, to the constructor, which hands them on beside
+    its own. Keras 3 passes what the class takes.
+    """
+    code = code_of(config, context)
+    kept = mapping(config.get("config"))
+    if code is None or context.profile.keras3 or "output_layers" not in kept:
+        return
+    taken, call = code.constructor, code.base_call
+    if taken and call and taken.keywords and call.keywords and "inputs" not in taken.names:
+        yield Reason(
+            "constructor-refuses-config",
+            LoadOutcome.FAILS,
+            f"{context.profile.name} makes {code.name} ({code.where}) from the layers in the file: "
+            "its constructor takes them as keywords, and passes them on beside those it makes",
+            "TypeError: …",
+            f"Build {code.name} from code and load the weights from the file.",
+        )
 
 
 def _has_input(node: Config) -> bool:

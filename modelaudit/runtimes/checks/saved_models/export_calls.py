@@ -19,6 +19,8 @@ _MOVING = frozenset(
     )
 )
 _INTEGERS = ("int32", "int64")
+# What else a layer asks of indices: how many there are, and which of them are padding.
+_ASIDE = ("NotEqual", "Shape")
 
 
 def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -90,6 +92,6 @@ def _only_integers(name: str, function: GraphFunction) -> bool:
             moved.add(node.name)
         elif node.op == "Cast" and node.attrs.get("DstT") in _INTEGERS:
             cast = True
-        elif node.op != "Shape":
+        elif node.op not in _ASIDE:
             return False
     return cast

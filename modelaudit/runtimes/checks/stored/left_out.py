@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
 from modelaudit.formats.keras.builtin_layers import snake_case
+from modelaudit.formats.source_code.classes import ClassCode, SourceCode
 from modelaudit.graphs import ObjectNode, reachable
 from modelaudit.layer_classes import LAYER_CLASSES
 from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
@@ -27,6 +28,7 @@ _VARIABLES = ("_trainable_variables", "_variables")
 _TRAINED = "_trainable_variables"  # the list of an optimizer: all weights that it trains
 _STATISTICS = "batch_normalization"
 _SCALE = "gamma"  # of layers that normalize, of which one keeps statistics
+_NORMALIZATIONS = frozenset((_STATISTICS, "layer_normalization", "group_normalization"))
 _CELL = "cell"
 _RECURRENT = "recurrent_kernel"
 _LAYERS = ("_layers", "_operations")
@@ -110,6 +112,7 @@ def _only_trained(nodes: Nodes, lists: list[int], context: CheckContext) -> Iter
         )
     elif scaled := [name for name in lost if _normalizes(name, context)]:
         certain = any(_STATISTICS in name for name in scaled)
+        certain |= any(_keeps_statistics(name, context.code) for name in scaled)
         of_which = "this BatchNormalization" if certain else "a BatchNormalization, if it is one,"
         yield Reason(
             "layers-left-out",
@@ -127,7 +130,24 @@ def _normalizes(name: str, context: CheckContext) -> bool:
     if own != _SCALE or _STATISTICS in name:
         return own == _SCALE
     found = class_of(layer, None, context.code)
-    return found is None or not any(_SCALE in each.weights for each in context.code.parts(found))
+    if found is None:
+        return True
+    parts = context.code.parts(found)
+    kept = any(_SCALE in each.weights for each in parts)
+    return not kept and _STATISTICS in _normalizations(parts)
+
+
+def _keeps_statistics(name: str, code: SourceCode) -> bool:
+    """Whether the class in the name of a weight makes a BatchNormalization, and no other such."""
+    *_, layer, _ = ("", *name.split("/"))
+    found = class_of(layer, None, code)
+    return found is not None and _normalizations(code.parts(found)) == {_STATISTICS}
+
+
+def _normalizations(owners: Iterable[ClassCode]) -> set[str]:
+    """The layers with a gamma, as in names, that classes of the program make."""
+    made = {snake_case(x.name.rpartition(".")[2]) for owner in owners for x in owner.made}
+    return made & _NORMALIZATIONS
 
 
 def _name(nodes: Nodes, index: int) -> str:

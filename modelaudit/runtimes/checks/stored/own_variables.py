@@ -13,6 +13,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, Layer, Tensor
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.json_config import mapping, sequence, text
+from modelaudit.runtimes.checks.own_classes.base_storage import unsaved_weights
 from modelaudit.runtimes.checks.own_classes.kept_variables import draws_variable, keeps_variable
 from modelaudit.runtimes.checks.stored.object_paths import weights
 from modelaudit.runtimes.checks.stored.own_weights import own_weights
@@ -38,6 +39,7 @@ def check_variables(artifact: Artifact, context: CheckContext) -> Iterator[Reaso
     noted = mapping(artifact.extra.get("h5")).get("vars_names")  # by Keras 3
     if of_keras3 or noted:
         yield from _not_saved(artifact, context)
+        yield from unsaved_weights(artifact, context)
     elif context.profile.keras3 and artifact.format in (
         Format.LEGACY_H5_FULL,
         Format.WEIGHTS_H5_LEGACY,

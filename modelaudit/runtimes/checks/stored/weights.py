@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
 from modelaudit.formats.keras.json_config import mapping, text
+from modelaudit.runtimes.checks.own_classes.traced_calls import traced_calls
+from modelaudit.runtimes.checks.own_classes.untracked_objects import untracked_objects
 from modelaudit.runtimes.checks.stored.checkpoints import check_checkpoint
 from modelaudit.runtimes.checks.stored.counted_layers import counted_elsewhere
 from modelaudit.runtimes.checks.stored.inner_statistics import inner_statistics
@@ -65,6 +67,8 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from sorted_dictionaries(artifact, context)
         yield from _legacy_layout(artifact, context)
     yield from recurrent_defaults(artifact, context)
+    yield from traced_calls(artifact, context)
+    yield from untracked_objects(artifact, context)
 
 
 def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:

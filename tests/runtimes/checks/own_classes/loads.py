@@ -23,7 +23,7 @@ TARGETS = np.ones((2, 1), "float32")
 # Classes whose constructor needs units.
 WITH_UNITS = (
     *("OwnFrom", "OwnDense", "OwnDenseArgs", "OwnDenseNoKw", "NoConfig", "ChildWords", "SubBare"),
-    "NeedsMore",
+    *("NeedsMore", "DenseAndMore"),
 )
 TOLERANCE = 1e-5
 NEW = "-new"

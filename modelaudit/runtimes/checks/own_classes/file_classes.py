@@ -1,0 +1,125 @@
+"""Which classes of the program the objects in a file of weights are of.
+
+A file of Keras 3 notes the name of each layer, which Keras makes of its class. A checkpoint has the
+names of attributes alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from modelaudit.facts import Artifact
+from modelaudit.formats.keras.builtin_layers import snake_case
+from modelaudit.formats.keras.json_config import mapping, sequence, text
+from modelaudit.formats.source_code.classes import ClassCode, SourceCode
+from modelaudit.formats.source_code.methods import ADD_WEIGHT, ANY_ATTRIBUTE
+from modelaudit.graphs import ObjectNode
+from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
+
+_MADE = (ADD_WEIGHT, "tensorflow.Variable")
+_LEAST = 2  # attributes that tell of which class an object is
+_PLAIN = ((), ("object",))  # bases of a class that is none of Keras or TensorFlow
+
+
+def classes_in(artifact: Artifact, code: SourceCode) -> Iterator[ClassCode]:
+    """The classes of the program of which the file has objects, as far as it tells."""
+    noted = mapping(mapping(artifact.extra.get("h5")).get("vars_names"))
+    for name in noted.values():
+        if (found := class_of(text(name), None, code)) is not None:
+            yield found
+    nodes = {node.index: node for node in artifact.object_graph}
+    yield from (each for each, _ in objects_of(nodes, code))
+    groups = mapping(mapping(artifact.extra.get("h5")).get("groups"))  # by Keras 2, without names
+    kinds = Counter(
+        name.rstrip("0123456789").rstrip("_") for name, listed in groups.items() if sequence(listed)
+    )
+    every = (each for listed in code.classes.values() for each in listed)
+    alike = [each for each in every if kinds and _kinds_of(each, code) == kinds]
+    yield from alike if len(alike) == 1 else ()
+
+
+def _kinds_of(owner: ClassCode, code: SourceCode) -> Counter[str]:
+    """The classes, as in names, of the layers with weights that a model of the program has."""
+    if code.base(owner).rpartition(".")[2] != "Model":
+        return Counter()
+    single, listed = attributes_of(owner, code)
+    if listed:
+        return Counter()
+    lineage = (each for each in code.lineage(owner) if isinstance(each, ClassCode))
+    return Counter(
+        snake_case(made.name.rpartition(".")[2])
+        for each in lineage
+        for made in each.made
+        if made.attribute in single
+    )
+
+
+def objects_of(
+    nodes: Mapping[int, ObjectNode], code: SourceCode
+) -> Iterator[tuple[ClassCode, int]]:
+    """Classes of the program and the objects of a checkpoint that are of them.
+
+    A checkpoint has no names of classes: an object is of the class whose other layers and weights
+    it has, if these are several, or one weight that Keras named after the class. What it holds by
+    the name of an attribute is of the class that the code makes there.
+    """
+    found = [
+        (each, index)
+        for listed in code.classes.values()
+        for each in listed
+        for single in (attributes_of(each, code)[0],)
+        for index, node in nodes.items()
+        if _is_of(each, single, node, nodes)
+    ]
+    seen: set[tuple[str, int]] = set()
+    while found:
+        owner, index = found.pop(0)
+        if (owner.where, index) in seen:
+            continue
+        seen.add((owner.where, index))
+        yield owner, index
+        children = nodes[index].children
+        for made in owner.made:
+            child, kind = children.get(made.attribute, -1), code.find(made.name.rpartition(".")[2])
+            if child in nodes and kind is not None and not made.listed:
+                found.append((kind, child))
+
+
+def _is_of(
+    owner: ClassCode, single: set[str], node: ObjectNode, nodes: Mapping[int, ObjectNode]
+) -> bool:
+    """Whether an object is one of the class with these attributes."""
+    if not single or not single <= set(node.children):
+        return False
+    if len(single) >= _LEAST:
+        return True
+    held = [nodes[node.children[each]] for each in single if node.children[each] in nodes]
+    held += [nodes[child] for each in held for child in each.children.values() if child in nodes]
+    named = (text.get("full_name", "") for each in held for text in each.attributes.values())
+    own = snake_case(owner.name)
+    return any(
+        part.rstrip("0123456789").rstrip("_") == own
+        for name in named
+        for part in name.split("/")[:-1]
+    )
+
+
+def attributes_of(owner: ClassCode, code: SourceCode) -> tuple[set[str], set[str]]:
+    """Its attributes with weights: one, and lists."""
+    made = [
+        each
+        for one in code.lineage(owner)
+        if isinstance(one, ClassCode)
+        for each in one.made
+        if (each.name in _MADE or code.makes_weights(each))
+        and not each.attribute.endswith(ANY_ATTRIBUTE)
+        and not is_plain(code.find(each.name.rpartition(".")[2]))
+    ]
+    single = {each.attribute for each in made if not each.listed}
+    return single, {each.attribute for each in made if each.listed}
+
+
+def is_plain(kind: ClassCode | None) -> bool:
+    """Whether it is a class of the program that is neither a layer nor another part of Keras."""
+    return kind is not None and kind.static and kind.bases in _PLAIN

@@ -1,0 +1,44 @@
+"""Classes whose `call` is a `tf.function`, with weights of a file: Keras 3 does not use them.
+
+Keras 3 builds a layer without a `build` of its own by calling it once, with made-up weights. A
+`tf.function` keeps what it saw there: its answers stay those of the first values of the layers
+inside, whatever is trained or loaded later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.facts import Artifact
+from modelaudit.formats.source_code.classes import ClassCode, SourceCode
+from modelaudit.runtimes.checks.own_classes.file_classes import classes_in
+from modelaudit.runtimes.model import CheckContext, Reason
+
+_BUILD = "build"
+
+
+def traced_calls(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """The first class in the file that keeps what it saw before the weights are there."""
+    if not context.profile.keras3 or not context.code.classes:
+        return
+    for each in classes_in(artifact, context.code):
+        if _keeps(each, context.code):
+            yield Reason(
+                "call-keeps-first-weights",
+                LoadOutcome.DIFFERS,
+                f"`call` of {each.name} ({each.where}) is a `tf.function`: called before its "
+                f"layers have weights, it keeps their first values in {context.profile.name}, and "
+                "answers with these whatever is loaded",
+                "no error",
+                "Remove `@tf.function` from `call`: `predict` compiles it anyway.",
+                unless="the model is built by its `build`, and not by a call",
+            )
+            return
+
+
+def _keeps(owner: ClassCode, code: SourceCode) -> bool:
+    """Whether it has layers with weights, and the first call is what builds them."""
+    lineage = [each for each in code.lineage(owner) if isinstance(each, ClassCode)]
+    made = any(code.makes_weights(part) for each in lineage for part in each.made)
+    return owner.traced and made and code.defines(owner, _BUILD) is False

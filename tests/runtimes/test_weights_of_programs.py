@@ -1,0 +1,109 @@
+"""Weights of classes whose code is given: Keras is the oracle, it loads them into a second model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.formats.reader import read
+from modelaudit.formats.source_code.reading import read_source_code
+from modelaudit.runtimes.catalogue import as_installed, find_profile
+from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
+from modelaudit.runtimes.predict import predict_calls
+from modelaudit.settings import Limits
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+LOADS, FAILS, DIFFERS = LoadOutcome.LOADS, LoadOutcome.FAILS, LoadOutcome.DIFFERS
+TARGETS = {"keras": "tf==2.21.0", "tf_keras": "tf-keras==2.21.0"}
+PROGRAM = Path(__file__).with_name("weights_of_programs.txt")
+DATA = np.linspace(-1, 1, 8, dtype="float32").reshape(2, 4)
+
+
+def made(keras: Any, name: str, trained: bool) -> Any:
+    """A model of a class of the program that has answered, and was perhaps trained for a step."""
+    keras.backend.clear_session()
+    names: dict[str, Any] = {"keras": keras, "__name__": "weights_of_programs"}
+    exec(compile(PROGRAM.read_text(encoding="utf-8"), str(PROGRAM), "exec"), names)
+    model = names[name]()
+    model(DATA)
+    if trained:
+        model.compile("adam", "mse", run_eagerly=True)
+        model.fit(DATA, np.ones((2, 2), "float32"), verbose=0)
+    return model
+
+
+def observed(load: Callable[[Any], Any], fresh: Any, saved: Any) -> LoadOutcome:
+    try:
+        load(fresh)
+    except Exception:  # whatever a loader says, it does not load
+        return FAILS
+    same = np.allclose(np.asarray(fresh(DATA)), np.asarray(saved(DATA)), atol=1e-5)
+    return LOADS if same else DIFFERS
+
+
+def predicted(path: Path, target: str, request: LoadRequest) -> Prediction:
+    code = read_source_code([str(PROGRAM)])
+    asked = [(as_installed(find_profile(target)), request)]
+    (found,) = predict_calls(read(path, Limits()), asked, code)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("generation", "name", "suffix", "outcome", "code"),
+    [
+        ("keras", "Called", ".weights.h5", LOADS, ""),
+        ("keras", "Traced", ".weights.h5", DIFFERS, "call-keeps-first-weights"),
+        ("keras", "TracedInside", ".weights.h5", DIFFERS, "call-keeps-first-weights"),
+        ("keras", "TracedAndBuilt", ".weights.h5", LOADS, ""),
+        ("tf_keras", "Traced", ".h5", LOADS, ""),
+        ("keras", "Layered", ".weights.h5", LOADS, ""),
+        ("keras", "Holder", ".weights.h5", DIFFERS, "layers-in-plain-object"),
+        ("tf_keras", "Holder", ".h5", DIFFERS, "layers-in-plain-object"),
+        ("keras", "Factors", ".weights.h5", FAILS, "weights-of-subclass-not-saved"),
+        ("keras", "FilterFactors", ".weights.h5", FAILS, "weights-of-subclass-not-saved"),
+        ("keras", "SavedFactors", ".weights.h5", LOADS, ""),
+        ("tf_keras", "Factors", ".h5", LOADS, ""),
+    ],
+)
+def test_weights(
+    tmp_path: Path, generation: str, name: str, suffix: str, outcome: LoadOutcome, code: str
+) -> None:
+    keras = pytest.importorskip(generation)
+    model, path = made(keras, name, trained=False), tmp_path / f"w{suffix}"
+    model.save_weights(path)
+    found = predicted(path, TARGETS[generation], LoadRequest(LoadCall.LOAD_WEIGHTS))
+    assert found.predicted is outcome
+    assert {each.code for each in found.because} == ({code} if code else set())
+    fresh = made(keras, name, trained=False)
+    assert observed(lambda other: other.load_weights(path), fresh, model) is outcome
+
+
+@pytest.mark.parametrize(
+    ("name", "trained", "outcome"),
+    [
+        ("Called", False, LOADS),
+        ("Traced", False, DIFFERS),
+        ("Holder", False, DIFFERS),
+        ("Flat", False, LOADS),
+        ("Deep", False, DIFFERS),
+        ("LayerNormed", True, LOADS),
+        ("BatchNormed", True, DIFFERS),
+    ],
+)
+def test_checkpoints(tmp_path: Path, name: str, trained: bool, outcome: LoadOutcome) -> None:
+    """With the optimizer, Keras 3 also has the weights that it trains, but no statistics."""
+    tf, keras = pytest.importorskip("tensorflow"), pytest.importorskip("keras")
+    model = made(keras, name, trained)
+    prefix = tf.train.Checkpoint(model).write(str(tmp_path / "c"))
+    request = LoadRequest(LoadCall.RESTORE, trained=trained)
+    assert predicted(Path(prefix), "tf==2.21.0", request).predicted is outcome
+
+    def restore(fresh: Any) -> None:
+        tf.train.Checkpoint(fresh).restore(prefix)
+
+    assert observed(restore, made(keras, name, trained), model) is outcome
