@@ -1,4 +1,4 @@
-"""Weights of classes whose code is given: Keras is the oracle, it loads them into a second model."""
+"""Weights of classes whose code is given: Keras is the oracle, it loads them a second time."""
 
 from __future__ import annotations
 
