@@ -145,6 +145,9 @@ class LastErrors(Struct, frozen=True):
     """Largest value of the mean inputs."""
     alike: Real
     """Least cosine between the mean inputs of two units; 1 of one unit."""
+    of_squares: bool = False
+    """Whether error and inputs are root mean squares, of an optimizer that keeps no averages of the
+    gradients themselves. These have no sign: the inputs are taken to have none."""
 
 
 class ColumnSigns(Struct, frozen=True):

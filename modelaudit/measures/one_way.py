@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from modelaudit.audit_types.values import number
 from modelaudit.measures.optimizer_state import OptimizerState
 
 _ONE_RATE = frozenset(("adam", "adamw", "nadam", "adamax", "lion"))
@@ -29,3 +30,27 @@ def rates_one_way(state: OptimizerState) -> float:
         return 0.0
     started = range(1, min(count, _LONG) + 1)
     return count + sum(1 / math.sqrt(1 - rho**n) - 1 for n in started)
+
+
+_CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
+
+
+def descents_one_way(state: OptimizerState, gradient: float) -> float:
+    """How far all steps of gradient descent can move a weight by gradients of one sign, in rates.
+
+    Args:
+        state: of the optimizer.
+        gradient: the size of each gradient, 0 if it has no limit of its own. Clipping gives it one;
+            of the norm of all gradients, a single weight has all at most.
+
+    Returns:
+        0 where that is unknown.
+    """
+    momentum = number(state.settings.get("momentum")) or 0.0
+    if state.name != "SGD" or not 0 <= momentum < 1:
+        return 0.0
+    limits = [x for key in _CLIPS if (x := number(state.settings.get(key)))]
+    most = min(limits, default=gradient)
+    steps, left = state.steps or 0, 1 - momentum
+    # Each step is that much of a gradient which has come all the time before: 1 - momentum ** n.
+    return most * (steps - momentum * (1 - momentum**steps) / left) / left

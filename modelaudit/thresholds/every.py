@@ -11,6 +11,7 @@ from modelaudit.thresholds import (
     columns,
     design,
     flips,
+    last_layers,
     optimizers,
     outputs,
     restoration,
@@ -24,7 +25,8 @@ from modelaudit.thresholds.threshold import Threshold
 
 MODULES: tuple[ModuleType, ...] = (
     *(answers, columns, outputs, flips, augmentation, weights),
-    *(restoration, design, training, small_layers, optimizers, security, texts),
+    *(restoration, design, training, small_layers, optimizers, last_layers),
+    *(security, texts),
 )
 THRESHOLDS: Mapping[str, Threshold[int] | Threshold[float]] = {
     f"{module.__name__.rpartition('.')[2]}.{name}": value

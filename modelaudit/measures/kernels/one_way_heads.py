@@ -12,7 +12,7 @@ input, weighted by the errors: the score for it says whether the answer is given
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +114,9 @@ def last_errors(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, Last
         names = weights.get(each.route, ("", ""))
         try:
             own = [_read(artifact.by_name.get(x), most_bytes) for x in names]
+            if state.name.lower() in _FORGETTING:
+                yield from _of_squares(artifact, state, each, bias, own, most_bytes)
+                continue
             means = _means(artifact, state, each, bias, most_bytes)
         except ReadError:
             continue
@@ -125,6 +128,38 @@ def last_errors(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, Last
 
 
 _OF_AVERAGES = frozenset(("adam", "adamw", "nadam", "adamax"))
+_FORGETTING = {"rmsprop": 0.9, "adadelta": 0.95}  # optimizers with their usual rho
+_SOON = 0.96  # a rho with which averages tell of the last 25 steps
+
+
+def _of_squares(
+    artifact: Artifact,
+    state: OptimizerState,
+    kernel: WeightMoments,
+    bias: WeightMoments,
+    own: Sequence[NDArray[np.float64]],
+    most_bytes: int,
+) -> Iterator[tuple[str, LastErrors]]:
+    """The same of one unit by averages of squares that forget within tens of steps."""
+    kept = number(state.settings.get("rho", _FORGETTING[state.name.lower()]))
+    if kept is None or not 0 < kept <= _SOON or math.prod(bias.shape) != 1:
+        return
+    of_bias, of_kernel = (
+        _read(artifact.by_name.get(each.squares), most_bytes) for each in (bias, kernel)
+    )
+    if own[0].shape != of_kernel.shape or own[1].shape != of_bias.shape or not of_bias.all():
+        return
+    error = math.sqrt(float(of_bias[0]) / (1 - kept ** (state.steps or 1)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        inputs = np.sqrt(of_kernel / of_bias)
+        score = float((own[1] + (own[0] * inputs).sum(axis=0))[0])
+    if not (math.isfinite(score) and math.isfinite(error) and len(inputs)):
+        return
+    only, low, high = int(score > 0), float(inputs.min()), float(inputs.max())
+    yield (
+        kernel.route,
+        LastErrors(len(inputs), 1, only, only, error, abs(score), low, high, 1.0, of_squares=True),
+    )
 
 
 def _means(

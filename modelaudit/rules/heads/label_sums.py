@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from modelaudit.audit_types.kernels import LastErrors
 from modelaudit.audit_types.values import number
 from modelaudit.findings import Finding, Severity
 from modelaudit.formats.keras.compiled_losses import CompiledLoss
@@ -12,8 +13,10 @@ from modelaudit.rules.heads.unreached_targets import ADVANTAGES, may_be_policy
 from modelaudit.rules.initial_weights.training_reach import kept_squares
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.learning_rates import rate_of
+from modelaudit.rules.network.limited_values import never_negative
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
 from modelaudit.thresholds.design import LABEL_SUM, LABELS_APART, LABELS_PULL, LABELS_REACH
+from modelaudit.thresholds.last_layers import SCORE_OF_SQUARES
 from modelaudit.thresholds.optimizers import SCORE_OF_ERRORS
 from modelaudit.thresholds.training import FEW_STEPS
 
@@ -78,9 +81,16 @@ def _beyond_scores(
     few = state is None or (state.steps or 0) < FEW_STEPS.value
     if few or (facts.artifact.training or {}).get("loss_weights"):
         return None
-    product = last.error * last.score
-    if not SCORE_OF_ERRORS.value <= product < math.inf:
+    product, limit = last.error * last.score, SCORE_OF_ERRORS
+    if last.of_squares:
+        limit, graph = SCORE_OF_SQUARES, saved_graph(facts)
+        sources = {x for call in graph.calls.get(head.weights.route, ()) for x in call}
+        if not sources or not sources <= never_negative(graph):
+            return None  # of inputs of either sign, squares tell no score
+    if not limit.value <= product < math.inf:
         return None
+    if last.of_squares:
+        return _beyond_squares(rule, head, last, product)
     side = "above 1" if last.only else "below 0"
     return rule.finding(
         f"`{head.route}`: at the end of training, the answers were still {last.error:.2g} "
@@ -93,6 +103,30 @@ def _beyond_scores(
             "measured": product,
             "unit": SCORE_OF_ERRORS.unit,
             "threshold": SCORE_OF_ERRORS.value,
+            "activation": head.last,
+        },
+        key=head.route,
+        title="The answers stayed apart from the labels",
+        severity=Severity.LOW,
+        fix=_LOOK
+        + ("y = y - 1 of 1 and 2" if last.only else "y = (y + 1) / 2 of -1 and 1")
+        + _FOR_OTHERS,
+    )
+
+
+def _beyond_squares(rule: Rule, head: NetworkHead, last: LastErrors, product: float) -> Finding:
+    """What is said where averages of squares alone tell of the errors."""
+    return rule.finding(
+        f"`{head.route}`: at the end of training, the mean error of a batch was still about {last.error:.2g}, "
+        f"although the score at the inputs of these errors is about {'' if last.only else '-'}{last.score:,.3g}, "
+        f"where an answer is {last.only}. With labels from 0 to 1, training takes error times score to 0.56 at "
+        f"most; here it is {product:,.3g}. Some labels were {'above 1' if last.only else 'below 0'}, unless "
+        "samples had large weights or steps were far too large.",
+        route=head.route,
+        evidence={
+            "measured": product,
+            "unit": SCORE_OF_SQUARES.unit,
+            "threshold": SCORE_OF_SQUARES.value,
             "activation": head.last,
         },
         key=head.route,

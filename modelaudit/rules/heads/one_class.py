@@ -12,9 +12,8 @@ from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.heads.last_layers import paired_heads
-from modelaudit.rules.heads.one_sided_heads import never_negative
 from modelaudit.rules.model import Facts, NotApplicable, Rule
-from modelaudit.rules.network.limited_values import at_most_one
+from modelaudit.rules.network.limited_values import at_most_one, never_negative
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.thresholds.design import (
@@ -87,7 +86,7 @@ def _one_sided(graph: LayerGraph, head: NetworkHead, last: LastErrors, *, above:
     their mean is smaller, and the mean input further out: by A = (e + f) / |e - f| of the sums e and
     f, the score is A s, and the logarithm of the error -s - log(A).
     """
-    if last.units != (head.units or 0) or last.rows < ONE_SIDED_ROWS.value:
+    if last.of_squares or last.units != (head.units or 0) or last.rows < ONE_SIDED_ROWS.value:
         return False
     if not 0 < last.error < ONE_CLASS_LEFT.value or (head.last == "sigmoid" and last.units > 1):
         return False

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json, Layer, Tensor
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import BINARY
 from modelaudit.layer_classes import Trait, has
-from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules import examples
 from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.heads.last_layers import paired_heads
 from modelaudit.rules.model import Facts, Family, Need, Rule
-from modelaudit.rules.network.network_heads import POSITIVE, NetworkHead, activation_of, saved_graph
+from modelaudit.rules.network.limited_values import keeps_sign, never_negative
+from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
 from modelaudit.rules.network.value_ranges import sums_up
-
-_KEEPS_SIGN = Trait.KEEPS_RANGE | Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING
-_KEEPS_SIGN |= Trait.ADAPTIVE_POOLING | Trait.UPSAMPLING | Trait.BETWEEN_INPUTS
-_SUMS = frozenset(("Add", "Multiply"))
 
 
 def _one_sided(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -69,7 +65,7 @@ def _scored(head: NetworkHead) -> bool:
     before = [each for each in head.steps if each.layer is not head.weights]
     before = before[: next((at for at, x in enumerate(before) if x.activation == "sigmoid"), 0)]
     return applied == ["sigmoid"] and all(
-        each.activation == "linear" or _passes(each.layer) for each in before
+        each.activation == "linear" or keeps_sign(each.layer) for each in before
     )
 
 
@@ -84,29 +80,6 @@ def _sign(layer: Layer, stored: Mapping[str, Tensor]) -> int:
     if all(each.minimum >= 0 for each in stats):
         return 1
     return -1 if all(each.maximum <= 0 for each in stats) else 0
-
-
-def never_negative(graph: LayerGraph) -> set[str]:
-    """The layers whose results are never negative, whatever the weights are."""
-
-    def step(layer: Layer, values: Sequence[bool | None]) -> bool | None:
-        if layer.custom:
-            return None
-        if activation_of(layer) in POSITIVE:
-            said = layer.config.get("activation")
-            held = said.get("config") if isinstance(said, dict) else None
-            settings = held if isinstance(held, dict) else layer.config
-            return None if settings.get("threshold") else True
-        keeps = _passes(layer) or layer.class_name in _SUMS
-        return True if keeps and values and all(values) else None
-
-    return {*graph.propagate(step, lambda one, _: one)}
-
-
-def _passes(layer: Layer) -> bool:
-    """Whether a layer gives no value of another sign than those that it gets."""
-    smooth = layer.config.get("interpolation", "nearest") in {"nearest", "bilinear", "area"}
-    return smooth and has(layer.class_name, _KEEPS_SIGN)
 
 
 def _head(**config: Json) -> Facts:

@@ -22,6 +22,7 @@ from modelaudit.rules.heads.stored_losses import times_possible
 from modelaudit.rules.initial_weights.training_reach import kept_squares
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph, weighs
+from modelaudit.thresholds.last_layers import NEAR_ZERO
 from modelaudit.thresholds.optimizers import BEYOND_LABELS
 from modelaudit.thresholds.training import BEYOND_NUMBERS, BEYOND_TARGETS, STILL_MOVING
 
@@ -65,6 +66,8 @@ def targets_beyond(
     rule: Rule, facts: Facts, head: NetworkHead, loss: CompiledLoss
 ) -> Finding | None:
     """What is said of targets that the head cannot give; None if nothing proves any."""
+    if loss.name == "mean_absolute_percentage_error":
+        return _near_zero(rule, facts, head)
     times = _times_beyond(facts.artifact, head, loss)
     if times is None:
         return _loss_beyond(rule, facts, head, loss)
@@ -142,6 +145,35 @@ def _loss_beyond(rule: Rule, facts: Facts, head: NetworkHead, loss: CompiledLoss
         fix=f"Use no activation in the last layer, or scale the targets to values {values}, and train "
         f"again:\n{head.code('linear')}",
     )
+
+
+def _near_zero(rule: Rule, facts: Facts, head: NetworkHead) -> Finding | None:
+    """Targets by which a percentage error divides, if they are next to 0; otherwise None.
+
+    The gradient of an output y for a target t is 100 / |t|, with a sign.
+    """
+    state = optimizer_state(facts.artifact)
+    if state is None or state.name.lower() not in _AVERAGES or head.last != "linear":
+        return None
+    for each in state.moments:
+        if each.route != head.weights.route or each.role != "bias" or not each.second:
+            continue
+        target = 100 / math.sqrt(each.second / _counted(state))
+        if not 0 < target < NEAR_ZERO.value:
+            return None
+        return rule.finding(
+            f"`{head.route}`: mean_absolute_percentage_error divides by the targets, and the gradients of the "
+            f"bias were as large as targets of {target:.2g} or less make them. These few decide each step, "
+            "and the answers for all others hardly count.",
+            route=head.route,
+            evidence={"measured": target, "unit": "size of targets", "threshold": NEAR_ZERO.value},
+            key=head.route,
+            title="A percentage error divides by targets of nearly 0",
+            severity=Severity.LOW,
+            fix="Use mean_absolute_error or mean_squared_error, or leave out targets of 0, and train again:\n"
+            '\n    model.compile(loss="mean_absolute_error")',
+        )
+    return None
 
 
 def _limit(artifact: Artifact, loss: CompiledLoss, head: NetworkHead | None = None) -> float:

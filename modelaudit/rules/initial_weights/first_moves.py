@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Layer, Tensor
 from modelaudit.findings import Finding
+from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.kernels.initializers import canonical_name
 from modelaudit.measures.kernels.input_scale import reads_inputs
@@ -110,3 +111,18 @@ def sums_up_to(facts: Facts, graph: LayerGraph, route: str, size: float) -> floa
         return math.inf
     weights = math.hypot(kernel.stats.mean, kernel.stats.std)
     return size * weights * math.prod(kernel.shape[:-1])
+
+
+def tells_scale(graph: LayerGraph, route: str) -> bool:
+    """Whether the gradients of a layer's kernel and bias differ by the size of its inputs alone.
+
+    A penalty adds to those of the kernel. Those of a convolution's bias are sums over positions,
+    which cancel where another input decides.
+    """
+    layer = graph.get(route)
+    if layer is None:
+        return True
+    penalty = layer.config.get("kernel_regularizer")
+    inputs = [each for each in graph.layers if each.class_name == "InputLayer"]
+    mixed = len(inputs) > 1 and has(layer.class_name, Trait.CONVOLUTION)
+    return not isinstance(penalty, dict) and not mixed

@@ -1,4 +1,4 @@
-"""Layers whose inputs cannot be larger than 1, whatever the weights are."""
+"""Layers whose values have a limit or one sign, whatever the weights are."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from modelaudit.facts import Layer
 from modelaudit.formats.keras.dialects import activation
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
-from modelaudit.rules.network.network_heads import activation_of, plain_activation
+from modelaudit.rules.network.network_heads import POSITIVE, activation_of, plain_activation
 
 _KEEP_LIMITS = Trait.KEEPS_RANGE | Trait.DROPOUT | Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING
+_KEEPS_SIGN = Trait.KEEPS_RANGE | Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING
+_KEEPS_SIGN |= Trait.ADAPTIVE_POOLING | Trait.UPSAMPLING | Trait.BETWEEN_INPUTS
+_SUMS = frozenset(("Add", "Multiply"))
 _STATES = frozenset(("GRU", "LSTM", "SimpleRNN"))
 _LIMITED = frozenset(("tanh", "sigmoid", "softmax", "softsign"))
 _APPLIED_LAST = Trait.AFFINE | Trait.CONVOLUTION | Trait.POINTWISE
@@ -45,3 +48,26 @@ def at_most_one(graph: LayerGraph, route: str) -> bool:
     limited: dict[str, bool] = graph.propagate(step, lambda one, other: one and other)
     sources = [each for call in graph.calls[route] for each in call]
     return bool(sources) and all(map(limited.get, sources))
+
+
+def never_negative(graph: LayerGraph) -> set[str]:
+    """The layers whose results are never negative, whatever the weights are."""
+
+    def step(layer: Layer, values: Sequence[bool | None]) -> bool | None:
+        if layer.custom:
+            return None
+        if activation_of(layer) in POSITIVE:
+            said = layer.config.get("activation")
+            held = said.get("config") if isinstance(said, dict) else None
+            settings = held if isinstance(held, dict) else layer.config
+            return None if settings.get("threshold") else True
+        keeps = keeps_sign(layer) or layer.class_name in _SUMS
+        return True if keeps and values and all(values) else None
+
+    return {*graph.propagate(step, lambda one, _: one)}
+
+
+def keeps_sign(layer: Layer) -> bool:
+    """Whether a layer gives no value of another sign than those that it gets."""
+    smooth = layer.config.get("interpolation", "nearest") in {"nearest", "bilinear", "area"}
+    return smooth and has(layer.class_name, _KEEPS_SIGN)

@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Layer, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.layer_classes import Trait, has
-from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.kernels.initializers import canonical_name
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.architecture.cancelled_biases import cancelled_biases
 from modelaudit.rules.grammar import counted
+from modelaudit.rules.heads.constant_scores import nearly_nothing
 from modelaudit.rules.initial_weights.drawn_weights import looks_drawn
 from modelaudit.rules.initial_weights.first_moves import (
     large_by_moves,
     moved_by_inputs,
     sums_up_to,
+    tells_scale,
 )
 from modelaudit.rules.initial_weights.initial_values import never_trained
 from modelaudit.rules.initial_weights.training_reach import (
@@ -261,15 +261,19 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     assert facts.measurements is not None
     graph = saved_graph(facts)
     state = optimizer_state(facts.artifact)
-    if large := [*large_by_moves(rule, facts, state)]:
-        yield from large
+
+    def fix(route: str) -> str:
+        return scaled_once(rescaling_before(graph, route))
+
+    if said := [*large_by_moves(rule, facts, state)] or [*nearly_nothing(rule, facts, fix)]:
+        yield from said
         return
     if state is not None:
         require_steps(state)
     scales = facts.measurements.input_scales
     cancelled = cancelled_biases(graph, graph.consumers()) if scales else ()
     known = [(size, route) for route, size in scales.items() if math.isfinite(size)]
-    sizes = [x for x in known if x[1] not in cancelled and _tells_scale(graph, x[1])]
+    sizes = [x for x in known if x[1] not in cancelled and tells_scale(graph, x[1])]
     if not sizes:
         raise NotApplicable("no layer that gets the inputs has averages of its gradients")
     size, route = max(sizes)
@@ -290,7 +294,7 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "n": len(sizes),
             },
             title="The training inputs were scaled to nearly nothing",
-            fix=scaled_once(scale),
+            fix=fix(route),
         )
     if size > UNSCALED.value:
         yield rule.finding(
@@ -304,21 +308,6 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "n": len(sizes),
             },
         )
-
-
-def _tells_scale(graph: LayerGraph, route: str) -> bool:
-    """Whether the gradients of a layer's kernel and bias differ by the size of its inputs alone.
-
-    A penalty adds to those of the kernel. Those of a convolution's bias are sums over positions,
-    which cancel where another input decides.
-    """
-    layer = graph.get(route)
-    if layer is None:
-        return True
-    penalty = layer.config.get("kernel_regularizer")
-    inputs = [each for each in graph.layers if each.class_name == "InputLayer"]
-    mixed = len(inputs) > 1 and has(layer.class_name, Trait.CONVOLUTION)
-    return not isinstance(penalty, dict) and not mixed
 
 
 def _example(size: float) -> Facts:

@@ -14,6 +14,7 @@ from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
+from modelaudit.rules.heads.slow_descents import slow_descent
 from modelaudit.rules.initial_weights.initial_values import never_trained
 from modelaudit.rules.initial_weights.sized_kernels import usual_widths
 from modelaudit.rules.initial_weights.unsettled_norms import unsettled
@@ -154,16 +155,19 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     yield from still_moving(rule, facts, state)
     if steps > 0 and not [*hardly_changed(rule, facts, state)]:
-        if steps < MANY_STEPS.value:
-            yield from [*slightly_changed(rule, facts)] or _hidden_still(rule, facts)
-        elif state.name in _DESCENTS and usual_widths(facts):
-            # Large initial weights, beside which biases seem small, are excluded then.
-            still = slightly_changed(rule, facts)
-            yield from (
-                x for x in still if (number(x.evidence.get("measured")) or 1.0) < FEW_MOVED.value
-            )
+        yield from _slightly(rule, facts, state) or slow_descent(rule, facts, state, look_drawn)
     yield from few_weights(rule, facts, state)
     yield from last_bias_alone(rule, facts, state)
+
+
+def _slightly(rule: Rule, facts: Facts, state: OptimizerState) -> list[Finding]:
+    if (state.steps or 0) < MANY_STEPS.value:
+        return [*slightly_changed(rule, facts)] or [*_hidden_still(rule, facts)]
+    if state.name not in _DESCENTS or not usual_widths(facts):
+        return []
+    # Large initial weights, beside which biases seem small, are excluded then.
+    still = slightly_changed(rule, facts)
+    return [x for x in still if (number(x.evidence.get("measured")) or 1.0) < FEW_MOVED.value]
 
 
 def _squashes(layer: Layer) -> bool:

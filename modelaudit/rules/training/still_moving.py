@@ -9,7 +9,7 @@ from modelaudit.audit_types.values import number
 from modelaudit.findings import Confidence, Finding
 from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, DISTANCES
 from modelaudit.measures.kernels.initializers import fans
-from modelaudit.measures.one_way import rates_one_way
+from modelaudit.measures.one_way import descents_one_way, rates_one_way
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads.last_layers import paired_heads
@@ -166,7 +166,9 @@ def still_moving(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fi
         bias = biases.get(head.weights.route)
         if bias is None or loss is None or loss.name not in DISTANCES or head.last != "linear":
             continue
-        whole = (state.rate or 0.0) * (far or _descents_one_way(state, loss.name, head.units))
+        whole = (state.rate or 0.0) * (
+            far or descents_one_way(state, _size_of_one(loss.name, head.units))
+        )
         if not whole > 0:
             continue
         share = min(abs(bias.minimum), abs(bias.maximum)) / whole
@@ -332,16 +334,9 @@ def _out_of_reach(
         )
 
 
-def _descents_one_way(state: OptimizerState, loss: str, units: int | None) -> float:
-    """The same of gradient descent, where the loss gives each of several units one gradient for any error.
+def _size_of_one(loss: str, units: int | None) -> float:
+    """The gradient that a loss gives each of several units for any error; 0 if errors decide it.
 
     That of a mean absolute error is 1 by the number of units, and that of Huber's far from the target.
     """
-    momentum = number(state.settings.get("momentum")) or 0.0
-    if state.name != "SGD" or loss not in _OF_ONE_SIZE or not units or not 0 <= momentum < 1:
-        return 0.0
-    if any(number(state.settings.get(key)) for key in ("clipnorm", "clipvalue", "global_clipnorm")):
-        return 0.0
-    steps, left = state.steps or 0, 1 - momentum
-    # Each step is that much of a gradient which has come all the time before: 1 - momentum ** n.
-    return (steps - momentum * (1 - momentum**steps) / left) / left / units
+    return 1 / units if loss in _OF_ONE_SIZE and units else 0.0

@@ -1,0 +1,57 @@
+"""Thresholds on what the averages of gradients say of the last layer, its errors and its steps."""
+
+from __future__ import annotations
+
+from modelaudit.thresholds.threshold import Threshold
+
+SCORES_APART = Threshold(
+    0.25,
+    "",
+    "how far apart the weights and inputs of the last layer can bring its scores, below which "
+    "every training input got the same answer, or nearly",
+    "shares differ by a factor of exp(0.25), 1.28, at most; 90 networks that learnt: 2 and more, "
+    "ten that gave one answer: 0.01 to 0.18",
+)
+INPUTS_TINY = Threshold(
+    0.01,
+    "",
+    "root mean square of the inputs below which such a network got inputs of nearly nothing",
+    "pixels divided by 255 twice are at most 0.0039; handwritten digits, divided once: 0.3",
+)
+SCORE_OF_SQUARES = Threshold(
+    2.0,
+    "as error times score",
+    "root mean square of the last errors times the score at the inputs of these errors, under a "
+    "binary cross-entropy of one unit, from which labels are beyond 0 to 1",
+    "of labels from 0 to 1, error times score is 0.557 on average at most where training has "
+    "ended: 0.2785 below 0, and as much above; nine networks with such labels: 0.13 at most, five "
+    "with labels of -1 or from 2 to 4: 12 and more",
+)
+DESCENT_REACH = Threshold(
+    1.0,
+    "",
+    "how far all steps of gradient descent can move the score of a class by its bias, below which "
+    "they were small",
+    "the gradient of a bias is 1 at most under a cross-entropy; to be sure of a class by 90 % "
+    "takes a score of 2.2",
+)
+DESCENT_MOVED = Threshold(
+    0.4,
+    "of the spread of the kernel",
+    "largest bias of all layers below which such steps hardly changed what was drawn, if the "
+    "kernels look so too",
+    "networks whose rate was too low: 0.02 to 0.39; of the same networks with a usual rate: 1.5 "
+    "and more",
+)
+EPSILON_OVER = Threshold(
+    10.0,
+    "times the roots of the average squares",
+    "epsilon of Adam and its like from which steps are gradients by epsilon, and not of one size",
+    "chosen: then a step is at most 9 % of what it is meant to be",
+)
+NEAR_ZERO = Threshold(
+    1e-3,
+    "",
+    "size of targets below which a percentage error divides by next to nothing",
+    "chosen: by its gradient, of 100 by the target; Keras divides by 1e-7 at least",
+)

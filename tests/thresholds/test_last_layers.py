@@ -1,0 +1,160 @@
+"""What the last layer decides at the edges of `modelaudit.thresholds.last_layers`."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.facts import Kernel, TensorStats
+from modelaudit.measures.summary import Measurements
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
+from tests.thresholds.edges import Edges, check, severities
+from tests.thresholds.test_last_errors import of_errors
+from tests.thresholds.test_training_extent import barely
+
+EDGES = Edges()
+at = EDGES.at
+
+
+def flat(value, spread=0.0):
+    return TensorStats(value - spread, value + spread, value, spread, 0, 0)
+
+
+def classifier(scores, inputs=1.0, *, start=0.0, loss="sparse_categorical_crossentropy"):
+    """RMSprop, or Adagrad with this start, on a ReLU of eight inputs and a softmax of four.
+
+    Args:
+        scores: how far four inputs of the last layer bring its scores apart, with weights of 1.
+        inputs: size of those of the first layer.
+        start: of Adagrad's sums.
+        loss: of the last layer.
+    """
+    sizes = {"first": inputs, "head": scores / 4}
+    shapes = {"first": (8, 4), "head": (4, 2)}
+    layers, tensors = [], []
+    slots = [replace(examples.tensor("optimizer/iterations", (), flat(500.0)), role="optimizer")]
+    for name, shape in shapes.items():
+        names = {role: f"{name}/{role}" for role in ("kernel", "bias")}
+        last = "softmax" if name == "head" else "relu"
+        config = {"units": shape[1], "activation": last}
+        layers.append(examples.layer(name, "Dense", names, config))
+        tensors += [
+            examples.tensor(names["kernel"], shape, flat(0.0, 1.0)),
+            examples.tensor(names["bias"], shape[1:], flat(0.1)),
+        ]
+        for each, square in ((shape, 0.01 * sizes[name] ** 2), (shape[1:], 0.01)):
+            slot = examples.tensor(f"optimizer/vars/{1 + len(slots)}", each, flat(square + start))
+            slots.append(replace(slot, role="optimizer"))
+    layers[1] = replace(layers[1], inbound=(("first",),), output_shape=(None, 2))
+    kind = {"class_name": "Adagrad" if start else "RMSprop", "config": {"learning_rate": 0.01}}
+    artifact = replace(
+        examples.model(*layers, tensors=(*tensors, *slots)),
+        training={"optimizer": kind, "loss": loss},
+    )
+    return Facts(artifact, measurements=Measurements())
+
+
+@at("last_layers.SCORES_APART", {0.2475: ["low"], 0.2501: [], 0.2525: []})
+def scores_that_inputs_bring_apart(scores):
+    assert severities("MA439", classifier(scores, start=0.1)) == severities(
+        "MA439", classifier(scores)
+    )
+    assert severities("MA439", classifier(scores, loss="mse")) == []
+    return severities("MA439", classifier(scores))
+
+
+@at("last_layers.INPUTS_TINY", {0.0099: ["medium"], 0.01001: [], 0.0101: []})
+def inputs_of_such_a_network(size):
+    assert severities("MA440", classifier(0.3, size)) == []
+    told = severities("MA440", classifier(0.1, size))
+    assert severities("MA439", classifier(0.1, size)) == ([] if told else ["low"])
+    return told
+
+
+@at("last_layers.SCORE_OF_SQUARES", {1.98: [], 2.0001: ["low"], 2.02: ["low"]})
+def errors_by_scores(product):
+    return severities("MA306", of_errors(score=product / 0.01, of_squares=True))
+
+
+def descended(reach=0.5, moved=0.1, *, epsilon=None, loss="sparse_categorical_crossentropy"):
+    """Two layers as drawn after 80 steps whose rates add up to `reach`."""
+    kind, config = "SGD", {"learning_rate": reach / 80}
+    if epsilon is not None:
+        kind, config = "Adam", {"learning_rate": reach / 80 * epsilon, "epsilon": epsilon}
+    optimizer = {"class_name": kind, "config": config}
+    facts = barely(optimizer, 0.5 * moved)
+    *weights, count = facts.artifact.tensors
+    if epsilon is not None:
+        shapes = [shape for _ in "12" for shape in ((10, 10), (10,)) for _ in "mv"]
+        slots = [
+            examples.tensor(f"optimizer/vars/{2 + i}", s, flat(0.01)) for i, s in enumerate(shapes)
+        ]
+        weights += [replace(slot, role="optimizer") for slot in slots]
+    kernels = tuple(
+        Kernel(name, f"{name}/kernel", "dense", "io", 0, (10, 10), f"{name}/bias")
+        for name in ("hidden", "head")
+    )
+    config = {"units": 10, "activation": "softmax"}
+    layers = tuple(
+        replace(x, config=config, variables={y: f"{x.route}/{y}" for y in ("kernel", "bias")})
+        for x in facts.artifact.architecture.layers
+    )
+    artifact = replace(
+        facts.artifact,
+        tensors=(*weights, count),
+        kernels=kernels,
+        architecture=replace(facts.artifact.architecture, layers=layers),
+        training={"loss": loss, "optimizer_config": optimizer},
+    )
+    return replace(facts, artifact=artifact)
+
+
+def slow(*args, **options):
+    return severities("MA432", descended(*args, **options))
+
+
+@at("last_layers.DESCENT_REACH", {0.99: ["low"], 1.0001: [], 1.01: []})
+def reach_of_all_steps(reach):
+    assert slow(reach, 0.2, loss="mse") == []
+    return slow(reach, 0.2)
+
+
+@at("last_layers.DESCENT_MOVED", {0.396: ["low"], 0.4001: [], 0.404: []})
+def share_that_biases_moved(share):
+    return slow(0.5, share)
+
+
+@at("last_layers.EPSILON_OVER", {9.9: [], 10.001: ["low"], 10.1: ["low"]})
+def epsilon_by_the_roots_of_squares(times):
+    return slow(0.5, 0.2, epsilon=0.1 * times)
+
+
+def percentages(target):
+    """RMSprop under a percentage error of one output, with the gradients of such a target."""
+    facts = classifier(4.0, loss="mean_absolute_percentage_error")
+    artifact = facts.artifact
+    square = (100 / target) ** 2 * (1 - 0.9**500)
+    last = artifact.tensors[-1]
+    layers = [
+        replace(each, config=each.config | {"activation": "linear"})
+        for each in artifact.architecture.layers
+    ]
+    return replace(
+        facts,
+        artifact=replace(
+            artifact,
+            tensors=(*artifact.tensors[:-1], replace(last, stats=flat(square))),
+            architecture=replace(artifact.architecture, layers=tuple(layers)),
+        ),
+    )
+
+
+@at("last_layers.NEAR_ZERO", {0.99e-3: ["low"], 1.001e-3: [], 1.01e-3: []})
+def targets_that_a_percentage_error_divides_by(target):
+    return severities("MA306", percentages(target))
+
+
+@pytest.mark.parametrize(("edge", "number"), EDGES.cases())
+def test_decision(edge, number):
+    check(edge, number)
