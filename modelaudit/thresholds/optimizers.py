@@ -130,7 +130,7 @@ FIRST_SUMS = Threshold(
     "0.022",
 )
 SCORE_OF_ERRORS = Threshold(
-    1.0,
+    0.4,
     "as error times score",
     "mean of the last errors times the score at their mean input, under a binary cross-entropy of "
     "one unit, from which labels are beyond 0 to 1",

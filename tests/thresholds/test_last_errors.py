@@ -162,7 +162,7 @@ def units_below_zero(share):
     return below_zero(units=round(200 * share))
 
 
-@at("optimizers.SCORE_OF_ERRORS", {0.99: [], 1.0: ["low"], 1.01: ["low"]})
+@at("optimizers.SCORE_OF_ERRORS", {0.396: [], 0.4: ["low"], 0.404: ["low"]})
 def errors_at_a_score(product):
     return severities("MA306", of_errors(error=0.2, score=product / 0.2 + 1e-12))
 

@@ -155,6 +155,37 @@ def targets_that_a_percentage_error_divides_by(target):
     return severities("MA306", percentages(target))
 
 
+@at("training.UNSCALED", {99.0: [], 100.0: [], 101.0: ["low"]})
+def steps_of_the_first_kernel(size):
+    """Of eight units, by the momentum of gradient descent."""
+
+    def told(last, units=8):
+        names = {role: f"first/{role}" for role in ("kernel", "bias")}
+        config = {"units": units, "activation": "tanh"}
+        first = examples.layer("first", "Dense", names, config)
+        head = replace(examples.dense("head"), inbound=(("first",),))
+        tensors = [
+            examples.tensor("first/kernel", (4, units), flat(0.0, 1.0)),
+            examples.tensor("first/bias", (units,), flat(0.1)),
+            *(
+                replace(examples.tensor(name, shape, stats), role="optimizer")
+                for name, shape, stats in (
+                    ("optimizer/iterations", (), flat(500.0)),
+                    ("optimizer/vars/2", (4, units), flat(0.0, last * 1e-3)),
+                    ("optimizer/vars/3", (units,), flat(0.0, 1e-3)),
+                )
+            ),
+        ]
+        kind = {"class_name": "SGD", "config": {"learning_rate": 0.01, "momentum": 0.9}}
+        artifact = replace(
+            examples.model(first, head, tensors=tuple(tensors)), training={"optimizer": kind}
+        )
+        return severities("MA440", Facts(artifact, measurements=Measurements()))
+
+    assert told(size, units=7) == []
+    return told(size)
+
+
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())
 def test_decision(edge, number):
     check(edge, number)

@@ -129,7 +129,6 @@ def last_errors(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, Last
 
 _OF_AVERAGES = frozenset(("adam", "adamw", "nadam", "adamax"))
 _FORGETTING = {"rmsprop": 0.9, "adadelta": 0.95}  # optimizers with their usual rho
-_SOON = 0.96  # a rho with which averages tell of the last 25 steps
 
 
 def _of_squares(
@@ -141,8 +140,9 @@ def _of_squares(
     most_bytes: int,
 ) -> Iterator[tuple[str, LastErrors]]:
     """The same of one unit by averages of squares that forget within tens of steps."""
-    kept = number(state.settings.get("rho", _FORGETTING[state.name.lower()]))
-    if kept is None or not 0 < kept <= _SOON or math.prod(bias.shape) != 1:
+    usual = _FORGETTING[state.name.lower()]
+    kept = number(state.settings.get("rho", usual))
+    if kept is None or not 0 < kept <= usual or math.prod(bias.shape) != 1:
         return
     of_bias, of_kernel = (
         _read(artifact.by_name.get(each.squares), most_bytes) for each in (bias, kernel)

@@ -16,7 +16,7 @@ from modelaudit.rules.heads.last_layers import paired_heads
 from modelaudit.rules.model import Facts, NotApplicable, Rule
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
 from modelaudit.thresholds.last_layers import INPUTS_TINY, SCORES_APART
-from modelaudit.thresholds.training import FEW_STEPS
+from modelaudit.thresholds.training import FEW_STEPS, ONE_RATIO
 
 _ENDS = frozenset(("sigmoid", "softmax", "linear"))
 
@@ -86,8 +86,8 @@ def _size(state: OptimizerState, kernel: WeightMoments, bias: WeightMoments) -> 
     if state.name == "Adagrad":  # a sum that begins there
         start = number(state.settings.get("initial_accumulator_value", 0.1)) or 0.0
     of_kernel, of_bias = (kernel.mean_second or 0.0) - start, (bias.mean_second or 0.0) - start
-    # What float32 rounds away of a sum that starts at 0.1 says nothing.
-    if not of_bias > max(start, 1.0) * 1e-6 * bool(start) or not 0 < of_kernel < math.inf:
+    # What float32 rounds away of a sum that starts there says nothing.
+    if not of_bias > start * ONE_RATIO.value or not 0 < of_kernel < math.inf:
         return None
     return math.sqrt(of_kernel / of_bias)
 

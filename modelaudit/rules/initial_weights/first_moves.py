@@ -14,7 +14,7 @@ from modelaudit.measures.kernels.input_scale import reads_inputs
 from modelaudit.measures.optimizer_state import OptimizerState
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.network_heads import activation_of, saved_graph
-from modelaudit.thresholds.training import MOVED_BESIDE, MOVED_OUTSIDE
+from modelaudit.thresholds.training import FEW_UNITS, MOVED_BESIDE, MOVED_OUTSIDE, UNSCALED
 
 _ZEROS = frozenset(("zeros", "zero", ""))
 _LIMITED = ("bias_regularizer", "bias_constraint")
@@ -68,6 +68,39 @@ def large_by_moves(rule: Rule, facts: Facts, state: OptimizerState | None) -> It
                 "threshold": MOVED_BESIDE.value,
             },
         )
+
+
+def large_by_steps(rule: Rule, facts: Facts, state: OptimizerState | None) -> Iterator[Finding]:
+    """What is said of inputs whose last steps of a first kernel are that much larger than its bias's.
+
+    Of eight units or more, the steps of all biases do not cancel by chance.
+    """
+    if state is None or not _descent(facts, state) or facts.artifact.architecture is None:
+        return
+    graph = saved_graph(facts)
+    first = reads_inputs(graph, scaled=True) - {*graph.outputs}
+    biases = {each.route: each for each in state.moments if each.role == "bias"}
+    for kernel in state.moments:
+        bias, layer = biases.get(kernel.route), graph.get(kernel.route)
+        if kernel.role != "kernel" or kernel.route not in first or bias is None or layer is None:
+            continue
+        if layer.class_name != "Dense" or math.prod(bias.shape) < FEW_UNITS.value:
+            continue
+        size = kernel.typical / bias.typical if bias.typical > 0 else 0.0
+        if not UNSCALED.value < size < math.inf or not tells_scale(graph, kernel.route):
+            continue
+        yield rule.finding(
+            f"At the end of training, the last steps of the kernel of `{kernel.route}` were {size:,.0f} times "
+            "as large as those of its bias, as inputs of about that size make them: the step of a kernel is "
+            "that of the bias times the input.",
+            route=kernel.route,
+            evidence={
+                "measured": size,
+                "unit": "times the step of the bias",
+                "threshold": UNSCALED.value,
+            },
+        )
+        return
 
 
 def _descent(facts: Facts, state: OptimizerState) -> bool:

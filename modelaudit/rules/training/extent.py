@@ -18,6 +18,7 @@ from modelaudit.rules.heads.constant_scores import nearly_nothing
 from modelaudit.rules.initial_weights.drawn_weights import looks_drawn
 from modelaudit.rules.initial_weights.first_moves import (
     large_by_moves,
+    large_by_steps,
     moved_by_inputs,
     sums_up_to,
     tells_scale,
@@ -265,8 +266,9 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     def fix(route: str) -> str:
         return scaled_once(rescaling_before(graph, route))
 
-    if said := [*large_by_moves(rule, facts, state)] or [*nearly_nothing(rule, facts, fix)]:
-        yield from said
+    large = [*large_by_moves(rule, facts, state)] or [*large_by_steps(rule, facts, state)]
+    if large or (large := [*nearly_nothing(rule, facts, fix)]):
+        yield from large
         return
     if state is not None:
         require_steps(state)

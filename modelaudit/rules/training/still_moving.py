@@ -172,7 +172,10 @@ def still_moving(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fi
         if not whole > 0:
             continue
         share = min(abs(bias.minimum), abs(bias.maximum)) / whole
-        last = _last_of_all(state, head.weights.route)
+        last = max(
+            _last_of_all(state, head.weights.route),
+            _last_of_all(state, head.weights.route, "kernel"),
+        )
         pushed = share >= WAY_MADE.value and last >= STILL_PUSHED.value
         if (pushed or share >= STILL_MOVING.value) and share <= 2 - STILL_MOVING.value:
             why = (
@@ -202,15 +205,17 @@ def still_moving(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fi
     yield from _short_outputs(rule, facts, state, said)
 
 
-def _last_of_all(state: OptimizerState, route: str) -> float:
-    """The average gradient of a bias by the root of its average square; 0 if either is unknown.
+def _last_of_all(state: OptimizerState, route: str, role: str = "bias") -> float:
+    """The average gradient of a weight by the root of its average square; 0 if either is unknown.
 
     Averages that begin at 0 are divided by the sum of their weights, as Adam does. Of several units,
-    it is 1 only where all have one gradient.
+    it is 1 only where all have one gradient; of a kernel, averages of either sign count alike.
     """
     for each in state.moments:
-        if each.route == route and each.role == "bias" and each.mean_second:
+        if each.route == route and each.role == role and each.mean_second:
             mean, square = _recent(state, each), each.mean_second / _counted(state)
+            if role == "kernel":
+                mean *= each.typical / abs(each.mean_first) if each.mean_first else 0.0
             return mean / math.sqrt(square) if 0 < square < math.inf else 0.0
     return 0.0
 
