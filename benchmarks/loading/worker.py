@@ -155,17 +155,9 @@ def save(matrix: Path, label: str, name: str) -> dict:
     return {"label": label, "arch": name, "compiled": compiled, "trained": steps > 0, **saved}
 
 
-def as_signed(signature, inputs: list) -> list:
-    """One input in the dtype that a signature wants: an embedding is exported with floats."""
-    wanted = list(signature.structured_input_signature[1].values())
-    if len(wanted) != 1 or len(inputs) != 1 or inputs[0].dtype == wanted[0].dtype:
-        return inputs
-    return [tf.cast(inputs[0], wanted[0].dtype)]
-
-
 def by_signature(signature, name: str, inputs: list):
     """The outputs of a signature, its inputs bound by name (one input: whatever its name)."""
-    keys, inputs = list(signature.structured_input_signature[1]), as_signed(signature, inputs)
+    keys = list(signature.structured_input_signature[1])
     if len(keys) == 1:
         return outputs(signature(**{keys[0]: inputs[0]}))
     wanted = models.INPUTS[name]
@@ -196,7 +188,6 @@ def attempt(cell: dict, matrix: Path):
     elif call == "TFSMLayer":
         loaded = tf.saved_model.load(path)
         endpoint = "serve" if hasattr(loaded, "serve") else "serving_default"  # the default first
-        inputs = as_signed(loaded.signatures["serving_default"], inputs)
         layer = keras.layers.TFSMLayer(path, call_endpoint=endpoint)
         yield "call"
         try:

@@ -90,6 +90,7 @@ def test_weights(
         ("Traced", False, DIFFERS),
         ("Holder", False, DIFFERS),
         ("Flat", False, LOADS),
+        ("Gated", False, LOADS),
         ("Deep", False, DIFFERS),
         ("LayerNormed", True, LOADS),
         ("BatchNormed", True, DIFFERS),
