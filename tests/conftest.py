@@ -19,10 +19,10 @@ import pytest
 from hypothesis import settings as profile
 
 from modelaudit.probe import run
-from modelaudit.probe.child.zygote import cheap_imports
 from modelaudit.runs import repair
 from modelaudit.settings import installation
 from tests.command_line import ROOT, run_command
+from tests.imports import cheap_tensorflow
 from tests.made import files
 from tests.page_commands import pages_run
 from tests.sharing import made_once, with_tensorflow
@@ -40,6 +40,7 @@ profile.load_profile("modelaudit")
 # saves a tenth of the time.
 gc.set_threshold(50_000, 20, 20)
 short_training()
+cheap_tensorflow()
 
 # One worker for the few small models of a run: workers of pytest fill the processors, and to fork
 # another costs as much as a model. Runs in processes of their own use the default.
@@ -115,23 +116,21 @@ def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     of thousands.
     """
     name = re.sub(r"\W", "_", request.node.name)[:30]
-    path = tmp_path_factory.getbasetemp() / f"{name}-{next(NUMBERS)}"
-    path.mkdir(mode=0o700)
+    path = tmp_path_factory.getbasetemp() / "tests" / f"{name}-{next(NUMBERS)}"
+    path.mkdir(mode=0o700, parents=True)
     return path
 
 
 @pytest.fixture(scope="session")
 def keras() -> ModuleType:
     """Keras 3, imported by the tests that need it and not where tests are collected."""
-    with cheap_imports():
-        return pytest.importorskip("keras")
+    return pytest.importorskip("keras")
 
 
 @pytest.fixture(scope="session")
 def tensorflow() -> ModuleType:
     """The same for TensorFlow."""
-    with cheap_imports():
-        return pytest.importorskip("tensorflow")
+    return pytest.importorskip("tensorflow")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,7 +16,7 @@ import traceback
 import types
 from pathlib import Path
 
-from modelaudit.probe.child.zygote import cheap_imports
+from tests.imports import cheap_tensorflow
 from tests.short_training import short_training
 
 
@@ -62,9 +62,10 @@ def ended(*arguments) -> int:
 def main() -> None:
     short_training()
     gc.set_threshold(50_000, 20, 20)  # as in the process of the tests
-    with cheap_imports():
-        for name in sys.argv[1:]:
-            importlib.import_module(name)
+    cheap_tensorflow()
+    for name in sys.argv[1:]:
+        importlib.import_module(name)
+    gc.freeze()  # else each fork would copy what the first search for garbage looks through
     for line in sys.stdin:
         sys.stdout.write(f"{ended(*json.loads(line))}\n")
         sys.stdout.flush()

@@ -8,13 +8,12 @@ where Keras does it twice, as a function within a function.
 from __future__ import annotations
 
 import functools
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable
-from importlib.machinery import ModuleSpec
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
+
+from tests.imports import around_imports
 
 DIRECT = 12  # steps, which cost less than to trace one
 
@@ -120,27 +119,11 @@ CLASSES = {
 }
 
 
-class _Finder:
-    """Changes the classes when their modules are imported, which may be in the middle of a test."""
-
-    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
-        if name not in CLASSES:
-            return None
-        sys.meta_path.remove(self)
-        try:
-            spec = importlib.util.find_spec(name)
-        finally:
-            sys.meta_path.insert(0, self)
-        loader = spec.loader
-
-        def run(module: ModuleType) -> None:
-            loader.exec_module(module)
-            _of(getattr(module, CLASSES[name]))
-
-        spec.loader = SimpleNamespace(create_module=loader.create_module, exec_module=run)
-        return spec
+def _changed(module: ModuleType, load: Callable[[], None]) -> None:
+    load()
+    _of(getattr(module, CLASSES[module.__name__]))
 
 
 def short_training() -> None:
     """Train by few steps directly in this process, which may not have imported Keras yet."""
-    sys.meta_path.insert(0, _Finder())
+    around_imports(CLASSES, _changed)

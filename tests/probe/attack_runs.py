@@ -14,7 +14,7 @@ from typing import Any
 from modelaudit.probe.host import bubblewrap
 from tests.probe import plain_user
 from tests.probe.outside import Outside, open_to_all, outside
-from tests.sharing import REPOSITORY, answer_of, module
+from tests.sharing import REPOSITORY, answer_of, module, told_with_tensorflow
 
 CONTROL = "control"
 ROOT, PLAIN_USER, BUBBLEWRAP = "root", "plain user", "bubblewrap"
@@ -35,8 +35,8 @@ def carry_out(results: Path, names: Mapping[str, list[str]]) -> None:
     try:
         with outside(folder / "real") as real, outside(folder / CONTROL) as control:
             places = [json.dumps(each.place) for each in (real, control)]
-            build = module("tests.probe.attack_models", str(models), *places)
-            save(results, CONTROL, watched(lambda: answer_of(build), control))
+            build = ("-m", "tests.probe.attack_models", models, *places)
+            save(results, CONTROL, watched(lambda: told_with_tensorflow(*build), control))
             open_to_all(folder)
 
             def said(run: str) -> dict[str, Any]:

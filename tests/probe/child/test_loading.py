@@ -12,7 +12,7 @@ import pytest
 
 from modelaudit.probe.child.loading import run_ops_directly
 from modelaudit.probe.child.zygote import cheap_imports
-from tests.sharing import answer_of
+from tests.sharing import told_with_tensorflow
 
 # TensorFlow lists the functions of a process, including those made for single ops.
 CALLS = """
@@ -38,8 +38,7 @@ print(json.dumps({"made": len(made), "y": y.numpy().tolist(), "twice": double(y)
 
 @pytest.mark.slow
 def test_ops_run_directly_make_no_functions_and_compute_the_same() -> None:
-    command = [sys.executable, "-c", CALLS]
-    usual, directly = answer_of([*command, "as usual"]), answer_of([*command, "directly"])
+    usual, directly = (told_with_tensorflow("-c", CALLS, way) for way in ("as usual", "directly"))
     assert usual["made"] > 3
     assert directly["made"] == 0
     np.testing.assert_allclose(directly["y"], usual["y"], rtol=1e-5)
