@@ -14,6 +14,7 @@ from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
+from tests.made.training import train
 
 pytestmark = pytest.mark.slow
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -52,7 +53,7 @@ def models(tmp_path_factory):
         model = keras.Model(inputs, keras.layers.Dense(1)(hidden))
         model.compile(keras.optimizers.Adam(0.02), "mse")
         given = ROWS if name == "raw" else standardised(ROWS)
-        model.fit(given, TARGETS, epochs=80, verbose=0)
+        train(model, given, TARGETS, epochs=80)
         model.save(folder / f"{name}.keras")
     return folder
 

@@ -15,8 +15,8 @@ def train(model, x, y, *, epochs=1, batch=32, steps=None):
 
     Args:
         model: of Keras 3 or tf-keras, with an optimizer and a loss.
-        x: inputs.
-        y: targets.
+        x: inputs, or a list of them.
+        y: targets, or a list of them.
         epochs: passes over all whole batches.
         batch: rows in a batch.
         steps: of these batches, taken round and round, in place of `epochs`.
@@ -32,20 +32,24 @@ def train(model, x, y, *, epochs=1, batch=32, steps=None):
         weights = model.trainable_variables
         model.optimizer.apply_gradients(zip(tape.gradient(total, weights), weights, strict=True))
 
-    size = min(batch, len(x))
-    starts = list(range(0, len(x) - size + 1, batch))
+    rows = len(x[0] if isinstance(x, list) else x)
+    size = min(batch, rows)
+    starts = list(range(0, rows - size + 1, batch))
     steps = epochs * len(starts) if steps is None else steps
     starts = list(islice(cycle(starts), steps))
     model.optimizer.build(model.trainable_variables)
-    x, y = (
-        tf.constant(np.asarray(each, "float32" if each.dtype.kind in "fb" else each.dtype))
-        for each in (x, y)
-    )
+
+    def constant(each):
+        return tf.constant(np.asarray(each, "float32" if each.dtype.kind in "fb" else each.dtype))
+
+    given = tf.nest.map_structure(constant, (x, y))
 
     def from_row(start):
-        for each in (x, y):
+        def rows_of(each):
             rest = each.shape[1:]
-            yield tf.slice(each, [start, *(0 for _ in rest)], [size, *rest])
+            return tf.slice(each, [start, *(0 for _ in rest)], [size, *rest])
+
+        return tf.nest.map_structure(rows_of, given)
 
     @tf.function(autograph=False)
     def loop(starts):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from modelaudit.rules.catalogue import rule
+from tests.made.training import train
 from tests.rules.saved import codes, found
 
 RULES = [rule("MA319")]
@@ -26,7 +27,7 @@ def two_outputs(scale, weights=None, optimizer="adam"):
     losses = ["sparse_categorical_crossentropy", "mse"]
     model.compile(optimizer, losses, loss_weights=weights)
     labels = (x[:, 0] + rng.normal(size=256) > 0).astype("int32")
-    model.fit(x, [labels, scale * x[:, 1]], epochs=4, verbose=0)
+    train(model, x, [labels, scale * x[:, 1]], epochs=4)
     return model
 
 

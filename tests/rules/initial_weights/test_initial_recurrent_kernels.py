@@ -159,7 +159,7 @@ def test_forget_gates_tell_of_sequences_of_one_step(
     )
     model.compile("adam", "mse")
     inputs = np.random.default_rng(1).normal(size=(256, steps, 1)).astype("float32")
-    model.fit(inputs, inputs.sum(axis=1) ** 2, epochs=20, verbose=0)
+    train(model, inputs, inputs.sum(axis=1) ** 2, epochs=20)
     path = tmp_path / "model.keras"
     keras.Model(model.inputs, model.outputs).save(path)  # without the state of the optimizer
     facts = static_facts(path, Settings())
@@ -226,7 +226,7 @@ def test_a_skipped_recurrent_layer_has_its_other_gates_as_drawn_too(keras, tmp_p
     model.compile("adam", "mse")
     inputs = np.random.default_rng(1).normal(size=(256, 5, 1)).astype("float32")
     drawn_before = model.layers[0].get_weights()
-    model.fit(inputs, inputs.sum(axis=1) ** 2, epochs=20, verbose=0)
+    train(model, inputs, inputs.sum(axis=1) ** 2, epochs=20)
     trained = model.layers[0].get_weights()
     model.layers[0].set_weights([trained[0], drawn_before[1], trained[2]])
     path = tmp_path / "model.keras"

@@ -10,6 +10,7 @@ import pytest
 
 from modelaudit.rules.initial_weights.initial_explained import BODY, SILENT
 from modelaudit.rules.weights import trained
+from tests.made.training import train
 from tests.rules.saved import found
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -45,7 +46,7 @@ def test_what_is_before_a_dead_relu_is_no_body(dead: bool, keras: Any, tmp_path:
     model = narrowing(keras, dead=dead)
     before = [weight.numpy() for weight in model.weights]
     model.compile(keras.optimizers.SGD(0.05), "mse")
-    model.fit(X, X, epochs=30, batch_size=8, verbose=0)
+    train(model, X, X, epochs=30, batch=8)
     moved = [(w.numpy() != b).any() for w, b in zip(model.weights, before, strict=True)]
     assert moved == ([False] * 9 + [True] if dead else [True] * 10)  # by TensorFlow
     assert said(model, tmp_path) == ([("MA405", "silent")] if dead else [])
@@ -61,7 +62,7 @@ def test_a_body_that_was_frozen_while_its_head_learnt_is_one(keras: Any, tmp_pat
     random = np.random.default_rng(1)
     x = random.normal(size=(256, 32)).astype("float32")
     model.compile(keras.optimizers.SGD(0.1), "mse")
-    model.fit(x, 3 * x[:, :10], epochs=30, batch_size=32, verbose=0)
+    train(model, x, 3 * x[:, :10], epochs=30)
     for layer in hidden:
         layer.trainable = True  # without a new optimizer, which would not know of the steps
     assert ("MA405", "silent") not in said(model, tmp_path)

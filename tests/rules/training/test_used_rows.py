@@ -92,7 +92,7 @@ def test_numbers_that_go_round_a_table_of_the_same_input(tmp_path, keras):
     model.compile("adam", "binary_crossentropy")
     rows = DRAW.normal(size=(96, 7))
     rows[:, 0] = 3
-    model.fit(rows, rows[:, 1] > 0, epochs=14, verbose=0)
+    train(model, rows, rows[:, 1] > 0, epochs=14)
     model.save(tmp_path / "m.keras")
     assert severities(tmp_path / "m.keras") == []
 
@@ -113,6 +113,6 @@ def test_a_constant_column_beside_others(tmp_path, keras):
             joined = layers.Concatenate()([pooled, layers.Dense(4)(second)])
         model = keras.Model(inputs, layers.Dense(1, "sigmoid")(joined))
         model.compile("adam", "binary_crossentropy")
-        model.fit([np.zeros((96, 10)), TOKENS], CLASSES, epochs=14, verbose=0)
+        train(model, [np.zeros((96, 10)), TOKENS], CLASSES, epochs=14)
         model.save(tmp_path / "m.keras")
         assert severities(tmp_path / "m.keras") == []

@@ -120,7 +120,7 @@ def test_an_exported_output_that_no_loss_taught(keras, tmp_path, weight, told):
     outputs = [layers.Dense(1)(layers.Dense(50, activation="relu")(hidden)) for _ in "ab"]
     model = keras.Model(given, outputs)
     model.compile(keras.optimizers.Adam(0.01), ["mse", "mse"], loss_weights=[1.0, weight])
-    model.fit(x, [x[:, 0], 3 * x[:, 1]], epochs=10, batch_size=16, verbose=0)
+    train(model, x, [x[:, 0], 3 * x[:, 1]], epochs=10, batch=16)
     model.export(tmp_path / "exported", verbose=False)
     found = run_rule(rule("MA405"), static_facts(tmp_path / "exported", Settings())).findings
     assert ["leads to this output alone" in each.detail for each in found] == [True] * told
