@@ -39,6 +39,7 @@ from modelaudit.runtimes.checks.own_classes.built_twice import built_twice
 from modelaudit.runtimes.checks.own_classes.constructors import operation_names
 from modelaudit.runtimes.checks.own_classes.kept_objects import unknown_objects
 from modelaudit.runtimes.checks.own_classes.lost_arguments import lost_arguments
+from modelaudit.runtimes.checks.own_classes.untracked_objects import untracked_objects
 from modelaudit.runtimes.checks.sequential import check_sequential, form_of
 from modelaudit.runtimes.checks.stored import (
     weights as match_weights,
@@ -289,6 +290,7 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from match_config.check_name(config, context)
     if archive:
         yield from built_twice(config, context)
+        yield from untracked_objects(artifact, context)
         if whole and not is_model(config):
             yield from match_subclasses.check(config, artifact, context)
         yield from match_weights.v3_layout(artifact, context)

@@ -64,6 +64,7 @@ def predicted(path: Path, target: str, request: LoadRequest) -> Prediction:
         ("keras", "Layered", ".weights.h5", LOADS, ""),
         ("keras", "Holder", ".weights.h5", DIFFERS, "layers-in-plain-object"),
         ("tf_keras", "Holder", ".h5", DIFFERS, "layers-in-plain-object"),
+        ("tf_keras", "Modules", ".h5", LOADS, ""),
         ("keras", "Factors", ".weights.h5", FAILS, "weights-of-subclass-not-saved"),
         ("keras", "FilterFactors", ".weights.h5", FAILS, "weights-of-subclass-not-saved"),
         ("keras", "SavedFactors", ".weights.h5", LOADS, ""),
@@ -81,6 +82,20 @@ def test_weights(
     assert {each.code for each in found.because} == ({code} if code else set())
     fresh = made(keras, name, trained=False)
     assert observed(lambda other: other.load_weights(path), fresh, model) is outcome
+
+
+@pytest.mark.parametrize("generation", TARGETS)
+@pytest.mark.parametrize("name", ["Layered", "Holder", "Modules"])
+def test_archives(tmp_path: Path, generation: str, name: str) -> None:
+    keras = pytest.importorskip(generation)
+    model, path = made(keras, name, trained=False), tmp_path / "m.keras"
+    model.save(path)
+    own = {type(each).__name__: type(each) for each in (model, *model.layers)}
+    request = LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset(own))
+    found = predicted(path, TARGETS[generation], request).predicted
+    again = keras.models.load_model(path, custom_objects=own, compile=False)
+    same = np.allclose(np.asarray(again(DATA)), np.asarray(model(DATA)), atol=1e-5)
+    assert (found, same) == ((LOADS, True) if name == "Layered" else (DIFFERS, False))
 
 
 @pytest.mark.parametrize(

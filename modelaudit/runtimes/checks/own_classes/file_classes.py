@@ -1,7 +1,7 @@
 """Which classes of the program the objects in a file of weights are of.
 
-A file of Keras 3 notes the name of each layer, which Keras makes of its class. A checkpoint has the
-names of attributes alone.
+A config names the class of each layer. Weights of Keras 3 note the name of each, which Keras makes
+of its class; a checkpoint has the names of attributes alone.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ def classes_in(artifact: Artifact, code: SourceCode) -> Iterator[ClassCode]:
     for name in noted.values():
         if (found := class_of(text(name), None, code)) is not None:
             yield found
+    if (model := artifact.architecture) is not None:
+        named = [model.class_name, *(each.class_name for each in model.layers if each.custom)]
+        yield from filter(None, map(code.find, named))
     nodes = {node.index: node for node in artifact.object_graph}
     yield from (each for each, _ in objects_of(nodes, code))
     groups = mapping(mapping(artifact.extra.get("h5")).get("groups"))  # by Keras 2, without names

@@ -110,6 +110,8 @@ def _given_objects(config: Config, artifact: Artifact, context: CheckContext) ->
     if (lost := _passed(config, context)) is not None:
         yield from (_lost(name, lost),) if lost else ()
         return
+    if _needs_none(config, context):
+        return
     own_step = "optimizer" in training and training.get("loss") is None
     compiled = (
         " and was compiled without a loss, as classes that are made of models and train them in a "
@@ -125,6 +127,17 @@ def _given_objects(config: Config, artifact: Artifact, context: CheckContext) ->
         "Build the model from code, and load the weights.",
         unless=f"{name} was made without arguments",
     )
+
+
+def _needs_none(config: Config, context: CheckContext) -> bool:
+    """Whether the constructor has a number, text or list of these for each argument.
+
+    Keras 2 leaves out arguments that it cannot save, as objects; it saves such values.
+    """
+    code = code_of(config, context)
+    if code is None or code.constructor is None or code.constructor.required:
+        return False
+    return not {"", "None"}.intersection(code.constructor.defaults.values())
 
 
 def _connected(kept: Config, artifact: Artifact) -> bool:
