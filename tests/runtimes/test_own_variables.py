@@ -242,3 +242,31 @@ def test_hdf5_by_the_code(tmp_path: Path, name: str) -> None:
         assert found.predicted is LoadOutcome.FAILS
         with pytest.raises(ValueError, match="mismatch"):
             scaled(newer, name).load_weights(path)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("name", "loads"),
+    [("Scaled", False), ("Around", False), ("Holds", True), ("Shifted", True)],
+)
+def test_keras_2_looks_for_what_keras_3_did_not_save(
+    tmp_path: Path, name: str, loads: bool
+) -> None:
+    older, newer = map(pytest.importorskip, ("tf_keras", "keras"))
+    path, code = tmp_path / "w.weights.h5", tmp_path / "models.py"
+    code.write_text(SCALED.replace("import tensorflow", "import keras\nimport tensorflow"))
+    scaled(newer, name).save_weights(path)
+    asked = [
+        (as_installed(find_profile(target)), LoadRequest(LoadCall.LOAD_WEIGHTS))
+        for target in ("tf-keras==2.21.0", "tf==2.21.0")
+    ]
+    there, here = predict_calls(read(path, Limits()), asked, read_source_code([str(code)]))
+    assert here.predicted is LoadOutcome.LOADS
+    scaled(newer, name).load_weights(path)
+    assert there.predicted is (LoadOutcome.LOADS if loads else LoadOutcome.FAILS)
+    if loads:
+        scaled(older, name).load_weights(path)
+    else:
+        assert [each.code for each in there.because] == ["variable-not-saved"]
+        with pytest.raises(ValueError, match="expected 1 variables, but received 0 variables"):
+            scaled(older, name).load_weights(path)

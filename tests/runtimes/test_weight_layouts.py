@@ -244,6 +244,17 @@ def test_old_names_inside_a_list_of_layers_are_those_of_a_subclass():
     assert not loads(found, "tf==2.21.0")
 
 
+def test_a_subclass_inside_old_names_lists_its_layers():
+    """As Keras 2.14 writes and reads a Sequential model of subclasses around such models."""
+    block = f"block/{OLD}/password_block/layers/sequential/{OLD}"
+    found = weights("conv1", f"{block}/conv1d", f"{block}/conv1d_1")
+    assert loads(found, "tf==2.14.1")
+    assert not loads(found, "tf-keras==2.21.0")
+    assert not loads(found, "tf==2.21.0")
+    newer = weights("conv1", "block/layers/password_block/layers/sequential/layers/conv1d")
+    assert not loads(newer, "tf==2.14.1")
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("part", ["embedding", "model"])

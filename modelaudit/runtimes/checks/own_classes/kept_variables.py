@@ -31,6 +31,11 @@ def draws_variable(layer: str, artifact: Artifact, code: SourceCode) -> bool | N
     return None if found is None else any(each.drawn for each in _lineage(found, code))
 
 
+def own_variables(owner: ClassCode, code: SourceCode) -> set[str]:
+    """The attributes of a class that are a `tf.Variable`, without those of layers in it."""
+    return {name for each in _lineage(owner, code) for name in each.variables}
+
+
 def class_of(layer: str, artifact: Artifact | None, code: SourceCode) -> ClassCode | None:
     """The class of a layer: as the config says, or by the name that Keras makes of a class."""
     name = layer.rpartition("/")[2]

@@ -7,6 +7,7 @@ indices, expects one weight less than Keras 2 wrote, and its own files do not ha
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
@@ -14,12 +15,19 @@ from modelaudit.facts import Artifact, Format, Layer, Tensor
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.runtimes.checks.own_classes.base_storage import unsaved_weights
-from modelaudit.runtimes.checks.own_classes.kept_variables import draws_variable, keeps_variable
+from modelaudit.runtimes.checks.own_classes.kept_variables import (
+    class_of,
+    draws_variable,
+    keeps_variable,
+    own_variables,
+)
 from modelaudit.runtimes.checks.stored.object_paths import weights
 from modelaudit.runtimes.checks.stored.own_weights import own_weights
 from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.terminal_text import first_of
 
 _INTEGERS = ("int32", "int64")
+_LOADS = "load_own_variables"
 _NAMELESS = "Variable"  # the name that TensorFlow gives to one without
 # Weights that layers of Keras 2 make outside of a call, so that their names lack the layer's.
 _OF_KERAS = frozenset(
@@ -38,7 +46,8 @@ def check_variables(artifact: Artifact, context: CheckContext) -> Iterator[Reaso
     of_keras3 = context.writer is not None and context.writer.keras3
     noted = mapping(artifact.extra.get("h5")).get("vars_names")  # by Keras 3
     if of_keras3 or noted:
-        yield from _not_saved(artifact, context)
+        expected = None if context.profile.keras3 else _expected(artifact, context)
+        yield from _not_saved(artifact, context) if expected is None else (expected,)
         yield from unsaved_weights(artifact, context)
     elif context.profile.keras3 and artifact.format in (
         Format.LEGACY_H5_FULL,
@@ -177,6 +186,30 @@ def _not_saved(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             route=layer,
             unless="the layer computes this without a `tf.Variable`",
         )
+
+
+def _expected(artifact: Artifact, context: CheckContext) -> Reason | None:
+    """A layer that keeps a `tf.Variable`, which Keras 3 did not save and Keras 2 looks for."""
+    stored = Counter(tensor.name.rpartition("/")[0] for tensor in weights(artifact))
+    for group, name in mapping(mapping(artifact.extra.get("h5")).get("vars_names")).items():
+        layer, code = group.removesuffix("/vars"), context.code
+        found = class_of(text(name) or layer, artifact, code)
+        if found is None or code.defines(found, _LOADS) is not False:
+            continue
+        if kept := own_variables(found, code):
+            count = stored[group]
+            return Reason(
+                "variable-not-saved",
+                LoadOutcome.FAILS,
+                f"`{layer}` is a {found.name} ({found.where}), which keeps a `tf.Variable` in "
+                f"{first_of(sorted(kept), 3)}: Keras 3 saves none, and {context.profile.name} "
+                "looks for it",
+                f"ValueError: Layer '…' expected {count + len(kept)} variables, but received "
+                f"{count} variables during loading",
+                "Make it by `add_weight` in the code, train the model, and save it again.",
+                layer,
+            )
+    return None
 
 
 def _lengthens(layer: Layer) -> bool:

@@ -19,13 +19,19 @@ LISTED_FIRST = (
 
 
 def only_listed(
-    names: list[str], artifact: Artifact, context: CheckContext, *, inside: bool = False
+    names: list[str],
+    artifact: Artifact,
+    context: CheckContext,
+    *,
+    inside: bool = False,
+    older: bool = False,
 ) -> bool:
     """Whether the groups `layers/…` of a file are those of a subclassed model, in that order.
 
     Those of other models have this name from 2.15 on, as have models inside them. What follows each
     other is neither several embeddings nor models alone. `inside` a model, these names are known
-    to be those of a subclass where Keras 2.12 to 2.14 wrote them.
+    to be those of a subclass where Keras 2.12 to 2.14 wrote them, as a name of theirs tells that
+    is `older`, around the group, or in it.
     """
     writer = context.writer
     if writer is not None and not writer.keras3 and writer.keras >= (2, 15):
@@ -33,7 +39,8 @@ def only_listed(
     if {name.partition("/")[0] for name in names} != {"layers"}:
         return False
     if inside:
-        return writer is not None and not writer.keras3
+        older |= any(f"/{OLD_LAYOUT}/" in name for name in names)
+        return older if writer is None else not writer.keras3
     h5 = mapping(artifact.extra.get("h5"))
     listed = [str(each) for each in sequence(h5.get("layer_groups"))]
     if any(each.startswith("input_layer") for each in listed):

@@ -124,7 +124,8 @@ def _described(
 ) -> tuple[frozenset[str], str, str]:
     """As `layouts_of`, for the names in a group, and what else they may be."""
     layouts, described = layouts_of(names, older_groups(artifact, group))
-    if only_listed(names, artifact, context, inside=bool(group)):
+    older = OLD_LAYOUT in group.split("/")
+    if only_listed(names, artifact, context, inside=bool(group), older=older):
         layouts, described = LISTED_FIRST
     if layouts >= {UNCOUNTED, COUNTED} and (
         other := counted_elsewhere(names, group, artifact, context.code)
