@@ -87,7 +87,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 NUMBERS = itertools.count()
-IMPORTED: set[str] = set()  # of these packages, what was imported before the last test
+KNOWN: set[object] = set()  # the file of the last test, and what was imported of TensorFlow
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -96,11 +96,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
     Elsewhere each run draws others, and so finds what holds only for most draws.
 
-    No search for garbage looks through what packages hold; Keras searches in `clear_session`.
+    No search for garbage looks through what packages hold and earlier files left; Keras searches in
+    `clear_session`.
     """
     imported = {"tensorflow", "keras", "tf_keras"} & sys.modules.keys()
-    if imported != IMPORTED:
-        IMPORTED.update(imported)
+    if imported and (known := {item.path, *imported}) != KNOWN:
+        KNOWN.clear()
+        KNOWN.update(known)
+        gc.collect()
         gc.freeze()
     if "CI" in os.environ:
         random.seed(item.nodeid)  # Keras draws the seeds of its initializers here
