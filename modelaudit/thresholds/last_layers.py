@@ -55,3 +55,15 @@ NEAR_ZERO = Threshold(
     "size of targets below which a percentage error divides by next to nothing",
     "chosen: by its gradient, of 100 by the target; Keras divides by 1e-7 at least",
 )
+HELD_AT_ZERO = Threshold(
+    0.01,
+    "of the root mean square of other biases",
+    "largest bias of two layers of one input, below which something holds them at 0",
+    "a collapsed variational autoencoder: 0.0017, and its twin: 1.6",
+)
+CODE_UNITS = Threshold(
+    2,
+    "units",
+    "number of units of each of these layers from which their biases are not near 0 by chance",
+    "chosen: four biases in all",
+)

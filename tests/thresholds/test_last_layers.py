@@ -186,6 +186,36 @@ def steps_of_the_first_kernel(size):
     return told(size)
 
 
+def code(held=0.0005, units=4):
+    """Two layers of one input whose biases are held within a share of another's."""
+    layers, tensors = [], []
+    for name, bias in (("hidden", 0.1), ("mean", held), ("variance", -held)):
+        names = {role: f"{name}/{role}" for role in ("kernel", "bias")}
+        layer = examples.layer(name, "Dense", names, {"units": units})
+        layers.append(replace(layer, inbound=() if name == "hidden" else (("hidden",),)))
+        tensors += [
+            examples.tensor(f"{name}/kernel", (6, units), flat(0.0, 0.3)),
+            examples.tensor(f"{name}/bias", (units,), flat(bias)),
+        ]
+    kernels = tuple(
+        Kernel(x.route, f"{x.route}/kernel", "dense", "io", 0, (6, units), f"{x.route}/bias")
+        for x in layers
+    )
+    artifact = replace(examples.model(*layers, tensors=tuple(tensors)), kernels=kernels)
+    return severities("MA436", Facts(artifact, measurements=Measurements()))
+
+
+@at("last_layers.HELD_AT_ZERO", {0.0099: ["low"], 0.01001: [], 0.0101: []})
+def biases_beside_another(share):
+    assert code(0.0) == []
+    return code(0.1 * share)
+
+
+@at("last_layers.CODE_UNITS", {1: [], 2: ["low"], 3: ["low"]})
+def units_of_a_code(units):
+    return code(units=units)
+
+
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())
 def test_decision(edge, number):
     check(edge, number)

@@ -176,12 +176,14 @@ def _means(
     name, steps, settings = state.name.lower(), state.steps or 0, state.settings
     key = "momentum" if name == "sgd" else "beta_1"
     kept = number(settings.get(key, 0.0 if name == "sgd" else 0.9))
-    if kept is None or not 0 < kept < 1 or name not in _OF_AVERAGES | {"sgd"}:
+    if kept is None or not 0 <= kept < 1 or name not in _OF_AVERAGES | {"sgd"}:
+        return None
+    if not kept and name != "sgd":
         return None
     names = (bias.averages, kernel.averages)
     of_bias, of_kernel = (_read(artifact.by_name.get(x), most_bytes) for x in names)
     counted = 1 - kept**steps
-    if name == "sgd":  # a sum of steps, which go down the gradient
+    if name == "sgd":  # a sum of steps, or the last one, which go down the gradient
         if not state.rate or not state.rate > 0:
             return None
         counted *= -state.rate / (1 - kept)

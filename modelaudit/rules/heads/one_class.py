@@ -45,6 +45,8 @@ def one_class(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     if shown_architecture(facts.artifact) is None:
         return  # as of a checkpoint of TensorFlow 1 alone
+    # Without momentum, steps are of one batch, which may be of one class.
+    averaged = state.name != "SGD" or bool(number(state.settings.get("momentum")))
     graph = saved_graph(facts)
     positive = never_negative(graph)
     try:
@@ -66,7 +68,7 @@ def one_class(rule: Rule, facts: Facts) -> Iterator[Finding]:
         answer = _one_way(state, head, way) if way is not None and above else None
         if way is not None and answer is not None:
             yield _told(rule, head, answer, _left(state, way), way.rows)
-        elif last is not None and _one_sided(graph, head, last, above=above):
+        elif last is not None and averaged and _one_sided(graph, head, last, above=above):
             yield _told(rule, head, last.only, last.error, last.rows, last)
 
 

@@ -11,6 +11,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.optimizer_state import compiled_optimizer
 from modelaudit.rules.architecture.cancelled_biases import normalized_behind
+from modelaudit.rules.heads.collapsed_codes import collapsed_codes
 from modelaudit.rules.initial_weights.sized_kernels import (
     SizedKernel,
     example_kernel,
@@ -92,6 +93,8 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if any(_proves_constant(graph, name) for _, name in small)
             else rule.severity,
         )
+    if graph and not small:
+        yield from collapsed_codes(rule, facts, graph)
     yield from _prior(rule, facts, [route for _, route in small])
 
 

@@ -14,7 +14,7 @@ from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
-from modelaudit.rules.heads.slow_descents import slow_descent
+from modelaudit.rules.heads.short_steps import slow_descent
 from modelaudit.rules.initial_weights.initial_values import never_trained
 from modelaudit.rules.initial_weights.sized_kernels import usual_widths
 from modelaudit.rules.initial_weights.unsettled_norms import unsettled

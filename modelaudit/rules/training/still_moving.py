@@ -10,17 +10,22 @@ from modelaudit.findings import Confidence, Finding
 from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, DISTANCES
 from modelaudit.measures.kernels.initializers import fans
 from modelaudit.measures.one_way import descents_one_way, rates_one_way
-from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
+from modelaudit.measures.optimizer_state import OptimizerState
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads.last_layers import paired_heads
+from modelaudit.rules.heads.short_steps import (
+    counted_squares,
+    of_numbers,
+    recent,
+    short_outputs,
+)
 from modelaudit.rules.initial_weights.drawn_weights import looks_drawn
-from modelaudit.rules.initial_weights.training_reach import kept_squares, moved_share
+from modelaudit.rules.initial_weights.training_reach import moved_share
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.loss_inputs import PROBABILITIES
-from modelaudit.rules.network.network_heads import NetworkHead
 from modelaudit.rules.training.extent import biased_layers, look_drawn
 from modelaudit.thresholds.design import FIRST_STILL, LAST_ALONE, LAYERS_BEFORE, OUT_OF_REACH
-from modelaudit.thresholds.optimizers import OUTPUT_SHORT, STILL_PUSHED, WAY_MADE
+from modelaudit.thresholds.optimizers import STILL_PUSHED, WAY_MADE
 from modelaudit.thresholds.small_layers import (
     FEW_MOVED,
     LIMITED_REACH,
@@ -28,11 +33,9 @@ from modelaudit.thresholds.small_layers import (
     SMALL_OUTSIDE,
     SMALL_STACK,
 )
-from modelaudit.thresholds.training import MANY_STEPS, SHORT_REACH, STILL_MOVING, UNSCALED
+from modelaudit.thresholds.training import MANY_STEPS, SHORT_REACH, STILL_MOVING
 from modelaudit.thresholds.weights import MIN_VALUES
 
-_WITH_BOTH = frozenset(("adam", "adamw", "nadam"))  # averages of gradients and of squares
-_AVERAGED = _WITH_BOTH | {"rmsprop", "adadelta"}
 _FADING = frozenset(("Adagrad", "Adadelta"))  # whose steps begin small, or become small
 _OF_ONE_SIZE = frozenset(("mean_absolute_error", "huber"))
 
@@ -202,7 +205,7 @@ def still_moving(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fi
             )
             said.add(head.route)
     yield from _out_of_reach(rule, facts, state, said)
-    yield from _short_outputs(rule, facts, state, said)
+    yield from short_outputs(rule, facts, state, said)
 
 
 def _last_of_all(state: OptimizerState, route: str, role: str = "bias") -> float:
@@ -213,90 +216,11 @@ def _last_of_all(state: OptimizerState, route: str, role: str = "bias") -> float
     """
     for each in state.moments:
         if each.route == route and each.role == role and each.mean_second:
-            mean, square = _recent(state, each), each.mean_second / _counted(state)
+            mean, square = recent(state, each), each.mean_second / counted_squares(state)
             if role == "kernel":
                 mean *= each.typical / abs(each.mean_first) if each.mean_first else 0.0
             return mean / math.sqrt(square) if 0 < square < math.inf else 0.0
     return 0.0
-
-
-def _recent(state: OptimizerState, bias: WeightMoments) -> float:
-    """The average gradient of the last steps, of optimizers that keep it; otherwise 0."""
-    beta, steps = state.settings.get("beta_1", 0.9), state.steps
-    if state.name.lower() not in _WITH_BOTH or bias.first is None or not steps:
-        return 0.0
-    if not isinstance(beta, float) or not 0 <= beta < 1:
-        return 0.0
-    return abs(bias.mean_first) / (1 - beta**steps)
-
-
-def _counted(state: OptimizerState) -> float:
-    """The sum of the weights in an average of squares, which begins at 0."""
-    kept, steps = kept_squares(state), state.steps
-    return 1 - kept**steps if kept is not None and steps else 1.0
-
-
-def _of_numbers(
-    facts: Facts, state: OptimizerState, said: Set[str]
-) -> Iterator[tuple[NetworkHead, int, WeightMoments, WeightMoments]]:
-    """Dense heads under a mean squared error that are not `said`, with units, averages of bias and kernel."""
-    if (facts.artifact.training or {}).get("loss_weights"):
-        return
-    for head, loss in paired_heads(facts):
-        own = {each.role: each for each in state.moments if each.route == head.weights.route}
-        bias, kernel = own.get("bias"), own.get("kernel")
-        if bias is None or kernel is None or loss is None or not head.units or head.route in said:
-            continue
-        if loss.summed or loss.name != "mean_squared_error" or head.last != "linear":
-            continue
-        if head.weights.class_name == "Dense" and not (head.rescaled or head.joined):
-            yield head, head.units, bias, kernel
-
-
-def _short_outputs(
-    rule: Rule, facts: Facts, state: OptimizerState, said: Set[str]
-) -> Iterator[Finding]:
-    """Errors at the end that are larger than any output of these weights.
-
-    Under a mean squared error over u units, the gradient of the last bias is the mean error of a
-    batch times 2 / u; that of the kernel has the input as a factor. By Cauchy and Schwarz, n inputs
-    give at most n times the root mean squares of weights and inputs. An average of squares that
-    forgets in tens of steps is of the end; one of a thousand is not, but that of gradients is.
-    """
-    name, tensors = state.name.lower(), facts.artifact.by_name
-    if name not in _AVERAGED:
-        return
-    for head, units, bias, kernel in _of_numbers(facts, state, said):
-        known = [tensors.get(head.weights.variables.get(role, "")) for role in ("kernel", "bias")]
-        stored = [each.stats for each in known if each is not None and each.stats is not None]
-        if len(stored) < 2:
-            continue
-        squared, of_kernel = bias.mean_second or 0.0, kernel.mean_second or 0.0
-        if not 0 < squared < math.inf or not 0 <= of_kernel < math.inf:
-            continue
-        late = _recent(state, bias) if name in _WITH_BOTH else math.sqrt(squared / _counted(state))
-        error = late * units / 2
-        of_weights, of_bias = (math.hypot(each.mean, each.std) for each in stored)
-        most = kernel.shape[0] * of_weights * math.sqrt(of_kernel / squared) + of_bias
-        if error <= UNSCALED.value or not most < OUTPUT_SHORT.value * error:
-            continue
-        yield rule.finding(
-            f"At the end of training, the mean error of a batch at `{head.weights.route}` was about "
-            f"{error:,.3g}, and its weights and inputs give outputs of {most:.3g} at most: "
-            f"{counted(state.steps or 0, 'step', 'steps')} of {state.name} were too few or too small to "
-            "reach the targets.",
-            route=head.weights.route,
-            title="The steps were too small to reach the targets",
-            evidence={
-                "measured": most / error,
-                "unit": OUTPUT_SHORT.unit,
-                "threshold": OUTPUT_SHORT.value,
-                "steps": state.steps,
-            },
-            confidence=Confidence.MEDIUM,
-            fix="Scale the targets to a mean of 0 and a standard deviation of 1, and train again. "
-            "Without that, use a larger learning rate and more epochs.",
-        )
 
 
 def _out_of_reach(
@@ -311,7 +235,7 @@ def _out_of_reach(
     start = number(state.settings.get("initial_accumulator_value", 0.1))
     if state.name != "Adagrad" or start is None or steps <= 0:
         return
-    for head, units, bias, kernel in _of_numbers(facts, state, said):
+    for head, units, bias, kernel in of_numbers(facts, state, said):
         summed, of_kernel = (bias.mean_second or 0.0) - start, (kernel.mean_second or 0.0) - start
         if not 0 < summed < math.inf or not of_kernel >= 0:
             continue

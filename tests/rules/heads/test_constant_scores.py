@@ -119,3 +119,34 @@ def test_clipped_steps_that_all_went_one_way(keras, tmp_path):
             # By its norm, a single weight gets a part of it.
             assert not told or scale > 1
             assert told or scale == 1 or "clipnorm" in limit
+
+
+def test_labels_beyond_by_the_last_step_alone(tmp_path):
+    """tf-keras keeps the last step of gradient descent without momentum."""
+    tf_keras = pytest.importorskip("tf_keras")
+    for most in (2, 1):
+        y = np.minimum(LABELS, most).astype("float32")
+        layers = [tf_keras.layers.Dense(24, "relu"), tf_keras.layers.Dense(1, "sigmoid")]
+        _, said = saved(
+            *(tmp_path, tf_keras, layers, tf_keras.optimizers.SGD(0.2), "binary_crossentropy"),
+            *(PIXELS, y),
+            steps=400,
+            suffix="h5",
+        )
+        told = [each for each in said if each[2] == "The answers stayed apart from the labels"]
+        assert bool(told) == (most == 2)
+        assert not [each for each in said if each[0] == "MA439"]
+
+
+@pytest.mark.parametrize("name", ["RMSprop", "Adam"])
+def test_outputs_of_a_recurrent_layer_that_stay_short(keras, tmp_path, name):
+    """Of values up to 1, errors are at least the largest of their products with these."""
+    for scale in (100.0, 1.0):
+        layers = [keras.layers.Reshape((20, 1)), keras.layers.GRU(8), keras.layers.Dense(1)]
+        targets = (LABELS[:, None] - 1) * np.float32(scale)
+        optimizer = getattr(keras.optimizers, name)(0.003)
+        _, said = saved(tmp_path, keras, layers, optimizer, "mse", PIXELS, targets, steps=100)
+        short = "The steps were too small to reach the targets"
+        if name == "Adam":  # by what its steps can move a bias
+            short = "Training ended on its way to the targets"
+        assert (("MA432", "low", short) in said) == (scale > 1)
