@@ -34,7 +34,7 @@ _FIRST = re.compile(r"(/m(?=/)|/m(?=:0$|$)|_momentum$|/momentum(?=[/:]|$)|/Adam$
 _SECOND = re.compile(
     r"(/v(?=/)|/v(?=:0$|$)|_velocity$|/velocity(?=[/:]|$)|/rms(?=[/:]|$)|/Adam_1$|/RMSProp$"
     r"|_accumulated_grad$|/accum(?:ulated)?_grad(?=[/:]|$)"  # the last two of Adadelta
-    r"|(?:^|/)Adagrad/(?:.*/)?accumulator(?=[/:]|$))"
+    r"|_accumulator$|/accumulator(?=[/:]|$))"  # of Adagrad
 )
 # TensorFlow 1 names slots after the optimizer, and the powers of the betas of Adam.
 _TF1_SLOT = re.compile(r"/(Adam|RMSProp|Momentum)(_1)?$")

@@ -18,7 +18,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 @pytest.mark.parametrize(
     ("library", "suffix"),
-    [("keras", "keras"), ("keras", "h5"), ("tf_keras", "h5"), ("tf_keras", "keras")],
+    [
+        ("keras", "keras"),
+        ("keras", "h5"),
+        ("tf_keras", "h5"),
+        ("tf_keras", "keras"),
+        ("tf_keras", ""),
+    ],
 )
 def test_the_sums_are_those_of_keras(library: str, suffix: str, tmp_path: Path) -> None:
     used: Any = pytest.importorskip(library)
@@ -28,8 +34,9 @@ def test_the_sums_are_those_of_keras(library: str, suffix: str, tmp_path: Path) 
     model.compile(optimizer, "mse")
     x = np.random.default_rng(0).normal(size=(64, 5)).astype("float32")
     train(model, x, x[:, :1] - x[:, 1:2], steps=10)
-    model.save(tmp_path / f"m.{suffix}")
-    state = optimizer_state(static_facts(tmp_path / f"m.{suffix}", Settings()).artifact)
+    path = tmp_path / (f"m.{suffix}" if suffix else "m")
+    model.save(path, **({} if suffix else {"save_format": "tf"}))
+    state = optimizer_state(static_facts(path, Settings()).artifact)
     assert state is not None and (state.name, state.steps) == ("Adagrad", 10)
     kept = {tuple(each.shape): np.asarray(each).max() for each in optimizer._accumulators}
     assert len(kept) == len(state.moments) == 4
