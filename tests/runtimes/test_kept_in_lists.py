@@ -19,7 +19,7 @@ from modelaudit.settings import Limits
 DATA = np.linspace(-1, 1, 12, dtype="float32").reshape(3, 4)
 CODE = """
 import tensorflow as tf
-from keras import Input, Model, layers
+from keras import Input, Model, Sequential, layers
 
 
 class Alone(Model):
@@ -83,6 +83,38 @@ class Whole(layers.Layer):
         return tf.matmul(value, self.kernel) * self.scale
 
 
+def block(units, active=True):
+    made = Sequential()
+    made.add(layers.Dense(units))
+    if active:
+        made.add(layers.Activation("tanh"))
+    return made
+
+
+class Helped(Model):
+    def __init__(self):
+        super().__init__()
+        self.first = layers.Dense(4)
+        self.steps = [block(4) for _ in range(2)]
+        self.head = layers.Dense(2)
+
+    def call(self, value):
+        value = self.first(value)
+        for step in self.steps:
+            value = step(value)
+        return self.head(value)
+
+
+class Single(Model):
+    def __init__(self):
+        super().__init__()
+        self.start = block(4)
+        self.end = layers.Dense(2)
+
+    def call(self, value):
+        return self.end(self.start(value))
+
+
 def around(layer):
     start = Input((4,))
     return Model(start, layers.Dense(2)(layer(start)))
@@ -92,12 +124,14 @@ MADE = {
     "Alone": Alone,
     "Words": Words,
     "Branches": Branches,
+    "Helped": Helped,
+    "Single": Single,
     "Scaled": lambda: around(Scaled()),
     "Whole": lambda: around(Whole()),
 }
 """
-LOADS = ("Whole",)
-BY_CODE = ("Words", "Branches", "Scaled")  # which the file alone does not tell
+LOADS = ("Whole", "Single")
+BY_CODE = ("Words", "Branches", "Scaled", "Helped")  # which the file alone does not tell
 
 
 def model(name: str) -> Any:
@@ -116,7 +150,9 @@ def predicted(path: Path, code: Path | None) -> Prediction:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ["Alone", "Words", "Branches", "Scaled", "Whole"])
+@pytest.mark.parametrize(
+    "name", ["Alone", "Words", "Branches", "Scaled", "Whole", "Helped", "Single"]
+)
 def test_restored(tmp_path: Path, name: str) -> None:
     tensorflow = pytest.importorskip("tensorflow")
     path, code = tmp_path / "ckpt", tmp_path / "models.py"

@@ -126,13 +126,15 @@ class ClassCode(Struct, frozen=True):
 class SourceCode(Struct, frozen=True):
     """All classes of the files, by name, where objects of them are made, and names of functions.
 
-    `problems` says of each file why it could not be read.
+    `problems` says of each file why it could not be read. `makers` are functions, with the classes
+    of what they make and return, () where that is not known.
     """
 
     classes: Mapping[str, tuple[ClassCode, ...]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     functions: frozenset[str] = frozenset()
     made: Mapping[str, tuple[MadeObject, ...]] = field(default_factory=dict)
+    makers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def passed(self) -> frozenset[str]:
@@ -228,6 +230,8 @@ class SourceCode(Struct, frozen=True):
     def has_weights(self, made: str, depth: int = 20) -> bool:
         """Whether a class, of the program or of Keras, makes weights when it is built.
 
+        A function of the program makes what it returns.
+
         Args:
             made: its full name.
             depth: how many layers inside each other are looked at.
@@ -236,6 +240,9 @@ class SourceCode(Struct, frozen=True):
         if made.startswith(_LIBRARIES):
             return name in OTHER_WEIGHTS or any(has(name, trait) for trait in _WEIGHTS)
         code = self.find(name)
+        if code is None and depth and not made.startswith("self."):
+            inside = min(depth - 1, _DEPTH)
+            return any(self.has_weights(each, inside) for each in self.makers.get(name, ()))
         if code is None or not depth:
             return False
         return any(
@@ -265,6 +272,7 @@ _WEIGHTS = (
     *(Trait.FEATURE_WEIGHTS, Trait.CONVOLUTION, Trait.ATTENTION),
     *(Trait.RECURRENT, Trait.RECURRENT_CELL),
 )
+_DEPTH = 3  # layers inside each other that are looked at in what a function makes
 _LIBRARIES = ("keras.", "tensorflow.", "tf_keras.")
 
 

@@ -261,6 +261,23 @@ def _without_input(call: ast.Call, name: str, names: Names) -> tuple[str, ...]:
     return () if inputs or shaped else found
 
 
+def returned(node: Function, names: Names) -> tuple[str, ...]:
+    """The classes of the one object that a function makes and returns; () if it is not known.
+
+    Those of layers follow that it adds to a model without an input.
+    """
+    ends = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
+    made = ends[0] if len(ends) == 1 else None
+    variable = made.id if isinstance(made, ast.Name) else ""
+    given = [value for target, value in _assigned(node) if full_name(target, {}) == variable]
+    made = given[0] if variable and len(given) == 1 else made
+    if not isinstance(made, ast.Call) or not (name := full_name(made.func, names)):
+        return ()
+    added = [one for each in calls({"": node}, f"{variable}.add") for one in each.args]
+    model = ast.Call(made.func, [ast.List([*made.args, *added])], made.keywords)
+    return (name, *_without_input(model, name, names))
+
+
 def _set_by_name(call: ast.Call, method: str, names: Names) -> Iterator[MadeLayer]:
     """`setattr(self, f"dense{i}", Dense(4))`."""
     if len(call.args) != 3 or full_name(call.args[0], {}) != "self":

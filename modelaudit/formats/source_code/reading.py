@@ -14,7 +14,7 @@ from modelaudit.errors import ReadError
 from modelaudit.formats.io.bounded import files_below, read_bytes
 from modelaudit.formats.source_code.classes import ClassCode, MadeObject, SourceCode
 from modelaudit.formats.source_code.methods import made_objects
-from modelaudit.formats.source_code.syntax import classes_in, functions_in
+from modelaudit.formats.source_code.syntax import classes_in, functions_in, makers_in
 
 _SUFFIX = ".py"
 _LARGEST = 4 << 20  # bytes of a file
@@ -64,6 +64,7 @@ def _state(path: Path, root: Path) -> SourceFile:
 def _read(files: tuple[SourceFile, ...]) -> SourceCode:
     classes: dict[str, tuple[ClassCode, ...]] = {}
     functions: set[str] = set()
+    makers: dict[str, tuple[str, ...]] = {}
     problems: list[str] = []
     calls: list[MadeObject] = []
     left = _LARGEST_OF_ALL
@@ -77,6 +78,8 @@ def _read(files: tuple[SourceFile, ...]) -> SourceCode:
             tree = _parsed(read_bytes(Path(path), _LARGEST, name))
             found = [*classes_in(tree, module, name)]
             functions |= set(functions_in(tree))
+            for maker, kinds in makers_in(tree):
+                makers[maker] = kinds if makers.get(maker, kinds) == kinds else ()
         except (ReadError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
             problems.append(f"{name}: {str(error) or type(error).__name__}")
             continue
@@ -87,7 +90,7 @@ def _read(files: tuple[SourceFile, ...]) -> SourceCode:
     for call in calls:
         if call.name in classes:
             made[call.name] = (*made.get(call.name, ()), call)
-    return SourceCode(classes, tuple(problems), frozenset(functions), made)
+    return SourceCode(classes, tuple(problems), frozenset(functions), made, makers)
 
 
 def _parsed(content: bytes) -> ast.Module:

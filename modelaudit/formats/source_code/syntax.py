@@ -21,6 +21,7 @@ from modelaudit.formats.source_code.methods import (
     of_first,
     own_attribute,
     parameters,
+    returned,
     revived,
     stored,
     used,
@@ -59,6 +60,14 @@ def functions_in(tree: ast.Module) -> Iterator[str]:
             yield from filter(
                 None, (_registered(each, names, node.name) for each in node.decorator_list)
             )
+
+
+def makers_in(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Functions at the top level of a file, and the classes of what they make and return."""
+    names = _imported(tree)
+    for node in _outer(tree.body):
+        if isinstance(node, Function):
+            yield node.name, returned(node, names)
 
 
 def _outer(body: list[ast.stmt]) -> Iterator[ast.stmt]:

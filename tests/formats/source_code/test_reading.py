@@ -277,3 +277,47 @@ def test_a_large_tree_is_read_in_time_that_follows_its_size(tmp_path: Path) -> N
 
     seconds(100)
     assert seconds(4_000) < 60 * seconds(400)
+
+
+@pytest.mark.parametrize(
+    ("body", "made"),
+    [
+        ("return Affine(units)", ("keras.layers.Dense",)),
+        (
+            "m = tf.keras.Sequential()\n    m.add(layers.Dense(units))\n    return m",
+            ("tensorflow.keras.Sequential", "keras.layers.Dense"),
+        ),
+        (
+            "return keras.Sequential([layers.GRU(units), layers.Dense(1)])",
+            ("tensorflow.keras.Sequential", "keras.layers.GRU", "keras.layers.Dense"),
+        ),
+        (
+            "m = keras.Sequential([layers.Input((2,))])\n    m.add(Affine(1))\n    return m",
+            ("tensorflow.keras.Sequential",),
+        ),
+        ("if units:\n        return Affine(1)\n    return layers.GRU(2)", ()),
+        ("m = Affine(1)\n    m = layers.GRU(2)\n    return m", ()),
+        ("return units + 1", ()),
+        ("pass", ()),
+    ],
+)
+def test_what_a_function_makes(tmp_path: Path, body: str, made: tuple[str, ...]) -> None:
+    path = tmp_path / "blocks.py"
+    path.write_text(f"{IMPORTS}\ndef block(units):\n    {body}\n", encoding="utf-8")
+    assert read_source_code([str(path)]).makers == {"block": made}
+
+
+def test_functions_of_one_name_that_make_other_things_tell_nothing(tmp_path: Path) -> None:
+    for name, layer in (("one", "Dense"), ("two", "GRU")):
+        text = f"{IMPORTS}\ndef block():\n    return layers.{layer}(2)\n"
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    found = read_source_code([str(tmp_path)])
+    assert found.makers == {"block": ()}
+    assert not found.has_weights("block")
+
+
+def test_a_function_that_returns_itself_ends(tmp_path: Path) -> None:
+    text = f"{IMPORTS}\ndef block():\n    m = keras.Sequential([block(), block()])\n    return m\n"
+    (tmp_path / "one.py").write_text(text, encoding="utf-8")
+    found = read_source_code([str(tmp_path)])
+    assert not found.has_weights("block")
