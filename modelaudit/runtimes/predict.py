@@ -272,7 +272,8 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     document = artifact.documents[0].value
     config = document if isinstance(document, dict) else {}
     whole = context.request.call is LoadCall.LOAD_MODEL
-    form = () if archive else tuple(check_sequential(config, context, bool(artifact.tensors)))
+    weighing = any(tensor.role == "weight" for tensor in artifact.tensors)
+    form = () if archive else tuple(check_sequential(config, context, weighing))
     listed = form_of(config).startswith("list")
     yield from form if listed else ()  # the loader meets it before the layers
     layers = tuple(match_config.check_model(config, context, archive))

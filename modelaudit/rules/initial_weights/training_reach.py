@@ -33,7 +33,7 @@ from modelaudit.thresholds.weights import (
     SLIGHT_REACH,
 )
 
-_HALF = ("float16", "bfloat16")
+HALF = ("float16", "bfloat16")
 _ULP = math.ldexp(1, -22)  # a change of this share of a float32 is not lost to rounding
 FADED_AWAY = math.ldexp(1, -63)  # the root of twice the smallest normal float32
 
@@ -241,7 +241,7 @@ def trained_slightly(artifact: Artifact, kernel: KernelInitialization) -> bool:
     beyond = reach is not None and _distance(artifact, _own_biases(artifact, kernel)) > reach
     if steps_passed_by(artifact, kernel) or (short and beyond):
         return False
-    return (short or tensor.dtype in _HALF) and reached(artifact, kernel) is True
+    return (short or tensor.dtype in HALF) and reached(artifact, kernel) is True
 
 
 def steps_passed_by(artifact: Artifact, kernel: KernelInitialization) -> bool:
@@ -255,9 +255,7 @@ def steps_passed_by(artifact: Artifact, kernel: KernelInitialization) -> bool:
     largest = max(abs(stats.minimum), abs(stats.maximum)) if stats is not None else math.inf
     if exact(kernel) and one_step_of(artifact) > _ULP * largest:
         return True
-    return (tensor is None or tensor.dtype not in _HALF) and kernel.tests.get(
-        "bias_initial"
-    ) is True
+    return (tensor is None or tensor.dtype not in HALF) and kernel.tests.get("bias_initial") is True
 
 
 def how_untrained(artifact: Artifact, kernel: KernelInitialization) -> str:

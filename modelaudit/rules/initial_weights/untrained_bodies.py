@@ -19,6 +19,7 @@ from modelaudit.rules.initial_weights.initial_explained import (
     NO_STATE,
     ZEROS,
 )
+from modelaudit.rules.initial_weights.training_reach import HALF
 
 _OF_ATTENTION = frozenset(("query", "key", "value", "attention_output"))  # parts of one layer
 
@@ -100,16 +101,19 @@ def body_left_out(artifact: Artifact, found: Sequence[Untouched]) -> tuple[Untou
 def behind_zeros(artifact: Artifact, found: Sequence[Untouched]) -> tuple[Untouched, ...]:
     """The same; layers before a normalization that only got zeros had no gradient.
 
-    A step moves gamma by what was normalized, and beta whatever it is.
+    A step moves gamma by what was normalized, and beta whatever it is. In half precision, usual steps
+    move beta, which starts at 0, and are rounded away from a gamma of 1.
     """
     if artifact.architecture is None or not found:
         return tuple(found)
     stats = {tensor.name: tensor.stats for tensor in artifact.tensors}
+    half = {tensor.name for tensor in artifact.tensors if tensor.dtype in HALF}
     graph = layer_graph(artifact.architecture)
     before: set[str] = set()
     for layer in graph.layers:
         gamma, beta = (stats.get(layer.variables.get(role, "")) for role in ("gamma", "beta"))
         fixed = gamma is not None and gamma.constant and gamma.maximum == 1
+        fixed = fixed and layer.variables.get("gamma") not in half
         if fixed and layer.trainable and beta is not None and not beta.constant:
             before |= graph.above([layer.route]) - {layer.route}
     return tuple(

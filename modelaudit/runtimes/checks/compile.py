@@ -44,6 +44,8 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
     yield from _metrics(training, context, archive)
     for kind, word in (("losses", "loss"), ("metrics", "metrics")):
         for name, form, config, module in _objects(training.get(word)):
+            if archive and _foreign(module, name, context):
+                continue
             if form == "class" and name not in context.request.custom:
                 # A loss can be a metric; several classes have the name of one.
                 held = "losses" if module.rpartition(".")[2] == "losses" else kind
@@ -85,7 +87,9 @@ def _metrics(
             if form == "class" and name in _WRAPPERS:
                 yield from _wrapped(name, config.get("fn"), context, archive)
             # In Keras 3, a text that is not found is looked up when the model is trained.
-            if not name or _known(name, context) or (archive and _imported(module, context)):
+            foreign = archive and form == "class" and _foreign(module, name, context)
+            known = _known(name, context) and not foreign
+            if not name or known or (archive and _imported(module, context)):
                 continue
             if archive and context.profile.keras3 and _is_function(form, name, context.profile):
                 continue
@@ -248,6 +252,13 @@ def _losses(training: Mapping[str, Json], context: CheckContext, archive: bool) 
 def _imported(module: str, context: CheckContext) -> bool:
     """Whether the loader imports a class of the program by the module that an archive states."""
     return imports_modules(context) and module in context.request.modules
+
+
+def _foreign(module: str, name: str, context: CheckContext) -> bool:
+    """Whether Keras 3 looks it up in another package, which an archive names."""
+    root = module.partition(".")[0]
+    own = root in ("", "keras", "builtins") or name in context.request.custom
+    return context.profile.keras3 and not own
 
 
 def _is_function(form: str, name: str, profile: RuntimeProfile) -> bool:

@@ -65,6 +65,18 @@ def odd_metric(config: Config) -> None:
     config["metrics"] = [[{"class_name": "MeanSquaredError", "config": {"name": "m", "odd": 1}}]]
 
 
+def of_another_package(config: Config) -> None:
+    """A metric with the name of one of Keras, and an argument that this does not have."""
+    config["compile_config"]["metrics"] = [
+        {
+            "module": "elsewhere.metrics",
+            "class_name": "MeanSquaredError",
+            "config": {"name": "m", "odd": 1},
+            "registered_name": "Elsewhere>MeanSquaredError",
+        }
+    ]
+
+
 def own_schedule(config: Config) -> None:
     config["optimizer_config"]["config"]["learning_rate"] = {
         "module": "mine",
@@ -241,6 +253,14 @@ CASES = (
         training(compiled(loss="mean_squared_error"), odd_metric),
         UNCOMPILED_3,
         compile=True,
+    ),
+    Case(
+        "unknown-metric",
+        K3,
+        archive(compiled(loss="mean_squared_error"), of_another_package),
+        UNCOMPILED_3,
+        compile=True,
+        note="of another package",
     ),
     Case(
         "metrics-argument",
