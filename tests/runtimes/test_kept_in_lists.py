@@ -166,3 +166,20 @@ def test_restored(tmp_path: Path, name: str) -> None:
     assert predicted(path, code).predicted is outcome
     if name not in BY_CODE:
         assert predicted(path, None).predicted is outcome
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_class_with_the_same_attributes_and_no_list(tmp_path: Path) -> None:
+    """Which of the two the object is of, the file does not tell."""
+    tensorflow = pytest.importorskip("tensorflow")
+    path, code = tmp_path / "ckpt", tmp_path / "models.py"
+    twin = CODE.replace("self.start", "self.first").replace("self.end", "self.head")
+    code.write_text(twin)
+    for name in ("Helped", "Single"):
+        pytest.importorskip("keras").backend.clear_session()
+        names: dict[str, Any] = {"__name__": "models"}
+        exec(compile(twin, "models.py", "exec"), names)
+        made = names["MADE"][name]()
+        made(DATA)
+        tensorflow.train.Checkpoint(model=made).write(str(path))
+        assert predicted(path, code).predicted is LoadOutcome.UNKNOWN

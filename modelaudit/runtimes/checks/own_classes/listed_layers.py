@@ -5,25 +5,51 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.formats.source_code.classes import SourceCode
+from modelaudit.formats.source_code.classes import ClassCode, SourceCode
 from modelaudit.graphs import ObjectNode
 from modelaudit.runtimes.checks.own_classes.file_classes import attributes_of, objects_of
 from modelaudit.runtimes.model import Reason
 from modelaudit.terminal_text import first_of
 
+Found = list[tuple[ClassCode, int]]
+
 
 def listed_layers(nodes: Mapping[int, ObjectNode], code: SourceCode) -> Iterator[Reason]:
     """Classes of which the checkpoint has an object without what is in its lists."""
-    for each, index in objects_of(nodes, code):
-        _, listed = attributes_of(each, code)
-        if listed := listed - nodes[index].children.keys():
-            yield Reason(
-                "layers-left-out",
-                LoadOutcome.DIFFERS,
-                f"{each.name} ({each.where}) keeps layers or weights in "
-                f"{first_of(sorted(listed), 4)}, a list or dictionary, which Keras 3 does not save "
-                "in a checkpoint: they keep random values",
-                "no error",
-                "Save the weights as .weights.h5.",
-            )
-            return
+    found = [*objects_of(nodes, code)]
+    for each, index in found:
+        if not (listed := _missing(each, nodes[index], code)):
+            continue
+        other = _other(each, [kind for kind, of in found if of == index], nodes[index], code)
+        yield Reason(
+            "layers-left-out",
+            LoadOutcome.UNKNOWN if other else LoadOutcome.DIFFERS,
+            f"{each.name} ({each.where}) keeps layers or weights in "
+            f"{first_of(sorted(listed), 4)}, a list or dictionary, which Keras 3 does not save "
+            "in a checkpoint: they keep random values"
+            + f", unless the object is a {other}, which has the same attributes"
+            * bool(other),
+            "no error" * (not other),
+            "Save the weights as .weights.h5.",
+        )
+        return
+
+
+def _missing(kind: ClassCode, node: ObjectNode, code: SourceCode) -> set[str]:
+    """Lists of a class that an object lacks."""
+    return attributes_of(kind, code)[1] - node.children.keys()
+
+
+def _other(kind: ClassCode, alike: list[ClassCode], node: ObjectNode, code: SourceCode) -> str:
+    """A class that an object may be of as well, by as many attributes, and that lacks nothing."""
+    single, lineage = attributes_of(kind, code)[0], [*code.lineage(kind)]
+    return next(
+        (
+            each.name
+            for each in alike
+            if each not in lineage
+            and single <= attributes_of(each, code)[0]
+            and not _missing(each, node, code)
+        ),
+        "",
+    )
