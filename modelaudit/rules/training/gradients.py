@@ -210,16 +210,20 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
     routes = [*dict.fromkeys(each.route for each in silent)]
     names = ", ".join(quoted(routes[:5])) + f" and {len(routes) - 5:,} more" * (len(routes) > 5)
     constant_input = _ends_in_a_bias(moments, stopped, silent == weighed)
+    biased = {each.route for each in moments if each.role == "bias" and each not in stopped}
+    empty = [each for each in routes if each in biased] if silent != weighed else []
     yield rule.finding(
         f"No gradient {when} {names}{since}. Of the {len(moments):,} trained weights, "
         f"{counted(len(moments) - len(stopped), 'receives', 'receive')} one still."
         + " No kernel does: at the end, training moved biases alone." * (silent == weighed)
         + f" The last layer got 0 for every {inputs}: the output is the same for all of them."
         * constant_input
+        + f" The bias of {', '.join(quoted(empty[:5]))} does: what the layer got was 0."
+        * bool(empty)
         + (
             f" `{behind.route}`, behind them, still learns: they may be saturated, or were kept as they "
             "are on purpose."
-            if behind is not None and passes
+            if behind is not None and passes and not empty
             else ""
         ),
         route=silent[0].route,
