@@ -238,10 +238,15 @@ def _recurrent_config(layer: Layer) -> tuple[Mapping[str, Json], str]:
 
 
 def _plain_descent(facts: Facts) -> bool:
-    """Whether it was trained by gradient descent without momentum, which keeps no slots."""
+    """Whether it was trained by gradient descent without momentum.
+
+    Slots tell of a momentum where the file has no settings; tf-keras keeps one for a momentum of 0, too.
+    """
     state = optimizer_state(facts.artifact)
-    if state is None or state.name.lower() not in {"", "sgd"} or state.settings.get("momentum"):
+    if state is None or state.name.lower() not in {"", "sgd"}:
         return False
+    if (momentum := state.settings.get("momentum")) is not None:
+        return not momentum
     return not any(t.role == "optimizer" and t.shape for t in facts.artifact.tensors)
 
 

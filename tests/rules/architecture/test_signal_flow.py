@@ -185,3 +185,16 @@ def test_vgg19_trains_without_normalization(k, tmp_path):
     model = k.applications.VGG19(weights=None, input_shape=(32, 32, 3), classes=10)
     model.save(tmp_path / "model.keras")
     assert found(RULES, tmp_path / "model.keras") == []
+
+
+@pytest.mark.parametrize(("momentum", "shown"), [(0.0, True), (0.9, False)])
+def test_plain_descent_of_tf_keras_keeps_a_slot_for_no_momentum(tmp_path, momentum, shown):
+    tf_keras = pytest.importorskip("tf_keras")
+    layers = tf_keras.layers
+    hidden = [layers.Dense(8, "sigmoid") for _ in range(4)]
+    model = tf_keras.Sequential([layers.Input((8,)), *hidden, layers.Dense(1)])
+    model.compile(tf_keras.optimizers.SGD(0.1, momentum=momentum), "mse")
+    model.train_on_batch(np.zeros((2, 8)), np.zeros((2, 1)))
+    model.save(tmp_path / "m.h5")
+    said = [each for each in found(RULES, tmp_path / "m.h5") if each.code == "MA315"]
+    assert bool(said) is shown
