@@ -75,11 +75,14 @@ def diverged(facts: Facts, damaged: Set[str]) -> LikelyCause:
         return _by_gradients(state, size, rate, loss, labels)
     if state.name.lower() in ADAPTIVE:
         own = loss is not None and loss.name not in KNOWN
+        named = f"the loss {loss.name}" if own and loss is not None else ""
+        coded = any(layer.class_name == "Lambda" or layer.custom for layer in layers)
+        among = f" ({named} is one)" * bool(named)
         asks = (
-            f"see that the loss {loss.name} divides by nothing that can be 0, and takes no logarithm or "
-            "root of it"
-            if own and loss is not None
-            else "see that no layer or loss of the program's own divides by 0, or takes its logarithm"
+            f"see that {named} divides by nothing that can be 0, and takes no logarithm or root of it"
+            if named and not coded
+            else f"see that no layer or loss of the program's own{among} divides by 0, or takes its "
+            "logarithm or root, whose slope at 0 is infinite: add a small number to it"
         )
         labels = computed if computed.said else _labels(_head(facts), loss)
         return LikelyCause(

@@ -177,3 +177,20 @@ def test_layers_that_give_no_numbers_come_first(keras, tmp_path, kind):
     assert {"relu": "0 / 0, which comes first", "exponential": "sums above 88"}[kind] in said
     assert fix.index({"relu": "a softmax", "exponential": '"relu"'}[kind]) < fix.index("for NaN")
     assert is_finite(made("relu", "softmax"))
+
+
+def test_a_root_in_a_layer_of_the_program_is_named(keras, tmp_path):
+    def product(y_true, y_pred):
+        return keras.ops.mean(keras.ops.square(y_true - y_pred))
+
+    x, y = data()
+    x[5] = 0
+    layers, ops = keras.layers, keras.ops
+    size = layers.Lambda(ops.square), layers.Lambda(ops.sqrt)  # without a slope at 0
+    hidden = layers.Dense(16), *size, layers.Dense(1)
+    made = sequential(keras, (6,), *hidden, loss=product, optimizer=keras.optimizers.Adam(0.001))
+    model = train(made, x, y, steps=40)
+    assert not is_finite(model)
+    _, fix = advice(model, tmp_path)
+    assert "no layer or loss of the program's own (the loss product is one)" in fix
+    assert "logarithm or root" in fix
