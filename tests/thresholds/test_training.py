@@ -29,6 +29,7 @@ from modelaudit.rules.training.steps import adam
 from modelaudit.rules.training.trainability import _units
 from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, silent
+from tests.made.emptied_kernels import emptied
 from tests.measures.artifacts import tensor as made_tensor
 from tests.thresholds.edges import Edges, check, outcome, severities
 
@@ -270,6 +271,11 @@ def scores(kernel, bias, penalty=0.0):
     )
     artifact = replace(facts.artifact, architecture=made.architecture, tensors=tensors)
     return severities("MA436", Facts(artifact))
+
+
+@at("training.EMPTIED", {0.0198: ["medium"], 0.02002: [], 0.0202: []})
+def kernel_with_a_penalty(share):
+    return emptied(share)
 
 
 @at("training.PRIOR_KERNEL", {0.099: ["low"], 0.1001: [], 0.101: []})

@@ -11,6 +11,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.optimizer_state import compiled_optimizer
 from modelaudit.rules.architecture.cancelled_biases import normalized_behind
+from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads.collapsed_codes import collapsed_codes
 from modelaudit.rules.initial_weights.sized_kernels import (
     SizedKernel,
@@ -28,7 +29,13 @@ from modelaudit.rules.network.network_heads import (
 from modelaudit.rules.network.sole_paths import biases_of
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.thresholds.design import LARGE_REGULARIZER
-from modelaudit.thresholds.training import PENALIZED_KERNEL, PRIOR_BIAS, PRIOR_KERNEL, SHRUNK
+from modelaudit.thresholds.training import (
+    EMPTIED,
+    PENALIZED_KERNEL,
+    PRIOR_BIAS,
+    PRIOR_KERNEL,
+    SHRUNK,
+)
 
 _CONSTRAINTS = frozenset(("MaxNorm", "MinMaxNorm"))
 _CONSTRAINED = (
@@ -53,15 +60,20 @@ _UNEXPLAINED = (
 def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = layer_graph(facts.artifact.architecture) if facts.artifact.architecture else None
     takers = graph.consumers() if graph else {}
-    small = []
+    small: list[tuple[float, str]] = []
+    emptied: list[tuple[float, str]] = []
     kernels = sized_kernels(facts)
     for kernel, stats, spread in kernels:
         largest = max(abs(stats.minimum), abs(stats.maximum))
-        started = initial_spread(kernel, spread)
-        if 0 < largest < SHRUNK.value * started and not normalized_behind(
-            graph, takers, kernel.route
-        ):
+        size, started = math.hypot(stats.mean, stats.std), initial_spread(kernel, spread)
+        if not started or normalized_behind(graph, takers, kernel.route):
+            continue
+        if 0 < largest < SHRUNK.value * started:
             small.append((largest / started, kernel.route))
+        elif 0 < size < EMPTIED.value * started and _hidden_with_penalty(graph, kernel.route):
+            emptied.append((size / started, kernel.route))
+    if emptied and not small:
+        yield _emptied(rule, emptied)
     if small:
         least, route = min(small)
         heads = {head.weights.route: head for head in output_heads(graph)} if graph else {}
@@ -96,6 +108,33 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if graph and not small:
         yield from collapsed_codes(rule, facts, graph)
     yield from _prior(rule, facts, [route for _, route in small])
+
+
+def _hidden_with_penalty(graph: LayerGraph | None, route: str) -> bool:
+    """Whether a penalty draws the kernel to 0; what it does to an output, `_prior` judges."""
+    layer = graph.get(route) if graph is not None else None
+    if graph is None or layer is None or any(x.weights.route == route for x in output_heads(graph)):
+        return False
+    return isinstance(layer.config.get("kernel_regularizer"), dict)
+
+
+def _emptied(rule: Rule, small: Sequence[tuple[float, str]]) -> Finding:
+    """Kernels that have little left, each with a penalty."""
+    least, route = min(small)
+    return rule.finding(
+        f"The weights of `{route}` have {least:.2g} of the spread that its initializer gives"
+        + f", and {counted(len(small) - 1, 'more layer has', 'more layers have')} as little"
+        * (len(small) > 1)
+        + ". Its kernel_regularizer draws them to 0, and little of what the layer gets passes it.",
+        route=route,
+        title="A penalty drew kernels nearly to 0",
+        evidence={
+            "measured": least,
+            "unit": EMPTIED.unit,
+            "threshold": EMPTIED.value,
+            "layers": [name for _, name in small[:20]],
+        },
+    )
 
 
 def _decayed(facts: Facts, graph: LayerGraph | None, routes: Sequence[str]) -> str:

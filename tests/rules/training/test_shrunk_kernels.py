@@ -10,8 +10,8 @@ from modelaudit.rules.engine import run_rule
 from modelaudit.rules.initial_weights.sized_kernels import example_kernel
 from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
+from tests.made.emptied_kernels import PENALTY, emptied
 
-PENALTY: Json = {"class_name": "L2", "config": {"l2": 1.0}}
 DECAY: Json = {"optimizer_config": {"class_name": "AdamW", "config": {"weight_decay": 0.1}}}
 PLAIN: Json = {"optimizer_config": {"class_name": "Adam", "config": {"weight_decay": None}}}
 
@@ -44,3 +44,11 @@ def test_a_smaller_penalty_is_advised_where_there_is_one(config, training, shown
 
 def test_a_smaller_decay_is_advised_where_no_layer_has_a_penalty() -> None:
     assert "weight_decay=0.1: compile with a smaller one" in advice({}, DECAY)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "output", "shown"),
+    [(PENALTY, False, ["medium"]), (None, False, []), (PENALTY, True, [])],
+)
+def test_a_penalty_that_drew_a_hidden_kernel_nearly_to_zero(penalty, output, shown) -> None:
+    assert emptied(0.005, penalty, output=output) == shown
