@@ -21,6 +21,7 @@ from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.network.sigmoids import sigmoid_depths
 from modelaudit.rules.training.advice import for_silent
 from modelaudit.rules.training.alike_inputs import fed_alike, fed_zeros
+from modelaudit.rules.training.saturated_inputs import some_are_right
 from modelaudit.rules.training.silent_units import (
     above_rounding,
     biases_alone,
@@ -192,7 +193,7 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
     constant, single = behind_constants(facts), around_single(facts)
     said = all(x.route in known or constant(x.route) or single(x.route) for x in silent)
     if not silent and not measured.constant:
-        yield from biases_alone(rule, state)
+        yield from biases_alone(rule, state, right=some_are_right(facts, moments))
     if measured.constant or said or fed_zeros(facts.artifact):
         return  # said by MA437, MA405, MA305, MA314 or MA439
     lately = of_the_last_step(state)
@@ -212,12 +213,17 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
     constant_input = _ends_in_a_bias(moments, stopped, silent == weighed)
     biased = {each.route for each in moments if each.role == "bias" and each not in stopped}
     empty = [each for each in routes if each in biased] if silent != weighed else []
+    right = constant_input and some_are_right(facts, moments)
     yield rule.finding(
         f"No gradient {when} {names}{since}. Of the {len(moments):,} trained weights, "
         f"{counted(len(moments) - len(stopped), 'receives', 'receive')} one still."
         + " No kernel does: at the end, training moved biases alone." * (silent == weighed)
-        + f" The last layer got 0 for every {inputs}: the output is the same for all of them."
-        * constant_input
+        + f" The last layer got 0 for every {inputs}" * constant_input
+        + (": the output is the same for all of them." * (constant_input and not right))
+        + (
+            " whose answer was still wrong. So it is where units are dead, and also where all other "
+            "answers are right beyond doubt." * right
+        )
         + f" The bias of {', '.join(quoted(empty[:5]))} does: what the layer got was 0."
         * bool(empty)
         + (
@@ -233,7 +239,9 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
             "n": len(weighed),
             "layers": [each.route for each in silent[:20]],
         },
-        severity=Severity.HIGH
+        severity=Severity.LOW
+        if right
+        else Severity.HIGH
         if constant_input and not lately
         else rule.severity
         if through and not passes

@@ -1,16 +1,18 @@
-"""MA437: layers that the inputs of training themselves saturated."""
+"""MA437: layers that the inputs of training themselves saturated; outputs with answers beyond doubt."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
-from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.rules.model import Facts, Rule
-from modelaudit.rules.network.network_heads import activation_of, saved_graph
+from modelaudit.rules.network.loss_inputs import PROBABILITIES
+from modelaudit.rules.network.network_heads import activation_of, output_heads, saved_graph
+from modelaudit.thresholds.optimizers import STILL_PUSHED
 from modelaudit.thresholds.training import OFF_SCALE, UNSCALED
 
 _LIMITED = frozenset(("tanh", "sigmoid"))
@@ -59,4 +61,24 @@ def _without_gradient(facts: Facts, route: str) -> bool:
         and bool(each.second)
         and each.zeros > _MOST * math.prod(each.shape)
         for each in (state.moments if state else ())
+    )
+
+
+def some_are_right(facts: Facts, moments: Sequence[WeightMoments]) -> bool:
+    """Whether rows without a gradient may be answered right: an output of probabilities has no error there.
+
+    Then the last bias learns from the other rows alone, and is pushed one way. Where an output is the
+    same for all rows, it soon is at the frequencies of the classes, and its gradients change their sign.
+    """
+    if facts.artifact.architecture is None:
+        return False
+    heads = {head.weights.route: head for head in output_heads(saved_graph(facts))}
+    return any(
+        each.role == "bias"
+        and each.route in heads
+        and heads[each.route].last in PROBABILITIES
+        and bool(each.first)
+        and bool(each.second)
+        and (each.first or 0.0) >= STILL_PUSHED.value * math.sqrt(each.second or 0.0)
+        for each in moments
     )

@@ -101,11 +101,16 @@ def above_rounding(moments: Iterable[WeightMoments]) -> tuple[WeightMoments, ...
     )
 
 
-def biases_alone(rule: Rule, state: OptimizerState) -> Iterator[Finding]:
+def biases_alone(rule: Rule, state: OptimizerState, *, right: bool = False) -> Iterator[Finding]:
     """Only biases still learn: what the last layer gets has become the same for every input.
 
     The gradient of its kernel is that of its bias times its input. Adam divides what came of late by
     what came before: a training that goes on has much the same quotient in both.
+
+    Args:
+        rule: MA433.
+        state: of the optimizer.
+        right: whether the other inputs may be answered right beyond doubt, which leaves no gradient, too.
     """
     if state.name == "SGD":
         yield from _descends_by_a_bias(rule, state)
@@ -135,7 +140,13 @@ def biases_alone(rule: Rule, state: OptimizerState) -> Iterator[Finding]:
         f"At the end of training, biases alone still moved: the last gradients of the bias of `{last}` "
         f"were {own:.2g} times the size that its gradients had before, and those of all other weights "
         f"at most {most:.2g} times. So it is where what `{last}` gets has become the same for every "
-        "training input, as behind units that are dead or saturated: then the output has, too.",
+        "training input"
+        + (
+            " whose answer was still wrong: behind dead units, and also where all other answers are right "
+            "beyond doubt."
+            if right
+            else ", as behind units that are dead or saturated: then the output has, too."
+        ),
         route=last,
         title="At the end of training, biases alone still moved",
         evidence={
@@ -145,6 +156,7 @@ def biases_alone(rule: Rule, state: OptimizerState) -> Iterator[Finding]:
             "n": len(quotients),
         },
         key="biases alone",
+        severity=Severity.LOW if right else rule.severity,
     )
 
 

@@ -314,3 +314,34 @@ def test_steps_that_are_all_0_are_no_squares(keras, tmp_path):
     assert state is not None
     assert [(each.first, each.second) for each in state.moments] == [(0.0, None)] * 2
     assert said(model, tmp_path) == []
+
+
+@pytest.mark.parametrize(("right", "scale"), [(True, 100.0), (True, 30.0), (False, 100.0)])
+def test_rows_that_are_answered_right_beyond_doubt_give_no_gradient(keras, tmp_path, right, scale):
+    """The last bias alone learns where the other rows give 0; a dead layer leaves one answer."""
+    layers = keras.layers
+    keras.utils.set_random_seed(7)
+    x = np.repeat([[scale], [0.0]], 32, axis=0).astype("float32") * np.ones((1, 6), "float32")
+    y = np.repeat([[0.0, 1.0], [1.0, 0.0]], 32, axis=0).astype("float32")
+    below = keras.initializers.Constant(-0.2)  # so that rows of 0 give 0
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(16, activation="relu", bias_initializer=below, name="hidden"),
+            layers.Dense(2, activation="softmax", name="out"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.002), "categorical_crossentropy")
+    train(model, x, y, steps=30)
+    if not right:
+        layer = model.get_layer("hidden")
+        layer.bias.assign(np.full(layer.bias.shape, -1e3))
+    train(model, x, y, steps=200)
+    answers = np.asarray(model(x))
+    path = tmp_path / "m.keras"
+    model.save(path)
+    all_found = run_rule(rule("MA433"), static_facts(path, Settings())).findings
+    told = {str(each.severity) for each in all_found if "units of `hidden`" not in each.detail}
+    beyond = any("right beyond doubt" in each.detail for each in all_found)
+    assert bool(np.ptp(answers, axis=0).max() > 0.5) is right
+    assert (told, beyond) == (({"low"}, True) if right else ({"high"}, False))
