@@ -21,7 +21,7 @@ from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.network.sigmoids import sigmoid_depths
 from modelaudit.rules.training.advice import for_silent
 from modelaudit.rules.training.alike_inputs import fed_alike, fed_zeros
-from modelaudit.rules.training.saturated_inputs import some_are_right
+from modelaudit.rules.training.saturated_inputs import gets_nothing, some_are_right
 from modelaudit.rules.training.silent_units import (
     above_rounding,
     biases_alone,
@@ -213,17 +213,13 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
     constant_input = _ends_in_a_bias(moments, stopped, silent == weighed)
     biased = {each.route for each in moments if each.role == "bias" and each not in stopped}
     empty = [each for each in routes if each in biased] if silent != weighed else []
-    right = constant_input and some_are_right(facts, moments)
+    # What never got a gradient has learnt no answer that is beyond doubt.
+    right = constant_input and not never and some_are_right(facts, moments)
     yield rule.finding(
         f"No gradient {when} {names}{since}. Of the {len(moments):,} trained weights, "
         f"{counted(len(moments) - len(stopped), 'receives', 'receive')} one still."
         + " No kernel does: at the end, training moved biases alone." * (silent == weighed)
-        + f" The last layer got 0 for every {inputs}" * constant_input
-        + (": the output is the same for all of them." * (constant_input and not right))
-        + (
-            " whose answer was still wrong. So it is where units are dead, and also where all other "
-            "answers are right beyond doubt." * right
-        )
+        + gets_nothing(inputs, right=right) * constant_input
         + f" The bias of {', '.join(quoted(empty[:5]))} does: what the layer got was 0."
         * bool(empty)
         + (

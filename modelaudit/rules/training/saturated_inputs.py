@@ -82,3 +82,13 @@ def some_are_right(facts: Facts, moments: Sequence[WeightMoments]) -> bool:
         and (each.first or 0.0) >= STILL_PUSHED.value * math.sqrt(each.second or 0.0)
         for each in moments
     )
+
+
+def gets_nothing(inputs: str, *, right: bool) -> str:
+    """What it says of a last layer whose bias alone learns, where other answers may be right or not."""
+    if right:
+        return (
+            f" The last layer got 0 for every {inputs} whose answer was still wrong. So it is where units "
+            "are dead, and also where all other answers are right beyond doubt."
+        )
+    return f" The last layer got 0 for every {inputs}: the output is the same for all of them."
