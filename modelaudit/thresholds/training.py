@@ -242,12 +242,6 @@ SHRUNK = Threshold(
     "largest weight of a kernel below which training has shrunk it to nothing",
     "heads that are initialized within 0.003 on purpose: 0.016 and more",
 )
-EMPTIED = Threshold(
-    0.02,
-    "of the initial spread",
-    "spread of a kernel with a penalty below which the penalty has drawn it nearly to 0",
-    "convolutions with L2 of 0.1 that learnt nothing: 0.007",
-)
 PRIOR_KERNEL = Threshold(
     0.1,
     "of the initial spread",

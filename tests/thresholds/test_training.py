@@ -273,7 +273,7 @@ def scores(kernel, bias, penalty=0.0):
     return severities("MA436", Facts(artifact))
 
 
-@at("training.EMPTIED", {0.0198: ["medium"], 0.02002: [], 0.0202: []})
+@at("small_layers.EMPTIED", {0.0198: ["medium"], 0.02002: [], 0.0202: []})
 def kernel_with_a_penalty(share):
     return emptied(share)
 

@@ -29,8 +29,8 @@ from modelaudit.rules.network.network_heads import (
 from modelaudit.rules.network.sole_paths import biases_of
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.thresholds.design import LARGE_REGULARIZER
+from modelaudit.thresholds.small_layers import EMPTIED
 from modelaudit.thresholds.training import (
-    EMPTIED,
     PENALIZED_KERNEL,
     PRIOR_BIAS,
     PRIOR_KERNEL,
