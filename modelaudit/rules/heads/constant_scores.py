@@ -126,7 +126,7 @@ def nearly_nothing(rule: Rule, facts: Facts, fix: Callable[[str], str]) -> Itera
     yield rule.finding(
         f"In training, `{route}` got values of about {size:.2g}: so much smaller are the averages of the "
         f"gradients of its kernel than those of its bias. Those of `{apart.route}`, the last layer, say that "
-        f"inputs brought its scores apart by {apart.scores:.2g} at most: every input got the same answer.",
+        f"inputs moved its scores by about {apart.scores:.2g}: every input got nearly the same answer.",
         route=route,
         evidence={
             "measured": size,
@@ -148,8 +148,8 @@ def constant_scores(rule: Rule, facts: Facts) -> Iterator[Finding]:
     yield rule.finding(
         f"In training, the inputs of `{apart.route}`, the last layer, had a root mean square of about "
         f"{apart.inputs:.2g} where the answers were wrong: so much smaller are the averages of the gradients of "
-        f"its kernel than those of its bias. With its weights, that brings its scores apart by {apart.scores:.2g} "
-        "at most: every input got the same answer, or nearly.",
+        f"its kernel than those of its bias. With its weights, that moves its scores by about {apart.scores:.2g}: "
+        "every input got the same answer, or nearly.",
         route=apart.route,
         evidence={
             "measured": apart.scores,
