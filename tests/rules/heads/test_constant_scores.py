@@ -88,8 +88,9 @@ def test_small_steps(keras, tmp_path, name, options, rate, told):
     layers = [keras.layers.Dense(24, "relu"), keras.layers.Dense(3, "softmax")]
     loss = "sparse_categorical_crossentropy"
     model, said = saved(tmp_path, keras, layers, optimizer, loss, PIXELS, LABELS, steps=300)
-    right = float(np.mean(np.asarray(model(PIXELS)).argmax(-1) == LABELS))
-    assert (right > 0.9) == (not told)
+    # How sure it is: the largest score may be the right one of three that are nearly the same.
+    sure = float(np.mean(np.asarray(model(PIXELS))[np.arange(len(LABELS)), LABELS]))
+    assert sure < 0.6 if told else sure > 0.8
     assert [each for each in said if each[0] == "MA432"] == [
         ("MA432", "low", "Training hardly changed the weights")
     ] * told
