@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json, Shape
 from modelaudit.findings import Confidence
-from modelaudit.formats.source_code.classes import SourceCode
+from modelaudit.formats.source_code.classes import ClassCode, SourceCode
 from modelaudit.runtimes.graph_usage import GraphUsage
 from modelaudit.runtimes.profile import FUSIONS, Fact, RuntimeProfile
 
@@ -142,7 +142,8 @@ class CheckContext(Struct, frozen=True):
     unknown. `usage` is what the model's graphs use. `input_shapes` are those that layers get
     from an InputLayer or state as first layers, by route. `untested` collects the experiments
     that the file asks for and the profile was collected without. `code` are the classes of the
-    program, where the user gives their source code.
+    program, where the user gives their source code, and `classes` those of which the file has
+    objects, as far as it tells.
     """
 
     profile: RuntimeProfile
@@ -152,6 +153,7 @@ class CheckContext(Struct, frozen=True):
     input_shapes: Mapping[str, Shape] = field(default_factory=dict)
     untested: set[str] = field(default_factory=set)
     code: SourceCode = field(default_factory=SourceCode)
+    classes: tuple[ClassCode, ...] = ()
 
     def behaviour(self, name: str, default: Fact = None) -> Fact:
         """The result of an experiment in the runtime; ask only if the file depends on it."""

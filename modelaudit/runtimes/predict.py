@@ -37,6 +37,7 @@ from modelaudit.runtimes.checks.own_classes import (
 )
 from modelaudit.runtimes.checks.own_classes.built_twice import built_twice
 from modelaudit.runtimes.checks.own_classes.constructors import operation_names
+from modelaudit.runtimes.checks.own_classes.file_classes import classes_in
 from modelaudit.runtimes.checks.own_classes.kept_objects import unknown_objects
 from modelaudit.runtimes.checks.own_classes.lost_arguments import lost_arguments
 from modelaudit.runtimes.checks.own_classes.untracked_objects import untracked_objects
@@ -181,8 +182,12 @@ def predict_calls(
     """What happens when each runtime loads the model with the requested call."""
     writer, usage, shapes = saving_runtime(artifact), usage_of(artifact), input_shapes(artifact)
     code = code or SourceCode()
+    classes = tuple(classes_in(artifact, code)) if code.classes else ()
     return tuple(
-        _prediction(artifact, CheckContext(profile, request, writer, usage, shapes, code=code))
+        _prediction(
+            artifact,
+            CheckContext(profile, request, writer, usage, shapes, code=code, classes=classes),
+        )
         for profile, request in asked
     )
 

@@ -84,6 +84,23 @@ def test_weights(
     assert observed(lambda other: other.load_weights(path), fresh, model) is outcome
 
 
+@pytest.mark.parametrize(
+    ("generation", "name", "learns"),
+    [("keras", "Traced", False), ("keras", "Called", True), ("tf_keras", "Traced", True)],
+)
+def test_what_training_changes(generation: str, name: str, learns: bool) -> None:
+    """In Keras 3 no gradient goes through a call that keeps the first weights."""
+    model = made(pytest.importorskip(generation), name, trained=False)
+    answers = np.asarray(model(DATA))
+    model.compile("adam", "mse")
+    if not learns:
+        with pytest.raises(ValueError, match="No gradients provided"):
+            model.fit(DATA, np.ones((2, 2), "float32"), verbose=0)
+        return
+    model.fit(DATA, np.ones((2, 2), "float32"), verbose=0)
+    assert not np.allclose(np.asarray(model(DATA)), answers, atol=1e-6)
+
+
 @pytest.mark.parametrize("generation", TARGETS)
 @pytest.mark.parametrize("name", ["Layered", "Holder", "Modules"])
 def test_archives(tmp_path: Path, generation: str, name: str) -> None:

@@ -94,3 +94,8 @@ def snake_case(class_name: str) -> str:
     name = re.sub(r"\W+", "", class_name)
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def without_number(name: str) -> str:
+    """`dense` of `dense_12`: the name that Keras makes of a class, without the layer's number."""
+    return name.rstrip("0123456789").rstrip("_")

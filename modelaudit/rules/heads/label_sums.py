@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from modelaudit.audit_types.kernels import LastErrors
 from modelaudit.audit_types.values import number
 from modelaudit.findings import Finding, Severity
 from modelaudit.formats.keras.compiled_losses import CompiledLoss
@@ -81,52 +80,37 @@ def _beyond_scores(
     few = state is None or (state.steps or 0) < FEW_STEPS.value
     if few or (facts.artifact.training or {}).get("loss_weights"):
         return None
-    product, limit = last.error * last.score, SCORE_OF_ERRORS
+    product, least, unit = last.error * last.score, SCORE_OF_ERRORS.value, SCORE_OF_ERRORS.unit
     if last.of_squares:
-        limit, graph = SCORE_OF_SQUARES, saved_graph(facts)
+        least, unit = SCORE_OF_SQUARES.value, SCORE_OF_SQUARES.unit
+        graph = saved_graph(facts)
         sources = {x for call in graph.calls.get(head.weights.route, ()) for x in call}
         if not sources or not sources <= never_negative(graph):
             return None  # of inputs of either sign, squares tell no score
-    if not limit.value <= product < math.inf:
+    if not least <= product < math.inf:
         return None
-    if last.of_squares:
-        return _beyond_squares(rule, head, last, product)
     side = "above 1" if last.only else "below 0"
+    score = f"{'' if last.only else '-'}{last.score:,.3g}, where an answer is {last.only}"
+    if last.of_squares:
+        detail = (
+            f"the mean error of a batch was still about {last.error:.2g}, although the score at the inputs of "
+            f"these errors is about {score}. With labels from 0 to 1, training takes error times score to 0.56 "
+            f"at most; here it is {product:,.3g}. Some labels were {side}, unless samples had large weights or "
+            "steps were far too large."
+        )
+    else:
+        detail = (
+            f"the answers were still {last.error:.2g} {'below' if last.only else 'above'} the labels on average, "
+            f"although the score at the mean input of these errors is {score}. With labels from 0 to 1, error "
+            f"and score have a product of 0.28 at most: some labels were {side}, unless samples had large weights."
+        )
     return rule.finding(
-        f"`{head.route}`: at the end of training, the answers were still {last.error:.2g} "
-        f"{'below' if last.only else 'above'} the labels on average, although the score at the mean input of "
-        f"these errors is {'' if last.only else '-'}{last.score:,.3g}, where an answer is {last.only}. With labels "
-        f"from 0 to 1, error and score have a product of 0.28 at most: some labels were {side}, unless "
-        "samples had large weights.",
+        f"`{head.route}`: at the end of training, {detail}",
         route=head.route,
         evidence={
             "measured": product,
-            "unit": SCORE_OF_ERRORS.unit,
-            "threshold": SCORE_OF_ERRORS.value,
-            "activation": head.last,
-        },
-        key=head.route,
-        title="The answers stayed apart from the labels",
-        severity=Severity.LOW,
-        fix=_LOOK
-        + ("y = y - 1 of 1 and 2" if last.only else "y = (y + 1) / 2 of -1 and 1")
-        + _FOR_OTHERS,
-    )
-
-
-def _beyond_squares(rule: Rule, head: NetworkHead, last: LastErrors, product: float) -> Finding:
-    """What is said where averages of squares alone tell of the errors."""
-    return rule.finding(
-        f"`{head.route}`: at the end of training, the mean error of a batch was still about {last.error:.2g}, "
-        f"although the score at the inputs of these errors is about {'' if last.only else '-'}{last.score:,.3g}, "
-        f"where an answer is {last.only}. With labels from 0 to 1, training takes error times score to 0.56 at "
-        f"most; here it is {product:,.3g}. Some labels were {'above 1' if last.only else 'below 0'}, unless "
-        "samples had large weights or steps were far too large.",
-        route=head.route,
-        evidence={
-            "measured": product,
-            "unit": SCORE_OF_SQUARES.unit,
-            "threshold": SCORE_OF_SQUARES.value,
+            "unit": unit,
+            "threshold": least,
             "activation": head.last,
         },
         key=head.route,

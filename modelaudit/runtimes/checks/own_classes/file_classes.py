@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Artifact
-from modelaudit.formats.keras.builtin_layers import snake_case
+from modelaudit.formats.keras.builtin_layers import snake_case, without_number
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.formats.source_code.classes import ClassCode, SourceCode
 from modelaudit.formats.source_code.methods import ADD_WEIGHT, ANY_ATTRIBUTE
@@ -34,9 +34,7 @@ def classes_in(artifact: Artifact, code: SourceCode) -> Iterator[ClassCode]:
     nodes = {node.index: node for node in artifact.object_graph}
     yield from (each for each, _ in objects_of(nodes, code))
     groups = mapping(mapping(artifact.extra.get("h5")).get("groups"))  # by Keras 2, without names
-    kinds = Counter(
-        name.rstrip("0123456789").rstrip("_") for name, listed in groups.items() if sequence(listed)
-    )
+    kinds = Counter(without_number(name) for name, listed in groups.items() if sequence(listed))
     every = (each for listed in code.classes.values() for each in listed)
     alike = [each for each in every if kinds and _kinds_of(each, code) == kinds]
     yield from alike if len(alike) == 1 else ()
@@ -101,11 +99,7 @@ def _is_of(
     held += [nodes[child] for each in held for child in each.children.values() if child in nodes]
     named = (text.get("full_name", "") for each in held for text in each.attributes.values())
     own = snake_case(owner.name)
-    return any(
-        part.rstrip("0123456789").rstrip("_") == own
-        for name in named
-        for part in name.split("/")[:-1]
-    )
+    return any(without_number(part) == own for name in named for part in name.split("/")[:-1])
 
 
 def attributes_of(owner: ClassCode, code: SourceCode) -> tuple[set[str], set[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.facts import Artifact
-from modelaudit.formats.keras.builtin_layers import snake_case
+from modelaudit.formats.keras.builtin_layers import snake_case, without_number
 from modelaudit.formats.source_code.classes import ClassCode, SourceCode
 
 
@@ -43,7 +43,7 @@ def class_of(layer: str, artifact: Artifact | None, code: SourceCode) -> ClassCo
     for each in listed:
         if name == each.name and each.custom:
             return code.find(each.class_name)
-    base = name.rstrip("0123456789").rstrip("_")
+    base = without_number(name)
     names = [each for each in code.classes if snake_case(each) == base]
     return code.find(names[0]) if len(names) == 1 else None
 

@@ -247,6 +247,8 @@ def connected_again(config: Config, context: CheckContext) -> Iterator[Reason]:
     kept = mapping(config.get("config"))
     if code is None or context.profile.keras3 or "output_layers" not in kept:
         return
+    if not _connects(config, context):
+        return  # it hands on what it is given
     taken, call = code.constructor, code.base_call
     if taken and call and taken.keywords and call.keywords and "inputs" not in taken.names:
         yield Reason(

@@ -2,7 +2,7 @@
 
 Keras 3 builds a layer without a `build` of its own by calling it once, with made-up weights. A
 `tf.function` keeps what it saw there: its answers stay those of the first values of the layers
-inside, whatever is trained or loaded later.
+inside, whatever is loaded later, and no gradient reaches these.
 """
 
 from __future__ import annotations
@@ -10,19 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Artifact
 from modelaudit.formats.source_code.classes import ClassCode, SourceCode
-from modelaudit.runtimes.checks.own_classes.file_classes import classes_in
 from modelaudit.runtimes.model import CheckContext, Reason
 
 _BUILD = "build"
 
 
-def traced_calls(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+def traced_calls(context: CheckContext) -> Iterator[Reason]:
     """The first class in the file that keeps what it saw before the weights are there."""
-    if not context.profile.keras3 or not context.code.classes:
-        return
-    for each in classes_in(artifact, context.code):
+    for each in context.classes if context.profile.keras3 else ():
         if _keeps(each, context.code):
             yield Reason(
                 "call-keeps-first-weights",

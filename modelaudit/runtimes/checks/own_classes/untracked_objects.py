@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
 from modelaudit.formats.source_code.classes import ClassCode
-from modelaudit.runtimes.checks.own_classes.file_classes import classes_in, is_plain
+from modelaudit.runtimes.checks.own_classes.file_classes import is_plain
 from modelaudit.runtimes.model import CheckContext, Reason
 
 _ARCHIVES = (Format.KERAS_ARCHIVE, Format.WEIGHTS_H5_V3)
@@ -20,7 +20,7 @@ def untracked_objects(artifact: Artifact, context: CheckContext) -> Iterator[Rea
     3 does not look for them, so that each model has what the code draws.
     """
     code = context.code
-    for owner in classes_in(artifact, code) if code.classes else ():
+    for owner in context.classes:
         for made in owner.made:
             kind = code.find(made.name.rpartition(".")[2])
             if kind is not None and _loses(kind, artifact, context):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from modelaudit.facts import Artifact
+from modelaudit.formats.keras.builtin_layers import without_number
 from modelaudit.formats.keras.json_config import mapping
 from modelaudit.formats.source_code.classes import ClassCode, SourceCode
 
@@ -61,7 +62,7 @@ def _counted(name: str) -> bool:
 
 
 def _base(layer: str) -> str:
-    return layer.rpartition("/")[2].rstrip("0123456789").rstrip("_")
+    return without_number(layer.rpartition("/")[2])
 
 
 def _made_first(attributes: set[str], held: list[str], code: SourceCode) -> bool | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
+from modelaudit.formats.keras.builtin_layers import without_number
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.runtimes.checks.own_classes.traced_calls import traced_calls
 from modelaudit.runtimes.checks.own_classes.untracked_objects import untracked_objects
@@ -67,7 +68,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from sorted_dictionaries(artifact, context)
         yield from _legacy_layout(artifact, context)
     yield from recurrent_defaults(artifact, context)
-    yield from traced_calls(artifact, context)
+    yield from traced_calls(context)
     yield from untracked_objects(artifact, context)
 
 
@@ -153,7 +154,7 @@ def _is_model(group: str, artifact: Artifact) -> bool:
     if f"{group}/layers/input_layer/vars" in noted:  # a Functional one, or a Sequential with shape
         return True
     return any(
-        name.rstrip("0123456789").rstrip("_") in ("sequential", "functional", "model")
+        without_number(name) in ("sequential", "functional", "model")
         for name in (group.rpartition("/")[2], text(noted.get(f"{group}/vars")))
     )
 
