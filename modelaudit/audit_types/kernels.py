@@ -148,6 +148,8 @@ class LastErrors(Struct, frozen=True):
     of_squares: bool = False
     """Whether error and inputs are root mean squares, of an optimizer that keeps no averages of the
     gradients themselves. These have no sign: the inputs are taken to have none."""
+    lowered: tuple[Count, ...] = ()
+    """Classes that all gradients lower, and of late hardly, with biases below the middle one."""
 
 
 class ColumnSigns(Struct, frozen=True):

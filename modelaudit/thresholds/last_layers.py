@@ -67,3 +67,17 @@ CODE_UNITS = Threshold(
     "number of units of each of these layers from which their biases are not near 0 by chance",
     "chosen: four biases in all",
 )
+HARDLY_LOWERED = Threshold(
+    0.03,
+    "of the root of the average square",
+    "average gradient of the bias of a class that all gradients lower, below which it is seldom or "
+    "never a label",
+    "classes that no row had: 0.0004 to 0.015; of labels that come and go, 0.05 to 0.4, and of "
+    "either sign",
+)
+ABSENT_CLASSES = Threshold(
+    100,
+    "classes",
+    "number of classes up to which one that is never a label is named",
+    "chosen: of vocabularies of hundreds, many words are never the answer",
+)

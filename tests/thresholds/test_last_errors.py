@@ -11,6 +11,7 @@ from modelaudit.audit_types.kernels import ColumnSigns, LastErrors
 from modelaudit.facts import Kernel, TensorStats
 from modelaudit.measures.kernels.dead_units import negative_units
 from modelaudit.measures.kernels.one_vector import errors_stayed
+from modelaudit.measures.kernels.one_way_heads import _lowered
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -80,6 +81,26 @@ def errors_of_three_units(error):
     """Of one unit, no error is so small that its score does not count."""
     assert one_sided(error=error, score=1.0) == []
     return one_sided(3, error=error, score=1.0)
+
+
+@at("last_layers.ABSENT_CLASSES", {99: ["low"], 100: ["low"], 101: []})
+def classes_of_which_one_is_no_label(units):
+    options = {"score": 0.0, "raised": units - 1, "lowered": (1,)}
+    assert one_sided(units, **options | {"lowered": ()}) == []
+    assert one_sided(units, **options | {"rows": 15}) == []
+    return one_sided(units, **options)
+
+
+@at("last_layers.HARDLY_LOWERED", {0.0297: ["low"], 0.03: [], 0.0303: []})
+def gradients_of_a_class_that_is_no_label(share):
+    averages = np.array([1e-3 * share, 1e-4, -2e-4])
+    kernel = np.outer(np.ones(16), averages)
+    squares = np.array([1e-6, 1e-6, 1e-6])
+    found = _lowered(averages, kernel, squares, np.array([-0.1, 0.1, 0.0]))
+    assert _lowered(averages, kernel, squares, np.array([0.1, -0.1, 0.0])) == ()
+    kernel[3, 0] = -1e-5
+    assert _lowered(averages, kernel, squares, np.array([-0.1, 0.1, 0.0])) == ()
+    return ["low"] * len(found)
 
 
 def test_mean_inputs_that_no_error_of_one_sign_gives():

@@ -23,6 +23,7 @@ from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Tensor
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
 from modelaudit.structs import replace
+from modelaudit.thresholds.last_layers import HARDLY_LOWERED
 
 _LARGEST = 1 << 22  # of what is read of a layer, in bytes
 _NEXT_TO_NOTHING = math.ldexp(1, -10)  # of the largest average of a kernel
@@ -124,7 +125,28 @@ def last_errors(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, Last
             continue
         found = _errors(*means, *own)
         if found is not None:
-            yield each.route, found
+            squares = _read(artifact.by_name.get(bias.squares), most_bytes)
+            yield each.route, replace(found, lowered=_lowered(*means, squares, own[1]))
+
+
+def _lowered(
+    of_bias: NDArray[np.float64],
+    of_kernel: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    bias: NDArray[np.float64],
+) -> tuple[int, ...]:
+    """Classes whose score all gradients lower, and of late hardly: no label was one of them.
+
+    The gradients of a class that is no label are its shares, above 0 and ever smaller. Behind
+    values of one sign, those of all its weights are, too.
+    """
+    if squares.shape != of_bias.shape:
+        return ()
+    least = -_NEXT_TO_NOTHING * np.abs(of_kernel).max(axis=0)
+    found = (of_bias > 0) & (of_kernel >= least).all(axis=0)
+    found &= of_bias**2 < HARDLY_LOWERED.value**2 * squares
+    found &= bias < np.median(bias)
+    return tuple(map(int, np.flatnonzero(found)))
 
 
 _OF_AVERAGES = frozenset(("adam", "adamw", "nadam", "adamax"))

@@ -22,6 +22,7 @@ from modelaudit.thresholds.design import (
     ONE_CLASS_STEPS,
     ONE_CLASS_SURE,
 )
+from modelaudit.thresholds.last_layers import ABSENT_CLASSES
 from modelaudit.thresholds.optimizers import (
     ONE_SIDED_ALIKE,
     ONE_SIDED_LEAST,
@@ -70,6 +71,8 @@ def one_class(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield _told(rule, head, answer, _left(state, way), way.rows)
         elif last is not None and averaged and _one_sided(graph, head, last, above=above):
             yield _told(rule, head, last.only, last.error, last.rows, last)
+        elif last is not None and above and _absent(head, loss.name, last):
+            yield _never_labels(rule, head, last)
 
 
 def _one_way(state: OptimizerState, head: NetworkHead, way: OneWay) -> int | None:
@@ -149,6 +152,37 @@ def _told(
         "before they are split, and a Dataset with dataset.shuffle(len(y)). If one is rare, give its "
         "rows a weight, as with model.fit(x, y, class_weight={0: 1.0, 1: 20.0}), and judge by recall. "
         "Then train again.",
+    )
+
+
+def _absent(head: NetworkHead, loss: str, last: LastErrors) -> bool:
+    """Whether some of several exclusive classes were no labels, behind values that are never below 0."""
+    return (
+        loss.endswith("categorical_crossentropy")
+        and head.last != "sigmoid"
+        and last.units == head.units
+        and 2 < last.units <= ABSENT_CLASSES.value
+        and last.rows >= ONE_CLASS_ROWS.value
+        and 0 < len(last.lowered) <= last.units - 2
+    )
+
+
+def _never_labels(rule: Rule, head: NetworkHead, last: LastErrors) -> Finding:
+    said = "class" + "es" * (len(last.lowered) > 1) + " " + ", ".join(map(str, last.lowered[:8]))
+    said += ", ..." * (len(last.lowered) > 8)
+    return rule.finding(
+        f"In the last steps, all gradients of `{head.weights.route}` for {said} (of 0 to {last.units - 1}) "
+        "lowered its score, and were small: it looks as if no label was one of these classes, or hardly any.",
+        route=head.weights.route,
+        title="Classes that look as if they were never a label in training",
+        evidence={"measured": len(last.lowered), "unit": "classes", "n": last.units},
+        key=f"{head.route} absent",
+        severity=Severity.LOW,
+        confidence=Confidence.MEDIUM,
+        fix="Count the labels that training gets:\n\n    print(np.unique(y, return_counts=True))\n\n"
+        "validation_split takes the last rows before any shuffling. If rows are sorted by class, shuffle "
+        "them first:\n\n    order = np.random.permutation(len(x))\n    x, y = x[order], y[order]\n\n"
+        "If there are fewer classes than units, give the last layer one unit for each. Then train again.",
     )
 
 

@@ -8,6 +8,7 @@ from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.architecture.layer_graph import enclosing_model
+from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
@@ -81,6 +82,33 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
             severity = Severity.MEDIUM if untouched else Severity.LOW
             also = ", and its bias and kernel are as initializers draw them" * bool(untouched)
             yield _found(rule, layer, detail + also, severity if alone else Severity.INFO)
+    yield from _trained_though_frozen(rule, facts, weighing)
+
+
+def _trained_though_frozen(
+    rule: Rule, facts: Facts, weighing: Sequence[Layer]
+) -> Iterator[Finding]:
+    """Layers that the optimizer of this compilation trained, beside others that are not frozen."""
+    state = optimizer_state(facts.artifact)
+    got = {each.route for each in state.moments if each.first or each.second} if state else set()
+    found = [layer for layer in weighing if not layer.trainable and layer.route in got]
+    if not found or not any(layer.trainable and layer.route in got for layer in weighing):
+        return
+    names = ", ".join(f"`{layer.route}`" for layer in found[:4]) + ", ..." * (len(found) > 4)
+    yield rule.finding(
+        f"{names}: frozen, but the optimizer has averages of gradients of its weights, as it has of layers "
+        "that are not frozen. It looks as if trainable was set after compile(), which takes effect only "
+        "when the model is compiled again: until then, training goes on changing these weights.",
+        route=found[0].route,
+        title="Frozen layers that the compiled optimizer trained",
+        evidence={"measured": len(found), "unit": "layers", "n": len(weighing)},
+        key="trained though frozen",
+        severity=Severity.LOW,
+        confidence=Confidence.MEDIUM,
+        fix="If these layers were to keep their weights, load them again, and compile after freezing:\n"
+        f"model{_access(found[0])}.trainable = False\nmodel.compile(...)\n"
+        "If they were frozen after the training, ignore this.",
+    )
 
 
 def _frozen_in_graph(rule: Rule, facts: Facts) -> Iterator[Finding]:

@@ -52,6 +52,27 @@ def test_labels_that_differ(binary, tmp_path):
     assert said(k, y, tmp_path, binary=binary, steps=900) == []  # learnt
 
 
+def test_classes_that_are_never_a_label(tmp_path):
+    """Rows of which a validation split took the last, by class, and the same rows shuffled."""
+    import keras as k
+
+    x, told = np.maximum(np.repeat(X, 2, axis=1) * np.tile([1, -1], 8), 0), []
+    y = np.argmax(X[:, :6], axis=1)
+    for kept in (y < 4, y >= 0):
+        k.utils.set_random_seed(1)
+        hidden, last = k.layers.Dense(32, "relu"), k.layers.Dense(6, "softmax")
+        adam = k.optimizers.Adam(0.003)
+        loss = "sparse_categorical_crossentropy"
+        made = sequential(k, (16,), hidden, last, loss=loss, optimizer=adam)
+        train(made, x[kept], y[kept], steps=400)
+        made.save(tmp_path / "m.keras")
+        findings = [x for x in found(RULES, tmp_path / "m.keras") if "never a label" in x.title]
+        assert all(str(each.severity) == "low" for each in findings)
+        told.append([each.detail for each in findings])
+    assert "classes 4, 5 (of 0 to 5)" in told[0][0]
+    assert told[1] == []
+
+
 def test_what_no_sign_tells(tmp_path):
     """Few steps from the start."""
     import keras as k

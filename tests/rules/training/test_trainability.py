@@ -60,6 +60,16 @@ def test_frozen_heads(k, tmp_path):
     assert codes(RULES, fitted(wide, {"head"}), tmp_path) == [("MA321", "medium")]
 
 
+def test_layers_frozen_after_compile(k, tmp_path):
+    """What the optimizer trained, until the model is compiled again."""
+    hidden = (k.layers.Dense(16, "relu", name=name) for name in "ab")
+    model = fitted(sequential(k, (16,), *hidden, k.layers.Dense(2, "softmax", name="head")))
+    assert codes(RULES, model, tmp_path) == []
+    model.get_layer("a").trainable = False
+    assert codes(RULES, model, tmp_path) == [("MA321", "low")]
+    assert codes(RULES, fitted(model, {"a"}), tmp_path) == []
+
+
 @pytest.mark.parametrize(("drawn", "advised"), [("GlorotUniform", "lower"), ("Ones", "at random")])
 def test_units_that_were_drawn_unlike_are_not_to_be_drawn_at_random(drawn, advised):
     facts = _units(0.96)
