@@ -11,7 +11,7 @@ from modelaudit.audit_types.kernels import ColumnSigns, LastErrors
 from modelaudit.facts import Kernel, TensorStats
 from modelaudit.measures.kernels.dead_units import negative_units
 from modelaudit.measures.kernels.one_vector import errors_stayed
-from modelaudit.measures.kernels.one_way_heads import _lowered
+from modelaudit.measures.kernels.one_way_heads import _faded, _lowered
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -101,6 +101,13 @@ def gradients_of_a_class_that_is_no_label(share):
     kernel[3, 0] = -1e-5
     assert _lowered(averages, kernel, squares, np.array([-0.1, 0.1, 0.0])) == ()
     return ["low"] * len(found)
+
+
+@at("last_layers.LABEL_SQUARES", {0.0198: ["low"], 0.02: [], 0.0202: []})
+def squares_of_a_class_that_is_no_label(share):
+    squares = np.array([share**2, 1.0, 1.0])
+    assert _faded(squares, np.array([0.1, 0.0, 0.0])) == ()
+    return ["low"] * len(_faded(squares, np.array([-0.1, 0.0, 0.0])))
 
 
 def test_mean_inputs_that_no_error_of_one_sign_gives():

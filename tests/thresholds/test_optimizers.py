@@ -7,7 +7,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from modelaudit.facts import TensorStats
+from modelaudit.facts import Kernel, TensorStats
 from modelaudit.measures.slots_of_tf1 import steps_of_powers
 from modelaudit.probe.study.feeding import _as_in_training
 from modelaudit.probe.study.inputs import ProbeData
@@ -122,6 +122,25 @@ def descent(rate, name="SimpleRNN", **options):
 def rate_with_momentum(rate):
     assert descent(rate, "Dense") == descent(rate, clipnorm=1.0) == descent(rate / 2) == []
     return descent(rate, "LSTM")
+
+
+@at("optimizers.UNNORMED_RATE", {0.99: [], 1.0: ["low"], 1.01: ["low"]})
+def rate_with_momentum_without_a_normalization(rate):
+    """Of two layers, as of SGD(0.1, momentum=0.9)."""
+    settings = {"class_name": "SGD", "config": {"learning_rate": rate / 10, "momentum": 0.9}}
+
+    def said(*names):
+        layers = (examples.layer(f"l{n}", name, {}, {"units": 2}) for n, name in enumerate(names))
+        kernels = tuple(
+            Kernel(*("a", f"{n}/kernel", "dense", "io", 0, (4, 8)))
+            for n, name in enumerate(names)
+            if name == "Dense"
+        )
+        artifact = replace(examples.model(*layers), training={"optimizer": settings})
+        return severities("MA319", Facts(replace(artifact, kernels=kernels)))
+
+    assert said("Dense") == said("Dense", "BatchNormalization", "Dense") == []
+    return said("Dense", "Dense")
 
 
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())

@@ -23,7 +23,7 @@ from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Tensor
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
 from modelaudit.structs import replace
-from modelaudit.thresholds.last_layers import HARDLY_LOWERED
+from modelaudit.thresholds.last_layers import HARDLY_LOWERED, LABEL_SQUARES
 
 _LARGEST = 1 << 22  # of what is read of a layer, in bytes
 _NEXT_TO_NOTHING = math.ldexp(1, -10)  # of the largest average of a kernel
@@ -164,11 +164,17 @@ def _of_squares(
     """The same of one unit by averages of squares that forget within tens of steps."""
     usual = _FORGETTING[state.name.lower()]
     kept = number(state.settings.get("rho", usual))
-    if kept is None or not 0 < kept <= usual or math.prod(bias.shape) != 1:
+    if kept is None or not 0 < kept <= usual:
         return
     of_bias, of_kernel = (
         _read(artifact.by_name.get(each.squares), most_bytes) for each in (bias, kernel)
     )
+    if of_bias.ndim == 1 and of_bias.size > 2 and own[1].shape == of_bias.shape:
+        rows, units, nothing = len(of_kernel), of_bias.size, (0.0, 0.0, 0.0, 0.0, 0.0)
+        lowered = _faded(of_bias, own[1])
+        yield kernel.route, LastErrors(rows, units, 0, 0, *nothing, True, lowered)
+    if of_bias.size != 1:
+        return
     if own[0].shape != of_kernel.shape or own[1].shape != of_bias.shape or not of_bias.all():
         return
     error = math.sqrt(float(of_bias[0]) / (1 - kept ** (state.steps or 1)))
@@ -182,6 +188,12 @@ def _of_squares(
         kernel.route,
         LastErrors(len(inputs), 1, only, only, error, abs(score), low, high, 1.0, of_squares=True),
     )
+
+
+def _faded(squares: NDArray[np.float64], bias: NDArray[np.float64]) -> tuple[int, ...]:
+    """Classes of low biases without gradients of late: shares near 0 that no label raised."""
+    found = (squares < LABEL_SQUARES.value**2 * np.median(squares)) & (bias < np.median(bias))
+    return tuple(map(int, np.flatnonzero(found)))
 
 
 def _means(

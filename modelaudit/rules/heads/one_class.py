@@ -71,7 +71,7 @@ def one_class(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield _told(rule, head, answer, _left(state, way), way.rows)
         elif last is not None and averaged and _one_sided(graph, head, last, above=above):
             yield _told(rule, head, last.only, last.error, last.rows, last)
-        elif last is not None and above and _absent(head, loss.name, last):
+        elif last is not None and (above or last.of_squares) and _absent(head, loss.name, last):
             yield _never_labels(rule, head, last)
 
 
@@ -170,9 +170,13 @@ def _absent(head: NetworkHead, loss: str, last: LastErrors) -> bool:
 def _never_labels(rule: Rule, head: NetworkHead, last: LastErrors) -> Finding:
     said = "class" + "es" * (len(last.lowered) > 1) + " " + ", ".join(map(str, last.lowered[:8]))
     said += ", ..." * (len(last.lowered) > 8)
+    why = (
+        "had next to no gradients"
+        if last.of_squares
+        else "had small gradients, all of which lowered it"
+    )
     return rule.finding(
-        f"In the last steps, all gradients of `{head.weights.route}` for {said} (of 0 to {last.units - 1}) "
-        "lowered its score, and were small: it looks as if no label was one of these classes, or hardly any.",
+        f"In the last steps, the score of {said} (of 0 to {last.units - 1}) of `{head.weights.route}` {why}: it looks as if no label was one of these classes, or hardly any.",
         route=head.weights.route,
         title="Classes that look as if they were never a label in training",
         evidence={"measured": len(last.lowered), "unit": "classes", "n": last.units},

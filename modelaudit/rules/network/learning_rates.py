@@ -20,7 +20,7 @@ from modelaudit.thresholds.design import (
     LOW_RATE,
     SUMMED_LAYERS,
 )
-from modelaudit.thresholds.optimizers import RECURRENT_RATE
+from modelaudit.thresholds.optimizers import RECURRENT_RATE, UNNORMED_RATE
 from modelaudit.thresholds.training import (
     LARGE_DELTA_RATE,
     LARGE_RATE,
@@ -94,7 +94,7 @@ def rate_fault(artifact: Artifact, optimizer: str, rate: float, adaptive: bool) 
 def summed_rate_fault(
     artifact: Artifact, optimizer: str, config: Mapping[str, Json], rate: float | None
 ) -> RateFault | None:
-    """Steps of gradient descent that its momentum makes too large for a recurrent layer.
+    """Steps of descent that its momentum makes too large for recurrent or unnormalized layers.
 
     With gradients of one sign, they add up to the rate by what momentum leaves of 1.
     """
@@ -105,18 +105,26 @@ def summed_rate_fault(
         rate / (1 - momentum),
         artifact.architecture.layers if artifact.architecture else (),
     )
-    if not RECURRENT_RATE.value <= whole < math.inf or any(
-        number(config.get(key)) for key in _CLIPS
-    ):
+    if not whole < math.inf or any(number(config.get(key)) for key in _CLIPS):
         return None
-    if not any(map(_recurrent, layers)):
+    if whole >= RECURRENT_RATE.value and any(map(_recurrent, layers)):
+        limit, where = RECURRENT_RATE.value, "a recurrent layer without clipped gradients, which "
+        where += "are products over all steps of a sequence"
+    elif (
+        round(whole, 6) >= UNNORMED_RATE.value
+        and layers
+        and len(artifact.kernels) > 1
+        and not any("Norm" in x.class_name for x in layers)
+    ):
+        limit, where = UNNORMED_RATE.value, "layers without a normalization between them, which "
+        where += "such steps often drive to one answer for all inputs"
+    else:
         return None
     detail = (
         f"The learning rate of SGD is {rate:g}, and a momentum of {momentum:g} makes steps up to "
-        f"{1 / (1 - momentum):.3g} times as large: much for a recurrent layer without clipped gradients, which "
-        "are products over all steps of a sequence"
+        f"{1 / (1 - momentum):.3g} times as large: much for {where}"
     )
-    return RateFault(detail, Severity.LOW, rate, RECURRENT_RATE.value)
+    return RateFault(detail, Severity.LOW, rate, limit)
 
 
 def _recurrent(layer: Layer) -> bool:

@@ -52,7 +52,8 @@ def test_labels_that_differ(binary, tmp_path):
     assert said(k, y, tmp_path, binary=binary, steps=900) == []  # learnt
 
 
-def test_classes_that_are_never_a_label(tmp_path):
+@pytest.mark.parametrize("optimizer", ["Adam", "RMSprop"])
+def test_classes_that_are_never_a_label(optimizer, tmp_path):
     """Rows of which a validation split took the last, by class, and the same rows shuffled."""
     import keras as k
 
@@ -61,9 +62,9 @@ def test_classes_that_are_never_a_label(tmp_path):
     for kept in (y < 4, y >= 0):
         k.utils.set_random_seed(1)
         hidden, last = k.layers.Dense(32, "relu"), k.layers.Dense(6, "softmax")
-        adam = k.optimizers.Adam(0.003)
+        chosen = getattr(k.optimizers, optimizer)(0.003)
         loss = "sparse_categorical_crossentropy"
-        made = sequential(k, (16,), hidden, last, loss=loss, optimizer=adam)
+        made = sequential(k, (16,), hidden, last, loss=loss, optimizer=chosen)
         train(made, x[kept], y[kept], steps=400)
         made.save(tmp_path / "m.keras")
         findings = [x for x in found(RULES, tmp_path / "m.keras") if "never a label" in x.title]
