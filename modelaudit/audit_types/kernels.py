@@ -150,6 +150,10 @@ class LastErrors(Struct, frozen=True):
     gradients themselves. These have no sign: the inputs are taken to have none."""
     lowered: tuple[Count, ...] = ()
     """Classes that all gradients lower, and of late hardly, with biases below the middle one."""
+    along: Real = 0.0
+    """Mean cosine between the mean input of a unit and its weights."""
+    ahead: Real = 0.0
+    """Share of the units where it is above 0."""
 
 
 class ColumnSigns(Struct, frozen=True):

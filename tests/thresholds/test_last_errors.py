@@ -110,6 +110,52 @@ def squares_of_a_class_that_is_no_label(share):
     return ["low"] * len(_faded(squares, np.array([-0.1, 0.0, 0.0])))
 
 
+def one_error(pushed=0.1, loss="mse", **told):
+    """A regression behind a ReLU whose mean inputs go along its weights."""
+    told = {"along": 0.6, "ahead": 1.0, "rows": 6, "units": 6} | told
+    known = {
+        "only": 0,
+        "raised": 3,
+        "error": 0.1,
+        "score": 0.0,
+        "low": -1.0,
+        "high": 1.0,
+        "alike": 0.0,
+    }
+    names = {"kernel": "head/kernel", "bias": "bias/kernel"}
+    head = examples.layer("head", "Dense", names, {"units": 1, "activation": "linear"})
+    head = replace(head, output_shape=(None, 1), inbound=(("hidden",),))
+    hidden = examples.layer("hidden", config={"units": told["units"], "activation": "relu"})
+    facts = adam(("head", 0.05, 0.1), ("bias", pushed, 1.0))
+    artifact = replace(
+        facts.artifact,
+        architecture=examples.model(hidden, head).architecture,
+        kernels=tuple(
+            Kernel(*(name, f"{name}/kernel", "dense", "io", 0, (6, 6)))
+            for name in ("hidden", "head")
+        ),
+        training={**(facts.artifact.training or {}), "loss": loss},
+    )
+    errors = {"hidden": LastErrors(**known | told)}
+    return severities("MA439", Facts(artifact, measurements=Measurements(last_errors=errors)))
+
+
+@at("last_layers.ERRORS_ALONG", {0.396: [], 0.4: ["low"], 0.404: ["low"]})
+def mean_inputs_along_the_weights(cosine):
+    assert one_error(along=cosine, rows=5) == one_error(along=cosine, loss="msle") == []
+    return one_error(along=cosine)
+
+
+@at("last_layers.ERRORS_AHEAD", {0.895: [], 0.9: ["low"], 0.905: ["low"]})
+def units_along_their_weights(share):
+    return one_error(ahead=share)
+
+
+@at("last_layers.ERRORS_PUSHED", {0.495: ["low"], 0.5: [], 0.505: []})
+def average_of_the_last_bias(share):
+    return one_error(share)
+
+
 def test_mean_inputs_that_no_error_of_one_sign_gives():
     """Behind a ReLU, a mean input below 0 takes errors of both signs."""
     assert one_sided() == ["low"]

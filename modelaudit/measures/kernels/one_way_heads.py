@@ -238,8 +238,10 @@ def _errors(
         scores = bias + (kernel * means).sum(axis=0)
         lengths = np.linalg.norm(means, axis=0)
         cosines = (means / lengths).T @ (means / lengths)
+        along = (means * kernel).sum(axis=0) / (lengths * np.linalg.norm(kernel, axis=0))
     if not (np.isfinite(scores).all() and np.isfinite(cosines).all()):
         return None
+    along = along[np.abs(of_bias) > _NEXT_TO_NOTHING * np.abs(of_bias).max()]
     raised = int((of_bias < 0).sum())
     if units == 1:
         only = raised
@@ -257,6 +259,8 @@ def _errors(
         float(means.min()),
         float(means.max()),
         float(cosines.min()) if units > 1 else 1.0,
+        along=float(np.nan_to_num(along).mean()),
+        ahead=float((along > 0).mean()),
     )
 
 

@@ -6,6 +6,7 @@ import math
 
 from msgspec import Struct
 
+from modelaudit.facts import Layer
 from modelaudit.findings import Severity
 from modelaudit.formats.keras.compiled_losses import CATEGORICAL, SPARSE, CompiledLoss
 from modelaudit.rules.network.loss_inputs import class_axis
@@ -16,6 +17,9 @@ ABOVE_ZERO = frozenset(("softplus", "squareplus", "exponential"))
 """Activations of no limit whose values are all above 0."""
 
 _ROW = 2  # axes of an output of values for each input
+
+
+_RECURRENT = frozenset(("LSTM", "GRU", "SimpleRNN"))
 
 
 class Mismatch(Struct, frozen=True):
@@ -74,5 +78,15 @@ class Mismatch(Struct, frozen=True):
             and not sound
             and not (self.unchanged and head.rescaled)
             and not (self.ungrouped and head.grouped)
-            and not (self.dense and head.weights.class_name != "Dense")
+            and not (self.dense and not _of_whole_inputs(head.weights))
         )
+
+
+def _of_whole_inputs(layer: Layer) -> bool:
+    """Whether a layer gives its units once for an input: dense, or the last state of a recurrent one."""
+    return layer.class_name == "Dense" or ends_a_sequence(layer)
+
+
+def ends_a_sequence(layer: Layer) -> bool:
+    """Whether it is a recurrent layer that gives its last state."""
+    return layer.class_name in _RECURRENT and layer.config.get("return_sequences") is False

@@ -14,7 +14,7 @@ from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.heads.last_layers import paired_heads
 from modelaudit.rules.model import Facts, NotApplicable, Rule
 from modelaudit.rules.network.limited_values import at_most_one, never_negative
-from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
+from modelaudit.rules.network.network_heads import NetworkHead, activation_of, saved_graph
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.thresholds.design import (
     ONE_CLASS_LEFT,
@@ -22,7 +22,12 @@ from modelaudit.thresholds.design import (
     ONE_CLASS_STEPS,
     ONE_CLASS_SURE,
 )
-from modelaudit.thresholds.last_layers import ABSENT_CLASSES
+from modelaudit.thresholds.last_layers import (
+    ABSENT_CLASSES,
+    ERRORS_AHEAD,
+    ERRORS_ALONG,
+    ERRORS_PUSHED,
+)
 from modelaudit.thresholds.optimizers import (
     ONE_SIDED_ALIKE,
     ONE_SIDED_LEAST,
@@ -34,6 +39,8 @@ from modelaudit.thresholds.optimizers import (
 
 # These keep the average of the gradients themselves.
 _AVERAGES = frozenset(("adam", "adamw", "nadam", "adamax"))
+_OF_NUMBERS = frozenset(("mean_squared_error", "mean_absolute_error"))
+FEW_INPUTS = 6  # of which, and units, means have a direction by chance
 _ENDS = frozenset(("sigmoid", "softmax", "linear"))
 
 
@@ -73,6 +80,58 @@ def one_class(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield _told(rule, head, last.only, last.error, last.rows, last)
         elif last is not None and (above or last.of_squares) and _absent(head, loss.name, last):
             yield _never_labels(rule, head, last)
+
+
+def one_error(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """A regression whose errors were the same for all inputs of a batch, although their mean changed.
+
+    Then the gradients of a hidden ReLU unit are those of its bias times the mean of the inputs that it
+    is above 0 for, which goes along its weights.
+    """
+    errors = facts.measurements.last_errors if facts.measurements else {}
+    state = optimizer_state(facts.artifact)
+    if not errors or state is None or (state.steps or 0) < ONE_CLASS_STEPS.value:
+        return
+    try:
+        ((head, loss),) = paired_heads(facts)
+    except (NotApplicable, ValueError):
+        return
+    route = head.weights.route
+    bias = next((x for x in state.moments if (x.route, x.role) == (route, "bias")), None)
+    if loss is None or loss.name not in _OF_NUMBERS or head.last != "linear" or head.units != 1:
+        return
+    if bias is None or not bias.second or head.rescaled or head.joined:
+        return
+    graph = saved_graph(facts)
+    hidden = [kernel.route for kernel in facts.artifact.kernels if kernel.route != route]
+    known = [errors[x] for x in hidden if x in errors and activation_of(graph.layer(x)) == "relu"]
+    if not known or hidden[0] not in errors or errors[hidden[0]] is not known[0]:
+        return
+    first, pushed = known[0], (bias.first or 0.0) / math.sqrt(bias.second)
+    if min(first.rows, first.units) < FEW_INPUTS or pushed >= ERRORS_PUSHED.value:
+        return
+    if first.along < ERRORS_ALONG.value or any(x.ahead < ERRORS_AHEAD.value for x in known):
+        return
+    yield rule.finding(
+        f"In the last steps, the gradients of `{hidden[0]}` went along its weights, as where all inputs of "
+        f"a batch have one error, and the average of that error was {pushed:.0%} of its size. It looks as if targets of shape "
+        "(n,) were compared with outputs of shape (n, 1), or the reverse: that compares each output with all "
+        "targets, and their mean is learnt.",
+        route=route,
+        title="All inputs of a batch seem to have had one error",
+        evidence={
+            "measured": first.along,
+            "unit": ERRORS_ALONG.unit,
+            "threshold": ERRORS_ALONG.value,
+            "n": first.units,
+        },
+        key=f"{head.route} one error",
+        severity=Severity.LOW,
+        confidence=Confidence.LOW,
+        fix="Compare the shapes in the loss or the training loop of your own:\n\n"
+        "    print(y.shape, model(x).shape)\n\nGive the targets that of the outputs, such as "
+        "y = tf.reshape(y, tf.shape(outputs)), and train again.",
+    )
 
 
 def _one_way(state: OptimizerState, head: NetworkHead, way: OneWay) -> int | None:

@@ -92,11 +92,17 @@ def rate_fault(artifact: Artifact, optimizer: str, rate: float, adaptive: bool) 
 
 
 def summed_rate_fault(
-    artifact: Artifact, optimizer: str, config: Mapping[str, Json], rate: float | None
+    artifact: Artifact,
+    optimizer: str,
+    config: Mapping[str, Json],
+    rate: float | None,
+    *,
+    few: bool = False,
 ) -> RateFault | None:
     """Steps of descent that its momentum makes too large for recurrent or unnormalized layers.
 
-    With gradients of one sign, they add up to the rate by what momentum leaves of 1.
+    With gradients of one sign, they add up to the rate by what momentum leaves of 1, unless they are
+    few.
     """
     momentum = number(config.get("momentum")) or 0.0
     if optimizer != "SGD" or rate is None or not 0 < momentum < LONG_MEMORY.value:
@@ -113,6 +119,7 @@ def summed_rate_fault(
     elif (
         round(whole, 6) >= UNNORMED_RATE.value
         and layers
+        and not few
         and len(artifact.kernels) > 1
         and not any("Norm" in x.class_name for x in layers)
     ):

@@ -17,7 +17,7 @@ from modelaudit.measures.weights_in_order import NOT_TRAINED
 from modelaudit.rules import examples
 from modelaudit.rules.architecture.constant_layers import unreached
 from modelaudit.rules.heads.constant_scores import constant_scores
-from modelaudit.rules.heads.one_class import one_class
+from modelaudit.rules.heads.one_class import one_class, one_error
 from modelaudit.rules.initial_weights.training_reach import (
     FADED_AWAY,
     forgets_gradients,
@@ -185,7 +185,8 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     fed = fed_alike(state.moments, _below_zero(facts.artifact), lasting=lasting)
     if fed is None:
         alike = [*one_vector(rule, facts, state.moments)]
-        yield from alike or [*one_class(rule, facts)] or constant_scores(rule, facts)
+        alike = alike or [*one_class(rule, facts)] or [*one_error(rule, facts)]
+        yield from alike or constant_scores(rule, facts)
         return
     graph = saved_graph(facts) if facts.artifact.architecture else None
     exactly = facts.measurements is not None and facts.measurements.one_vector == fed.route

@@ -92,10 +92,11 @@ def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
         return
     rate, adaptive = _rate(config), name.lower() in ADAPTIVE
     fault = None if rate is None else rate_fault(facts.artifact, name, rate, adaptive)
-    fault = fault or summed_rate_fault(facts.artifact, name, config, rate)
+    state = optimizer_state(facts.artifact)
+    few = state is not None and 0 < (state.steps or 0) < ONE_PASS.value
+    fault = fault or summed_rate_fault(facts.artifact, name, config, rate, few=few)
     if fault is not None:
         yield from _rated(facts, name, fault, adaptive)
-    state = optimizer_state(facts.artifact)
     yield from _scheduled(config, (state.steps if state else None) or math.inf)
     epsilon = number(config.get("epsilon"))
     summed = name.lower() == "adagrad"  # whose root is of squares and epsilon together

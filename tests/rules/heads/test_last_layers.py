@@ -164,6 +164,10 @@ def faults(keras):
         "open mask": ("MA306", "medium", [dense(3)], losses.Tversky()),
         "bounded": ("MA306", "low", [dense(1, "sigmoid")], "mae"),
         "bounded twice": ("MA306", "low", [dense(1, "tanh")], "mse"),
+        "bounded state": (
+            *("MA306", "low", [layers.Reshape((-1, 1)), layers.LSTM(1)]),
+            "mse",
+        ),
         "one that dies": ("MA306", "low", [dense(1), layers.ReLU()], "mse"),
         "some that die": ("MA306", "low", [dense(4, "relu")], losses.Huber()),
         "maps that may die": (
@@ -217,6 +221,8 @@ def sound(keras):
         ([dense(2, "softmax")], "binary_crossentropy"),
         ([dense(1)], "mse"),
         ([dense(2, "tanh")], "mae"),
+        ([layers.Reshape((-1, 1)), layers.LSTM(1, return_sequences=True)], "mae"),
+        ([layers.Reshape((-1, 1)), layers.LSTM(2)], "mae"),
         ([dense(1, "softplus")], losses.Huber()),
         ([dense(1, "sigmoid")], "dice"),
         ([dense(3, "softmax")], losses.Tversky()),

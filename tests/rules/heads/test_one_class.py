@@ -74,6 +74,34 @@ def test_classes_that_are_never_a_label(optimizer, tmp_path):
     assert told[1] == []
 
 
+@pytest.mark.parametrize("flat", [True, False])
+def test_targets_that_are_compared_with_all_outputs(flat, tmp_path):
+    """Of a training loop of the program, with targets (n,) or (n, 1) beside outputs (n, 1)."""
+    import keras as k
+    import tensorflow as tf
+
+    k.utils.set_random_seed(1)
+    y = (np.sin(2 * X[:, 0]) + X[:, 1] + X[:, 2] * X[:, 3] + 3).astype("float32")
+    layers = k.layers.Dense(32, "relu"), k.layers.Dense(16, "relu"), k.layers.Dense(1)
+    made = sequential(k, (8,), *layers, loss="mse", optimizer=k.optimizers.Adam(2e-3))
+    made.optimizer.build(made.trainable_variables)
+    order = np.random.default_rng(2)
+
+    @tf.function
+    def step(x, wanted):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(wanted - made(x)))
+        weights = made.trainable_variables
+        made.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+
+    for _ in range(30):
+        for rows in order.permutation(640).reshape(-1, 32):
+            step(X[rows], y[rows] if flat else y[rows, None])
+    made.save(tmp_path / "m.keras")
+    findings = [x for x in found(RULES, tmp_path / "m.keras") if "had one error" in x.title]
+    assert [str(each.severity) for each in findings] == ["low"] * flat
+
+
 def test_what_no_sign_tells(tmp_path):
     """Few steps from the start."""
     import keras as k
