@@ -107,3 +107,16 @@ ERRORS_PUSHED = Threshold(
     "average gradient of the last bias from which one error is that of targets not yet reached",
     "the same programs: 0.08 to 0.42; regressions whose steps were too few: 0.99 and more",
 )
+DESCENT_STEPS = Threshold(
+    200,
+    "steps",
+    "number of steps of gradient descent after which kernels that all look as drawn tell of small "
+    "gradients, whatever the steps can reach",
+    "chosen; pixels divided twice by 255, and a parabola that stayed a line: 456 and 1,500 steps",
+)
+DESCENT_KERNELS = Threshold(
+    3,
+    "kernels",
+    "number of kernels that all look as drawn, for the same",
+    "of 45 sound networks trained by descent, one has all but one of five so, none all",
+)

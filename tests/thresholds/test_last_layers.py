@@ -125,6 +125,30 @@ def share_that_biases_moved(share):
     return slow(0.5, share)
 
 
+def stayed(steps=300, kernels=3, moved=0.2, loss="mse", **tests):
+    """Steps of descent of a large reach, after which all kernels look as drawn."""
+    facts = descended(300.0, moved, loss=loss)
+    *weights, count = facts.artifact.tensors
+    artifact = replace(facts.artifact, tensors=(*weights, replace(count, stats=flat(float(steps)))))
+    one = facts.measurements.initialization[0]
+    one = replace(one, tests=one.tests | {"fits": True} | tests)
+    return severities(
+        "MA432", Facts(artifact, measurements=Measurements(initialization=(one,) * kernels))
+    )
+
+
+@at("last_layers.DESCENT_STEPS", {199: [], 200: ["low"], 201: ["low"]})
+def steps_that_left_kernels_as_drawn(steps):
+    assert stayed(steps, fits=False) == stayed(steps, outside=0.001) == []
+    assert stayed(steps, moved=0.41) == []
+    return stayed(steps)
+
+
+@at("last_layers.DESCENT_KERNELS", {2: [], 3: ["low"], 4: ["low"]})
+def kernels_as_drawn(kernels):
+    return stayed(kernels=kernels)
+
+
 @at("last_layers.EPSILON_OVER", {9.9: [], 10.001: ["low"], 10.1: ["low"]})
 def epsilon_by_the_roots_of_squares(times):
     return slow(0.5, 0.2, epsilon=0.1 * times)

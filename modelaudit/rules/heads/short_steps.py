@@ -17,7 +17,13 @@ from modelaudit.rules.model import Facts, NotApplicable, Rule
 from modelaudit.rules.network.limited_values import at_most_one
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
 from modelaudit.structs import replace
-from modelaudit.thresholds.last_layers import DESCENT_MOVED, DESCENT_REACH, EPSILON_OVER
+from modelaudit.thresholds.last_layers import (
+    DESCENT_KERNELS,
+    DESCENT_MOVED,
+    DESCENT_REACH,
+    DESCENT_STEPS,
+    EPSILON_OVER,
+)
 from modelaudit.thresholds.optimizers import OUTPUT_SHORT
 from modelaudit.thresholds.training import LARGE_COLUMN, UNSCALED
 
@@ -124,15 +130,56 @@ def short_outputs(
 def slow_descent(
     rule: Rule, facts: Facts, state: OptimizerState, drawn: Callable[[Facts, float], bool]
 ) -> Iterator[Finding]:
-    """What is said of classifiers whose kernels look as drawn after steps of this size.
-
-    Under a cross-entropy, the gradient of a bias of the last layer is 1 at most.
+    """What is said of networks whose kernels look as drawn after steps of this size.
 
     Args:
         rule: MA432.
         facts: the model.
         state: of its optimizer.
         drawn: whether all kernels look as drawn, where steps moved each by a share of their spread.
+    """
+    yield from [*_small_steps(rule, facts, state, drawn)] or _small_gradients(rule, facts, state)
+
+
+def _small_gradients(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:
+    """Many steps of descent that took no weight of any kernel out of what its initializer draws."""
+    steps = state.steps or 0
+    found = facts.measurements.initialization if facts.measurements else ()
+    biased = [kernel for kernel in facts.artifact.kernels if kernel.bias]
+    moved = max((moved_share(facts.artifact, kernel) for kernel in biased), default=0.0)
+    if state.name != "SGD" or steps < DESCENT_STEPS.value or not 0 < moved < DESCENT_MOVED.value:
+        return
+    if len(found) < DESCENT_KERNELS.value or not all(
+        each.tests.get("fits") is True and each.tests.get("outside") == 0 and not each.guessed
+        for each in found
+    ):
+        return
+    yield rule.finding(
+        f"{counted(steps, 'step', 'steps')} of SGD at {state.rate or 0:g} took no weight of {len(found)} kernels out "
+        "of what its initializer draws, and moved no bias by more than "
+        f"{moved:.0%} of the spread of its kernel: the gradients were small, as of inputs scaled to nearly "
+        "nothing, or the rate was.",
+        evidence={
+            "measured": moved,
+            "unit": DESCENT_MOVED.unit,
+            "threshold": DESCENT_MOVED.value,
+            "steps": steps,
+        },
+        title="Training hardly changed the weights",
+        key="small gradients",
+        confidence=Confidence.MEDIUM,
+        fix="See that inputs have a standard deviation of about 1, and pixels are divided by 255 once:\n\n"
+        "    print(x.mean(), x.std())\n\nThen train again with Adam, a momentum of 0.9 or a higher learning "
+        "rate, for more epochs.",
+    )
+
+
+def _small_steps(
+    rule: Rule, facts: Facts, state: OptimizerState, drawn: Callable[[Facts, float], bool]
+) -> Iterator[Finding]:
+    """The same of classifiers, by what all steps can have moved.
+
+    Under a cross-entropy, the gradient of a bias of the last layer is 1 at most.
     """
     biased = [kernel for kernel in facts.artifact.kernels if kernel.bias]
     moved = max((moved_share(facts.artifact, kernel) for kernel in biased), default=0.0)
