@@ -17,7 +17,7 @@ from modelaudit.formats.keras.compiled_losses import (
     CompiledLoss,
 )
 from modelaudit.measures.architecture.layer_shapes import channels_first
-from modelaudit.rules.heads.mismatches import ends_a_sequence
+from modelaudit.rules.heads.mismatches import OF_MARGINS, ends_a_sequence
 from modelaudit.rules.heads.regressions import independent, of_numbers
 from modelaudit.rules.network.loss_inputs import PROBABILITIES
 from modelaudit.rules.network.network_heads import NetworkHead
@@ -32,6 +32,8 @@ def advised(
     scores: bool,
 ) -> str:
     """What to do, with code; of a sigmoid for numbers, what suits numbers of any size first."""
+    if loss.name in OF_MARGINS:
+        return said
     if loss.name in DISTANCES and ends_a_sequence(head.weights) and head.units:
         return (
             f"Put a layer without an activation behind `{head.weights.name}`, which may have more units then, "

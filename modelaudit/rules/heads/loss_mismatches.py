@@ -18,7 +18,7 @@ from modelaudit.formats.keras.compiled_losses import (
     OVERLAPS,
     SPARSE,
 )
-from modelaudit.rules.heads.mismatches import ABOVE_ZERO, Mismatch
+from modelaudit.rules.heads.mismatches import ABOVE_ZERO, OF_MARGINS, Mismatch
 from modelaudit.rules.heads.one_value_losses import LOSSES_OF_ONE_VALUE
 from modelaudit.rules.network.loss_inputs import FOCAL, PROBABILITIES
 
@@ -222,6 +222,17 @@ MISMATCHES: tuple[Mismatch, ...] = (
         "Use categorical_crossentropy for exclusive classes, or a sigmoid.",
         units=(3, math.inf),
         ungrouped=True,
+    ),
+    Mismatch(
+        OF_MARGINS,
+        frozenset(("sigmoid",)),
+        Severity.LOW,
+        "{loss} seems to compare a distance with a margin, but {last} gives no value above 1, and little "
+        "gradient near it.",
+        "Let the last layer give the distance itself, such as keras.ops.norm(a - b, axis=-1), without a "
+        "sigmoid behind it, and train again. For a probability of being alike, use "
+        'loss="binary_crossentropy".',
+        units=(1, 1),
     ),
     Mismatch(
         DISTANCES,

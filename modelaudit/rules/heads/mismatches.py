@@ -16,6 +16,9 @@ from modelaudit.rules.network.value_ranges import head_range
 ABOVE_ZERO = frozenset(("softplus", "squareplus", "exponential"))
 """Activations of no limit whose values are all above 0."""
 
+OF_MARGINS = frozenset(("contrastive_loss", "contrastive"))
+"""Names that many give to a loss of distances with a margin (Hadsell et al. 2006)."""
+
 _ROW = 2  # axes of an output of values for each input
 
 

@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 
 from modelaudit.formats.keras.compiled_losses import BINARY, SPARSE
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.structs import replace
 
 pytestmark = pytest.mark.slow
 
@@ -88,3 +92,15 @@ def test_an_overlap_with_values_that_are_no_probabilities(name):
     assert values[0] == pytest.approx(0, abs=1e-6) and values[2] < values[1] < -0.1
     shares = np.random.default_rng(0).uniform(size=(100, 1, 4)).astype("float32")
     assert all(0 <= float(loss(mask, each)) <= 1 for each in shares)
+
+
+@pytest.mark.parametrize(("last", "told"), [("sigmoid", ["low"]), ("linear", [])])
+def test_a_sigmoid_behind_a_distance_with_a_margin(last, told):
+    """A function of the program, of which the file holds the name."""
+    loss = {"class_name": "function", "config": "contrastive_loss"}
+    head = examples.layer("head", config={"units": 1, "activation": last})
+    head = replace(head, output_shape=(None, 1))
+    facts = examples.chain(examples.layer("hidden"), head, training={"loss": loss})
+    findings = run_rule(rule("MA306"), facts).findings
+    assert [str(each.severity) for each in findings] == told
+    assert all("the distance itself" in each.fix for each in findings)
