@@ -283,7 +283,6 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from form if listed else ()  # the loader meets it before the layers
     layers = tuple(match_config.check_model(config, context, archive))
     yield from layers
-    yield from match_subclasses.connected_again(config, context)
     yield from () if archive else unknown_objects(config, context)
     form = tuple(each for each in form if each not in layers)
     if whole and not archive and artifact.tensors and not is_model(config):

@@ -24,7 +24,8 @@ class Parameters(Struct, frozen=True):
 
     `required` have no default, `defaults` are those that are literals, as `literal` gives them.
     `keywords` says that there is a `**kwargs`; `read` are the words
-    that the method takes out of it by name, as in `kwargs.pop("units")`.
+    that the method takes out of it by name, as in `kwargs.pop("units")`. `variadic` says that there
+    are an `*args` and a `**kwargs`, under these names.
     """
 
     names: tuple[str, ...] = ()
@@ -32,6 +33,7 @@ class Parameters(Struct, frozen=True):
     keywords: bool = False
     read: frozenset[str] = frozenset()
     defaults: Mapping[str, str] = field(default_factory=dict)
+    variadic: bool = False
 
 
 class MadeObject(Struct, frozen=True):

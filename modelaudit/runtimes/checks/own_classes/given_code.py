@@ -13,7 +13,10 @@ from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import Config, legacy_key
 from modelaudit.terminal_text import first_of
 
-_OF_MODELS = ("layers", "input_layers", "output_layers")  # of a config that connects layers
+_OF_MODELS = {"name", "layers", "input_layers", "output_layers"}  # of a config that connects layers
+_CONNECTED = ("inputs", "outputs", "name")  # what a model of such layers takes, in order
+_LOOKS_AT_CONSTRUCTOR = (2, 12)  # first Keras known to; 2.11 passes each class what it connected
+_REST_PASSED = (3, 8)  # first Keras 3 known to pass on what else is in the config; 3.5 does not
 _FROM_CONFIG = "from_config"
 _ORDER = ("name", "reduction")  # of a loss in Keras 3; that of Keras 2 is the other one
 _COMPILED = ("losses", "metrics", "optimizers")
@@ -130,13 +133,15 @@ def constructed(code: ClassCode, keys: Sequence[str], context: CheckContext) -> 
     `from_config` of Keras passes them as keywords. Those that a constructor does not name go on
     to the constructor of its base class, if it passes its `**kwargs` there.
     """
-    if context.code.defines(code, _FROM_CONFIG) is not False or set(_OF_MODELS) <= set(keys):
+    if context.code.defines(code, _FROM_CONFIG) is not False:
         return Construction()
     given, by_position = list(keys), BaseCall()
+    if set(keys) >= _OF_MODELS and _revived_connected(code, context):
+        given = _of_connected(keys, context)
     for each in context.code.lineage(code):
         if isinstance(each, str):
             base = each.rpartition(".")[2]
-            found = _by_position(code, base, by_position, context)
+            found = _by_position(code, base, by_position, given, context)
             found = found or _refused_by_keras(code, each, given, context)
             return Construction(found, base, {*given})
         taken = each.constructor
@@ -156,6 +161,31 @@ def constructed(code: ClassCode, keys: Sequence[str], context: CheckContext) -> 
             return Construction(_twice(each, twice))
         given, by_position = [*sorted(call.words), *rest], call
     return Construction()
+
+
+def _revived_connected(code: ClassCode, context: CheckContext) -> bool:
+    """Whether Keras connects the layers in the file, and passes inputs and outputs to the class.
+
+    Otherwise the class is passed the config itself.
+    """
+    taken = next(
+        (
+            each.constructor
+            for each in context.code.lineage(code)
+            if isinstance(each, ClassCode) and each.constructor is not None
+        ),
+        None,
+    )
+    if taken is None or taken.variadic or context.profile.keras < _LOOKS_AT_CONSTRUCTOR:
+        return True
+    return taken.names == (*_CONNECTED, *("trainable",) * (not context.profile.keras3))
+
+
+def _of_connected(keys: Sequence[str], context: CheckContext) -> list[str]:
+    """What a class gets with the layers that Keras connected."""
+    given = [*_CONNECTED, *("trainable",) * context.profile.keras3]
+    rest = [key for key in keys if key not in {*given, *_OF_MODELS}]
+    return given + rest * (context.profile.keras >= _REST_PASSED)
 
 
 def _refused_by(
@@ -192,9 +222,11 @@ def _twice(owner: ClassCode, twice: list[str]) -> ConstructorRefusal:
 
 
 def _by_position(
-    code: ClassCode, base: str, call: BaseCall, context: CheckContext
+    code: ClassCode, base: str, call: BaseCall, given: Sequence[str], context: CheckContext
 ) -> ConstructorRefusal | None:
-    """Arguments by position: `Layer` of Keras 3 takes none, `Loss` takes them in another order."""
+    """Arguments by position: those of `Model` may be keywords as well, `Layer` of Keras 3 takes
+    none, `Loss` takes them in another order.
+    """
     count = call.positional
     order = _ORDER if context.profile.keras3 else (*reversed(_ORDER),)
     if base == "Loss" and call.passed == (*reversed(order),):
@@ -206,6 +238,9 @@ def _by_position(
             f"Loss by position, which takes {first_of(order, 2)} in {context.profile.name}",
             "Pass them as keywords: `super().__init__(reduction=reduction, name=name)`.",
         )
+    twice = sorted(set(_CONNECTED[:count]).intersection(given)) if base == "Model" else []
+    if twice:
+        return _twice(code, twice)
     if not (count and base == "Layer" and context.profile.keras3):
         return None
     return ConstructorRefusal(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
@@ -21,6 +21,7 @@ from modelaudit.runtimes.saved_config import Config, is_model
 _VARIANCE = re.compile(r"log_?(?:var|sigma)", re.IGNORECASE)
 _CONNECTED_CLASSES = ("Functional", "Model")
 _CONNECTED = ("functional", "model")  # names that Keras gives to models of layers with an input
+_GROUPS = (OLD_LAYOUT, "layers")  # of such models in files of weights
 _INPUT = re.compile(r"input(?:_layer)?(?:_[0-9]+)?")  # the name of one that has none of its own
 _OF_EVERY_LAYER = frozenset(("name", "trainable", "dtype"))
 # First Keras known to write the default arguments of a subclass into its config, so that a config
@@ -32,6 +33,17 @@ def check(config: Config, artifact: Artifact, context: CheckContext) -> Iterator
     """What the file of a subclass does not show."""
     name, keras = text(config.get("class_name")), artifact.provenance.keras
     yield from _added_loss(config, artifact, context)
+    if _lacks_layers(config, artifact, context):
+        yield Reason(
+            "arguments-of-subclass",
+            LoadOutcome.FAILS,
+            f"{name} was made of layers that its constructor was given, and saved without them; "
+            "it has no `call`, so what loads cannot be called",
+            "NotImplementedError: Unimplemented `Model.call()`",
+            f"Read the weights into a model built from code, or give {name} a constructor that "
+            "takes `*args, **kwargs`, leave out its `get_config`, and save it again with Keras 3.",
+        )
+        return
     if _settled(config, context):
         return
     yield from _given_objects(config, artifact, context)
@@ -140,14 +152,31 @@ def _needs_none(config: Config, context: CheckContext) -> bool:
     return not {"", "None"}.intersection(code.constructor.defaults.values())
 
 
-def _connected(kept: Config, artifact: Artifact) -> bool:
+def _connected(kept: Config, artifact: Artifact, groups: Sequence[str] = _GROUPS[:1]) -> bool:
     """Whether it is made of layers with an input, of which its config says nothing."""
     listed = [tensor.name for tensor in artifact.tensors if tensor.role == "weight"]
     return (
         kept.keys() <= _OF_EVERY_LAYER
         and bool(listed)
-        and all(name.startswith(f"{OLD_LAYOUT}/") for name in listed)
+        and all(name.partition("/")[0] in groups for name in listed)
     )
+
+
+def _lacks_layers(config: Config, artifact: Artifact, context: CheckContext) -> bool:
+    """Whether the class connects nothing itself, and its config has none of what it was given."""
+    code = code_of(config, context)
+    if code is None or not _is_given_layers(config, context):
+        return False
+    calls = context.code.defines(code, "call") is not False
+    return not calls and _connected(mapping(config.get("config")), artifact, _GROUPS)
+
+
+def _is_given_layers(config: Config, context: CheckContext) -> bool:
+    """Whether the code of the class tells that it connects no layers itself."""
+    code = code_of(config, context)
+    if code is None or context.code.base(code).rpartition(".")[2] not in _CONNECTED_CLASSES:
+        return False
+    return not _connects(config, context)
 
 
 def _added_loss(config: Config, artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -217,7 +246,9 @@ def in_hdf5(config: Config, artifact: Artifact, context: CheckContext) -> Iterat
     connected = any(group.rstrip("_0123456789") in _CONNECTED for group in groups)
     yield Reason(
         "subclassed-model-in-hdf5",
-        LoadOutcome.UNKNOWN if inputs or (built and connected) else LoadOutcome.FAILS,
+        LoadOutcome.UNKNOWN
+        if (inputs and not _is_given_layers(config, context)) or (built and connected)
+        else LoadOutcome.FAILS,
         f"the model is a custom subclass ({name}), for which HDF5 stores no layers that could "
         "receive the weights" + ", unless its constructor creates them with their weights" * built,
         "ValueError: Layer count mismatch when loading weights from file. Model expected 0 layers",
@@ -235,30 +266,6 @@ def _connects(config: Config, context: CheckContext) -> bool:
     lineage = (each for each in context.code.lineage(code) if isinstance(each, ClassCode))
     made = [each.base_call for each in lineage if each.base_call is not None]
     return any(call.positional > 1 or {"inputs", "outputs"} <= call.words for call in made)
-
-
-def connected_again(config: Config, context: CheckContext) -> Iterator[Reason]:
-    """A subclass that connects its own layers, made anew from a config with the layers.
-
-    Keras 2 passes what it connected, or the layers, to the constructor, which hands them on beside
-    its own. Keras 3 passes what the class takes.
-    """
-    code = code_of(config, context)
-    kept = mapping(config.get("config"))
-    if code is None or context.profile.keras3 or "output_layers" not in kept:
-        return
-    if not _connects(config, context):
-        return  # it hands on what it is given
-    taken, call = code.constructor, code.base_call
-    if taken and call and taken.keywords and call.keywords and "inputs" not in taken.names:
-        yield Reason(
-            "constructor-refuses-config",
-            LoadOutcome.FAILS,
-            f"{context.profile.name} makes {code.name} ({code.where}) from the layers in the file: "
-            "its constructor takes them as keywords, and passes them on beside those it makes",
-            "TypeError: …",
-            f"Build {code.name} from code and load the weights from the file.",
-        )
 
 
 def _has_input(node: Config) -> bool:
