@@ -32,7 +32,7 @@ from modelaudit.runtimes.checks.saved_models.uncalled_layers import uncalled_lay
 from modelaudit.runtimes.checks.sizes import shapes
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
-from modelaudit.runtimes.saved_config import Config, unknown_arguments
+from modelaudit.runtimes.saved_config import Config, is_custom, unknown_arguments
 
 KERAS_METADATA = "keras_metadata.pb"
 WITHOUT = "without predict()"
@@ -67,6 +67,7 @@ def _objects(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Models and layers, which the loader creates even where the root object is none."""
     yield from _metadata(artifact, context)
     yield from _networks(artifact, context)
+    yield from _without_layers(artifact, context)
     yield from operations(artifact, context)
     yield from types(artifact, context)
     yield from shapes(artifact)
@@ -155,6 +156,29 @@ def _networks(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
                 "'outputs'",
                 CALL_SIGNATURE,
                 f"object_graph/{node.index}",
+            )
+            return
+
+
+def _without_layers(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """A model of layers whose own `get_config` leaves them out: Keras connects them by it."""
+    for document in artifact.documents:
+        metadata = mapping(document.value)
+        config, name = mapping(metadata.get("config")), text(metadata.get("class_name"))
+        kept = not config or WITHOUT_CONFIG in config or "layers" in config
+        connected = metadata.get("is_graph_network") is True
+        if connected and not kept and not is_custom(metadata, context):
+            yield Reason(
+                "network-without-layers",
+                LoadOutcome.FAILS,
+                f"{name} is made of layers, and its `get_config` returns none of them, by which "
+                f"{context.profile.name} connects what it loads",
+                "KeyError: 'layers'",
+                f"{CALL_SIGNATURE} Or pass {name} in custom_objects, with a constructor that takes "
+                "its config.",
+                document.route,
+                unless=f"{name} is passed in custom_objects",
+                sign="'layers'",
             )
             return
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +41,24 @@ def metadata_of_another(folder: Path) -> Path:
     return path
 
 
+def config_without_layers(folder: Path) -> Path:
+    """A model of layers with a `get_config` of its own, which returns what it was made with."""
+    k = old()
+
+    class Own(k.Model):  # type: ignore[misc]
+        def __init__(self, units: int = 3) -> None:
+            start = k.Input((4,))
+            super().__init__(start, k.layers.Dense(units)(start), name="own")
+            self.units = units
+
+        def get_config(self) -> dict[str, Any]:
+            return {"units": self.units, "name": self.name}
+
+    path = folder / "m"
+    Own().save(path, save_format="tf")
+    return path
+
+
 CASES = (
     Case(
         "savedmodel-in-keras-3",
@@ -53,6 +72,9 @@ CASES = (
         export_of_keras3,
         {"tf.saved_model.load": by_signature},
         load=lambda p: in_keras2(p).predict(np.ones((1, 4))),
+    ),
+    Case(
+        "network-without-layers", K2, config_without_layers, {"tf.saved_model.load": by_signature}
     ),
     Case("no-keras-metadata", K2, objects_without_metadata, {"tf.saved_model.load": by_signature}),
     Case(
