@@ -107,6 +107,8 @@ def one_error(rule: Rule, facts: Facts) -> Iterator[Finding]:
     known = [errors[x] for x in hidden if x in errors and activation_of(graph.layer(x)) == "relu"]
     if not known or hidden[0] not in errors or errors[hidden[0]] is not known[0]:
         return
+    if any(graph.layer(x).variables for x in graph.above([hidden[0]]) - {hidden[0]}):
+        return  # learnt features may all lie along the weights
     first, pushed = known[0], (bias.first or 0.0) / math.sqrt(bias.second)
     if min(first.rows, first.units) < FEW_INPUTS or pushed >= ERRORS_PUSHED.value:
         return
