@@ -9,14 +9,12 @@ from modules of those; classes that a config of some version names by an interna
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
 import sys
 import textwrap
-from pathlib import Path
 
-PROFILES = Path(__file__).resolve().parents[1] / "modelaudit" / "runtimes" / "profiles"
+from modelaudit.runtimes.catalogue import shipped_profiles
+
 SECTIONS = (
     *("layers", "ops", "activations", "initializers", "regularizers", "constraints", "losses"),
     *("metrics", "optimizers", "random", "dtype_policies", "mixed_precision", "models", ""),
@@ -38,8 +36,7 @@ HEADER = """\
 def part_names() -> tuple[set[str], set[str]]:
     """The names of classes and of functions."""
     found = set(ALSO)
-    for path in sorted(PROFILES.iterdir()):
-        profile = json.loads(gzip.decompress(path.read_bytes()))
+    for profile in (each.read().data for each in shipped_profiles()):
         for module, names in profile["public"].items():
             section = module.partition(".")[0]
             if section in SECTIONS:

@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact
+from modelaudit.runtimes import shipped
 from modelaudit.runtimes.profile import KINDS, RuntimeProfile, numbers, read_profile
 from modelaudit.structs import replace
 
-PROFILES = Path(__file__).parent / "profiles"
 _VERSION = r"(\d+(?:\.\d+){0,3})"
 _SPECIFIER = re.compile(rf"(tf|tensorflow|tf-keras|keras)=={_VERSION}(?:\+keras=={_VERSION})?")
 _STEM = re.compile(rf"(tf|tf-keras|keras)-{_VERSION}(?:\+keras-{_VERSION})?")
@@ -31,22 +31,28 @@ _FORMS = (
 
 
 class ProfileFile(Struct, frozen=True):
-    """One profile's file. Shipped ones are identified by name, which avoids reading them all."""
+    """Where a profile is. Shipped ones are identified by name, which avoids reading them all."""
 
-    path: Path
+    place: Path | str
     kind: str
     version: tuple[int, ...]
     keras: tuple[int, ...]
+
+    def read(self) -> RuntimeProfile:
+        """The profile: of the user's file, or by the name of one in this package."""
+        if isinstance(self.place, Path):
+            return read_profile(self.place)
+        return RuntimeProfile(shipped.document(self.place))
 
 
 @cache
 def shipped_profiles() -> tuple[ProfileFile, ...]:
     """The profiles in this package: TensorFlow, tf-keras, Keras, each with the oldest first."""
     found = []
-    for path in PROFILES.glob("*.json.gz"):
-        if named := _STEM.fullmatch(path.name.removesuffix(".json.gz")):
+    for name in shipped.names():
+        if named := _STEM.fullmatch(name):
             version = numbers(named[2])
-            found.append(ProfileFile(path, named[1], version, numbers(named[3] or named[2])))
+            found.append(ProfileFile(name, named[1], version, numbers(named[3] or named[2])))
     return tuple(sorted(found, key=lambda entry: (KINDS.index(entry.kind), entry.version)))
 
 
@@ -146,7 +152,7 @@ def _nearest(
 ) -> tuple[RuntimeProfile, bool]:
     """The profile with the nearest version, and whether it is exactly that version."""
     entry = min(candidates, key=lambda entry: _distance(entry.version, version))
-    return read_profile(entry.path), entry.version[: len(version)] == version
+    return entry.read(), entry.version[: len(version)] == version
 
 
 def _keras(version: tuple[int, ...], known: tuple[ProfileFile, ...]) -> RuntimeProfile:
@@ -155,8 +161,8 @@ def _keras(version: tuple[int, ...], known: tuple[ProfileFile, ...]) -> RuntimeP
     entry = min(candidates, key=lambda entry: (_apart(entry.keras, version), entry.kind != "tf"))
     exact = entry.keras[: len(version)] == version
     if entry.kind == "tf":
-        return replace(read_profile(entry.path), exact=exact)
-    keras = read_profile(entry.path)
+        return replace(entry.read(), exact=exact)
+    keras = entry.read()
     base, _ = _nearest([entry for entry in known if entry.kind == "tf"], keras.tensorflow)
     return replace(base.with_keras(keras), exact=exact)
 
@@ -220,7 +226,7 @@ def _writer(version: tuple[int, ...], by_tensorflow: bool) -> RuntimeProfile | N
     known = shipped_profiles()
     if by_tensorflow:
         return _nearest([entry for entry in known if entry.kind == "tf"], version)[0]
-    return read_profile(min(known, key=lambda entry: _apart(entry.keras, version)).path)
+    return min(known, key=lambda entry: _apart(entry.keras, version)).read()
 
 
 def default_targets() -> tuple[str, ...]:
@@ -229,7 +235,7 @@ def default_targets() -> tuple[str, ...]:
     if legacy := _installed("tf-keras"):
         found.add(f"tf-keras=={legacy}")
     newest = [entry for entry in shipped_profiles() if entry.kind == "tf"][-1]
-    found.add(read_profile(newest.path).collected)
+    found.add(newest.read().collected)
     return tuple(sorted(found))
 
 
@@ -284,7 +290,7 @@ def on_python(profile: RuntimeProfile, version: str) -> RuntimeProfile:
 def _with_python(version: tuple[int, ...]) -> Mapping[str, Any]:
     """The document of the newest TensorFlow that was collected on this Python, or nothing."""
     newest = (entry for entry in reversed(shipped_profiles()) if entry.kind == "tf")
-    profiles = (read_profile(entry.path) for entry in newest)
+    profiles = (entry.read() for entry in newest)
     return next((each.data for each in profiles if each.python == version), {})
 
 

@@ -12,23 +12,30 @@ from click.testing import CliRunner
 from modelaudit.cli import cli
 from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact, Format, Provenance
-from modelaudit.runtimes.catalogue import PROFILES, default_targets, find_profile, shipped_profiles
+from modelaudit.runtimes import shipped
+from modelaudit.runtimes.catalogue import default_targets, find_profile, shipped_profiles
 from modelaudit.runtimes.collecting.launch import collect, write
 from modelaudit.runtimes.predict import predict
-from modelaudit.runtimes.profile import SCHEMA, numbers, read_profile
+from modelaudit.runtimes.profile import SCHEMA, as_profile, numbers, read_profile
 
 
 def test_every_shipped_profile_reads_and_names_its_versions():
-    names = [read_profile(entry.path).collected for entry in shipped_profiles()]
-    assert {entry.path for entry in shipped_profiles()} == set(PROFILES.iterdir())
+    names = [entry.read().collected for entry in shipped_profiles()]
+    assert {entry.place for entry in shipped_profiles()} == {*shipped.names()}
     assert len(names) == len(set(names))
     assert {"tf==1.15.5", "tf==2.21.0", "tf-keras==2.21.0"} <= set(names)
     for entry in shipped_profiles():
-        path, profile = entry.path, read_profile(entry.path)
+        profile = entry.read()
         assert (entry.kind, entry.keras) == (profile.data["name"], profile.keras)
-        assert path.stat().st_size < 60_000
-        assert path.name == f"{profile.stem}.json.gz"
+        assert entry.place == profile.stem
         assert set(profile.data["versions"]) >= {"tensorflow", "keras", "h5py", "numpy", "python"}
+        as_profile(dict(profile.data), entry.place)
+
+
+def test_what_profiles_have_in_common_is_stored_once():
+    documents = {name: shipped.document(name) for name in shipped.names()}
+    assert shipped.FILE.read_bytes() == shipped.pack(documents)
+    assert shipped.FILE.stat().st_size < 200_000
 
 
 def test_an_exact_version_uses_its_own_profile():

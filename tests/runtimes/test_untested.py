@@ -11,7 +11,6 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Architecture, Artifact, Document, Format, Json, Layer
 from modelaudit.runtimes.catalogue import find_profile, shipped_profiles
 from modelaudit.runtimes.predict import predict
-from modelaudit.runtimes.profile import read_profile
 from modelaudit.structs import replace
 
 OF_KERAS_3 = find_profile("tf==2.21.0")
@@ -85,4 +84,4 @@ def test_with_the_experiment_it_is_decided(tmp_path: Path) -> None:
 def test_included_profiles_have_no_result_of_an_unknown_experiment() -> None:
     wanted = set(OF_KERAS_3.data["behaviours"])
     for entry in shipped_profiles():
-        assert set(read_profile(entry.path).data["behaviours"]) <= wanted, entry.path.name
+        assert set(entry.read().data["behaviours"]) <= wanted, entry.place

@@ -27,7 +27,7 @@ def package(tmp_path, monkeypatch):
     [
         "rules/catalogue.py",
         "formats/graph/tensorflow_ops.txt",
-        "runtimes/profiles/keras-3.1.1.json.gz",
+        "runtimes/profiles.tsv.gz",
     ],
 )
 def test_every_file_of_the_package_counts(package, name):

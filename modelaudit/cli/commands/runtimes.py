@@ -21,9 +21,8 @@ def runtimes(context: click.Context) -> None:
 def list_runtimes(as_json: bool = False) -> None:
     """List the profiles that ship with modelaudit, with the versions they were collected from."""
     from modelaudit.runtimes.catalogue import default_targets, shipped_profiles
-    from modelaudit.runtimes.profile import read_profile
 
-    profiles = [read_profile(entry.path) for entry in shipped_profiles()]
+    profiles = [entry.read() for entry in shipped_profiles()]
     if as_json:
         rows = [{"runtime": p.collected, "versions": p.data["versions"]} for p in profiles]
         click.echo(json.dumps({"profiles": rows, "default": default_targets()}, indent=2))

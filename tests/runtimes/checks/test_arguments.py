@@ -10,7 +10,6 @@ import pytest
 from modelaudit.runtimes.catalogue import find_profile, shipped_profiles
 from modelaudit.runtimes.checks.values import check
 from modelaudit.runtimes.collecting.arguments import NEEDED, WORDS
-from modelaudit.runtimes.profile import read_profile
 
 PROFILE = find_profile("tf==2.21")
 REFUSED = PROFILE.behaviour("arguments_refused")
@@ -54,7 +53,7 @@ def test_keras_2_takes_more():
 
 
 def test_every_keras_3_was_asked():
-    profiles = [read_profile(x.path) for x in shipped_profiles() if x.keras >= (3,)]
+    profiles = [x.read() for x in shipped_profiles() if x.keras >= (3,)]
     assert profiles
     for each in profiles:
         assert reasons("GaussianNoise", {"stddev": 2.0}, each)

@@ -7,7 +7,6 @@ from functools import cache
 from modelaudit.facts import Artifact
 from modelaudit.runtimes.catalogue import shipped_profiles
 from modelaudit.runtimes.checks.stored.object_paths import weights
-from modelaudit.runtimes.profile import read_profile
 
 # Attributes that only Keras 3 objects have in an object-based checkpoint.
 OPERATIONS = "_operations"  # of a model of Keras 3, by number
@@ -68,5 +67,5 @@ def needs_keras2(artifact: Artifact) -> str:
 @cache
 def names_in_keras3() -> frozenset[str]:
     """Names of parts of Keras' own objects in checkpoints, in any version of Keras 3."""
-    profiles = (read_profile(entry.path) for entry in shipped_profiles() if entry.keras >= (3,))
+    profiles = (entry.read() for entry in shipped_profiles() if entry.keras >= (3,))
     return frozenset(n for each in profiles for n in each.behaviour("checkpoint_names", ()))
