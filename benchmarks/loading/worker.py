@@ -160,7 +160,7 @@ def by_signature(signature, name: str, inputs: list):
     keys = list(signature.structured_input_signature[1])
     if len(keys) == 1:
         return outputs(signature(**{keys[0]: inputs[0]}))
-    wanted = models.INPUTS[name]
+    wanted = models.INPUTS.get(name, ())
     if set(keys) != set(wanted):
         raise LookupError("names")
     return outputs(signature(**{key: inputs[number] for number, key in enumerate(wanted)}))
