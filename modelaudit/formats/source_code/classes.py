@@ -96,6 +96,7 @@ class ClassCode(Struct, frozen=True):
     `build` makes longer; `marks_built` says that `build` sets `self.built`, and `calls_base` that
     it calls that of its base class. `slashed` are names with a slash that it gives to layers or
     weights, and whether it always does. `traced` says that its `call` is a `tf.function`.
+    `of_output_shapes` are the attributes of its input's shape that `compute_output_shape` uses.
     """
 
     name: str
@@ -123,6 +124,7 @@ class ClassCode(Struct, frozen=True):
     marks_built: bool = False
     calls_base: bool = False
     traced: bool = False
+    of_output_shapes: frozenset[str] = frozenset()
 
 
 class SourceCode(Struct, frozen=True):

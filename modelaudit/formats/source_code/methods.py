@@ -16,6 +16,7 @@ from modelaudit.formats.source_code.classes import (
 
 ANY_ATTRIBUTE = "*"
 CONSTRUCTOR, BUILD, ADD_WEIGHT = "__init__", "build", "self.add_weight"
+OUTPUT_SHAPE = "compute_output_shape"
 # What makes a `tf.Variable`: in both generations of Keras, also the function of its backend.
 _VARIABLES = (
     *("tensorflow.Variable", "tensorflow.compat.v1.Variable"),

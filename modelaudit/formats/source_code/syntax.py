@@ -11,6 +11,7 @@ from modelaudit.formats.source_code.methods import (
     ADD_WEIGHT,
     BUILD,
     CONSTRUCTOR,
+    OUTPUT_SHAPE,
     Function,
     Names,
     base_call,
@@ -170,6 +171,9 @@ def _class(
             full_name(_callee(each), names) == "tensorflow.function"
             for each in methods[_CALL].decorator_list
         ),
+        of_output_shapes=frozenset(of_first(methods[OUTPUT_SHAPE]))
+        if OUTPUT_SHAPE in methods
+        else frozenset(),
     )
 
 

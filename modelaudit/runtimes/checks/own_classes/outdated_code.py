@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.keras.json_config import mapping
 from modelaudit.formats.source_code.classes import ClassCode, MadeLayer
-from modelaudit.formats.source_code.methods import ADD_WEIGHT
+from modelaudit.formats.source_code.methods import ADD_WEIGHT, OUTPUT_SHAPE
 from modelaudit.runtimes.checks.own_classes.given_code import code_of
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import Config, known_in_keras2
@@ -20,7 +20,7 @@ OF_SHAPES = ("as_list", "dims", "ndims", "num_elements", "rank", "with_rank")
 # First Keras 2 that makes a `TensorShape` of the shape in an archive before it builds a layer.
 _SHAPES_OF_ARCHIVES = (2, 15)
 _BUILD, _CALL, _LAYER = "build", "call", "Layer"
-_SHAPES = ("compute_output_shape", "compute_output_spec")
+_SHAPES = (OUTPUT_SHAPE, "compute_output_spec")
 _LAYERS = ("keras.layers", "tensorflow.keras.layers", "tf_keras.layers")
 
 
@@ -29,9 +29,10 @@ def check(node: Config, context: CheckContext, route: str, archive: bool) -> Ite
     found = code_of(node, context)
     if found is None:
         return
+    lineage = [*context.code.lineage(found)]
     for each in context.code.parts(found):
         certain = True
-        said = next(_faults(each, context, archive), None)
+        said = next(_faults(each, context, archive, connected=each in lineage), None)
         if said is None and context.profile.keras3 and each.slashed:
             slashed, certain = max(each.slashed.items(), key=lambda item: item[1])
             said = (
@@ -54,9 +55,12 @@ def check(node: Config, context: CheckContext, route: str, archive: bool) -> Ite
 
 
 def _faults(
-    code: ClassCode, context: CheckContext, archive: bool
+    code: ClassCode, context: CheckContext, archive: bool, *, connected: bool
 ) -> Iterator[tuple[str, str, str]]:
-    """(what it does, error, fix) of each statement that fails."""
+    """(what it does, error, fix) of each statement that fails.
+
+    `connected` says that the model connects the layer: Keras 3 then asks for its output's shape.
+    """
     name = context.profile.name
     if context.profile.keras3:
         if code.names_first:
@@ -73,12 +77,16 @@ def _faults(
             )
     if context.profile.keras3 or (archive and context.profile.keras < _SHAPES_OF_ARCHIVES):
         kind = "tuple" if context.profile.keras3 else "list"
-        for attribute in sorted(code.of_shapes & set(OF_SHAPES)):
-            yield (
-                f"uses `{attribute}` of the shape that `build` gets, which is a {kind} in {name}",
-                f"AttributeError: '{kind}' object has no attribute '{attribute}'",
-                "Make the shape one of TensorFlow first: `tf.TensorShape(input_shape)`.",
-            )
+        used = [(attribute, _BUILD) for attribute in sorted(code.of_shapes)]
+        if context.profile.keras3 and connected:
+            used += [(attribute, OUTPUT_SHAPE) for attribute in sorted(code.of_output_shapes)]
+        for attribute, method in used:
+            if attribute in OF_SHAPES:
+                yield (
+                    f"uses `{attribute}` of the shape for `{method}`, which is a {kind} in {name}",
+                    f"AttributeError: '{kind}' object has no attribute '{attribute}'",
+                    "Make the shape one of TensorFlow first: `tf.TensorShape(input_shape)`.",
+                )
     for made in code.made:
         yield from _made(made, context)
     if context.profile.keras3 and (late := _made_late(code, context)):
