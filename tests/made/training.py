@@ -6,12 +6,15 @@ from itertools import cycle, islice
 
 import numpy as np
 
+from tests.made.traces import Shared
+
 
 def train(model, x, y, *, epochs=1, batch=32, steps=None):
     """What `fit` does to the weights and the optimizer of a compiled model, without shuffling.
 
     A step costs a tenth in a traced function, and to trace it as much as five steps. In a traced
-    loop it costs a hundredth, and to trace that as much as ten steps.
+    loop it costs a hundredth, and to trace that as much as ten steps. What was traced for a model
+    of the same structure is not traced again (`tests.made.traces`).
 
     Args:
         model: of Keras 3 or tf-keras, with an optimizer and a loss.
@@ -44,30 +47,43 @@ def train(model, x, y, *, epochs=1, batch=32, steps=None):
 
     given = tf.nest.map_structure(constant, (x, y))
 
-    def from_row(start):
+    def from_row(start, given):
         def rows_of(each):
             rest = each.shape[1:]
             return tf.slice(each, [start, *(0 for _ in rest)], [size, *rest])
 
         return tf.nest.map_structure(rows_of, given)
 
-    @tf.function(autograph=False)
-    def loop(starts):
+    def loop(starts, *flat):
+        held = tf.nest.pack_sequence_as(given, flat)
+
         def following(number):
-            step(*from_row(starts[number]))
+            step(*from_row(starts[number], held))
             return number + 1
 
         tf.while_loop(
-            lambda number: number < starts.shape[0], following, [0], parallel_iterations=1
+            lambda number: number < tf.shape(starts)[0], following, [0], parallel_iterations=1
         )
 
+    def alone(*flat):
+        step(*tf.nest.pack_sequence_as(given, flat))
+
+    flat = tf.nest.flatten(given)
     direct = steps
     if steps > 150:  # then a loop saves more than it costs to trace
         direct = 1  # makes what a loop cannot make
     elif steps > 5:
-        step = tf.function(step, autograph=False)
+        direct = 1 if type(model).__module__.startswith("tf_keras") else 0  # makes its mean loss
     for start in starts[:direct]:
-        step(*from_row(start))
-    if steps > direct:
-        loop(tf.constant(starts[direct:]))
+        step(*from_row(start, given))
+    if steps > 150:
+        rest = tf.constant(starts[direct:])
+        rows = [tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in (rest, *flat)]
+        Shared(loop, model, rows, size)(rest, *flat)
+    elif steps > direct:
+        batches = [tf.nest.flatten(from_row(start, given)) for start in starts[direct:]]
+        specs = [tf.TensorSpec(each.shape, each.dtype) for each in batches[0]]
+        taken = Shared(alone, model, specs, size)
+        for each in batches:
+            taken(*each)
     return model
