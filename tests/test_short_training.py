@@ -170,6 +170,13 @@ def half(values: Any) -> Any:
     return values / 2
 
 
+def scaled(factor: float) -> Any:
+    """A function of code that has no module."""
+    names: dict[str, Any] = {"factor": factor}
+    exec("def named(values):\n    return factor * values", names)
+    return names["named"]
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_trace_is_shared_by_the_same_computation_alone(traced: list[Any], package: str) -> None:
     keras = pytest.importorskip(package)
@@ -178,6 +185,8 @@ def test_a_trace_is_shared_by_the_same_computation_alone(traced: list[Any], pack
         {"middle": "tanh"},
         {"middle": half},
         {"middle": half},  # another function may have this name
+        {"middle": scaled(2.0)},
+        {"middle": scaled(3.0)},
         {"loss": "mae"},
         {"loss": keras.losses.Huber(1.0)},
         {"loss": keras.losses.Huber(0.25)},  # `get_config` of Keras 3 does not tell

@@ -6,10 +6,11 @@ networks that differ in weights, data or learning rate alone.
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -161,7 +162,7 @@ def _told(each: Any, depth: int = 0) -> Any:
     if isinstance(each, list | tuple | set):
         return [_told(one, depth + 1) for one in each]
     named = each if hasattr(each, "__qualname__") else kind
-    if _root(named) not in ROOTS or depth > DEPTH:
+    if _root(named) not in ROOTS or depth > DEPTH or _of_executed_code(named):
         raise Unknown
     if named is each:  # a function or a class
         return each.__module__, each.__qualname__, _told(getattr(each, "__self__", None), depth + 1)
@@ -175,6 +176,12 @@ def _told(each: Any, depth: int = 0) -> Any:
     return told, [
         (key, _told(of, depth + 1)) for key, of in sorted(vars(each).items()) if _acts(key)
     ]
+
+
+def _of_executed_code(named: Any) -> bool:
+    """Whether a function or a class says `builtins` for want of a module."""
+    made = isinstance(named, FunctionType | type)
+    return made and _root(named) == "builtins" and vars(builtins).get(named.__name__) is not named
 
 
 def _acts(key: str) -> bool:
