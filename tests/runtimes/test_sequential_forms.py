@@ -197,3 +197,28 @@ def test_calls_of_an_inner_model_are_counted_from_0_or_1(tmp_path: Path, kind: s
             observed = outcome(new, path, (2, 3))
             assert predictions(path)[0] is observed, (first, joined)
             assert observed is LoadOutcome.LOADS or first == 1
+
+
+def test_only_a_model_takes_a_list_of_one(tmp_path: Path) -> None:
+    """What comes behind an inner model of Keras 2 in a Sequential one, in Keras 3."""
+    old, new = pytest.importorskip("tf_keras"), pytest.importorskip("keras")
+
+    def inner(name):
+        start = old.Input((3,))
+        return old.Model(start, old.layers.Dense(3)(start), name=name)
+
+    behind = {
+        "model": [inner("two")],
+        "sequential": [old.Sequential([old.Input((3,)), old.layers.Dense(3)], name="two")],
+        "layer": [old.layers.Dense(3)],
+        "model and layer": [inner("two"), old.layers.Dense(3)],
+        "nothing": [],
+    }
+    for name, layers in behind.items():
+        path = tmp_path / f"{name}.h5"
+        model = old.Sequential([inner("one"), *layers])
+        model(np.ones((2, 3), "float32"))
+        model.save(path)
+        observed = outcome(new, path, (2, 3))
+        assert predictions(path)[0] is observed, name
+        assert (observed is LoadOutcome.FAILS) is ("layer" in name), name

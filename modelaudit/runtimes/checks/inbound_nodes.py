@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
@@ -84,7 +85,9 @@ def _lists(
         if text(layer.get("class_name")) == "TimeDistributed"
     ]
     if text(node.get("class_name")) == "Sequential":
-        around += [("Sequential", layer) for layer in layers[:-1]]
+        # A model behind it takes a list of one as its input, a layer does not.
+        pairs = pairwise(layers)
+        around += [("Sequential", layer) for layer, after in pairs if not is_model(after)]
     for outer, inner in around:
         outputs = sequence(mapping(inner.get("config")).get("output_layers"))
         if len(outputs) != 1 or not isinstance(outputs[0], list):

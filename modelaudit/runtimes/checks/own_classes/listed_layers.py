@@ -35,6 +35,24 @@ def listed_layers(nodes: Mapping[int, ObjectNode], code: SourceCode) -> Iterator
         return
 
 
+def in_lists(nodes: Mapping[int, ObjectNode], code: SourceCode) -> tuple[set[str], set[str]]:
+    """Lists and dictionaries that classes hold and a file of Keras 2 has; names of what is in them.
+
+    Keras 3 does not look into these. Keras 2 also tracks a weight by the name that it was given.
+    A name that another of the classes gives to a single layer or weight is left out.
+    """
+    found = [(attributes_of(each, code), nodes[index]) for each, index in objects_of(nodes, code)]
+    single = {name for (names, _), _ in found for name in names}
+    lists, inside = set[str](), set[str]()
+    for (_, names), node in found:
+        for name in names & node.children.keys() - single:
+            held = nodes.get(node.children[name])
+            parts = set(held.children.values()) if held is not None else set()
+            lists.add(name)
+            inside.update(each for each, child in node.children.items() if child in parts)
+    return lists, inside - single
+
+
 def _missing(kind: ClassCode, node: ObjectNode, code: SourceCode) -> set[str]:
     """Lists of a class that an object lacks."""
     return attributes_of(kind, code)[1] - node.children.keys()

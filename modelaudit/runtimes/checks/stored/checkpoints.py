@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
+from modelaudit.runtimes.checks.own_classes.listed_layers import in_lists
 from modelaudit.runtimes.checks.stored.left_out import left_out
 from modelaudit.runtimes.checks.stored.object_names import (
     KERAS3_ATTRIBUTES,
@@ -115,7 +116,8 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         if keras3 and not profile.keras3:
             yield _nothing_matches(artifact)
         return
-    if not keras3 and not written_by_keras2(artifact):
+    old = written_by_keras2(artifact) or (profile.keras3 and any(_kept_in_lists(artifact, context)))
+    if not keras3 and not old:
         return  # plain variables, which have the same keys everywhere
     if keras3 != profile.keras3:
         yield from _renamed(artifact, context, keras3)
@@ -160,10 +162,15 @@ def _renamed(artifact: Artifact, context: CheckContext, keras3: bool) -> Iterato
     """Weights that the other generation of Keras lists under other names."""
     listed = sorted(names(artifact))
     exported = any("keras_api" in node.children for node in artifact.object_graph)
+    kept, inside = _kept_in_lists(artifact, context)
     found = found_by_name(
         artifact,
         lambda held, name: (
-            not (_of_one_generation(held, name, keras3) or (exported and name in _LISTS))
+            not (
+                _of_one_generation(held, name, keras3)
+                or (exported and name in _LISTS)
+                or name in kept | inside
+            )
         ),
     )
     lost = [name for name in listed if name not in found]
@@ -182,11 +189,21 @@ def _renamed(artifact: Artifact, context: CheckContext, keras3: bool) -> Iterato
     yield Reason(
         "checkpoint-of-other-generation",
         LoadOutcome.DIFFERS,
-        f"the checkpoint's keys are those of {old}, but {new} objects have other names: {text}",
+        f"the checkpoint's keys are those of {old}, but {new} objects have other names"
+        + (f", and none for what a class keeps in {first_of(sorted(kept), 2)}" if kept else "")
+        + f": {text}",
         "no error",
         f"{copy_advice(artifact).capitalize()} See `status.assert_existing_objects_matched()`.",
         unless=f"its layers are of tf_keras, as {library} needs them" if library else "",
     )
+
+
+def _kept_in_lists(artifact: Artifact, context: CheckContext) -> tuple[set[str], set[str]]:
+    """Lists and dictionaries of the program's classes, whose parts Keras 3 does not restore."""
+    states = context.behaviour("restored_states", {})
+    if LoadOutcome.DIFFERS.value not in (states.get("list"), states.get("dict")):
+        return set(), set()
+    return in_lists({node.index: node for node in artifact.object_graph}, context.code)
 
 
 def _listed(artifact: Artifact, context: CheckContext, found: set[str]) -> str:
