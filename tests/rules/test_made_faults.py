@@ -186,6 +186,8 @@ def test_batch_normalization_over_another_axis_than_the_channels(name, rank):
         assert seen(axis - rank - 2) == seen(axis)
         assert seen(axis, "channels_first") == []
     assert seen(-1) == seen(rank + 1) == seen([rank + 1]) == []
+    for last in (-1, rank + 1, [rank + 1]):
+        assert names(seen(last, "channels_first"), "axis=1") == "low"
     assert found("MA322", dense(), layer("BatchNormalization", shape=(None, 8, 8), axis=1)) == []
     assert seen(rank + 3) == seen(-rank - 3) == []  # which no layer has
 

@@ -41,6 +41,11 @@ def averages_in_float16(share):
     return run_rule(rule("MA442"), half(round(1000 * share))).outcome.value
 
 
+@at("optimizers.HALF_EPSILON", {4.95e-5: "fail", 5e-5: "pass", 5.05e-5: "pass"})
+def epsilon_beside_averages_in_float16(epsilon):
+    return run_rule(rule("MA442"), half(900, epsilon=epsilon)).outcome.value
+
+
 def flat(value, spread=0.0):
     return TensorStats(value - spread, value + spread, value, spread, 0, 0)
 

@@ -163,6 +163,11 @@ def _norm_axis(
         first_given = f"{groups!r}, " if groups is not None else ""
         fix = f"Use keras.layers.{layer.class_name}({first_given}axis=-1, name={layer.name!r})"
         yield detail, axis, Severity.LOW, fix
+    elif by_statistics and first and axis == last > 1:
+        name = "steps" if last == 2 else "columns"
+        detail = f"axis {axis} is that of {name}, but the channels are first: it scales {name}"
+        fix = f"Use keras.layers.{layer.class_name}(axis=1, name={layer.name!r})"
+        yield detail, axis, Severity.LOW, fix
 
 
 def _penalties(facts: Facts, layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:

@@ -22,6 +22,7 @@ from modelaudit.rules.grammar import quoted
 from modelaudit.rules.model import Facts
 from modelaudit.rules.network.learning_rates import ADAPTIVE, rate_of, too_large
 from modelaudit.rules.network.network_heads import NetworkHead, output_heads, saved_graph
+from modelaudit.thresholds.optimizers import HALF_EPSILON
 
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 _DEFAULT_RATE = "0.01"  # of SGD
@@ -74,6 +75,9 @@ def diverged(facts: Facts, damaged: Set[str]) -> LikelyCause:
         labels = computed if computed.said else _beyond(_head(facts), loss)
         return _by_gradients(state, size, rate, loss, labels)
     if state.name.lower() in ADAPTIVE:
+        rounded = _rounded(facts, state, size)
+        if rounded.said:
+            return rounded
         own = loss is not None and loss.name not in KNOWN
         named = f"the loss {loss.name}" if own and loss is not None else ""
         coded = any(layer.class_name == "Lambda" or layer.custom for layer in layers)
@@ -94,6 +98,24 @@ def diverged(facts: Facts, damaged: Set[str]) -> LikelyCause:
             "learning rate and clip gradients (clipnorm=1.0).",
         )
     return LikelyCause()
+
+
+def _rounded(facts: Facts, state: OptimizerState, size: str) -> LikelyCause:
+    """Averages of squares in float16, of which those of usual gradients are 0: steps have no limit."""
+    epsilon = number(state.settings.get("epsilon"))
+    kept = [x for x in facts.artifact.tensors if x.role == "optimizer" and x.shape]
+    half = bool(kept) and all(x.dtype == "float16" for x in kept)
+    if not half or epsilon is None or epsilon >= HALF_EPSILON.value:
+        return LikelyCause()
+    return LikelyCause(
+        f" {state.name}{size} keeps its averages in float16, in which the square of a small gradient is 0: the "
+        f"step is then divided by epsilon alone, {epsilon:g}, and has no limit. Such steps come first among "
+        "the causes.",
+        "Train again from new weights in float32, which computes in float16 as well:\n"
+        'keras.config.set_dtype_policy("mixed_float16")  # not "float16"; before the model is built\n'
+        "If all has to be in float16, use a larger epsilon:\n"
+        f"keras.optimizers.{state.name}(0.001, epsilon=1e-4)\nIf NaN comes back, {_DATA}.",
+    )
 
 
 def _head(facts: Facts) -> NetworkHead | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from modelaudit.audit_types.values import number
 from modelaudit.facts import Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.training.steps import adam
 from modelaudit.structs import replace
+from modelaudit.thresholds.optimizers import HALF_EPSILON
 from modelaudit.thresholds.training import LOST_SQUARES
 
 _SMALLEST = math.ldexp(1, -24)  # above 0, in float16
@@ -27,6 +29,9 @@ def _lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
     ]
     if state is None or not kept:
         raise NotRelevant("the file has no averages of squared gradients in float16")
+    epsilon = number(state.settings.get("epsilon"))
+    if epsilon is not None and epsilon >= HALF_EPSILON.value:
+        return  # which takes the place of a root that is rounded to 0
     alive = [(each, tensor) for each, tensor in kept if _has_gradients(each)]
     size = sum(tensor.size for _, tensor in alive)
     zeros = sum(each.zeros for each, _ in alive)
@@ -51,9 +56,10 @@ def _has_gradients(moments: WeightMoments) -> bool:
     return bool(moments.first) and moments.role != "embeddings"
 
 
-def half(zeros: int, kind: str = "float16") -> Facts:
+def half(zeros: int, kind: str = "float16", epsilon: float = 1e-7) -> Facts:
     """A layer with 1,000 averages of squares in this type, of which some are 0."""
     facts = adam(("hidden", 0.001, 1e-6))
+    settings = {"learning_rate": 0.001, "epsilon": epsilon}
 
     def changed(tensor: Tensor) -> Tensor:
         if not tensor.shape:
@@ -72,6 +78,7 @@ def half(zeros: int, kind: str = "float16") -> Facts:
         artifact,
         architecture=replace(artifact.architecture, layers=layers),
         tensors=tuple(changed(each) for each in artifact.tensors),
+        training={"optimizer": {"class_name": "Adam", "config": settings}},
     )
     return replace(facts, artifact=artifact)
 
@@ -90,7 +97,8 @@ RULES = (
         "left, which is near the smallest number of float16: the step is rounded to nothing, or is far "
         "larger than the learning rate. Training with it learns little, and can destroy what was learnt.",
         fix="Train with weights and averages in float32, which computes in float16 as well:\n"
-        'keras.config.set_dtype_policy("mixed_float16")  # not "float16"; before the model is built',
+        'keras.config.set_dtype_policy("mixed_float16")  # not "float16"; before the model is built\n'
+        "If all has to be in float16, use a larger epsilon:\nkeras.optimizers.Adam(0.001, epsilon=1e-4)",
         check=_lost,
         bad=lambda: half(900),
         good=lambda: half(100),

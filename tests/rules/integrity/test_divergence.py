@@ -194,3 +194,28 @@ def test_a_root_in_a_layer_of_the_program_is_named(keras, tmp_path):
     _, fix = advice(model, tmp_path)
     assert "no layer or loss of the program's own (the loss product is one)" in fix
     assert "logarithm or root" in fix
+
+
+def test_steps_without_a_limit_in_float16(keras, tmp_path):
+    def made(epsilon, policy="float16"):
+        kept = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(policy)
+        try:
+            layers = keras.layers
+            hidden = [layers.Dense(32, activation="relu") for _ in range(4)]
+            optimizer = keras.optimizers.Adam(0.001, epsilon=epsilon)
+            x, y = data()
+            model = sequential(
+                keras, (6,), *hidden, layers.Dense(1), loss="mse", optimizer=optimizer
+            )
+            return train(model, x, 0.1 * y, steps=180)
+        finally:
+            keras.config.set_dtype_policy(kept)
+
+    model = made(1e-7)
+    assert not is_finite(model)
+    said, fix = advice(model, tmp_path)
+    assert "float16" in said and "come first" in said and "1e-07" in said
+    assert fix.index("mixed_float16") < fix.index("epsilon=1e-4") < fix.index("labels for NaN")
+    assert is_finite(made(1e-4))
+    assert is_finite(made(1e-7, "mixed_float16"))
