@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
@@ -25,6 +25,7 @@ from modelaudit.thresholds.training import (
     LARGE_DELTA_RATE,
     LARGE_RATE,
     LARGE_SGD_RATE,
+    ONE_PASS,
     TIMES_THE_LIMIT,
 )
 
@@ -34,6 +35,7 @@ ADAPTIVE = frozenset(
 )
 
 
+_RATES = ("learning_rate", "lr")
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 
 
@@ -155,3 +157,55 @@ def rate_of(state: OptimizerState) -> float | None:
     inner = schedule.get("config") if isinstance(schedule, dict) else None
     start = number(inner.get("initial_learning_rate")) if isinstance(inner, dict) else None
     return start if state.rate is None else state.rate
+
+
+def scheduled(config: Mapping[str, Json], made: float) -> Iterator[tuple[str, Json, Severity, str]]:
+    """A schedule that ends at a rate of nearly 0 before one pass over a small data set.
+
+    Args:
+        made: number of steps that were made; one that ended with its schedule was planned so.
+    """
+    saved = next((config[key] for key in _RATES if isinstance(config.get(key), dict)), None)
+    inner = saved.get("config") if isinstance(saved, dict) else None
+    if not isinstance(saved, dict) or not isinstance(inner, dict):
+        return
+    name = str(saved.get("class_name")).rpartition(">")[2]
+    start, steps = number(inner.get("initial_learning_rate")), number(inner.get("decay_steps"))
+    after, end = math.inf, 0.0
+    if name == "PiecewiseConstantDecay":
+        limits, values = inner.get("boundaries"), inner.get("values")
+        if isinstance(limits, list) and isinstance(values, list) and limits and values:
+            after, end = number(limits[-1]) or math.inf, number(values[-1]) or 0.0
+    elif start and steps and name in {"PolynomialDecay", "CosineDecay"} and not inner.get("cycle"):
+        least = inner.get("end_learning_rate", (number(inner.get("alpha")) or 0.0) * start)
+        after, end = steps, number(least) or 0.0
+        if steps < 0 and end < LOW_RATE.value:
+            detail = (
+                f"decay_steps of {name} is {steps:g}: the learning rate is {end:g} in every step"
+            )
+            yield (
+                detail,
+                steps,
+                Severity.HIGH,
+                (
+                    "a decay_steps of as many steps as training has (the number of batches of a dataset from a "
+                    "generator is not known: -2),"
+                ),
+            )
+    elif start and steps and LOW_RATE.value < start < math.inf and name == "ExponentialDecay":
+        kept = number(inner.get("decay_rate"))
+        if kept is not None and 0 < kept < 1:
+            after = steps * math.log(LOW_RATE.value / start) / math.log(kept)
+    soon = 0 <= after < min(ONE_PASS.value, made)
+    half = made < math.inf and 0 <= after <= made / 2
+    if (soon or half) and end < LOW_RATE.value:
+        detail = (
+            f"The schedule {name} takes the learning rate below {LOW_RATE.value:g} within "
+            f"{math.ceil(after):,} steps, so training stops there"
+            + f": {made - math.ceil(after):,.0f} of {made:,.0f} steps changed nothing"
+            * (not soon)
+        )
+        longer = "later boundaries, so that the last one comes near the end of training,"
+        if name != "PiecewiseConstantDecay":
+            longer = "a larger decay_steps, as many as training has steps,"
+        yield detail, after, Severity.MEDIUM if soon else Severity.LOW, longer

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from modelaudit.audit_types.values import number
-from modelaudit.facts import Tensor, TensorStats
+from modelaudit.facts import Json, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
@@ -59,7 +59,7 @@ def _has_gradients(moments: WeightMoments) -> bool:
 def half(zeros: int, kind: str = "float16", epsilon: float = 1e-7) -> Facts:
     """A layer with 1,000 averages of squares in this type, of which some are 0."""
     facts = adam(("hidden", 0.001, 1e-6))
-    settings = {"learning_rate": 0.001, "epsilon": epsilon}
+    settings: dict[str, Json] = {"learning_rate": 0.001, "epsilon": epsilon}
 
     def changed(tensor: Tensor) -> Tensor:
         if not tensor.shape:

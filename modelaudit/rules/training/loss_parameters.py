@@ -1,4 +1,4 @@
-"""Parameters of compiled losses with which a class, or the whole loss, weighs nothing."""
+"""Compiled losses of which a class, or the whole loss, weighs nothing, or that are scores."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from modelaudit.audit_types.values import number
 from modelaudit.facts import Json
 from modelaudit.findings import Severity
+from modelaudit.formats.keras.compiled_losses import KNOWN, compiled_losses
 from modelaudit.formats.keras.json_config import sequence
 
 Worthless = tuple[str, Json, Severity, str]
 _SURE = Severity.HIGH
 _BALANCES = "apply_class_balancing"
+_SCORES = ("coef", "coeff", "coefficient", "score", "accuracy", "acc", "psnr", "ssim")
 
 
 def worthless(training: Mapping[str, Json]) -> Iterator[Worthless]:
@@ -39,6 +41,23 @@ def worthless(training: Mapping[str, Json]) -> Iterator[Worthless]:
         elif name == "Huber" and delta is not None and delta <= 0:
             detail = f"delta of {name} is {delta:g}: the loss has no gradient"
             yield detail, delta, _SURE, "delta=1.0"
+
+
+def scores(training: Mapping[str, Json], outputs: Sequence[str]) -> Iterator[Worthless]:
+    """Functions of the program with the name of what is larger for better answers.
+
+    The name alone tells: the function may give its negative, or what is missing to 1.
+    """
+    told: set[str] = set()
+    for loss in compiled_losses(training, outputs or ("",)):
+        if loss is None or loss.name in KNOWN or loss.name in told:
+            continue
+        told.add(loss.name)
+        words = loss.name.lower().split("_")
+        if words[-1] in _SCORES and {"loss", "neg", "negative", "minus"}.isdisjoint(words):
+            detail = f"The loss is {loss.name}, which by its name is larger for better answers"
+            fix = f"1 - {loss.name} as the loss, unless the function gives what is missing to 1,"
+            yield f"{detail}: training makes a loss smaller", loss.name, Severity.LOW, fix
 
 
 def _of_classes(name: str, weights: Sequence[Json]) -> Worthless:

@@ -24,11 +24,12 @@ from modelaudit.rules.network.learning_rates import (
     ADAPTIVE,
     RateFault,
     rate_fault,
+    scheduled,
     summed_rate_fault,
 )
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.training.extent import steps_without_effect
-from modelaudit.rules.training.loss_parameters import worthless
+from modelaudit.rules.training.loss_parameters import scores, worthless
 from modelaudit.thresholds.design import (
     DECAY_OF_A_STEP,
     LARGE_DECAY,
@@ -69,6 +70,7 @@ def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
         *_smoothing(training, output_names(facts)),
         *_without_loss(facts, training),
         *worthless(training),
+        *scores(training, output_names(facts)),
     ]:
         yield rule.finding(
             f"{detail}.",
@@ -97,7 +99,7 @@ def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
     fault = fault or summed_rate_fault(facts.artifact, name, config, rate, few=few)
     if fault is not None:
         yield from _rated(facts, name, fault, adaptive)
-    yield from _scheduled(config, (state.steps if state else None) or math.inf)
+    yield from scheduled(config, (state.steps if state else None) or math.inf)
     epsilon = number(config.get("epsilon"))
     summed = name.lower() == "adagrad"  # whose root is of squares and epsilon together
     if epsilon is not None and (adaptive or summed) and epsilon >= LARGE_EPSILON.value:
@@ -192,45 +194,6 @@ def _rated(facts: Facts, name: str, fault: RateFault, adaptive: bool) -> Iterato
         yield detail, fault.rate, Severity.HIGH, right
     else:
         yield fault.detail, fault.rate, fault.severity, right
-
-
-def _scheduled(config: Mapping[str, Json], made: float) -> Iterator[Fault]:
-    """A schedule that ends at a rate of nearly 0 before one pass over a small data set.
-
-    Args:
-        made: number of steps that were made; one that ended with its schedule was planned so.
-    """
-    saved = next((config[key] for key in _RATES[:2] if isinstance(config.get(key), dict)), None)
-    inner = saved.get("config") if isinstance(saved, dict) else None
-    if not isinstance(saved, dict) or not isinstance(inner, dict):
-        return
-    name = str(saved.get("class_name")).rpartition(">")[2]
-    start, steps = number(inner.get("initial_learning_rate")), number(inner.get("decay_steps"))
-    after, end = math.inf, 0.0
-    if name == "PiecewiseConstantDecay":
-        limits, values = inner.get("boundaries"), inner.get("values")
-        if isinstance(limits, list) and isinstance(values, list) and limits and values:
-            after, end = number(limits[-1]) or math.inf, number(values[-1]) or 0.0
-    elif start and steps and name in {"PolynomialDecay", "CosineDecay"} and not inner.get("cycle"):
-        least = inner.get("end_learning_rate", (number(inner.get("alpha")) or 0.0) * start)
-        after, end = steps, number(least) or 0.0
-    elif start and steps and LOW_RATE.value < start < math.inf and name == "ExponentialDecay":
-        kept = number(inner.get("decay_rate"))
-        if kept is not None and 0 < kept < 1:
-            after = steps * math.log(LOW_RATE.value / start) / math.log(kept)
-    soon = 0 <= after < min(ONE_PASS.value, made)
-    half = made < math.inf and 0 <= after <= made / 2
-    if (soon or half) and end < LOW_RATE.value:
-        detail = (
-            f"The schedule {name} takes the learning rate below {LOW_RATE.value:g} within "
-            f"{math.ceil(after):,} steps, so training stops there"
-            + f": {made - math.ceil(after):,.0f} of {made:,.0f} steps changed nothing"
-            * (not soon)
-        )
-        longer = "later boundaries, so that the last one comes near the end of training,"
-        if name != "PiecewiseConstantDecay":
-            longer = "a larger decay_steps, as many as training has steps,"
-        yield detail, after, Severity.MEDIUM if soon else Severity.LOW, longer
 
 
 def _rate(config: Mapping[str, Json]) -> float | None:

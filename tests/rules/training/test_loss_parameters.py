@@ -57,6 +57,33 @@ def test_what_keras_computes_with_tversky(alpha, beta, answer):
     assert float(keras.losses.Tversky()(labels, np.full_like(labels, 0.2))) > 0.1
 
 
+@pytest.mark.parametrize("name", ["dice_coef", "iou_score", "jaccard_coefficient", "psnr"])
+def test_a_score_in_the_place_of_a_loss(name):
+    for saved in (name, {"class_name": "function", "config": name}):
+        assert names(found("MA319", HEAD, training={"loss": saved}), f"1 - {name}") == "low"
+    for sound in (f"{name}_loss", f"neg_{name}", f"one_minus_{name}", "dice", "dice_and_focal"):
+        assert found("MA319", HEAD, training={"loss": sound}) == []
+
+
+def test_a_net_trained_with_a_score_in_the_place_of_a_loss_is_worse_than_chance():
+    keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(1)
+
+    def dice_coef(y_true, y_pred):
+        sums = keras.ops.sum(y_true) + keras.ops.sum(y_pred)
+        return (2 * keras.ops.sum(y_true * y_pred) + 1) / (sums + 1)
+
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = (x[:, :1] > 0).astype("float32")
+    right = []
+    for loss in (dice_coef, lambda a, b: 1 - dice_coef(a, b)):
+        model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1, "sigmoid")])
+        model.compile(keras.optimizers.Adam(0.05), loss)
+        model.fit(x, y, epochs=15, verbose=0)
+        right.append(((model.predict(x, verbose=0) > 0.5) == (y > 0.5)).mean())
+    assert right[0] < 0.5 and right[1] > 0.9
+
+
 def test_what_keras_computes_with_them():
     keras = pytest.importorskip("keras")
     alone = {"apply_class_balancing": True, "alpha": 1.0}

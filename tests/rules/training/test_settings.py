@@ -13,6 +13,7 @@ from modelaudit.findings import Severity
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
 from modelaudit.rules.training import metric_mismatches, settings
 from modelaudit.structs import replace
 from tests.made.training import train
@@ -399,3 +400,23 @@ def test_keras_before_tensorflow_2_did_not_clip_to_0(version, told):
     artifact = replace(facts.artifact, training=training, provenance=Provenance(keras=version))
     seen = run_rule(rule("MA319"), replace(facts, artifact=artifact)).findings
     assert [each.severity for each in seen] == [Severity.HIGH] * told
+
+
+@pytest.mark.parametrize("name", ["PolynomialDecay", "CosineDecay"])
+@pytest.mark.parametrize(("steps", "expected"), [(-16, ["high"]), (16000, [])])
+def test_a_schedule_over_a_negative_number_of_steps(keras, name, steps, expected):
+    settings = {"initial_learning_rate": 0.01, "decay_steps": 16000}
+    settings |= {"end_learning_rate": 0.0} if name == "PolynomialDecay" else {"alpha": 0.0}
+    schedule = getattr(keras.optimizers.schedules, name)(**settings)
+    schedule.decay_steps = steps  # which Keras refuses of late
+    rates = [float(schedule(step)) for step in (0, 5, 100)]
+    assert (max(rates) == 0) is bool(expected)
+    saved = {"class_name": name, "config": {**settings, "decay_steps": steps}}
+    config = {"learning_rate": saved, "epsilon": 1e-7}
+    model = replace(
+        examples.model(examples.layer("l", "Dense", {}, {"units": 2})),
+        training={"optimizer": {"class_name": "Adam", "config": config}},
+    )
+    findings = run_rule(rule("MA319"), Facts(model)).findings
+    assert [str(x.severity) for x in findings] == expected
+    assert all("in every step" in x.detail and "decay_steps" in x.fix for x in findings)
