@@ -110,7 +110,9 @@ class WorkBudget:
         if self._seconds() <= self._free:
             return False
         if self._unit is None:
+            start = self._clock()
             self._unit = self._measured()
+            self._taken -= self._clock() - start  # the measurement is no work of the audit
             self._enter(self._phase)
         spent = self._seconds() > self._free
         if spent and self._phase not in self.cut:

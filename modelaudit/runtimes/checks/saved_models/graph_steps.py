@@ -13,10 +13,18 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
 from modelaudit.runtimes.graph_usage import joined_behind, shape_left_open, steps_of_batch
 from modelaudit.runtimes.model import FIRST_CALL, Reason
+from modelaudit.structs import PerObject
 
 
 def check(artifact: Artifact) -> Iterator[Reason]:
-    """The first node that numbers steps so, and what joins them with other sequences."""
+    """The first node that numbers steps so, and what joins them with other sequences.
+
+    It is the same in all runtimes, so it is looked for once.
+    """
+    yield from _known(artifact)
+
+
+def _found(artifact: Artifact) -> Iterator[Reason]:
     for graph in artifact.graphs:
         for name, function in graph.functions.items():
             if flat := shape_left_open(function):
@@ -51,3 +59,6 @@ def check(artifact: Artifact) -> Iterator[Reason]:
                 later=FIRST_CALL if joined else "",
             )
             return
+
+
+_known: PerObject[Artifact, tuple[Reason, ...]] = PerObject(lambda artifact: (*_found(artifact),))
