@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import Any
 
 import numpy as np
@@ -136,6 +136,7 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The functions that are traced from here on."""
     known: Any = OrderedDict()
     monkeypatch.setattr(traces, "_KNOWN", known)
+    monkeypatch.setattr(traces, "_ASKED", Counter())
     made: list[Any] = []
     real = traces._Trace
 
@@ -164,6 +165,18 @@ def test_models_of_one_structure_share_a_trace_and_nothing_else(
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
     for one, other in zip(kept, left(first), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_few_steps_are_traced_once_as_many_were_asked_for(traced: list[Any], package: str) -> None:
+    for expected in (0, 1, 1, 1):
+        made = built(package)
+        alone = like(built(package), made)
+        train(made, X, Y, batch=3, steps=4)
+        assert len(traced) == expected
+        alone.fit(X, Y, 3, epochs=2, verbose=0, shuffle=False)
+        for one, other in zip(left(made), left(alone), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 def half(values: Any) -> Any:

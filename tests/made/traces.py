@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 import hashlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any
@@ -28,14 +28,18 @@ OUTSIDE |= {"_distribution_strategy", "_mesh", "_initial_weights"}
 OUTSIDE |= {"_index_dict", "_trainable_variables_indices"}
 BEFORE = ("_self_", "_inbound", "_outbound", "_loss", "_layers", "_metrics", "_call", "_tracke")
 DRAWN = ("initializer", "seed", "_dropout_mask", "_mask_cache")
+DIRECT = 5  # calls, which cost as much as to trace one
 _KNOWN: OrderedDict[str | None, _Trace] = OrderedDict()
+_ASKED: Counter[str] = Counter()  # calls of what is not known
 
 
 class Unknown(Exception):
     """A step of a model depends on something that cannot be described."""
 
 
-class Shared:
+def shared(
+    function: Callable[..., None], model: Any, specs: list[Any], more: Any, calls: int
+) -> Callable[..., None] | None:
     """A function of tensors that uses a model and its optimizer, traced if no other model's fits.
 
     Args:
@@ -43,25 +47,28 @@ class Shared:
         model: built, as its optimizer is.
         specs: of the tensors.
         more: what `function` uses besides.
+        calls: that follow. For a few, a trace is only made if as many were asked for before.
+
+    Returns:
+        The function, or None if it costs less to compute directly.
     """
+    variables = _variables(model)
+    key = _key(function.__qualname__, model, specs, more)
+    known = _KNOWN.get(key)
+    if known and known.count == len(variables):
+        captured = [variables[place] for place in known.places]
+        return lambda *tensors: known.concrete._call_flat(list(tensors), captured)
+    if calls <= DIRECT:
+        if known or key is None:
+            return None
+        _ASKED[key] += calls
+        if _ASKED[key] <= DIRECT:
+            return None
+    import tensorflow as tf
 
-    def __init__(self, function: Callable[..., None], model: Any, specs: Any, more: Any) -> None:
-        variables = _variables(model)
-        key = _key(function.__qualname__, model, specs, more)
-        known = _KNOWN.get(key)
-        if known and known.count == len(variables):
-            self.concrete = known.concrete
-            self.captured = [variables[place] for place in known.places]
-        else:
-            import tensorflow as tf
-
-            traced = tf.function(function, autograph=False)
-            self.concrete = traced.get_concrete_function(*specs)
-            self.captured = self.concrete.captured_inputs
-            _keep(key, _Trace(self.concrete, _variables(model)))
-
-    def __call__(self, *tensors: Any) -> None:
-        self.concrete._call_flat(list(tensors), self.captured)
+    concrete = tf.function(function, autograph=False).get_concrete_function(*specs)
+    _keep(key, _Trace(concrete, _variables(model)))
+    return lambda *tensors: concrete._call_flat(list(tensors), concrete.captured_inputs)
 
 
 class _Trace:
@@ -79,10 +86,14 @@ class _Trace:
 
 
 def _keep(key: str | None, trace: _Trace) -> None:
-    if key is not None and trace.shared:
-        _KNOWN[key] = trace
-        if len(_KNOWN) > KEPT:
-            _KNOWN.popitem(last=False)
+    if key is None:
+        return
+    if not trace.shared:
+        _ASKED[key] = -1_000_000  # few calls are never worth it
+        return
+    _KNOWN[key] = trace
+    if len(_KNOWN) > KEPT:
+        _KNOWN.popitem(last=False)
 
 
 def _key(*told: Any) -> str | None:

@@ -6,7 +6,7 @@ from itertools import cycle, islice
 
 import numpy as np
 
-from tests.made.traces import Shared
+from tests.made.traces import DIRECT, shared
 
 
 def train(model, x, y, *, epochs=1, batch=32, steps=None):
@@ -68,22 +68,27 @@ def train(model, x, y, *, epochs=1, batch=32, steps=None):
     def alone(*flat):
         step(*tf.nest.pack_sequence_as(given, flat))
 
+    def take(starts, calls):
+        """The steps of these batches, of which one is traced for so many calls, or for none."""
+        traced = shared(alone, model, [spec(each, size) for each in flat], size, calls)
+        for start in starts:
+            (traced or alone)(*tf.nest.flatten(from_row(start, given)))
+
+    def spec(each, rows):
+        return tf.TensorSpec([rows, *each.shape[1:]], each.dtype)
+
     flat = tf.nest.flatten(given)
     direct = steps
     if steps > 150:  # then a loop saves more than it costs to trace
         direct = 1  # makes what a loop cannot make
-    elif steps > 5:
+    elif steps > DIRECT:
         direct = 1 if type(model).__module__.startswith("tf_keras") else 0  # makes its mean loss
-    for start in starts[:direct]:
-        step(*from_row(start, given))
+    if direct:
+        take(starts[:direct], direct)
     if steps > 150:
         rest = tf.constant(starts[direct:])
-        rows = [tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in (rest, *flat)]
-        Shared(loop, model, rows, size)(rest, *flat)
+        rows = [spec(each, None) for each in (rest, *flat)]
+        shared(loop, model, rows, size, steps)(rest, *flat)
     elif steps > direct:
-        batches = [tf.nest.flatten(from_row(start, given)) for start in starts[direct:]]
-        specs = [tf.TensorSpec(each.shape, each.dtype) for each in batches[0]]
-        taken = Shared(alone, model, specs, size)
-        for each in batches:
-            taken(*each)
+        take(starts[direct:], steps)
     return model
