@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Layer
 from modelaudit.layer_classes import Trait, has
-from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.model import FIRST_CALL, CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
 from modelaudit.runtimes.saved_config import USE_KERAS_2
 
@@ -15,6 +15,11 @@ from modelaudit.runtimes.saved_config import USE_KERAS_2
 GIVEN_AS = {"Normalization": "mean", "Discretization": "bin_boundaries"}
 TF_IDF = ("tf_idf", "tf-idf")  # names of the output mode that needs weights of words too
 _WEIGHTS = "idf_weights"
+_NO_TABLES = (2, 9)  # the first Keras with which this was tried
+_NOT_IN_HDF5 = (
+    "NotImplementedError: Save or restore weights that is not an instance of `tf.Variable` is not "
+    "supported in h5"
+)
 # Versions of Python from, and up to but without, in which zipfile loses its place where two stored
 # files are read in turn.
 _LOSE_PLACE = (((3, 12), (3, 12, 9)), ((3, 13), (3, 13, 2)))
@@ -73,15 +78,25 @@ def adapted_state(
             layer.route,
         )
     else:
+        at_call = context.profile.keras3 and not archive
         yield Reason(
             "table-not-restored",
             LoadOutcome.FAILS,
             f"`{layer.route}` is a {layer.class_name} whose table was set by adapt(); "
             f"{context.profile.name} does not restore it from this format",
-            "FailedPreconditionError: Table not initialized.",
+            _without_table(context, archive),
             "Pass the table to the constructor, or save it as .keras.",
             layer.route,
+            later=FIRST_CALL * at_call,
+            loads=at_call,
         )
+
+
+def _without_table(context: CheckContext, archive: bool) -> str:
+    """The error about a table: Keras 3 loads the model, and Keras 2 reads none from HDF5."""
+    if context.profile.keras3:
+        return "FailedPreconditionError: …Table not initialized."
+    return "" if archive or context.profile.keras < _NO_TABLES else _NOT_IN_HDF5
 
 
 def _elsewhere(context: CheckContext) -> bool:

@@ -37,7 +37,7 @@ from modelaudit.runtimes.checks.own_classes.constructors import (
     shadowed,
     without_name,
 )
-from modelaudit.runtimes.checks.sequential import refused_layer
+from modelaudit.runtimes.checks.sequential import listed_layers, refused_layer
 from modelaudit.runtimes.checks.values import dtype_policy, slash_in_name
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import (
@@ -82,7 +82,8 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
     spend(50)
     name = text(node.get("class_name"))
     config = mapping(node.get("config"))
-    route = f"{place.route}/{text(config.get('name')) or name}".strip("/")
+    own_name = text(config.get("name")) or text(node.get("name")) * bool(place.route) or name
+    route = f"{place.route}/{own_name}".strip("/")
     custom = is_custom(node, context)
     inner = ConfigLocation(route, archive=place.archive)
     model = has(name, Trait.MODEL) or isinstance(config.get("layers"), list)  # or a subclass of one
@@ -95,6 +96,7 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
     if model:
         yield from doubled(node, context, route) if custom else ()
         within = route.partition("/")[2]
+        yield from () if place.archive else listed_layers(node, context, within)
         refused = None if place.archive else refused_layer(node, context, within)
         listed = sequence(config.get("layers")) or sequence(node.get("config"))
         # A Sequential is made before its layers, any other model after them.

@@ -119,7 +119,7 @@ def _part(key: str, value: Json, context: CheckContext, place: ConfigLocation) -
             UNKNOWN_OBJECT,
             LoadOutcome.FAILS,
             f"{key} of `{route}` is {name}, which is not one of the {kind} in {profile.name}",
-            _not_interpreted(kind, name, bool(node), profile.keras3),
+            _not_interpreted(kind, name, bool(node), profile),
             f"Pass it in custom_objects={{...}}, or {UPGRADE}.",
             route,
             repairs=kind == "initializers",
@@ -153,10 +153,15 @@ def _array(
             )
 
 
-def _not_interpreted(kind: str, name: str, as_object: bool, keras3: bool) -> str:
-    """The error about an object that is not found."""
+def _not_interpreted(kind: str, name: str, as_object: bool, profile: RuntimeProfile) -> str:
+    """The error about an object that is not found.
+
+    Since Keras 3 looks for activations among all classes, it says so itself.
+    """
     what = "activation function" if kind == "activations" else kind[:-1]
-    if keras3:
+    if profile.keras3 and as_object and kind == "activations" and takes_layers(profile):
+        return f"TypeError: …Could not locate class '{name}'."
+    if profile.keras3:
         said = f"Could not interpret {what} identifier: "
         return said + (f"{{'class_name': '{name}'" if as_object else name)
     return f"Unknown {what}: '{name}'"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Artifact, Layer
+from modelaudit.facts import Artifact, Layer, ProblemKind
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.catalogue import has_keras2_objects, is_keras2_model
@@ -57,6 +57,15 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from match_meta_graphs.check(artifact, context)
     if needed_tags(artifact):
         return
+    if context.profile.keras >= (2, 5) and _damaged(artifact):
+        yield Reason(
+            "metadata-damaged",
+            LoadOutcome.FAILS,
+            f"{KERAS_METADATA} is damaged, and {profile.name} reads it before all else",
+            "OSError: Cannot parse keras metadata at path …Received error: …",
+            f"Copy the file again. {CALL_SIGNATURE}",
+        )
+        return
     if has_keras2_objects(artifact):
         yield from _objects(artifact, context)
     if not is_keras2_model(artifact):
@@ -80,6 +89,12 @@ def _objects(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from saved_lambdas(artifact, context)
     yield from uncalled_layers(artifact, context)
     yield from match_masks.check(artifact, context)
+
+
+def _damaged(artifact: Artifact) -> bool:
+    """Whether the file of the Keras metadata cannot be parsed."""
+    problems = ((each.file, each.kind) for each in artifact.problems)
+    return (KERAS_METADATA, ProblemKind.CORRUPT) in problems
 
 
 def _no_model(artifact: Artifact) -> Reason:

@@ -104,6 +104,16 @@ def _takes_one_value(layers: list[Config]) -> bool:
     return shape[-1:] == [1]
 
 
+def listed_layers(config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
+    """The reason of a Sequential model inside another one whose config is a list of layers.
+
+    A loader meets it where the model stands among the layers of the outer one.
+    """
+    inner = bool(route) and text(config.get("class_name")) == "Sequential"
+    if inner and form_of(config) == "list":
+        yield from _form(config, context, True, route)
+
+
 def refused_layer(config: Config, context: CheckContext, route: str) -> tuple[int, Reason] | None:
     """The layer that refuses its input when a Sequential model is built with it, and the reason.
 

@@ -215,3 +215,35 @@ def test_a_number_of_a_call_comes_before_the_first_call(tmp_path: Path, conv: bo
     real, at_loading = refused(path, shape)
     assert at_loading
     assert says(causes(found)[0].error, real)
+
+
+@pytest.mark.parametrize("wrong", ["first", "last", "inside", ""])
+def test_a_list_of_layers_stops_where_its_model_stands(tmp_path: Path, wrong: str) -> None:
+    """A Sequential model of Keras 2.1, before or behind a layer that stops the loader, too."""
+    keras = old()
+    layers = keras.layers
+    inner = keras.Sequential([keras.Input((5,)), layers.Dense(4, name="inside")], name="inner")
+    start = keras.Input((5,))
+    end = layers.Dense(2, name="last")(inner(layers.Dense(5, name="first")(start)))
+    path = tmp_path / "m.h5"
+    keras.Model(start, end).save(path)
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        (sequential,) = [e for e in config["config"]["layers"] if e["class_name"] == "Sequential"]
+        given, first = sequential["config"]["layers"]
+        first["config"]["batch_input_shape"] = given["config"]["batch_input_shape"]
+        sequential["config"] = [first]
+        for layer in (*config["config"]["layers"], first):
+            if wrong and isinstance(layer["config"], dict) and layer["config"]["name"] == wrong:
+                layer["config"] |= WRONG
+        file.attrs["model_config"] = json.dumps(config).replace('"module": "keras.layers", ', "")
+        file.attrs["keras_version"] = "2.1.6"
+    facts = static_facts(path, Settings(targets=(TARGET,)))
+    found = next(each for each in predict(facts.artifact, (TARGET,)) if each.call == "load_model")
+    first_cause, *_ = causes(found)
+    real, at_loading = refused(path, (5,))
+    assert at_loading
+    assert says(first_cause.error, real), (first_cause, real[-300:])
+    expected = "unknown-argument" if wrong == "first" else "sequential-config"
+    assert first_cause.code == expected
+    assert "`inner`" in first_cause.text or wrong == "first"

@@ -42,6 +42,13 @@ CASES = (
     Case(
         "unknown-object",
         K3,
+        h5(dense, setting("Dense", activation={"class_name": "LeakyReLU", "config": {}})),
+        {},
+        note="layer as an activation",
+    ),
+    Case(
+        "unknown-object",
+        K3,
         h5(dense, setting("Dense", kernel_initializer={"class_name": "Odd", "config": {}})),
         {},
         note="initializer",

@@ -41,6 +41,15 @@ def metadata_of_another(folder: Path) -> Path:
     return path
 
 
+def metadata_damaged(folder: Path) -> Path:
+    """A SavedModel whose metadata lost bytes in the middle, and got others."""
+    path = savedmodel_of_keras2(folder)
+    file = path / "keras_metadata.pb"
+    data = file.read_bytes()
+    file.write_bytes(data[: len(data) // 2] + b"\xff" * 40)
+    return path
+
+
 def config_without_layers(folder: Path) -> Path:
     """A model of layers with a `get_config` of its own, which returns what it was made with."""
     k = old()
@@ -80,4 +89,5 @@ CASES = (
     Case(
         "metadata-of-another-save", K2, metadata_of_another, {"tf.saved_model.load": by_signature}
     ),
+    Case("metadata-damaged", K2, metadata_damaged, {"tf.saved_model.load": by_signature}),
 )
