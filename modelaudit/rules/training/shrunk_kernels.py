@@ -13,13 +13,14 @@ from modelaudit.measures.optimizer_state import compiled_optimizer
 from modelaudit.rules.architecture.cancelled_biases import normalized_behind
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads.collapsed_codes import collapsed_codes
+from modelaudit.rules.initial_weights.shrunk_tables import shrunk_tables
 from modelaudit.rules.initial_weights.sized_kernels import (
     SizedKernel,
     example_kernel,
     initial_spread,
     sized_kernels,
 )
-from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network.limited_values import at_most_one
 from modelaudit.rules.network.loss_inputs import PROBABILITIES
 from modelaudit.rules.network.network_heads import (
@@ -55,6 +56,23 @@ _UNEXPLAINED = (
     "or raise its weight slowly from 0, and train again. Otherwise look for weight decay, or for a layer "
     "that was set to small values on purpose."
 )
+
+
+def _weights(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Embeddings, which models have that have no kernels, and kernels."""
+    tables: list[Finding] = []
+    if facts.artifact.architecture:
+        graph = layer_graph(facts.artifact.architecture)
+        takers = graph.consumers()
+        routes = [each.route for each in graph.layers]
+        rescaled = {each for each in routes if normalized_behind(graph, takers, each)}
+        tables += shrunk_tables(rule, facts, graph, rescaled)
+    yield from tables
+    try:
+        yield from _shrunk(rule, facts)
+    except NotApplicable:
+        if not tables:
+            raise
 
 
 def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -308,7 +326,7 @@ RULES = (
         "weight decay that is too strong does this.",
         fix="Train again with a smaller regularization factor, such as "
         "keras.regularizers.L2(1e-4), or none.",
-        check=_shrunk,
+        check=_weights,
         bad=lambda: example_kernel(1e-5),
         good=lambda: example_kernel(0.2),
     ),
