@@ -42,7 +42,13 @@ class ProfileFile(Struct, frozen=True):
         """The profile: of the user's file, or by the name of one in this package."""
         if isinstance(self.place, Path):
             return read_profile(self.place)
-        return RuntimeProfile(shipped.document(self.place))
+        return shipped_profile(self.place)
+
+
+@cache
+def shipped_profile(name: str) -> RuntimeProfile:
+    """The profile of this name in this package, read once."""
+    return RuntimeProfile(shipped.document(name))
 
 
 @cache

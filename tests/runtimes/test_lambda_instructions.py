@@ -69,7 +69,7 @@ def test_another_python_has_its_own_instructions(monkeypatch):
     """Those of Python itself; a profile with them is read only when they are asked for."""
     there = find_profile("tf==2.15" if sys.version_info >= (3, 12) else "tf==2.21")
     with monkeypatch.context() as patch:
-        patch.delattr(catalogue, "read_profile")
+        patch.delattr(catalogue, "shipped_profile")
         here = on_python(there, platform.python_version())
     assert here.python == sys.version_info[:2] != there.python
     names = {number: name for number, (name, _) in here.instructions.items()}
