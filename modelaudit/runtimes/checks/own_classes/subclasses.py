@@ -40,8 +40,8 @@ def check(config: Config, artifact: Artifact, context: CheckContext) -> Iterator
             f"{name} was made of layers that its constructor was given, and saved without them; "
             "it has no `call`, so what loads cannot be called",
             "NotImplementedError: Unimplemented `Model.call()`",
-            f"Read the weights into a model built from code, or give {name} a constructor that "
-            "takes `*args, **kwargs`, leave out its `get_config`, and save it again with Keras 3.",
+            "Build the model from code and load the weights from the file; save it as a model of "
+            "Keras, which has its layers: `keras.Model(model.inputs, model.outputs)`.",
         )
         return
     if _settled(config, context):
@@ -165,10 +165,12 @@ def _connected(kept: Config, artifact: Artifact, groups: Sequence[str] = _GROUPS
 def _lacks_layers(config: Config, artifact: Artifact, context: CheckContext) -> bool:
     """Whether the class connects nothing itself, and its config has none of what it was given."""
     code = code_of(config, context)
-    if code is None or not _is_given_layers(config, context):
-        return False
-    calls = context.code.defines(code, "call") is not False
-    return not calls and _connected(mapping(config.get("config")), artifact, _GROUPS)
+    called = code is None or context.code.defines(code, "call") is not False
+    return (
+        not called
+        and _is_given_layers(config, context)
+        and _connected(mapping(config.get("config")), artifact, _GROUPS)
+    )
 
 
 def _is_given_layers(config: Config, context: CheckContext) -> bool:
