@@ -6,15 +6,12 @@ from itertools import cycle, islice
 
 import numpy as np
 
-from tests.made.traces import DIRECT, shared
-
 
 def train(model, x, y, *, epochs=1, batch=32, steps=None):
     """What `fit` does to the weights and the optimizer of a compiled model, without shuffling.
 
     A step costs a tenth in a traced function, and to trace it as much as five steps. In a traced
-    loop it costs a hundredth, and to trace that as much as ten steps. What was traced for a model
-    of the same structure is not traced again (`tests.made.traces`).
+    loop it costs a hundredth, and to trace that as much as ten steps.
 
     Args:
         model: of Keras 3 or tf-keras, with an optimizer and a loss.
@@ -47,48 +44,30 @@ def train(model, x, y, *, epochs=1, batch=32, steps=None):
 
     given = tf.nest.map_structure(constant, (x, y))
 
-    def from_row(start, given):
+    def from_row(start):
         def rows_of(each):
             rest = each.shape[1:]
             return tf.slice(each, [start, *(0 for _ in rest)], [size, *rest])
 
         return tf.nest.map_structure(rows_of, given)
 
-    def loop(starts, *flat):
-        held = tf.nest.pack_sequence_as(given, flat)
-
+    @tf.function(autograph=False)
+    def loop(starts):
         def following(number):
-            step(*from_row(starts[number], held))
+            step(*from_row(starts[number]))
             return number + 1
 
         tf.while_loop(
-            lambda number: number < tf.shape(starts)[0], following, [0], parallel_iterations=1
+            lambda number: number < starts.shape[0], following, [0], parallel_iterations=1
         )
 
-    def alone(*flat):
-        step(*tf.nest.pack_sequence_as(given, flat))
-
-    def take(starts, calls):
-        """The steps of these batches, of which one is traced for so many calls, or for none."""
-        traced = shared(alone, model, [spec(each, size) for each in flat], size, calls)
-        for start in starts:
-            (traced or alone)(*tf.nest.flatten(from_row(start, given)))
-
-    def spec(each, rows):
-        return tf.TensorSpec([rows, *each.shape[1:]], each.dtype)
-
-    flat = tf.nest.flatten(given)
     direct = steps
     if steps > 150:  # then a loop saves more than it costs to trace
         direct = 1  # makes what a loop cannot make
-    elif steps > DIRECT:
-        direct = 1 if type(model).__module__.startswith("tf_keras") else 0  # makes its mean loss
-    if direct:
-        take(starts[:direct], direct)
-    if steps > 150:
-        rest = tf.constant(starts[direct:])
-        rows = [spec(each, None) for each in (rest, *flat)]
-        shared(loop, model, rows, size, steps)(rest, *flat)
-    elif steps > direct:
-        take(starts[direct:], steps)
+    elif steps > 5:
+        step = tf.function(step, autograph=False)
+    for start in starts[:direct]:
+        step(*from_row(start))
+    if steps > direct:
+        loop(tf.constant(starts[direct:]))
     return model
