@@ -29,7 +29,8 @@ from modelaudit.rules.heads.examples import example_head
 from modelaudit.rules.heads.head_advice import advised, exchanged, of_one_class
 from modelaudit.rules.heads.idle_activations import with_idle
 from modelaudit.rules.heads.label_sums import labels_above_one, labels_apart
-from modelaudit.rules.heads.loss_mismatches import MISMATCHES
+from modelaudit.rules.heads.loss_mismatches import MISMATCHES, by_their_names
+from modelaudit.rules.heads.mismatches import suited_to
 from modelaudit.rules.heads.restored_inputs import inputs_beyond
 from modelaudit.rules.heads.unreached_targets import targets_beyond
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
@@ -180,10 +181,9 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         found = next((each for each in MISMATCHES if each.applies(head, loss)), None)
         if found is None:
+            yield from by_their_names(rule, head, loss)
             continue
-        one = loss.name in BINARY or (loss.name in OVERLAPS and head.units == 1)
-        suited = "sigmoid" if one else "softmax"
-        words = {"loss": loss.name, "last": head.last, "suited": suited}
+        words = {"loss": loss.name, "last": head.last, "suited": suited_to(head, loss)}
         severity = _unused(found.severity) if unused else found.severity_of(loss, head.units)
         own = loss.by_name and loss.name in OVERLAPS  # names that many give to functions of theirs
         if own:

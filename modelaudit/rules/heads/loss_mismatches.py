@@ -7,8 +7,9 @@ Keras clips probabilities to [1e-7, 1 - 1e-7], and divides those of the classes 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
-from modelaudit.findings import Severity
+from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CATEGORICAL,
@@ -17,10 +18,14 @@ from modelaudit.formats.keras.compiled_losses import (
     HINGES,
     OVERLAPS,
     SPARSE,
+    CompiledLoss,
 )
-from modelaudit.rules.heads.mismatches import ABOVE_ZERO, OF_MARGINS, Mismatch
+from modelaudit.rules.heads.mismatches import ABOVE_ZERO, OF_MARGINS, Mismatch, suited_to
 from modelaudit.rules.heads.one_value_losses import LOSSES_OF_ONE_VALUE
+from modelaudit.rules.model import Rule
 from modelaudit.rules.network.loss_inputs import FOCAL, PROBABILITIES
+from modelaudit.rules.network.named_losses import WASSERSTEIN, named_after
+from modelaudit.rules.network.network_heads import NetworkHead
 
 # Losses that divide the values of the classes by their sum first, so that any above 0 will do.
 _SHARED = frozenset(("categorical_crossentropy", "categorical_focal_crossentropy"))
@@ -311,4 +316,34 @@ MISMATCHES: tuple[Mismatch, ...] = (
         "prediction is, where the gradient vanishes.",
         "Use no activation in the last layer.",
     ),
+    Mismatch(
+        frozenset((WASSERSTEIN,)),
+        PROBABILITIES | {"relu", *_SIGNED},
+        Severity.LOW,
+        "{loss} compares mean scores, which have no limit, but {last} limits them: a critic that tells its "
+        "inputs apart gives little gradient then.",
+        "Use no activation in the last layer of the critic and train again.",
+    ),
 )
+
+
+def by_their_names(rule: Rule, head: NetworkHead, loss: CompiledLoss) -> Iterator[Finding]:
+    """Functions of the program's own that do not suit an output, if they are what their names say."""
+    alike = named_after(head, loss)
+    found = alike and next((each for each in MISMATCHES if each.applies(head, alike)), None)
+    if not alike or not found:
+        return
+    words = {"loss": loss.name, "last": head.last, "suited": suited_to(head, alike)}
+    said = found.detail.format(**words)
+    if alike.name in CROSS_ENTROPIES:  # what Keras does with other values, this one may not
+        said = f"{said.partition('. ')[0].removesuffix('.')}."
+    own = found.fix if "from_logits" not in found.fix else _PROBABILITIES_AGAIN
+    yield rule.finding(
+        f"`{head.route}`: {said} This is by the name of {loss.name} alone, a function of the program's own.",
+        route=head.route,
+        evidence={"loss": loss.name, "alike": alike.name, "activation": head.last},
+        key=head.route,
+        severity=min(found.severity, Severity.LOW, key=lambda x: x.rank),
+        confidence=Confidence.LOW,
+        fix=own.format(**words),
+    )

@@ -8,7 +8,13 @@ from msgspec import Struct
 
 from modelaudit.facts import Layer
 from modelaudit.findings import Severity
-from modelaudit.formats.keras.compiled_losses import CATEGORICAL, SPARSE, CompiledLoss
+from modelaudit.formats.keras.compiled_losses import (
+    BINARY,
+    CATEGORICAL,
+    OVERLAPS,
+    SPARSE,
+    CompiledLoss,
+)
 from modelaudit.rules.network.loss_inputs import class_axis
 from modelaudit.rules.network.network_heads import NetworkHead
 from modelaudit.rules.network.value_ranges import head_range
@@ -83,6 +89,12 @@ class Mismatch(Struct, frozen=True):
             and not (self.ungrouped and head.grouped)
             and not (self.dense and not _of_whole_inputs(head.weights))
         )
+
+
+def suited_to(head: NetworkHead, loss: CompiledLoss) -> str:
+    """The activation of probabilities for a loss that takes them."""
+    one = loss.name in BINARY or (loss.name in OVERLAPS and head.units == 1)
+    return "sigmoid" if one else "softmax"
 
 
 def _of_whole_inputs(layer: Layer) -> bool:

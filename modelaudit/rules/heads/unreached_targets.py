@@ -7,11 +7,13 @@ import math
 from msgspec import Struct
 
 from modelaudit.facts import Artifact
-from modelaudit.findings import Finding, Severity
+from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import (
+    BINARY,
     CATEGORICAL,
     CROSS_ENTROPIES,
     DISTANCES,
+    OVERLAPS,
     SPARSE,
     CompiledLoss,
 )
@@ -21,6 +23,7 @@ from modelaudit.rules.heads.regressions import has_metrics, of_numbers
 from modelaudit.rules.heads.stored_losses import times_possible
 from modelaudit.rules.initial_weights.training_reach import kept_squares
 from modelaudit.rules.model import Facts, Rule
+from modelaudit.rules.network.named_losses import named_after
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph, weighs
 from modelaudit.thresholds.last_layers import NEAR_ZERO
 from modelaudit.thresholds.optimizers import BEYOND_LABELS
@@ -70,7 +73,8 @@ def targets_beyond(
         return _near_zero(rule, facts, head)
     times = _times_beyond(facts.artifact, head, loss)
     if times is None:
-        return _loss_beyond(rule, facts, head, loss)
+        beyond = _loss_beyond(rule, facts, head, loss)
+        return beyond or _own_labels_beyond(rule, facts, head, loss)
     values = _REACHES[loss.name, head.last].values
     labels = loss.name in CROSS_ENTROPIES
     policy = may_be_policy(facts.artifact, head, loss)
@@ -95,6 +99,41 @@ def targets_beyond(
         if labels
         else "Use no activation in the last layer, or scale the targets to values "
         f"{values}, and train again:\n{head.code('linear')}",
+    )
+
+
+def _own_labels_beyond(
+    rule: Rule, facts: Facts, head: NetworkHead, loss: CompiledLoss
+) -> Finding | None:
+    """Labels above 1 that a function of the program's own seems to have got, by its name; or None.
+
+    Of masks of 0 and 255, a cross-entropy makes the output larger in every step, whatever it is. One
+    that adds up errors has gradients as large, until the answers are right on average.
+    """
+    alike, state = named_after(head, loss), optimizer_state(facts.artifact)
+    if alike is None or alike.name not in BINARY | OVERLAPS or head.last != "sigmoid":
+        return None
+    if state is None or state.name.lower() not in _AVERAGES or head.rescaled or head.joined:
+        return None
+    stored = facts.artifact.by_name.get(head.weights.variables.get("bias", ""))
+    if stored is None or stored.stats is None or not stored.stats.minimum > 0:
+        return None
+    own = [x for x in state.moments if x.route == head.weights.route and x.role == "bias"]
+    if not own or own[0].second is None or not _one_way(facts.artifact, head):
+        return None
+    size = math.sqrt(max(own[0].second, 0.0) / _counted(state))
+    if not BEYOND_LABELS.value <= size < math.inf:
+        return None
+    return rule.finding(
+        f"`{head.route}`: all steps made its bias larger, with gradients of about {size:.3g}. Labels from 0 "
+        f"to 1 cause 1 at most in a cross-entropy, so some were probably above, unless {loss.name}, a "
+        "function of the program's own, adds up or weighs errors.",
+        route=head.route,
+        evidence={"measured": size, "unit": BEYOND_LABELS.unit, "threshold": BEYOND_LABELS.value},
+        key=head.route,
+        severity=Severity.LOW,
+        confidence=Confidence.MEDIUM,
+        fix=_for_labels(head, "from 0 to 1"),
     )
 
 

@@ -39,6 +39,29 @@ def test_masks_that_were_not_scaled(library, tmp_path):
     assert codes(RULES, masks(k, 1, scores, "linear"), tmp_path, formats) == []
 
 
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+@pytest.mark.parametrize(("times", "expected"), [(255, [("MA306", "low")]), (1, [])])
+def test_masks_that_were_not_scaled_under_a_loss_of_the_programs_own(
+    library, times, expected, tmp_path
+):
+    k = importlib.import_module(library)
+    import tensorflow as tf
+
+    def bce_dice_loss(labels, given):
+        sums = tf.reduce_sum(labels) + tf.reduce_sum(given)
+        dice = (2 * tf.reduce_sum(labels * given) + 1) / (sums + 1)
+        return k.losses.binary_crossentropy(labels, given) + 1 - dice
+
+    def error(labels, given):
+        return k.losses.binary_crossentropy(labels, given)
+
+    model = masks(k, times, bce_dice_loss)
+    assert codes(RULES, model, tmp_path, ("h5",)) == expected
+    for each in found(RULES, tmp_path / "model.h5"):
+        assert "255" in each.fix and "bce_dice_loss" in each.detail
+    assert codes(RULES, masks(k, times, error), tmp_path, ("h5",)) == []  # the name tells nothing
+
+
 @pytest.mark.parametrize(
     ("times", "metrics", "severity"),
     [(1, ["accuracy"], ""), (60, ["accuracy"], "medium"), (60, None, "low")],

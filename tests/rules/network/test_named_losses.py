@@ -1,0 +1,66 @@
+"""What the names of losses of a program's own tell, and what they do not."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.heads.examples import example_head
+
+
+def said(last, loss, units=1):
+    """The findings on a head with this activation under a function of this name."""
+    saved = {"class_name": "function", "config": loss}
+    return run_rule(rule("MA306"), example_head(last, saved, units)()).findings
+
+
+@pytest.mark.parametrize(
+    ("last", "loss", "units", "fix"),
+    [
+        ("linear", "dice_loss", 1, "sigmoid"),
+        ("relu", "jaccard_distance_loss", 1, "sigmoid"),
+        ("linear", "bce_dice_loss", 3, "softmax"),
+        ("linear", "focal_loss", 1, "sigmoid"),
+        ("tanh", "weighted_binary_crossentropy", 1, "sigmoid"),
+        ("linear", "weighted_categorical_crossentropy", 4, "softmax"),
+        ("sigmoid", "weighted_categorical_crossentropy", 4, "softmax"),
+        ("linear", "weighted_cross_entropy", 4, "softmax"),
+        ("softmax", "my_bce", 4, "categorical_crossentropy"),
+        ("sigmoid", "rmse", 1, "no activation"),
+        ("tanh", "custom_mse", 1, "no activation"),
+        ("relu", "root_mean_squared_error", 1, "no activation"),
+        ("sigmoid", "quantile_loss", 1, "no activation"),
+        ("sigmoid", "wasserstein_loss", 1, "no activation"),
+        ("tanh", "own>wasserstein_loss", 1, "no activation"),
+    ],
+)
+def test_heads_that_do_not_suit_what_a_loss_seems_to_be(last, loss, units, fix):
+    (only,) = said(last, loss, units)
+    assert (str(only.severity), str(only.confidence)) == ("low", "low")
+    assert f"by the name of {loss} alone" in only.detail
+    assert fix in only.fix and "from_logits" not in only.fix
+
+
+@pytest.mark.parametrize(
+    ("last", "loss", "units"),
+    [
+        ("sigmoid", "dice_loss", 1),
+        ("softmax", "dice_loss", 4),
+        ("softmax", "focal_loss", 4),
+        ("sigmoid", "focal_loss", 4),
+        ("sigmoid", "weighted_binary_crossentropy", 4),
+        ("softmax", "weighted_categorical_crossentropy", 4),
+        ("sigmoid", "weighted_cross_entropy", 4),  # of independent labels
+        ("linear", "weighted_cross_entropy_with_logits", 1),
+        ("linear", "rmse", 1),
+        ("linear", "giou_loss", 4),
+        ("linear", "wasserstein_loss", 1),
+        ("linear", "vae_mse_loss", 1),
+        ("linear", "masked_sparse_crossentropy", 9),
+        ("sigmoid", "custom_loss", 1),
+        ("linear", "loss", 1),
+    ],
+)
+def test_heads_that_suit_it_or_names_that_tell_nothing(last, loss, units):
+    assert not said(last, loss, units)
