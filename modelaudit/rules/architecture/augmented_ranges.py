@@ -1,7 +1,8 @@
-"""Random image changes that are told another range of values than they get."""
+"""Ranges of values: scalings of what is scaled already, and random changes told another range."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import islice
 
@@ -11,7 +12,11 @@ from modelaudit.findings import Severity
 from modelaudit.graphs import WHITE
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
-from modelaudit.thresholds.design import OTHER_RANGE
+from modelaudit.rules.model import Facts
+from modelaudit.thresholds.design import OTHER_RANGE, SCALED_TWICE
+
+SCALINGS = frozenset(("Rescaling", "Normalization"))
+"""Layers that multiply by constants."""
 
 # Layers whose change is a share of the range, or starts at its end (Keras 3.15).
 _MOST = 64  # layers in a row; those of images are a few
@@ -30,8 +35,8 @@ def other_range(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Se
     if low is None or high is None or high <= low:
         return
     clips = has(layer.class_name, Trait.CLIPS_TO_RANGE)
-    before = _scaling(row(graph.only_sources(layer.route, _keeps_or_scales)))
-    behind = _scaling(row(graph.only_takers(layer.route, _keeps_or_scales)))
+    before = _scaling(row(graph.only_sources(layer.route, _keeps_or_rescales)))
+    behind = _scaling(row(graph.only_takers(layer.route, _keeps_or_rescales)))
     if before is not None and (high - low) > OTHER_RANGE.value * WHITE * abs(before[0]):
         start, end = sorted((before[1], before[1] + WHITE * before[0]))
         width = (high - low) * _share(layer)
@@ -79,6 +84,47 @@ def _scaling(layers: Iterator[Layer]) -> tuple[float, float] | None:
     return (scale, offset) if seen and 0 < abs(scale) * OTHER_RANGE.value < 1 else None
 
 
-def _keeps_or_scales(layer: Layer) -> bool:
+def _keeps_or_rescales(layer: Layer) -> bool:
     keeps = has(layer.class_name, Trait.KEEPS_RANGE) or layer.class_name == "Rescaling"
     return keeps and not layer.custom
+
+
+def keeps_or_scales(layer: Layer) -> bool:
+    """Whether a layer keeps the range of values, or multiplies them by one number."""
+    keeps = has(layer.class_name, Trait.KEEPS_RANGE) or layer.class_name in SCALINGS
+    return keeps and not layer.custom
+
+
+def scaled_again(
+    facts: Facts, graph: LayerGraph, layer: Layer
+) -> Iterator[tuple[str, Json, Severity, str]]:
+    """A scaling behind another one, through layers that keep the range of values."""
+    own, product, scalings = _factor(facts, layer), 1.0, 0
+    if layer.class_name == "Normalization" and not (own and own < 1):
+        return  # it makes no two values more alike
+    for at in (layer, *row(graph.only_sources(layer.route, keeps_or_scales))):
+        if at.class_name in SCALINGS and not at.custom:
+            scale = _factor(facts, at)
+            if scale is None:
+                return
+            product, scalings = product * scale, scalings + 1
+        elif not has(at.class_name, Trait.KEEPS_RANGE):
+            return
+    if scalings > 1 and 0 < abs(product) < SCALED_TWICE.value:
+        image = len(layer.output_shape or ()) > 3
+        detail = (
+            f"it is the last of {scalings} scalings, which multiply the input by {product:.2g}: "
+            f"{'pixels' if image else 'values from 0 to 255'} become nearly alike"
+        )
+        severity = Severity.MEDIUM if image else Severity.LOW
+        yield detail, product, severity, f"Remove the layer `{layer.name}`"
+
+
+def _factor(facts: Facts, layer: Layer) -> float | None:
+    """By how much a scaling multiplies; of a Normalization, the most that it does to a column."""
+    if layer.class_name == "Rescaling":
+        known = number(layer.config.get("offset", 0.0)) is not None
+        return number(layer.config.get("scale")) if known else None
+    stored = facts.artifact.by_name.get(layer.variables.get("variance", ""))
+    least = stored.stats.minimum if stored is not None and stored.stats is not None else 0.0
+    return 1 / math.sqrt(least) if least > 0 and layer.config.get("invert") is not True else None

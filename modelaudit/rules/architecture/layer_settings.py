@@ -13,7 +13,13 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import axis_orders
 from modelaudit.rules import examples
-from modelaudit.rules.architecture.augmented_ranges import other_range, row
+from modelaudit.rules.architecture.augmented_ranges import (
+    SCALINGS,
+    keeps_or_scales,
+    other_range,
+    row,
+    scaled_again,
+)
 from modelaudit.rules.architecture.constant_layers import RELUS, over_one, unreached
 from modelaudit.rules.architecture.random_factors import WITH_FACTORS, large_factors
 from modelaudit.rules.grammar import counted
@@ -25,7 +31,6 @@ from modelaudit.thresholds.design import (
     CRUSHED,
     LARGE_REGULARIZER,
     REGULARIZER,
-    SCALED_TWICE,
     SHORT_MEMORY,
     TINY_NORM,
 )
@@ -74,8 +79,8 @@ def _found(
     elif name == "Softmax":
         first = axis_orders(graph).get(layer.route)
         yield from softmax_over_positions(facts, graph, layer, first)
-    elif name == "Rescaling":
-        yield from _scaled(graph, layer)
+    elif name in SCALINGS:
+        yield from scaled_again(facts, graph, layer)
     elif name in _TAKE_INDICES:
         yield from _scaled_indices(graph, layer)
     elif name in WITH_FACTORS:
@@ -228,17 +233,12 @@ def _lone_sign(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
         yield detail, 1, Severity.HIGH, f"Remove the layer `{layer.name}`"
 
 
-def _keeps_or_scales(layer: Layer) -> bool:
-    keeps = has(layer.class_name, Trait.KEEPS_RANGE) or layer.class_name == "Rescaling"
-    return keeps and not layer.custom
-
-
 def _scaled_indices(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
     """Indices of an embedding that are scaled before it, and rounded down to whole numbers."""
     scale, scaling = 1.0, None
     if layer.class_name not in _TAKE_INDICES:
         return
-    for at in row(graph.only_sources(layer.route, _keeps_or_scales)):
+    for at in row(graph.only_sources(layer.route, keeps_or_scales)):
         if at.custom:
             break
         if at.class_name == "Rescaling":
@@ -254,29 +254,6 @@ def _scaled_indices(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json
             f"below {1 / scale:.4g} all become 0"
         )
         yield detail, scale, Severity.MEDIUM, f"Remove the layer `{scaling.name}`"
-
-
-def _scaled(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
-    """A scaling behind another one, through layers that keep the range of values."""
-    product, scalings = 1.0, 0
-    if layer.class_name != "Rescaling":
-        return
-    for at in (layer, *row(graph.only_sources(layer.route, _keeps_or_scales))):
-        if at.class_name == "Rescaling":
-            scale = number(at.config.get("scale"))
-            if scale is None or number(at.config.get("offset", 0.0)) is None:
-                return
-            product, scalings = product * scale, scalings + 1
-        elif not has(at.class_name, Trait.KEEPS_RANGE):
-            return
-    if scalings > 1 and 0 < abs(product) < SCALED_TWICE.value:
-        image = len(layer.output_shape or ()) > 3
-        detail = (
-            f"it is the last of {scalings} scalings, which multiply the input by {product:.2g}: "
-            f"{'pixels' if image else 'values from 0 to 255'} become nearly alike"
-        )
-        severity = Severity.MEDIUM if image else Severity.LOW
-        yield detail, product, severity, f"Remove the layer `{layer.name}`"
 
 
 def _biased(rule: Rule, facts: Facts) -> Iterator[Finding]:

@@ -51,6 +51,7 @@ from modelaudit.rules.network.network_heads import (
 )
 from modelaudit.rules.network.softmax_fixes import is_column, softmax_fix
 from modelaudit.rules.network.value_ranges import limited_step
+from modelaudit.rules.network.weightless_outputs import with_weightless
 from modelaudit.structs import PerObject
 
 Paired = tuple[NetworkHead, CompiledLoss | None]
@@ -322,7 +323,7 @@ RULES = (
         why="Such a model trains without an error, but its gradients vanish or point elsewhere, so "
         "it often ends with one answer for every input.",
         fix="Choose the activation of the last layer and the loss together, then train again.",
-        check=_unsuited,
+        check=with_weightless(_unsuited),
         assumes="output",
         bad=example_head("relu", "binary_crossentropy", 1),
         good=_SOUND,

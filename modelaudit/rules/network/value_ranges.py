@@ -15,14 +15,14 @@ from modelaudit.rules.network.network_heads import HeadStep, NetworkHead
 _FREE = (-math.inf, math.inf)
 _KEEPS = Trait.KEEPS_RANGE | Trait.GLOBAL_POOLING
 _SHARES = frozenset(("softmax", "sigmoid"))
-# Monotone activations that limit their result, and their values.
-_MONOTONE: Mapping[str, Callable[[float], float]] = {
+MONOTONE: Mapping[str, Callable[[float], float]] = {
     "sigmoid": lambda x: 1 / (1 + math.exp(-max(x, -700.0))),
     "tanh": math.tanh,
     "relu": lambda x: max(x, 0.0),
     "softplus": lambda x: x if x > 700 else math.log1p(math.exp(x)),
     "exponential": lambda x: math.inf if x > 700 else math.exp(x),
 }
+"""Monotone activations that limit their result, and their values."""
 
 
 class LimitedStep(Struct, frozen=True):
@@ -66,8 +66,8 @@ def limited_step(head: NetworkHead) -> LimitedStep | None:
             return LimitedStep(before, step, given, (0.0, most), pooled)
         if step.activation == "softmax":
             given, before = (0.0, 1.0), step
-        elif step.activation in _MONOTONE:
-            low, high = map(_MONOTONE[step.activation], given)
+        elif step.activation in MONOTONE:
+            low, high = map(MONOTONE[step.activation], given)
             if (low, high) != given or before is None:  # a ReLU of probabilities changes nothing
                 given, before = (low, high), step if step.activation != "exponential" else None
         elif step.activation != "linear":
@@ -84,8 +84,8 @@ def head_range(head: NetworkHead) -> tuple[float, float]:
             low, high = 0.0, 1.0
         elif step.activation == "elu" and step.layer.config.get("alpha", 1.0) == 1:
             low, high = (max(x, math.expm1(min(x, 0.0))) for x in (low, high))
-        elif step.activation in _MONOTONE:
-            low, high = map(_MONOTONE[step.activation], (low, high))
+        elif step.activation in MONOTONE:
+            low, high = map(MONOTONE[step.activation], (low, high))
             high = min(high, number(config.get("max_value")) or high if name == "ReLU" else high)
         elif name == "Rescaling" and (scale := number(config.get("scale"))):
             ends = [each * scale + (number(config.get("offset")) or 0.0) for each in (low, high)]
@@ -114,7 +114,7 @@ def _results(
 ) -> tuple[float, float] | None:
     low, high = given
     if step.activation == "sigmoid":
-        return _MONOTONE["sigmoid"](low), _MONOTONE["sigmoid"](high)
+        return MONOTONE["sigmoid"](low), MONOTONE["sigmoid"](high)
     if not units:
         return None
     most = _times_apart(given)

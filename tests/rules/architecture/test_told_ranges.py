@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from modelaudit.rules.architecture import bottlenecks, layer_settings
-from tests.rules.saved import codes, sequential
+from tests.rules.saved import codes, found, sequential
 
 RULES = [*layer_settings.RULES, *bottlenecks.RULES]
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -97,3 +97,21 @@ def test_images_of_one_pixel(tmp_path):
     assert through(layers.Resizing(2, 1)) == []
     assert through(layers.Cropping2D(3)) == []
     assert through(layers.ZeroPadding2D(0), (1, 1, 3)) == []
+
+
+@pytest.mark.parametrize(("order", "adapted", "said"), [("sn", 1, 1), ("ns", 1, 1), ("sn", 255, 0)])
+def test_a_normalization_and_a_scaling_of_raw_pixels(order, adapted, said, tmp_path):
+    """One that was adapted to raw pixels, behind or before 1/255; and one to what it gets."""
+    import keras as k
+
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3)).astype("float32")
+    norm = k.layers.Normalization()
+    norm.adapt(pixels / adapted)
+    scaling = k.layers.Rescaling(1 / 255)
+    both = [scaling, norm] if order == "sn" else [norm, scaling]
+    model = sequential(k, (8, 8, 3), *both, k.layers.Flatten(), k.layers.Dense(1))
+    model.save(tmp_path / "model.keras")
+    spread = k.Sequential([k.layers.Input((8, 8, 3)), *both])(pixels).numpy().std()
+    assert (spread < 0.02) is bool(said)
+    about = [x for x in found(RULES, tmp_path / "model.keras") if "scalings" in x.detail]
+    assert [str(each.severity) for each in about] == ["medium"] * said
