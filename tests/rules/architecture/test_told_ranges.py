@@ -112,6 +112,6 @@ def test_a_normalization_and_a_scaling_of_raw_pixels(order, adapted, said, tmp_p
     model = sequential(k, (8, 8, 3), *both, k.layers.Flatten(), k.layers.Dense(1))
     model.save(tmp_path / "model.keras")
     spread = k.Sequential([k.layers.Input((8, 8, 3)), *both])(pixels).numpy().std()
-    assert (spread < 0.02) is bool(said)
+    assert bool(spread < 0.02) is bool(said)
     about = [x for x in found(RULES, tmp_path / "model.keras") if "scalings" in x.detail]
     assert [str(each.severity) for each in about] == ["medium"] * said
