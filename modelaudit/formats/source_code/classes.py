@@ -97,6 +97,7 @@ class ClassCode(Struct, frozen=True):
     it calls that of its base class. `slashed` are names with a slash that it gives to layers or
     weights, and whether it always does. `traced` says that its `call` is a `tf.function`.
     `of_output_shapes` are the attributes of its input's shape that `compute_output_shape` uses.
+    `trains` says that `call` trains if it is not told: its `training` has the default True.
     """
 
     name: str
@@ -125,6 +126,7 @@ class ClassCode(Struct, frozen=True):
     calls_base: bool = False
     traced: bool = False
     of_output_shapes: frozenset[str] = frozenset()
+    trains: bool = False
 
 
 class SourceCode(Struct, frozen=True):

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from modelaudit.formats.source_code.builds import calls_base, growing, marks_built
-from modelaudit.formats.source_code.classes import ClassCode
+from modelaudit.formats.source_code.classes import ClassCode, as_literal
 from modelaudit.formats.source_code.methods import (
     ADD_WEIGHT,
     BUILD,
@@ -32,7 +32,7 @@ from modelaudit.formats.source_code.methods import (
 )
 from modelaudit.formats.source_code.slashes import naming_functions, slashed_names
 
-_CALL, _FROM_CONFIG = "call", "from_config"
+_CALL, _FROM_CONFIG, _TRAINING = "call", "from_config", "training"
 _REGISTER = "register_keras_serializable"
 _PACKAGE = "Custom"  # under which Keras registers a class whose decorator names no package
 # Decorators that leave a class as it is.
@@ -174,6 +174,8 @@ def _class(
         of_output_shapes=frozenset(of_first(methods[OUTPUT_SHAPE]))
         if OUTPUT_SHAPE in methods
         else frozenset(),
+        trains=_CALL in methods
+        and parameters(methods[_CALL]).defaults.get(_TRAINING) == as_literal(True),
     )
 
 

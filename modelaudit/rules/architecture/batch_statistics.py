@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.errors import LimitExceeded, WorkSpent
-from modelaudit.facts import Artifact, Format, Graph, GraphNode
+from modelaudit.facts import Artifact, Format, Graph, GraphFunction, GraphNode
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.graph.dataflow import CALLS, Frame, NodeOutput
 from modelaudit.formats.graph.kernel_ops import BATCH_NORMS
+from modelaudit.formats.saved_model.updated_statistics import updated_statistics
 from modelaudit.graphs import trains
 from modelaudit.layer_classes import Trait, has
 from modelaudit.rules.examples import ROOT
@@ -137,9 +138,12 @@ def _by_batch(rule: Rule, facts: Facts) -> Iterator[Finding]:
             "which Keras sets in `fit` and `predict`, and train again.",
         )
         return
+    if updated := updated_statistics(artifact):
+        yield _of_export(rule, artifact, updated)
+        return
     graphs = [graph for graph in artifact.graphs if not graph.held_by]
     if artifact.format is not Format.FROZEN_GRAPH:
-        raise NotRelevant("only a frozen graph has normalizations in one mode for all programs")
+        raise NotRelevant("only an exported graph has normalizations in one mode for all programs")
     if any(trains(graph) for graph in graphs):
         raise NotRelevant("the graph is one for training")
     try:
@@ -171,6 +175,30 @@ def _by_batch(rule: Rule, facts: Facts) -> Iterator[Finding]:
             # Generators and style transfer are run like this on purpose.
             severity=Severity.LOW if norms.upsamples else rule.severity,
         )
+
+
+def _of_export(rule: Rule, artifact: Artifact, updated: tuple[str, ...]) -> Finding:
+    names = list(dict.fromkeys(layer_scope(name) or name for name in updated))
+    shown = ", ".join(quoted(names[:LISTED])) + " …" * (len(names) > LISTED)
+    operations = (node.op for _, graph in _functions(artifact) for node in graph.nodes)
+    return rule.finding(
+        f"The exported endpoint `serve` runs {counted(len(names), 'batch normalization', 'batch normalizations')} "
+        f"in training mode: {shown}. Each call uses the mean and variance of its batch, so that an "
+        "answer depends on the other inputs in it, and changes the moving statistics.",
+        route=names[0],
+        evidence={"measured": len(names), "unit": "layers", "layers": [*names[:LISTED]]},
+        severity=Severity.LOW if _UPSAMPLES.intersection(operations) else rule.severity,
+        fix="Give `training` in `call` no default of True, nor `training=True` in a call of such a "
+        "layer, and export again. Or export the call for inference: "
+        "`archive = keras.export.ExportArchive()`, `archive.track(model)`, "
+        '`archive.add_endpoint("serve", lambda x: model(x, training=False), [spec])`, '
+        "`archive.write_out(path)`.",
+    )
+
+
+def _functions(artifact: Artifact) -> Iterator[tuple[str, GraphFunction]]:
+    for graph in artifact.graphs:
+        yield from graph.functions.items()
 
 
 def _example(mode: bool) -> Facts:

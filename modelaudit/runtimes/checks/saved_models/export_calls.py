@@ -1,4 +1,4 @@
-"""Exports of Keras 3 that do not take the inputs that their model takes."""
+"""Exports of Keras 3 whose endpoint does not do what a call of the model does."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, GraphFunction
+from modelaudit.formats.saved_model.updated_statistics import updated_statistics
 from modelaudit.graphs import ObjectNode
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, LoadCall, Reason
 
@@ -24,7 +25,7 @@ _ASIDE = ("NotEqual", "Shape")
 
 
 def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """What the endpoint `serve` does not take."""
+    """What the endpoint `serve` does not take, or computes otherwise."""
     if artifact.provenance.exporter != "keras3-export":
         return
     nodes = {node.index: node for node in artifact.object_graph}
@@ -45,6 +46,28 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         )
     for function in _functions(artifact, endpoint):
         yield from _indices(artifact, function)
+    yield from _trained(artifact, context)
+
+
+def _trained(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Batch normalizations in training mode, which a call with `training=False` does not have.
+
+    A program that has no such default for `training` says it where it calls them, for all calls.
+    """
+    every = [each for listed in context.code.classes.values() for each in listed]
+    updated = updated_statistics(artifact)
+    if updated and (not every or any(each.trains for each in every)):
+        yield Reason(
+            "export-in-training-mode",
+            LoadOutcome.DIFFERS,
+            f"the export updates moving statistics (`{updated[0]}`): it was made by a call in "
+            "training mode, and normalizes by the batch, which one with `training=False` does not",
+            "no error",
+            "Give `training` in `call` no default of True, and export again.",
+            unless=""
+            if every
+            else "the program calls its batch normalizations with `training=True` in each call",
+        )
 
 
 def _functions(artifact: Artifact, endpoint: ObjectNode) -> Iterator[GraphFunction]:
