@@ -210,6 +210,16 @@ def test_what_is_no_restored_input(other):
     assert restored(**other) == []
 
 
+@pytest.mark.parametrize("loss", [None, "vae_loss", {"class_name": "function", "config": "loss"}])
+def test_restored_inputs_under_a_loss_of_the_programs_own(loss):
+    for last in ("relu", "sigmoid"):
+        assert restored(loss=loss, last=last) == ["low"]
+        assert restored(loss=loss, last=last, width=7) == []
+    assert restored(loss=loss, last="linear") == restored(loss=loss, last="relu", agreed=1.0) == []
+    assert restored(2.5, agreed=1.0, loss=loss) == ["low"]
+    assert restored(2.5, agreed=1.0, loss=loss, last="relu") == []
+
+
 def below_zero(part=0.1, units=120):
     """A layer of 200 ReLUs of 20 inputs, of which some have weights above 0 of this part only."""
     kernel = np.where(np.arange(20)[:, None] % 2, 1.0, -1.0) * np.ones((20, 200))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from modelaudit.facts import Json
+from modelaudit.findings import Finding, Severity
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CATEGORICAL,
@@ -19,6 +20,7 @@ from modelaudit.formats.keras.compiled_losses import (
 from modelaudit.measures.architecture.layer_shapes import channels_first
 from modelaudit.rules.heads.mismatches import OF_MARGINS, ends_a_sequence
 from modelaudit.rules.heads.regressions import independent, of_numbers
+from modelaudit.rules.model import Rule
 from modelaudit.rules.network.loss_inputs import PROBABILITIES
 from modelaudit.rules.network.network_heads import NetworkHead
 
@@ -112,6 +114,22 @@ def of_one_class(
         f'{head.code("sigmoid")}\nmodel.compile(loss="binary_crossentropy", '
         'metrics=["accuracy"])\n\n'
         f"For K exclusive classes, use {head.code('softmax').replace('(1,', '(K,')}."
+    )
+
+
+def wrong_axis(
+    rule: Rule, head: NetworkHead, axis: int, loss: CompiledLoss, *, unused: bool
+) -> Finding:
+    """What is said of a softmax over another axis than that of the classes."""
+    layer = head.activations[-1].layer
+    return rule.finding(
+        f"`{layer.route}` normalizes over axis {axis}, but {loss.name} compares the classes along "
+        f"axis {loss.axis}: the values of the classes do not add up to 1.",
+        route=layer.route,
+        evidence={"loss": loss.name, "measured": axis, "expected": loss.axis},
+        key=head.route,
+        severity=Severity.LOW if unused else Severity.MEDIUM,
+        fix=f"Use this layer and train again:\nkeras.layers.Softmax(axis=-1, name={layer.name!r})",
     )
 
 

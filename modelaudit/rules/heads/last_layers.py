@@ -10,6 +10,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CATEGORICAL,
+    KNOWN,
     OVERLAPS,
     SPARSE,
     CompiledLoss,
@@ -26,12 +27,12 @@ from modelaudit.rules.architecture.constant_layers import (
 from modelaudit.rules.assumed_parts import with_outputs
 from modelaudit.rules.grouped import by_cause, one_for_alike
 from modelaudit.rules.heads.examples import example_head
-from modelaudit.rules.heads.head_advice import advised, exchanged, of_one_class
+from modelaudit.rules.heads.head_advice import advised, exchanged, of_one_class, wrong_axis
 from modelaudit.rules.heads.idle_activations import with_idle
 from modelaudit.rules.heads.label_sums import labels_above_one, labels_apart
 from modelaudit.rules.heads.loss_mismatches import MISMATCHES, by_their_names
 from modelaudit.rules.heads.mismatches import suited_to
-from modelaudit.rules.heads.restored_inputs import inputs_beyond
+from modelaudit.rules.heads.restored_inputs import inputs_beyond, without_known_loss
 from modelaudit.rules.heads.unreached_targets import targets_beyond
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network.graph_heads import graph_heads
@@ -157,7 +158,13 @@ def _same(
 
 
 def _unsuited(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    yield from by_cause(_losses(rule, facts), "output")
+    others = [*without_known_loss(rule, facts, paired_heads)]
+    yield from others
+    try:
+        yield from by_cause(_losses(rule, facts), "output")
+    except NotApplicable:
+        if not others:
+            raise
 
 
 def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -172,10 +179,10 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
         known = axis <= 0 and compared is not None  # else the rank of the output is not known
         other = known and axis not in {-1, compared} and head.units != 1
         if loss.name in SPARSE | CATEGORICAL and other:
-            yield _wrong_axis(rule, head, axis, loss, unused=unused)
+            yield wrong_axis(rule, head, axis, loss, unused=unused)
         beyond = targets_beyond(rule, facts, head, loss)
         beyond = beyond or labels_above_one(rule, facts, head, loss)
-        beyond = beyond or inputs_beyond(rule, facts, head, loss)
+        beyond = beyond or (inputs_beyond(rule, facts, head, loss) if loss.name in KNOWN else None)
         beyond = beyond or labels_apart(rule, facts, head, loss)
         if beyond is not None:
             yield beyond
@@ -215,21 +222,6 @@ def _unused(severity: Severity) -> Severity:
     """One level lower: of a loss that may never have been used."""
     lower = {Severity.HIGH: Severity.MEDIUM, Severity.MEDIUM: Severity.LOW}
     return lower.get(severity, severity)
-
-
-def _wrong_axis(
-    rule: Rule, head: NetworkHead, axis: int, loss: CompiledLoss, *, unused: bool
-) -> Finding:
-    layer = head.activations[-1].layer
-    return rule.finding(
-        f"`{layer.route}` normalizes over axis {axis}, but {loss.name} compares the classes along "
-        f"axis {loss.axis}: the values of the classes do not add up to 1.",
-        route=layer.route,
-        evidence={"loss": loss.name, "measured": axis, "expected": loss.axis},
-        key=head.route,
-        severity=Severity.LOW if unused else Severity.MEDIUM,
-        fix=f"Use this layer and train again:\nkeras.layers.Softmax(axis=-1, name={layer.name!r})",
-    )
 
 
 def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:

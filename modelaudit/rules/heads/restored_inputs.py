@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 
 from modelaudit.audit_types.kernels import ColumnSigns
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.keras.compiled_losses import BINARY, DISTANCES, CompiledLoss
+from modelaudit.formats.keras.compiled_losses import BINARY, DISTANCES, KNOWN, CompiledLoss
 from modelaudit.measures.architecture.layer_graph import LayerGraph
-from modelaudit.rules.model import Facts, Rule
+from modelaudit.rules.model import Facts, NotApplicable, Rule
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
 from modelaudit.thresholds.optimizers import (
     BEYOND_ONE,
@@ -17,27 +18,34 @@ from modelaudit.thresholds.optimizers import (
     SIGNED_WEIGHTS,
 )
 
+Paired = tuple[NetworkHead, CompiledLoss | None]
 _ROW = 2  # axes of a row of columns
+_LIMITED = {"sigmoid": "values from 0 to 1 only", "relu": "no value below 0"}
 
 
 def inputs_beyond(
-    rule: Rule, facts: Facts, head: NetworkHead, loss: CompiledLoss
+    rule: Rule, facts: Facts, head: NetworkHead, loss: CompiledLoss | None
 ) -> Finding | None:
-    """What is said of an output of shares that has the shape of inputs which are no shares."""
+    """What is said of an output of shares that has the shape of inputs which are no shares.
+
+    So is a ReLU for inputs of both signs. A loss that a layer or a function of the program gives may be
+    any: then only rows of columns are judged.
+    """
     found = facts.measurements.column_signs if facts.measurements else {}
-    if not found or head.last != "sigmoid" or loss.name not in DISTANCES | BINARY:
+    name = loss.name if loss is not None and loss.name in KNOWN else ""
+    if not found or head.last not in _LIMITED or (name and name not in DISTANCES | BINARY):
         return None
     if head.joined or head.rescaled:
         return None
     graph = saved_graph(facts)
     shape = _restored(graph)
     # Masks have the shape of images of one channel, and a cross-entropy.
-    if shape is None or (loss.name in BINARY and len(shape) != _ROW):
+    if shape is None or ((not name or name in BINARY) and len(shape) != _ROW):
         return None
     route, signs = next(iter(found.items()))
-    if len(found) > 1 or not (signs.size >= BEYOND_ONE.value or _signed(signs)):
+    above = signs.size >= BEYOND_ONE.value and head.last == "sigmoid"
+    if len(found) > 1 or not (above or _signed(signs)):
         return None
-    above = signs.size >= BEYOND_ONE.value
     why = (
         "more than values from 0 to 1 can have"
         if above
@@ -47,8 +55,8 @@ def inputs_beyond(
     )
     return rule.finding(
         f"`{head.route}`: the output has the shape of the input, so the targets may be the inputs. In "
-        f"training, what `{route}` got had a root mean square of about {signs.size:.2g}, {why}. A sigmoid "
-        "gives values from 0 to 1 only.",
+        f"training, what `{route}` got had a root mean square of about {signs.size:.2g}, {why}. A "
+        f"{head.last} gives {_LIMITED[head.last]}.",
         route=head.route,
         evidence={
             "measured": signs.size,
@@ -66,6 +74,22 @@ def inputs_beyond(
     )
 
 
+def without_known_loss(
+    rule: Rule, facts: Facts, heads: Callable[[Facts], list[Paired]]
+) -> Iterator[Finding]:
+    """Outputs whose loss a layer or a function of the program gives, beside their inputs."""
+    if not facts.measurements or not facts.measurements.column_signs:
+        return
+    try:
+        pairs = heads(facts)
+    except NotApplicable:
+        return
+    for head, loss in pairs:
+        if loss is None or loss.name not in KNOWN:
+            found = inputs_beyond(rule, facts, head, loss)
+            yield from () if found is None else (found,)
+
+
 def _restored(graph: LayerGraph) -> tuple[int | None, ...] | None:
     """The shape of the only input, if the only output has it; None otherwise."""
     inputs = [layer for layer in graph.layers if not any(graph.calls[layer.route])]
@@ -76,6 +100,9 @@ def _restored(graph: LayerGraph) -> tuple[int | None, ...] | None:
     given = first.output_shape if first.class_name == "InputLayer" else None
     if given is None and first.input_shapes:
         given = first.input_shapes[0]
+    if last is None and outputs[0].class_name == "Dense" and given is not None:
+        units = outputs[0].config.get("units")  # behind a Lambda, whose shape is not known
+        last = (None, units) if isinstance(units, int) and len(given) == _ROW else None
     same = given is not None and last is not None and tuple(given[1:]) == tuple(last[1:])
     if not same or given is None or len(given) < _ROW or None in given[1:]:
         return None

@@ -34,12 +34,17 @@ def named_after(head: NetworkHead, loss: CompiledLoss) -> CompiledLoss | None:
     name = loss.name.rpartition(">")[2]
     if loss.name in KNOWN or not name:
         return None
-    if _CRITIC.search(name):
+    if of_critic(loss):
         return replace(loss, name=WASSERSTEIN)
     if _OTHER.search(name):
         return None
     alike = _alike(head, name, {*name.split("_")})
     return replace(loss, name=alike) if alike else None
+
+
+def of_critic(loss: CompiledLoss) -> bool:
+    """Whether a loss seems to be that of a critic, by its name."""
+    return _CRITIC.search(loss.name) is not None
 
 
 def _alike(head: NetworkHead, name: str, words: set[str]) -> str:

@@ -1,11 +1,17 @@
-"""MA306: outputs that no layer with weights gives, as similarities and distances, beside their loss."""
+"""MA306: outputs that no layer with weights gives, as similarities, beside their loss; and critics."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 from collections.abc import Iterator
 
+from msgspec import Struct
+
+from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.bytecode.marshal_reader import Bytecode, read_bytecode
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     DISTANCES,
@@ -18,12 +24,23 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules.assumed_parts import with_outputs
 from modelaudit.rules.grouped import Check
 from modelaudit.rules.model import Facts, NotApplicable, Rule
+from modelaudit.rules.network.named_losses import of_critic
 from modelaudit.rules.network.network_heads import activation_of, output_heads, saved_graph
 from modelaudit.rules.network.value_ranges import MONOTONE
 
-_Range = tuple[float, float]
-_FREE, _NEVER_NEGATIVE, _COSINE = (-math.inf, math.inf), (0.0, math.inf), (-1.0, 1.0)
+
+class _Range(Struct, frozen=True):
+    """The smallest and largest value, and whether only names in the code of a Lambda tell them."""
+
+    low: float
+    high: float
+    by_name: bool = False
+
+
+_FREE, _NEVER_NEGATIVE = _Range(-math.inf, math.inf), _Range(0.0, math.inf)
+_COSINE = _Range(-1.0, 1.0)
 _UNIT = frozenset(("UnitNormalization", "L2Normalize", "Normalize"))
+_NORMALIZES = frozenset(("l2_normalize", "unit_norm"))
 _SIZES = frozenset(("Absolute", "Abs", "Square", "Sqrt", "Norm"))
 _SUMS = frozenset(("Sum", "ReduceSum", "Mean", "ReduceMean"))
 _MOVES = frozenset(("Squeeze", "ExpandDims", "Reshape"))
@@ -34,7 +51,7 @@ def with_weightless(check: Check) -> Check:
     """The check, and what is said of outputs that no layer with weights gives."""
 
     def both(rule: Rule, facts: Facts) -> Iterator[Finding]:
-        found = [*_weightless(rule, facts)]
+        found = [*_weightless(rule, facts), *_normalized_critic(rule, facts)]
         yield from found
         try:
             yield from check(rule, facts)
@@ -58,7 +75,7 @@ def _weightless(rule: Rule, facts: Facts) -> Iterator[Finding]:
         given = None if route in known or loss is None else _range(graph, route)
         if given is None or loss is None:
             continue
-        low, high = given
+        low, high = given.low, given.high
         values = f"values from {low:.3g} to {high:.3g} only"
         severity = Severity.MEDIUM
         if loss.name in DISTANCES and 0 < high - low < math.inf:
@@ -87,15 +104,46 @@ def _weightless(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "where they give no gradient"
             )
             fix = 'Put keras.layers.Dense(1, activation="sigmoid") behind it'
+        guess = " This is by the names in the code of a Lambda alone." * given.by_name
         yield rule.finding(
-            f"`{route}`: {said}.",
+            f"`{route}`: {said}.{guess}",
             route=route,
             evidence={"loss": loss.name, "measured": [str(low), str(high)], "unit": "range"},
             key=route,
-            severity=severity,
-            confidence=Confidence.MEDIUM,
+            severity=Severity.LOW if given.by_name else severity,
+            confidence=Confidence.LOW if given.by_name else Confidence.MEDIUM,
             fix=f"{fix}, and train again.",
         )
+
+
+def _normalized_critic(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Batch normalization in a critic, unless a generator is before it."""
+    architecture = with_outputs(facts.artifact)
+    if architecture is None:
+        return
+    losses = compiled_losses(facts.artifact.training, named_outputs(architecture))
+    names = [loss.name for loss in losses if loss is not None and of_critic(loss)]
+    layers = saved_graph(facts).layers
+    norms = [x for x in layers if has(x.class_name, Trait.BATCH_NORMALISATION)]
+    if not names or not norms or any(_enlarges(layer) for layer in layers):
+        return
+    yield rule.finding(
+        f"`{norms[0].route}`: batch normalization in a critic, as {names[0]}, a function of the program's "
+        "own, seems to be of one: with a gradient penalty, the gradient at an input depends on the "
+        "others of its batch then. Where weights are clipped instead, nothing is wrong.",
+        route=norms[0].route,
+        evidence={"loss": names[0], "measured": len(norms), "unit": "layers"},
+        key=norms[0].route,
+        title="Batch normalization in a critic",
+        severity=Severity.LOW,
+        confidence=Confidence.LOW,
+        fix="With a gradient penalty, leave it out, or use keras.layers.LayerNormalization(), and train "
+        "again.",
+    )
+
+
+def _enlarges(layer: Layer) -> bool:
+    return has(layer.class_name, Trait.UPSAMPLING) or "Transpose" in layer.class_name
 
 
 def _range(graph: LayerGraph, route: str, left: int = _MOST) -> _Range | None:
@@ -108,6 +156,8 @@ def _range(graph: LayerGraph, route: str, left: int = _MOST) -> _Range | None:
         unit = layer.config.get("normalize") is True
         unit = unit or all(_of_length_one(graph, source) for source in calls[0])
         return _COSINE if unit else _FREE
+    if layer.class_name == "Lambda":
+        return _by_names(layer)
     given = _range(graph, calls[0][0], left - 1) if len(calls[0]) == 1 else None
     if name in _SIZES:
         return _NEVER_NEGATIVE
@@ -116,15 +166,43 @@ def _range(graph: LayerGraph, route: str, left: int = _MOST) -> _Range | None:
     if name in _MOVES or has(layer.class_name, Trait.KEEPS_RANGE):
         return given
     if name in {"Negative", "Neg"}:
-        return -given[1], -given[0]
+        return _Range(-given.high, -given.low, given.by_name)
     if name in _SUMS:
-        return given if "Mean" in name else _NEVER_NEGATIVE if given[0] >= 0 else _FREE
+        return given if "Mean" in name else _NEVER_NEGATIVE if given.low >= 0 else _FREE
     applied = MONOTONE.get(activation_of(layer))
     if layer.class_name != "Activation" or applied is None:
         return None
-    return applied(given[0]), applied(given[1])
+    return _Range(applied(given.low), applied(given.high), given.by_name)
 
 
 def _of_length_one(graph: LayerGraph, route: str) -> bool:
     layer = graph.get(route)
-    return layer is not None and not layer.custom and operation_name(layer) in _UNIT
+    if layer is None or layer.custom:
+        return False
+    return operation_name(layer) in _UNIT or {*code_names(layer)} & _NORMALIZES != set()
+
+
+def _by_names(layer: Layer) -> _Range | None:
+    names = " ".join(code_names(layer)).lower()
+    if "cos" in names and ("simil" in names or "proxim" in names):
+        return _Range(-1.0, 1.0, by_name=True)
+    apart = any(each in names for each in ("abs", "manhattan", "euclid", "dist", "square"))
+    return _Range(0.0, 1.0, by_name=True) if "exp" in names and apart else None
+
+
+def code_names(layer: Layer) -> tuple[str, ...]:
+    """The names in the code of a Lambda, or that of its function; none if it cannot be read."""
+    said = layer.config.get("function") if layer.class_name == "Lambda" else None
+    if isinstance(said, dict):
+        inner = said.get("config")
+        said = inner.get("code") if isinstance(inner, dict) else inner
+    said = said[0] if isinstance(said, list) and said else said
+    if not isinstance(said, str):
+        return ()
+    if said.isidentifier():
+        return (said,)
+    try:
+        read = read_bytecode(base64.b64decode(said))
+    except (binascii.Error, ValueError):
+        return ()
+    return read.all_names() if isinstance(read, Bytecode) else ()

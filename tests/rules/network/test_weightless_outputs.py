@@ -7,7 +7,9 @@ import importlib
 import numpy as np
 import pytest
 
+from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
 from tests.rules.saved import found
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -87,3 +89,55 @@ def test_scores_of_a_dot_are_sound_under_a_loss_of_scores(tmp_path):
     model.compile("adam", k.losses.BinaryCrossentropy(from_logits=True))
     model.save(tmp_path / "model.keras")
     assert found([rule("MA306")], tmp_path / "model.keras") == []
+
+
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_what_the_code_of_a_lambda_names(library, tmp_path):
+    """A likeness from 0 to 1 (Mueller and Thyagarajan, 2016), and vectors of length 1."""
+    import tensorflow as tf
+
+    k = importlib.import_module(library)
+
+    def saved(output, loss="mse"):
+        sides = [k.layers.Input((4,)) for _ in range(2)]
+        model = k.Model(sides, output(sides))
+        model.compile("adam", loss)
+        model.save(tmp_path / "model.keras")
+        return [
+            (str(each.severity), "names in the code" in each.detail)
+            for each in found([rule("MA306")], tmp_path / "model.keras")
+        ]
+
+    def between(function, shape):
+        return lambda pair: k.layers.Lambda(function, output_shape=shape)(pair)
+
+    near = between(lambda x: tf.exp(-tf.reduce_sum(tf.abs(x[0] - x[1]), 1, True)), (1,))
+    far = between(lambda x: tf.reduce_sum(tf.abs(x[0] - x[1]), 1, True), (1,))
+    side = between(lambda x: tf.nn.l2_normalize(x, axis=1), (4,))
+
+    def angle(pair):
+        return k.layers.Dot(1)([side(each) for each in pair])
+
+    assert saved(near) == [("low", True)]
+    assert saved(near, "binary_crossentropy") == []
+    assert saved(angle) == [("low", False)]
+    assert saved(far) == []
+
+
+def critic(*, normalize=False, loss="wasserstein_loss", upsampled=False):
+    """A network that gives one score, under a function of this name."""
+    layers = [examples.layer("given", "InputLayer"), examples.layer("first")]
+    if upsampled:
+        layers.append(examples.layer("up", "Conv2DTranspose"))
+    if normalize:
+        layers.append(examples.layer("norm", "BatchNormalization"))
+    layers.append(examples.layer("score", config={"units": 1, "activation": "linear"}))
+    saved = {"class_name": "function", "config": loss}
+    findings = run_rule(rule("MA306"), examples.chain(*layers, training={"loss": saved})).findings
+    return [(str(each.severity), each.location.route) for each in findings]
+
+
+def test_batch_normalization_in_a_critic():
+    assert critic(normalize=True) == [("low", "norm")]
+    assert critic() == critic(normalize=True, loss="custom_loss") == []
+    assert critic(normalize=True, upsampled=True) == []  # of a generator before it
