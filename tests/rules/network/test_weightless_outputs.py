@@ -109,7 +109,7 @@ def test_what_the_code_of_a_lambda_names(library, tmp_path):
         ]
 
     def between(function, shape):
-        return lambda pair: k.layers.Lambda(function, output_shape=shape)(pair)
+        return k.layers.Lambda(function, output_shape=shape)
 
     near = between(lambda x: tf.exp(-tf.reduce_sum(tf.abs(x[0] - x[1]), 1, True)), (1,))
     far = between(lambda x: tf.reduce_sum(tf.abs(x[0] - x[1]), 1, True), (1,))
