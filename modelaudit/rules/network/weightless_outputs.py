@@ -29,7 +29,7 @@ from modelaudit.rules.network.network_heads import activation_of, output_heads, 
 from modelaudit.rules.network.value_ranges import MONOTONE
 
 
-class _Span(Struct, frozen=True):
+class _OutputValues(Struct, frozen=True):
     """The smallest and largest value, and whether only names in the code of a Lambda tell them."""
 
     low: float
@@ -37,8 +37,8 @@ class _Span(Struct, frozen=True):
     by_name: bool = False
 
 
-_FREE, _NEVER_NEGATIVE = _Span(-math.inf, math.inf), _Span(0.0, math.inf)
-_COSINE = _Span(-1.0, 1.0)
+_FREE, _NEVER_NEGATIVE = _OutputValues(-math.inf, math.inf), _OutputValues(0.0, math.inf)
+_COSINE = _OutputValues(-1.0, 1.0)
 _UNIT = frozenset(("UnitNormalization", "L2Normalize", "Normalize"))
 _NORMALIZES = frozenset(("l2_normalize", "unit_norm"))
 _SIZES = frozenset(("Absolute", "Abs", "Square", "Sqrt", "Norm"))
@@ -146,7 +146,7 @@ def _enlarges(layer: Layer) -> bool:
     return has(layer.class_name, Trait.UPSAMPLING) or "Transpose" in layer.class_name
 
 
-def _range(graph: LayerGraph, route: str, left: int = _MOST) -> _Span | None:
+def _range(graph: LayerGraph, route: str, left: int = _MOST) -> _OutputValues | None:
     """The smallest and largest value that a row of similarities or distances can give; None if unknown."""
     layer, calls = graph.get(route), graph.calls.get(route, ())
     if layer is None or layer.custom or len(calls) != 1 or not calls[0] or left == 0:
@@ -166,13 +166,13 @@ def _range(graph: LayerGraph, route: str, left: int = _MOST) -> _Span | None:
     if name in _MOVES or has(layer.class_name, Trait.KEEPS_RANGE):
         return given
     if name in {"Negative", "Neg"}:
-        return _Span(-given.high, -given.low, given.by_name)
+        return _OutputValues(-given.high, -given.low, given.by_name)
     if name in _SUMS:
         return given if "Mean" in name else _NEVER_NEGATIVE if given.low >= 0 else _FREE
     applied = MONOTONE.get(activation_of(layer))
     if layer.class_name != "Activation" or applied is None:
         return None
-    return _Span(applied(given.low), applied(given.high), given.by_name)
+    return _OutputValues(applied(given.low), applied(given.high), given.by_name)
 
 
 def _of_length_one(graph: LayerGraph, route: str) -> bool:
@@ -182,12 +182,12 @@ def _of_length_one(graph: LayerGraph, route: str) -> bool:
     return operation_name(layer) in _UNIT or {*code_names(layer)} & _NORMALIZES != set()
 
 
-def _by_names(layer: Layer) -> _Span | None:
+def _by_names(layer: Layer) -> _OutputValues | None:
     names = " ".join(code_names(layer)).lower()
     if "cos" in names and ("simil" in names or "proxim" in names):
-        return _Span(-1.0, 1.0, by_name=True)
+        return _OutputValues(-1.0, 1.0, by_name=True)
     apart = any(each in names for each in ("abs", "manhattan", "euclid", "dist", "square"))
-    return _Span(0.0, 1.0, by_name=True) if "exp" in names and apart else None
+    return _OutputValues(0.0, 1.0, by_name=True) if "exp" in names and apart else None
 
 
 def code_names(layer: Layer) -> tuple[str, ...]:
