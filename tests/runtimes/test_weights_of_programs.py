@@ -69,6 +69,10 @@ def predicted(path: Path, target: str, request: LoadRequest) -> Prediction:
         ("keras", "FilterFactors", ".weights.h5", FAILS, "weights-of-subclass-not-saved"),
         ("keras", "SavedFactors", ".weights.h5", LOADS, ""),
         ("tf_keras", "Factors", ".h5", LOADS, ""),
+        ("keras", "Attending", ".weights.h5", DIFFERS, "variable-not-saved"),
+        ("keras", "Shifting", ".weights.h5", LOADS, ""),
+        ("tf_keras", "Attending", ".h5", LOADS, ""),
+        ("tf_keras", "Weighing", ".h5", LOADS, ""),
     ],
 )
 def test_weights(
@@ -82,6 +86,19 @@ def test_weights(
     assert {each.code for each in found.because} == ({code} if code else set())
     fresh = made(keras, name, trained=False)
     assert observed(lambda other: other.load_weights(path), fresh, model) is outcome
+
+
+def test_a_variable_of_the_model_itself_across_generations(tmp_path: Path) -> None:
+    old, keras = map(pytest.importorskip, ("tf_keras", "keras"))
+    path = tmp_path / "w.h5"
+    made(old, "Weighing", trained=False).save_weights(path)
+    found = predicted(path, TARGETS["keras"], LoadRequest(LoadCall.LOAD_WEIGHTS))
+    assert found.predicted is FAILS
+    (because,) = found.because
+    assert because.code == "variable-not-counted"
+    with pytest.raises(ValueError) as raised:
+        made(keras, "Weighing", trained=False).load_weights(path)
+    assert because.error.partition(": ")[2] in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +143,8 @@ def test_archives(tmp_path: Path, generation: str, name: str) -> None:
         ("Deep", False, DIFFERS),
         ("LayerNormed", True, LOADS),
         ("BatchNormed", True, DIFFERS),
+        ("Attending", True, DIFFERS),
+        ("Pairs", True, DIFFERS),
     ],
 )
 def test_checkpoints(tmp_path: Path, name: str, trained: bool, outcome: LoadOutcome) -> None:

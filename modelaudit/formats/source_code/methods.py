@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Mapping
 
 from modelaudit.formats.source_code.classes import (
@@ -17,12 +16,6 @@ from modelaudit.formats.source_code.classes import (
 ANY_ATTRIBUTE = "*"
 CONSTRUCTOR, BUILD, ADD_WEIGHT = "__init__", "build", "self.add_weight"
 OUTPUT_SHAPE = "compute_output_shape"
-# What makes a `tf.Variable`: in both generations of Keras, also the function of its backend.
-_VARIABLES = (
-    *("tensorflow.Variable", "tensorflow.compat.v1.Variable"),
-    *("keras.backend.variable", "tensorflow.keras.backend.variable"),
-)
-_RANDOM = re.compile(r"random|uniform|normal_|glorot|lecun|he_|orthogonal", re.IGNORECASE)
 _PARTS = ("activations", "constraints", "initializers", "regularizers")
 _INPUTS = ("Input", "InputLayer")
 _INPUT_SHAPES = ("batch_input_shape", "input_dim", "input_shape")
@@ -65,7 +58,7 @@ def stored(constructor: Function) -> dict[str, str]:
     for each in ast.walk(constructor):
         if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
             given.discard(each.id)
-    for target, value in _assigned(constructor):
+    for target, value in assigned(constructor):
         name = own_attribute(target)
         if name and isinstance(value, ast.Name):
             found[value.id] = name
@@ -82,20 +75,6 @@ def of_first(method: Function) -> Iterator[str]:
         owner = each.value if isinstance(each, ast.Attribute) else None
         if isinstance(each, ast.Attribute) and isinstance(owner, ast.Name) and owner.id == first:
             yield each.attr
-
-
-def variables(method: Function, names: Names) -> Iterator[str]:
-    """Attributes that a method makes a `tf.Variable`."""
-    return (each.attribute for each in made_layers(method, names) if each.name in _VARIABLES)
-
-
-def draws(method: Function, names: Names) -> bool:
-    """Whether a method names something that draws random numbers."""
-    return any(
-        _RANDOM.search(full_name(each, names))
-        for each in ast.walk(method)
-        if isinstance(each, ast.Attribute | ast.Name)
-    )
 
 
 def literal(node: ast.expr) -> str:
@@ -205,7 +184,7 @@ def base_call(node: Function, owner: ast.ClassDef, names: Names) -> BaseCall | N
 
 def made_layers(node: Function, names: Names) -> Iterator[MadeLayer]:
     """Objects that a method makes and keeps as attributes."""
-    for target, value in _assigned(node):
+    for target, value in assigned(node):
         attribute = own_attribute(target)
         if not attribute:
             continue
@@ -218,7 +197,7 @@ def made_layers(node: Function, names: Names) -> Iterator[MadeLayer]:
             yield MadeLayer(attribute, name, node.name, listed=True)
     local = {
         target.id: value
-        for target, value in _assigned(node)
+        for target, value in assigned(node)
         if isinstance(target, ast.Name) and isinstance(value, ast.Call)
     }
     for each in ast.walk(node):
@@ -227,13 +206,18 @@ def made_layers(node: Function, names: Names) -> Iterator[MadeLayer]:
         elif isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute):
             attribute = own_attribute(each.func.value)  # self.blocks.append(Dense(8))
             if attribute and each.func.attr == "append" and each.args:
-                made = each.args[0]
-                made = local.get(made.id, made) if isinstance(made, ast.Name) else made
-                name = full_name(made.func, names) if isinstance(made, ast.Call) else ""
-                yield MadeLayer(attribute, name, node.name, listed=True)
+                for one in _apart(each.args[0]):
+                    made = local.get(one.id, one) if isinstance(one, ast.Name) else one
+                    name = full_name(made.func, names) if isinstance(made, ast.Call) else ""
+                    yield MadeLayer(attribute, name, node.name, listed=True)
 
 
-def _assigned(node: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
+def _apart(node: ast.expr) -> list[ast.expr]:
+    """What a list or tuple holds, or what is none."""
+    return node.elts if isinstance(node, ast.List | ast.Tuple) else [node]
+
+
+def assigned(node: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
     """Targets and values, of which tuples are taken apart."""
     for each in ast.walk(node):
         if isinstance(each, ast.AnnAssign) and each.value is not None:
@@ -271,7 +255,7 @@ def returned(node: Function, names: Names) -> tuple[str, ...]:
     ends = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
     made = ends[0] if len(ends) == 1 else None
     variable = made.id if isinstance(made, ast.Name) else ""
-    given = [value for target, value in _assigned(node) if full_name(target, {}) == variable]
+    given = [value for target, value in assigned(node) if full_name(target, {}) == variable]
     made = given[0] if variable and len(given) == 1 else made
     if not isinstance(made, ast.Call) or not (name := full_name(made.func, names)):
         return ()

@@ -16,7 +16,6 @@ from modelaudit.formats.source_code.methods import (
     Names,
     base_call,
     calls,
-    draws,
     full_name,
     made_layers,
     of_first,
@@ -27,10 +26,10 @@ from modelaudit.formats.source_code.methods import (
     stored,
     used,
     uses_keywords_as_is,
-    variables,
     weight_name,
 )
 from modelaudit.formats.source_code.slashes import naming_functions, slashed_names
+from modelaudit.formats.source_code.variables import drawn, variables
 
 _CALL, _FROM_CONFIG, _TRAINING = "call", "from_config", "training"
 _REGISTER = "register_keras_serializable"
@@ -130,12 +129,7 @@ def _class(
         ),
         built=frozenset(used(methods[BUILD])) if BUILD in methods else frozenset(),
         variables=frozenset(name for each in methods.values() for name in variables(each, names)),
-        drawn=frozenset(
-            name
-            for each in methods.values()
-            if draws(each, names)
-            for name in variables(each, names)
-        ),
+        drawn=frozenset(name for each in methods.values() for name in drawn(each, names)),
         weights=frozenset(filter(None, map(weight_name, calls(methods, ADD_WEIGHT)))),
         called=frozenset(
             name

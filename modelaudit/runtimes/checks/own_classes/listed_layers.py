@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.source_code.classes import ClassCode, SourceCode
 from modelaudit.graphs import ObjectNode
 from modelaudit.runtimes.checks.own_classes.file_classes import attributes_of, objects_of
+from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 from modelaudit.runtimes.model import Reason
 from modelaudit.terminal_text import first_of
 
@@ -51,6 +52,34 @@ def in_lists(nodes: Mapping[int, ObjectNode], code: SourceCode) -> tuple[set[str
             lists.add(name)
             inside.update(each for each, child in node.children.items() if child in parts)
     return lists, inside - single
+
+
+def drawn_in_lists(weights: Iterable[str], code: SourceCode) -> Iterator[Reason]:
+    """The first class whose objects another one keeps in a list, and that draws a `tf.Variable`.
+
+    Args:
+        weights: names of weights that are in such lists.
+    """
+    parts = sorted({part for name in weights for part in name.split("/")[:-1]})
+    owners = (found for part in parts if (found := class_of(part, None, code)) is not None)
+    made = (
+        code.find(each.name.rpartition(".")[2])
+        for owner in owners
+        for each in owner.made
+        if each.listed
+    )
+    for kind in made:
+        if kind is not None and any(each.drawn for each in code.parts(kind)):
+            yield Reason(
+                "layers-left-out",
+                LoadOutcome.DIFFERS,
+                f"{kind.name} ({kind.where}) keeps a `tf.Variable` of random numbers, and is in a "
+                "list or dictionary, which Keras 3 does not save in a checkpoint; no optimizer has "
+                "the variable",
+                "no error",
+                "Make it by `add_weight`, train the model, and save the weights as .weights.h5.",
+            )
+            return
 
 
 def _missing(kind: ClassCode, node: ObjectNode, code: SourceCode) -> set[str]:

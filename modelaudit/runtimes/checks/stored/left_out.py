@@ -19,7 +19,7 @@ from modelaudit.graphs import ObjectNode, reachable
 from modelaudit.layer_classes import LAYER_CLASSES
 from modelaudit.runtimes.checks.own_classes.file_classes import objects_of
 from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
-from modelaudit.runtimes.checks.own_classes.listed_layers import listed_layers
+from modelaudit.runtimes.checks.own_classes.listed_layers import drawn_in_lists, listed_layers
 from modelaudit.runtimes.checks.stored.object_names import names_in_keras3
 from modelaudit.runtimes.checks.stored.object_paths import weights
 from modelaudit.runtimes.model import CheckContext, Reason
@@ -32,8 +32,7 @@ _SCALE = "gamma"  # of layers that normalize, of which one keeps statistics
 _NORMALIZATIONS = frozenset((_STATISTICS, "layer_normalization", "group_normalization"))
 _CELL = "cell"
 _RECURRENT = "recurrent_kernel"
-_LAYERS = ("_layers", "_operations")
-_LISTED = frozenset(_LAYERS)
+_LISTED = frozenset(("_layers", "_operations"))
 _OF_RANK: dict[int | None, str] = {2: "dense", 4: "conv2d"}  # by the rank of a kernel
 _KINDS = frozenset(("embedding", "batch_normalization", "layer_normalization", *_OF_RANK.values()))
 _NAMES = frozenset(map(snake_case, LAYER_CLASSES))
@@ -124,10 +123,12 @@ def _only_trained(nodes: Nodes, lists: list[int], context: CheckContext) -> Iter
             "no error" * certain,
             _FIX,
         )
+    else:
+        yield from drawn_in_lists(lost, context.code)
 
 
 def _normalizes(name: str, context: CheckContext) -> bool:
-    """Whether a weight may be of a BatchNormalization: not if its class names one of its so."""
+    """Whether a weight may be of a BatchNormalization: not if its class has one of that name."""
     *_, layer, own = ("", *name.split("/"))
     if own != _SCALE or _STATISTICS in name:
         return own == _SCALE
@@ -276,7 +277,7 @@ def _not_counted(nodes: Nodes) -> str:
         [held.children[name] for name in sorted(held.children, key=_place)]
         for node in nodes.values()
         for name, index in node.children.items()
-        if name in _LAYERS and (held := nodes.get(index)) is not None
+        if name in _LISTED and (held := nodes.get(index)) is not None
     ]
     empty = {index for index, node in nodes.items() if _is_empty(node)}
     if not any(not empty.isdisjoint(row) for row in rows):

@@ -14,6 +14,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, Layer, Tensor
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.json_config import mapping, sequence, text
+from modelaudit.formats.source_code.classes import SourceCode
 from modelaudit.runtimes.checks.own_classes.base_storage import unsaved_weights
 from modelaudit.runtimes.checks.own_classes.kept_variables import (
     class_of,
@@ -22,13 +23,12 @@ from modelaudit.runtimes.checks.own_classes.kept_variables import (
     own_variables,
 )
 from modelaudit.runtimes.checks.stored.object_paths import weights
-from modelaudit.runtimes.checks.stored.own_weights import own_weights
+from modelaudit.runtimes.checks.stored.own_weights import NAMELESS, own_weights
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.terminal_text import first_of
 
 _INTEGERS = ("int32", "int64")
 _LOADS = "load_own_variables"
-_NAMELESS = "Variable"  # the name that TensorFlow gives to one without
 # Weights that layers of Keras 2 make outside of a call, so that their names lack the layer's.
 _OF_KERAS = frozenset(
     (
@@ -106,7 +106,7 @@ def _without_layer(artifact: Artifact, context: CheckContext) -> Iterator[Reason
         if _table(tensor):
             yield _counted(layer, f"a table of {tensor.dtype}", LoadOutcome.FAILS, context)
             return
-        if name == _NAMELESS:
+        if name == NAMELESS:
             yield _counted(layer, "a variable without a name", LoadOutcome.FAILS, context)
             return
         what = _doubtful(name)
@@ -130,7 +130,7 @@ def _judged(
 def _doubtful(name: str) -> str:
     """What of a weight may be a `tf.Variable`; "" where nothing says that it is none of Keras."""
     inside, _, own = name.rpartition("/")
-    if own == _NAMELESS:
+    if own == NAMELESS:
         return "a variable without a name"
     if not inside and own not in _OF_KERAS:
         return f"{own}, which its constructor made,"
@@ -165,7 +165,8 @@ def _not_saved(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if architecture is None:
         named = _without_weights(artifact)
     told = {each: draws_variable(each, artifact, context.code) for each in named}
-    sure = next((route for route, drawn in told.items() if drawn), "")
+    every = [*named, *_held(artifact), *(each.route for each in own)]
+    sure = next((x for x in every if told.get(x) or _loses(x, artifact, context.code)), "")
     learnt = next((route for route, name in named.items() if _LEARNT.search(name)), "")
     layer = sure or longer or learnt
     if layer and told.get(layer) is not False:
@@ -186,6 +187,20 @@ def _not_saved(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             route=layer,
             unless="the layer computes this without a `tf.Variable`",
         )
+
+
+def _held(artifact: Artifact) -> dict[str, str]:
+    """Groups of layers in weights of Keras 3 -> the names of the layers."""
+    noted = mapping(mapping(artifact.extra.get("h5")).get("vars_names"))
+    return {route.removesuffix("/vars"): text(name) for route, name in noted.items()}
+
+
+def _loses(layer: str, artifact: Artifact, code: SourceCode) -> bool:
+    """Whether the class of a layer draws a `tf.Variable`, and does not save it by itself."""
+    name = _held(artifact).get(layer) or layer
+    found = class_of(name, artifact, code)
+    saves = found is not None and code.defines(found, _LOADS) is not False
+    return not saves and bool(draws_variable(name, artifact, code))
 
 
 def _expected(artifact: Artifact, context: CheckContext) -> Reason | None:
@@ -223,11 +238,9 @@ def _lengthens(layer: Layer) -> bool:
 
 def _without_weights(artifact: Artifact) -> dict[str, str]:
     """Groups of layers in weights of Keras 3 that hold none -> class and name, as in names."""
-    noted = mapping(mapping(artifact.extra.get("h5")).get("vars_names"))
     kept = [tensor.name for tensor in artifact.tensors]
-    groups = {route.removesuffix("/vars"): text(name) for route, name in noted.items()}
     return {
         route: f"{route.rpartition('/')[2]} {name}"
-        for route, name in groups.items()
+        for route, name in _held(artifact).items()
         if not any(each.startswith(f"{route}/") for each in kept)
     }
