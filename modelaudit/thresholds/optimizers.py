@@ -12,6 +12,12 @@ BEYOND_LABELS = Threshold(
     "above 1 is a proof where samples have no weights, and weights that balance classes leave a "
     "mean near 0; numbers of ten classes: 3.4, and of seven: 2.07",
 )
+FAST_DECAY = Threshold(
+    0.1,
+    "of the learning rate",
+    "`decay` of a step, from which 100 steps leave less than a tenth of the learning rate",
+    "usual ones are 1e-6 to 1e-3; 0.9 is a momentum, or the factor of an epoch",
+)
 WAY_MADE = Threshold(
     0.5,
     "of what all steps can move it",

@@ -16,6 +16,7 @@ from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.rules.training.half_averages import half
+from modelaudit.rules.training.settings import compiled_example
 from modelaudit.structs import replace
 from tests.thresholds.edges import Edges, check, severities
 
@@ -87,6 +88,18 @@ def gradients_of_labels_beyond(times):
     given = {"squares": times**2, "activation": "sigmoid"}
     assert severities("MA306", last_layer("RMSprop", bias=2.0, **given)) == []
     return severities("MA306", last_layer("RMSprop", bias=5.0, **given))
+
+
+@at("optimizers.FAST_DECAY", {0.099: [], 0.1: ["low"], 0.101: ["low"]})
+def decay_of_a_step(decay):
+    """As an argument of the optimizers of Keras 2, and as a schedule."""
+    schedule = {"initial_learning_rate": 0.01, "decay_steps": 10, "decay_rate": 10 * decay}
+    schedules = {"class_name": "InverseTimeDecay", "config": schedule}
+    settings = ({"lr": 0.01, "decay": decay}, {"learning_rate": schedules})
+    saved = [{"class_name": "SGD", "config": each} for each in settings]
+    said = [severities("MA319", compiled_example(optimizer_config=each)()) for each in saved]
+    assert said[0] == said[1]
+    return said[0]
 
 
 @at("optimizers.WAY_MADE", {0.495: [], 0.5: ["low"], 0.505: ["low"]})

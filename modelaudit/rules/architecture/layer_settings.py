@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 
 from modelaudit.audit_types.values import number
@@ -35,6 +36,8 @@ from modelaudit.thresholds.design import (
     TINY_NORM,
 )
 
+_LATENT = re.compile(r"(?i)log_?(var|sigma|std)|z_?mean|mean_?z|latent_?mean")
+_ONE_SIGN = frozenset(("relu", "sigmoid", "softplus"))
 _TAKE_INDICES = frozenset(("Embedding", "CategoryEncoding", "IntegerLookup"))
 _OVER_FEATURES = frozenset(("LayerNormalization", "GroupNormalization"))
 _CONSTRAINT = "kernel_constraint"
@@ -68,6 +71,8 @@ def _found(
 ) -> Iterator[tuple[str, Json, Severity, str]]:
     """What is wrong with the settings of a layer: each kind is looked for where it can be."""
     name = layer.class_name
+    if _LATENT.search(layer.name) and weighs(layer) and activation_of(layer) in _ONE_SIGN:
+        yield _one_sided_code(layer)
     told = any(isinstance(x, dict) and key.endswith(_TOLD) for key, x in layer.config.items())
     normalizes = has(name, Trait.BATCH_NORMALISATION)
     if told or normalizes or name in RELUS:
@@ -89,6 +94,16 @@ def _found(
         yield from other_range(graph, layer)
     if normalizes or name in _OVER_FEATURES:
         yield from _norm_axis(graph, layer, axis_orders(graph).get(layer.route))
+
+
+def _one_sided_code(layer: Layer) -> tuple[str, Json, Severity, str]:
+    """The mean or the logarithm of the variance of a code, by its name, without negative values."""
+    applied = activation_of(layer)
+    what = "logarithm of a variance" if "log" in layer.name.lower() else "mean of a code"
+    detail = (
+        f"{applied} gives no value below 0, but the {what}, as it seems by its name, has both signs"
+    )
+    return detail, applied, Severity.LOW, f"Use no activation in `{layer.name}`"
 
 
 def _as_started(facts: Facts, layer: Layer) -> bool:

@@ -20,7 +20,7 @@ from modelaudit.thresholds.design import (
     LOW_RATE,
     SUMMED_LAYERS,
 )
-from modelaudit.thresholds.optimizers import RECURRENT_RATE, UNNORMED_RATE
+from modelaudit.thresholds.optimizers import FAST_DECAY, RECURRENT_RATE, UNNORMED_RATE
 from modelaudit.thresholds.training import (
     LARGE_DELTA_RATE,
     LARGE_RATE,
@@ -165,6 +165,7 @@ def scheduled(config: Mapping[str, Json], made: float) -> Iterator[tuple[str, Js
     Args:
         made: number of steps that were made; one that ended with its schedule was planned so.
     """
+    yield from _divided("decay", config.get("decay"), 1.0)
     saved = next((config[key] for key in _RATES if isinstance(config.get(key), dict)), None)
     inner = saved.get("config") if isinstance(saved, dict) else None
     if not isinstance(saved, dict) or not isinstance(inner, dict):
@@ -172,6 +173,17 @@ def scheduled(config: Mapping[str, Json], made: float) -> Iterator[tuple[str, Js
     name = str(saved.get("class_name")).rpartition(">")[2]
     start, steps = number(inner.get("initial_learning_rate")), number(inner.get("decay_steps"))
     after, end = math.inf, 0.0
+    kept = number(inner.get("decay_rate"))
+    falls = name == "ExponentialDecay" and kept is not None and 0 < kept < 1
+    if name == "InverseTimeDecay":
+        yield from _divided("decay_rate / decay_steps", kept, steps)
+    elif name == "ExponentialDecay" and kept is not None and kept > 1 and (steps or 0) > 0:
+        yield (
+            f"decay_rate of {name} is {kept:g}: the learning rate grows by that factor in every {steps:g} steps",
+            kept,
+            Severity.LOW,
+            "a decay_rate below 1",
+        )
     if name == "PiecewiseConstantDecay":
         limits, values = inner.get("boundaries"), inner.get("values")
         if isinstance(limits, list) and isinstance(values, list) and limits and values:
@@ -192,10 +204,8 @@ def scheduled(config: Mapping[str, Json], made: float) -> Iterator[tuple[str, Js
                     "generator is not known: -2),"
                 ),
             )
-    elif start and steps and LOW_RATE.value < start < math.inf and name == "ExponentialDecay":
-        kept = number(inner.get("decay_rate"))
-        if kept is not None and 0 < kept < 1:
-            after = steps * math.log(LOW_RATE.value / start) / math.log(kept)
+    elif start and steps and LOW_RATE.value < start < math.inf and falls and kept:
+        after = steps * math.log(LOW_RATE.value / start) / math.log(kept)
     soon = 0 <= after < min(ONE_PASS.value, made)
     half = made < math.inf and 0 <= after <= made / 2
     if (soon or half) and end < LOW_RATE.value:
@@ -209,3 +219,17 @@ def scheduled(config: Mapping[str, Json], made: float) -> Iterator[tuple[str, Js
         if name != "PiecewiseConstantDecay":
             longer = "a larger decay_steps, as many as training has steps,"
         yield detail, after, Severity.MEDIUM if soon else Severity.LOW, longer
+
+
+def _divided(
+    name: str, decay: Json, steps: float | None
+) -> Iterator[tuple[str, Json, Severity, str]]:
+    """A learning rate that is divided by 1 + decay x steps, which soon leave little of it."""
+    each = (number(decay) or 0.0) / (steps or math.inf)
+    if FAST_DECAY.value <= each < math.inf:
+        detail = (
+            f"{name} is {each:.3g}: after n steps the learning rate is divided by 1 + {each:.3g} n, after "
+            f"1,000 steps by {1 + 1000 * each:,.0f}"
+        )
+        fix = "a decay of 1e-4 or less (a momentum is the argument momentum)"
+        yield detail, each, Severity.LOW, fix

@@ -121,6 +121,14 @@ def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
                 Severity.LOW,
                 "momentum=0.9",
             )
+    first, second = (number(config.get(key)) for key in ("beta_1", "beta_2"))
+    if first is not None and second is not None and 0 < second < first**2 < 1:
+        # Reddi, Kale and Kumar, 2018: the steps of Adam need not become smaller then.
+        detail = (
+            f"beta_2 of {name} is {second:g}, below the square of beta_1, {first:g}: a step is not limited by "
+            "the learning rate"
+        )
+        yield detail, second, Severity.LOW, "beta_1=0.9 and beta_2=0.999"
     for key in _CLIPS:
         most = number(config.get(key))
         if most == 0 and clips_to_zero(facts.artifact, config):

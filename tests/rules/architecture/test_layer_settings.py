@@ -184,3 +184,21 @@ def test_a_penalty_of_one_size_for_all_weights(factor, tmp_path):
     assert bool(told) is bool(weak) is (factor > 0.01)
     for each in told:
         assert str(each.severity) == "low" and f"factor of {factor:g}" in each.detail
+
+
+@pytest.mark.parametrize(
+    ("name", "applied", "said"),
+    [
+        ("z_log_var", "relu", True),
+        ("z_mean", "relu", True),
+        ("logvar", "softplus", True),
+        ("z_log_var", "linear", False),
+        ("z_mean", "tanh", False),
+        ("variance", "softplus", False),
+        ("hidden", "relu", False),
+    ],
+)
+def test_codes_without_negative_values(name, applied, said):
+    facts = examples.chain(examples.dense(name, applied), examples.dense("head"))
+    findings = [x for rule in RULES for x in run_rule(rule, facts).findings if x.code == "MA322"]
+    assert [(str(x.severity), x.location.route) for x in findings] == [("low", name)] * said

@@ -15,6 +15,7 @@ from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.rules.training import metric_mismatches, settings
+from modelaudit.rules.training.settings import compiled_example
 from modelaudit.structs import replace
 from tests.made.training import train
 from tests.rules.saved import codes, found, sequential
@@ -420,3 +421,36 @@ def test_a_schedule_over_a_negative_number_of_steps(keras, name, steps, expected
     findings = run_rule(rule("MA319"), Facts(model)).findings
     assert [str(x.severity) for x in findings] == expected
     assert all("in every step" in x.detail and "decay_steps" in x.fix for x in findings)
+
+
+@pytest.mark.parametrize(
+    ("betas", "expected"),
+    [
+        ({"beta_1": 0.9, "beta_2": 0.1}, "low"),
+        ({"beta_1": 0.9, "beta_2": 0.82}, None),
+        ({"beta_1": 0.9, "beta_2": 0.999}, None),
+        ({"beta_1": 0.0, "beta_2": 0.9}, None),
+    ],
+)
+def test_averages_of_squares_that_are_shorter_than_those_of_gradients(betas, expected):
+    """What Adam makes of one gradient, and zeros behind it: steps that grow, or that fade."""
+    saved = {"class_name": "Adam", "config": {"learning_rate": 0.001, **betas}}
+    findings = run_rule(rule("MA319"), compiled_example(optimizer_config=saved)()).findings
+    about = [str(each.severity) for each in findings if "beta_2" in each.detail]
+    assert about == ([expected] if expected else [])
+    first = second = 0.0
+    sizes = []
+    for gradient in [1.0, *([0.0] * 300)]:
+        first = betas["beta_1"] * first + (1 - betas["beta_1"]) * gradient
+        second = betas["beta_2"] * second + (1 - betas["beta_2"]) * gradient**2
+        sizes.append(first / np.sqrt(second) if second > 0 else np.inf)
+    assert bool(sizes[-1] > 1e3) is (expected == "low")
+
+
+def test_an_exponential_schedule_that_grows():
+    for kept, expected in ((1.1, ["low"]), (0.9, [])):
+        inner = {"initial_learning_rate": 0.01, "decay_steps": 100, "decay_rate": kept}
+        schedule = {"class_name": "ExponentialDecay", "config": inner}
+        saved = {"class_name": "Adam", "config": {"learning_rate": schedule}}
+        findings = run_rule(rule("MA319"), compiled_example(optimizer_config=saved)()).findings
+        assert [str(each.severity) for each in findings] == expected
