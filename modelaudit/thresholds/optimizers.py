@@ -18,6 +18,19 @@ FAST_DECAY = Threshold(
     "`decay` of a step, from which 100 steps leave less than a tenth of the learning rate",
     "usual ones are 1e-6 to 1e-3; 0.9 is a momentum, or the factor of an epoch",
 )
+LIMITED_SCALE = Threshold(
+    20.0,
+    "",
+    "size of the largest input column, from which it is worth knowing for a layer with a limit",
+    "standardized columns have 1, and counts of words a few",
+)
+LIMITED_SUMS = Threshold(
+    5.0,
+    "",
+    "product of that size and the root mean square of the weights, from which a layer with a limit "
+    "hardly changes",
+    "a sigmoid is within 0.007 of its limit at 5, a tanh within 0.0001",
+)
 WAY_MADE = Threshold(
     0.5,
     "of what all steps can move it",

@@ -9,6 +9,7 @@ import pytest
 
 from modelaudit.facts import Kernel, TensorStats
 from modelaudit.measures.slots_of_tf1 import steps_of_powers
+from modelaudit.measures.summary import Measurements
 from modelaudit.probe.study.feeding import _as_in_training
 from modelaudit.probe.study.inputs import ProbeData
 from modelaudit.rules import examples
@@ -100,6 +101,28 @@ def decay_of_a_step(decay):
     said = [severities("MA319", compiled_example(optimizer_config=each)()) for each in saved]
     assert said[0] == said[1]
     return said[0]
+
+
+def limited(size, sums, kind="Dense", activation="tanh"):
+    """A layer whose inputs had this size in training, with weights for sums of this one."""
+    layer = examples.layer("a", kind, {"kernel": "a/kernel"}, {"activation": activation})
+    made = examples.tensor("a/kernel", (9, 16))
+    assert made.stats is not None
+    kernel = replace(made, stats=replace(made.stats, mean=0.0, std=sums / size))
+    artifact = examples.model(layer, tensors=(kernel,))
+    return severities("MA440", Facts(artifact, measurements=Measurements(input_scales={"a": size})))
+
+
+@at("optimizers.LIMITED_SCALE", {19.9: [], 20.0: ["low"], 20.1: ["low"]})
+def size_of_inputs_of_a_layer_with_a_limit(size):
+    assert limited(size, 7.0, activation="relu") == []
+    return limited(size, 7.0)
+
+
+@at("optimizers.LIMITED_SUMS", {4.95: [], 5.001: ["low"], 5.05: ["low"]})
+def sums_of_a_layer_with_a_limit(sums):
+    assert limited(50.0, sums, "LSTM") == limited(50.0, sums, activation="sigmoid")
+    return limited(50.0, sums)
 
 
 @at("optimizers.WAY_MADE", {0.495: [], 0.5: ["low"], 0.505: ["low"]})

@@ -35,6 +35,7 @@ from modelaudit.rules.network.learning_rates import rate_of
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.network.quantized_layers import quantized
 from modelaudit.rules.training.advice import TRAIN, rescaling_before, scaled_once
+from modelaudit.rules.training.saturated_inputs import large_for_limits
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import LOW_RATE, SCALED_BEFORE
 from modelaudit.thresholds.optimizers import FIRST_SUMS
@@ -310,6 +311,8 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "n": len(sizes),
             },
         )
+    elif size >= least:
+        yield from large_for_limits(rule, facts, sizes)
 
 
 def _example(size: float) -> Facts:

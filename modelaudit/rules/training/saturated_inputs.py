@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
@@ -12,7 +12,7 @@ from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.loss_inputs import PROBABILITIES
 from modelaudit.rules.network.network_heads import activation_of, output_heads, saved_graph
-from modelaudit.thresholds.optimizers import STILL_PUSHED
+from modelaudit.thresholds.optimizers import LIMITED_SCALE, LIMITED_SUMS, STILL_PUSHED
 from modelaudit.thresholds.training import OFF_SCALE, UNSCALED
 
 _LIMITED = frozenset(("tanh", "sigmoid"))
@@ -46,6 +46,35 @@ def saturated_by_inputs(rule: Rule, facts: Facts) -> Iterator[Finding]:
             fix="Scale the inputs to mean 0 and standard deviation 1, for example with a Normalization "
             "layer that was adapted to the training data, and train again from new weights.",
         )
+
+
+def large_for_limits(
+    rule: Rule, facts: Facts, sizes: Iterable[tuple[float, str]]
+) -> Iterator[Finding]:
+    """Inputs of a size that most layers bear, and that takes one with a limit far towards it.
+
+    Args:
+        sizes: root mean squares of inputs of layers, and these layers.
+    """
+    graph, stored = saved_graph(facts), facts.artifact.by_name
+    for size, route in sorted(sizes, reverse=True):
+        layer = graph.get(route)
+        kernel = stored.get(layer.variables.get("kernel", "")) if layer is not None else None
+        if layer is None or kernel is None or kernel.stats is None or not _limits(layer):
+            continue
+        sums = size * math.hypot(kernel.stats.mean, kernel.stats.std)
+        if size < LIMITED_SCALE.value or not LIMITED_SUMS.value <= sums < math.inf:
+            continue
+        gates = has(layer.class_name, Trait.RECURRENT)
+        yield rule.finding(
+            f"In training, what `{route}` got had a root mean square of about {size:,.3g}: so much larger are the "
+            f"averages of the gradients of its kernel than those of its bias. Its sums are of about {sums:.2g} then, "
+            f"where {'its gates hardly change' if gates else 'it hardly changes'} any more.",
+            route=route,
+            evidence={"measured": sums, "unit": LIMITED_SUMS.unit, "threshold": LIMITED_SUMS.value},
+            title="The training inputs were large for a layer with a limit",
+        )
+        return
 
 
 def _limits(layer: Layer) -> bool:
