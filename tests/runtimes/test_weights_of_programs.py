@@ -88,6 +88,24 @@ def test_weights(
     assert observed(lambda other: other.load_weights(path), fresh, model) is outcome
 
 
+@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize(("name", "outcome"), [("Asked", LOADS), ("Attended", FAILS)])
+def test_attributes_named_like_those_of_attention(
+    tmp_path: Path, name: str, outcome: LoadOutcome, given: bool
+) -> None:
+    """Keras 2 has an underscore before those of its own."""
+    old, keras = map(pytest.importorskip, ("tf_keras", "keras"))
+    path = tmp_path / "w.weights.h5"
+    model = made(keras, name, trained=False)
+    model.save_weights(path)
+    code = read_source_code([str(PROGRAM)]) if given else None
+    asked = [(as_installed(find_profile(TARGETS["tf_keras"])), LoadRequest(LoadCall.LOAD_WEIGHTS))]
+    (found,) = predict_calls(read(path, Limits()), asked, code)
+    assert found.predicted is outcome
+    fresh = made(old, name, trained=False)
+    assert observed(lambda other: other.load_weights(path), fresh, model) is outcome
+
+
 def test_a_variable_of_the_model_itself_across_generations(tmp_path: Path) -> None:
     old, keras = map(pytest.importorskip, ("tf_keras", "keras"))
     path = tmp_path / "w.h5"

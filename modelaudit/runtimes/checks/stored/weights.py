@@ -13,6 +13,8 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
 from modelaudit.formats.keras.builtin_layers import without_number
 from modelaudit.formats.keras.json_config import mapping, text
+from modelaudit.formats.source_code.classes import SourceCode
+from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 from modelaudit.runtimes.checks.own_classes.traced_calls import traced_calls
 from modelaudit.runtimes.checks.own_classes.untracked_objects import untracked_objects
 from modelaudit.runtimes.checks.stored.checkpoints import check_checkpoint
@@ -80,7 +82,7 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if any("\\" in name for name in names):
         yield _windows_names(names, context)
         return
-    moved = None if profile.keras3 else _inner_names(names)
+    moved = "" if profile.keras3 else _inner_names(names, artifact, context.code)
     reads = context.behaviour("layouts_read")
     if not profile.archives:
         error = "ValueError: You are trying to load a weight file containing 0 layers"
@@ -212,6 +214,8 @@ def _layout(what: str, error: str, context: CheckContext, unless: str = "") -> R
     )
 
 
+# The layers in a MultiHeadAttention of Keras 3.
+_ATTENDS = frozenset(("key_dense", "output_dense", "query_dense", "value_dense"))
 # Versions of Keras that write and read a layout; of both, any of them may have written it.
 _VERSIONS = {"dependencies": "2.14", "dependencies-doubled": "2.12 or 2.13"}
 _RENAMED = """\
@@ -252,13 +256,20 @@ def _received(profile: RuntimeProfile) -> str:
     return f"ValueError: Layer '…' expected … variables, but {NOT_RECEIVED}."
 
 
-def _inner_names(names: Iterable[str]) -> str | None:
-    """A sublayer of MultiHeadAttention by its attribute; Keras 2 adds an underscore."""
+def _inner_names(names: Iterable[str], artifact: Artifact, code: SourceCode) -> str:
+    """A sublayer of MultiHeadAttention by its attribute; Keras 2 adds an underscore.
+
+    Attention of the program has such attributes, too, and mostly others beside them.
+    """
+    held: dict[str, set[str]] = {}
     for name in names:
-        for part in name.split("/"):
-            if part in ("query_dense", "key_dense", "value_dense", "output_dense"):
-                return part
-    return None
+        parts = name.split("/")
+        for index, part in enumerate(parts[1:], start=1):
+            held.setdefault("/".join(parts[:index]), set()).add(part)
+    for group, children in held.items():
+        if children >= _ATTENDS and class_of(group, artifact, code) is None:
+            return min(_ATTENDS)
+    return ""
 
 
 def _legacy_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
