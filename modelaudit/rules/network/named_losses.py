@@ -21,7 +21,8 @@ _CRITIC = re.compile("wasserstein|wgan|earth_?mover")
 _OVERLAP = re.compile("dice|jaccard|tversky")
 _ENTROPY = re.compile("cross_?entropy|log_?loss")
 _DISTANCE = re.compile(
-    "mean_?squared|squared_?error|absolute_?error|rmse|rmsle|huber|quantile|pinball|log_?cosh|smooth_?l1"
+    "mean_?squared|squared_?error|absolute_?error|rmse|rmsle|ms_?e_?loss|ma_?e_?loss|huber|quantile|pinball|"
+    "log_?cosh|smooth_?l1|l[12]_?loss"
 )
 _DISTANCES = frozenset(("mse", "mae", "mape", "smape", "msle", "wmse", "wmae", "rms", "l1", "l2"))
 
@@ -60,7 +61,7 @@ def _alike(head: NetworkHead, name: str, words: set[str]) -> str:
     if "categorical" in words or words & {"cce", "wcce"}:
         return "categorical_crossentropy"
     entropy = bool(_ENTROPY.search(name))
-    if words & {"bce", "wbce"} or (entropy and "binary" in words):
+    if "bce" in name or (entropy and "binary" in words):
         return "binary_crossentropy"
     if entropy:
         several = head.units is not None and head.units > 1

@@ -29,6 +29,9 @@ def said(last, loss, units=1):
         ("softmax", "my_bce", 4, "categorical_crossentropy"),
         ("sigmoid", "rmse", 1, "no activation"),
         ("tanh", "custom_mse", 1, "no activation"),
+        ("sigmoid", "MSELoss", 1, "no activation"),
+        ("sigmoid", "RMSELoss", 1, "no activation"),
+        ("relu", "BCELoss", 1, "sigmoid"),
         ("relu", "root_mean_squared_error", 1, "no activation"),
         ("sigmoid", "quantile_loss", 1, "no activation"),
         ("sigmoid", "wasserstein_loss", 1, "no activation"),
@@ -38,7 +41,7 @@ def said(last, loss, units=1):
 def test_heads_that_do_not_suit_what_a_loss_seems_to_be(last, loss, units, fix):
     (only,) = said(last, loss, units)
     assert (str(only.severity), str(only.confidence)) == ("low", "low")
-    assert f"by the name of {loss} alone" in only.detail
+    assert f"by the name of {loss.lower()} alone" in only.detail
     assert fix in only.fix and "from_logits" not in only.fix
 
 
