@@ -37,7 +37,7 @@ from modelaudit.thresholds.design import (
 )
 
 _LATENT = re.compile(r"(?i)log_?(var|sigma|std)|z_?mean|mean_?z|latent_?mean")
-_ONE_SIGN = frozenset(("relu", "sigmoid", "softplus"))
+_ONE_SIGN = frozenset(("relu", "sigmoid"))  # a softplus is of a variance, whatever its name
 _TAKE_INDICES = frozenset(("Embedding", "CategoryEncoding", "IntegerLookup"))
 _OVER_FEATURES = frozenset(("LayerNormalization", "GroupNormalization"))
 _CONSTRAINT = "kernel_constraint"

@@ -191,7 +191,8 @@ def test_a_penalty_of_one_size_for_all_weights(factor, tmp_path):
     [
         ("z_log_var", "relu", True),
         ("z_mean", "relu", True),
-        ("logvar", "softplus", True),
+        ("logvar", "sigmoid", True),
+        ("z_log_var", "softplus", False),  # as of a variance
         ("z_log_var", "linear", False),
         ("z_mean", "tanh", False),
         ("variance", "softplus", False),
