@@ -117,8 +117,8 @@ ADVICE: dict[str, Advice] = {
         ),
     ),
     "nondeterministic": Advice(
-        "The output differs from run to run",
-        "Two runs on the same input whose outputs agree bit for bit.",
+        "The same inputs get different outputs",
+        "Runs of the same inputs, in any batch, whose outputs agree up to rounding.",
         (
             NextStep("Rebuild the model without {drawing}.[[ Flip tests are not meaningful before "
                      "that.]]"),

@@ -101,7 +101,7 @@ SENTENCES = {
         "the problem. At inference the following layers receive values on the wrong scale, and the "
         "output may hardly depend on the input."
     ),
-    "nondeterministic": "The output differs from run to run, so no [[flip ]]test is meaningful.",
+    "nondeterministic": "{evidence} Until that is put right, no [[flip ]]test is meaningful.",
     "sampled-output": (
         "The model draws random numbers for its output, as a sampling policy or a generator does "
         "on purpose. {evidence} Single answers to one input differ, so what was measured on them "

@@ -27,8 +27,9 @@ from modelaudit.measures.value_transforms import JOIN, SWAPS
 UNKNOWN_DRAWING = "the layers that are called with training=True or that draw random numbers"
 BLUE_FIRST = " (OpenCV reads blue first, Pillow and Keras red first)"
 EXPORTED = NextStep(
-    "A Keras 3 export keeps random augmentation layers (flips, rotations, shifts) active. Export a "
-    "call with training=False.",
+    "A Keras 3 export keeps random augmentation layers (flips, rotations, shifts) active, and runs "
+    "in training mode where `call` has training=True as its default. Export a call with "
+    "training=False.",
     EXPORT,
 )
 

@@ -236,7 +236,7 @@ def study_sensitivity(
     if layout is None:
         raise MeasurementUnavailable(NO_CHANGES.format(kind=kind))
     if not repeats.deterministic or not np.isfinite(repeats.noise):
-        raise MeasurementUnavailable("the output differs from run to run")
+        raise MeasurementUnavailable("the same inputs get different outputs")
     inputs = ChangedInputs(
         x=x[rows],
         y=None if fed.y is None else fed.y[rows],

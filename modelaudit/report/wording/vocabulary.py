@@ -182,7 +182,7 @@ CAUSES: Mapping[str, str] = {
     "untrained-layers": "Training did not change some layers",
     "bn-statistics-lost": "Batch-normalisation statistics lost",
     "bn-statistics-unsettled": "Batch-normalisation statistics have not converged",
-    "nondeterministic": "Output changes from run to run",
+    "nondeterministic": "The same inputs get different outputs",
     "sampled-output": "Output is drawn at random, probably on purpose",
     "constant-by-construction": "Output is constant by construction",
     "loss-without-gradient": "The loss does not depend on the output",
