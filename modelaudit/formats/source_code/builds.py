@@ -26,6 +26,16 @@ def marks_built(build: Function) -> bool:
     )
 
 
+def gives_several(output_shape: Function) -> bool:
+    """Whether a `compute_output_shape` gives a list that has shapes in it."""
+    ends = [each.value for each in ast.walk(output_shape) if isinstance(each, ast.Return)]
+    return bool(ends) and all(
+        isinstance(end, ast.List)
+        and any(isinstance(each, ast.Tuple | ast.List | ast.Call) for each in end.elts)
+        for end in ends
+    )
+
+
 def calls_base(build: Function) -> bool:
     """Whether a `build` calls that of a base class."""
     return any(

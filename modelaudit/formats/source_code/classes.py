@@ -98,6 +98,8 @@ class ClassCode(Struct, frozen=True):
     weights, and whether it always does. `traced` says that its `call` is a `tf.function`.
     `of_output_shapes` are the attributes of its input's shape that `compute_output_shape` uses.
     `trains` says that `call` trains if it is not told: its `training` has the default True.
+    `several_outputs` says that `compute_output_shape` gives a list of shapes, and `variable_names`
+    are names that the class gives to a `tf.Variable`, with `*` for the name of the layer.
     """
 
     name: str
@@ -127,6 +129,8 @@ class ClassCode(Struct, frozen=True):
     traced: bool = False
     of_output_shapes: frozenset[str] = frozenset()
     trains: bool = False
+    several_outputs: bool = False
+    variable_names: frozenset[str] = frozenset()
 
 
 class SourceCode(Struct, frozen=True):

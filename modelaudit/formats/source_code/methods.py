@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from modelaudit.formats.source_code.assigned import taken_apart
 from modelaudit.formats.source_code.classes import (
     BaseCall,
     MadeLayer,
@@ -183,11 +185,16 @@ def base_call(node: Function, owner: ast.ClassDef, names: Names) -> BaseCall | N
 
 
 def made_layers(node: Function, names: Names) -> Iterator[MadeLayer]:
-    """Objects that a method makes and keeps as attributes."""
-    for target, value in assigned(node):
-        attribute = own_attribute(target)
+    """Objects that a method makes and keeps as attributes, perhaps as variables first."""
+    local = _made_once(node)
+    kept: dict[str, str] = {}  # a variable -> the attribute that it is kept as
+    for target, given in assigned(node):
+        attribute, value = own_attribute(target), given
         if not attribute:
             continue
+        if isinstance(given, ast.Name):
+            kept[given.id] = attribute
+            value = local.get(given.id, given)
         if isinstance(value, ast.Call):
             words = frozenset(word.arg for word in value.keywords if word.arg)
             name = full_name(value.func, names)
@@ -195,16 +202,12 @@ def made_layers(node: Function, names: Names) -> Iterator[MadeLayer]:
             yield MadeLayer(attribute, name, node.name, words=words, inside=inside)
         for name in _listed(value, names):
             yield MadeLayer(attribute, name, node.name, listed=True)
-    local = {
-        target.id: value
-        for target, value in assigned(node)
-        if isinstance(target, ast.Name) and isinstance(value, ast.Call)
-    }
     for each in ast.walk(node):
         if isinstance(each, ast.Call) and full_name(each.func, {}) == "setattr":
             yield from _set_by_name(each, node.name, names)
         elif isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute):
-            attribute = own_attribute(each.func.value)  # self.blocks.append(Dense(8))
+            held = each.func.value  # self.blocks.append(Dense(8)), or of blocks that are kept later
+            attribute = kept.get(held.id, "") if isinstance(held, ast.Name) else own_attribute(held)
             if attribute and each.func.attr == "append" and each.args:
                 for one in _apart(each.args[0]):
                     made = local.get(one.id, one) if isinstance(one, ast.Name) else one
@@ -217,19 +220,20 @@ def _apart(node: ast.expr) -> list[ast.expr]:
     return node.elts if isinstance(node, ast.List | ast.Tuple) else [node]
 
 
+def _made_once(node: Function) -> dict[str, ast.expr]:
+    """Variables of a method that it gives a value once, and the values."""
+    given = [(each.id, value) for each, value in assigned(node) if isinstance(each, ast.Name)]
+    often = Counter(name for name, _ in given)
+    return {name: value for name, value in given if often[name] == 1}
+
+
 def assigned(node: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
     """Targets and values, of which tuples are taken apart."""
     for each in ast.walk(node):
         if isinstance(each, ast.AnnAssign) and each.value is not None:
             yield each.target, each.value
         elif isinstance(each, ast.Assign):
-            for target in each.targets:
-                left = target.elts if isinstance(target, ast.Tuple) else []
-                right = each.value.elts if isinstance(each.value, ast.Tuple) else []
-                if left and len(left) == len(right):
-                    yield from zip(left, right, strict=True)
-                else:
-                    yield target, each.value
+            yield from taken_apart(each)
 
 
 def _without_input(call: ast.Call, name: str, names: Names) -> tuple[str, ...]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from modelaudit.formats.source_code.builds import calls_base, growing, marks_built
+from modelaudit.formats.source_code.assigned import from_import, taken_apart
+from modelaudit.formats.source_code.builds import (
+    calls_base,
+    gives_several,
+    growing,
+    marks_built,
+)
 from modelaudit.formats.source_code.classes import ClassCode, as_literal
 from modelaudit.formats.source_code.methods import (
     ADD_WEIGHT,
@@ -29,6 +35,7 @@ from modelaudit.formats.source_code.methods import (
     weight_name,
 )
 from modelaudit.formats.source_code.slashes import naming_functions, slashed_names
+from modelaudit.formats.source_code.variable_names import variable_names
 from modelaudit.formats.source_code.variables import drawn, variables
 
 _CALL, _FROM_CONFIG, _TRAINING = "call", "from_config", "training"
@@ -89,12 +96,17 @@ def _imported(tree: ast.Module) -> dict[str, str]:
                 root = each.name.partition(".")[0]
                 found[each.asname or root] = each.name if each.asname else root
         elif isinstance(node, ast.ImportFrom):
-            for each in node.names:
-                found[each.asname or each.name] = f"{node.module or ''}.{each.name}".lstrip(".")
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found |= dict(from_import(node))
+        elif isinstance(node, ast.Assign):
             # `layers = tf.keras.layers`, as programs write it
-            full = full_name(node.value, found)
-            found |= {node.targets[0].id: full} if full else {}
+            told = {
+                target.id: full
+                for target, value in taken_apart(node)
+                if isinstance(target, ast.Name) and (full := full_name(value, found))
+            }
+            found |= told
+        elif isinstance(node, ast.ClassDef):
+            found.pop(node.name, None)  # in place of what an import of everything gave
     return found
 
 
@@ -170,6 +182,10 @@ def _class(
         else frozenset(),
         trains=_CALL in methods
         and parameters(methods[_CALL]).defaults.get(_TRAINING) == as_literal(True),
+        several_outputs=OUTPUT_SHAPE in methods and gives_several(methods[OUTPUT_SHAPE]),
+        variable_names=frozenset(
+            name for each in methods.values() for name in variable_names(each, names)
+        ),
     )
 
 

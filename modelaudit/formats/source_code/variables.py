@@ -16,7 +16,7 @@ from modelaudit.formats.source_code.methods import (
 )
 
 # What makes a `tf.Variable`: in both generations of Keras, also the function of its backend.
-_VARIABLES = (
+VARIABLES = (
     *("tensorflow.Variable", "tensorflow.compat.v1.Variable"),
     *("keras.backend.variable", "tensorflow.keras.backend.variable"),
 )
@@ -29,7 +29,7 @@ _CONSTANTS = frozenset(
 
 def variables(method: Function, names: Names) -> Iterator[str]:
     """Attributes that a method makes a `tf.Variable`."""
-    return (each.attribute for each in made_layers(method, names) if each.name in _VARIABLES)
+    return (each.attribute for each in made_layers(method, names) if each.name in VARIABLES)
 
 
 def drawn(method: Function, names: Names) -> Iterator[str]:
@@ -41,7 +41,7 @@ def drawn(method: Function, names: Names) -> Iterator[str]:
         if not (attribute and isinstance(value, ast.Call)):
             continue
         inside = [*value.args, *(word.value for word in value.keywords)]
-        made = full_name(value.func, names) in _VARIABLES
+        made = full_name(value.func, names) in VARIABLES
         if made and not all(_fixed(each, names) or _seeded(each) for each in inside):
             yield attribute
 

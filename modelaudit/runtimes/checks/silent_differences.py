@@ -12,6 +12,7 @@ from modelaudit.runtimes.checks.adapted_state import (
     counted_weights,
     padded_weights,
 )
+from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 from modelaudit.runtimes.checks.stored.weight_layouts import older_groups
 from modelaudit.runtimes.collecting.results import COMPUTING
 from modelaudit.runtimes.model import CheckContext, Reason
@@ -25,6 +26,7 @@ EQUAL = 0.01  # largest difference by rounding; the experiment's data go up to 2
 _REPAIRED = ("hard-sigmoid", "training-overridden", "hashing-salt")
 # Prefix of vocabularies in an archive; Keras 3 looks for them only in the newer layout.
 OLD_LAYOUT = "_layer_checkpoint_dependencies/"
+_OF_LAYER = 3  # parts of the name of an operation in a layer: model, layer, operation
 _PARTLY = "InvalidArgumentError: … ConcatOp : Dimension … in both shapes must be equal"
 _UNFIT = (
     "ValueError: A `Concatenate` layer requires inputs with matching shapes except for the "
@@ -273,6 +275,8 @@ def graph_addition(artifact: Artifact, context: CheckContext) -> Iterator[Reason
             sums = [node for node in function.nodes if node.op in ("Add", "AddV2")]
             by_name = {node.name: node for node in function.nodes} if sums else {}
             for node in sums:
+                if _in_call(node.name, context):
+                    continue
                 sources = (by_name.get(source.split(":")[0]) for source in node.inputs)
                 given = [_output_shape(source) for source in sources if source is not None]
                 ends = [shape[1] for shape in given if len(shape) == 2 and shape[0] is None]
@@ -286,6 +290,15 @@ def graph_addition(artifact: Artifact, context: CheckContext) -> Iterator[Reason
                         f"graph/functions/{name}/{node.name}",
                     )
                     return
+
+
+def _in_call(name: str, context: CheckContext) -> bool:
+    """Whether an operation is one of a model's own call, or of a class of the program, by its name.
+
+    That of a layer of Keras has the name of the model and of the layer in front.
+    """
+    *scopes, _ = name.split("/")
+    return len(scopes) < _OF_LAYER or class_of(scopes[-1], None, context.code) is not None
 
 
 def graph_bins(artifact: Artifact) -> Iterator[Reason]:

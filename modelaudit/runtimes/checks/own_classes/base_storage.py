@@ -25,7 +25,7 @@ _VARS = "/vars"
 
 def unsaved_weights(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """The first layer in a file of Keras 3 that has only the weights of its base class."""
-    if not context.profile.keras3 or not context.code.classes:
+    if not context.code.classes:
         return
     noted = mapping(mapping(artifact.extra.get("h5")).get("vars_names"))
     stored = Counter(tensor.name.rpartition("/")[0] for tensor in weights(artifact))

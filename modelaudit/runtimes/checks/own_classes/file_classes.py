@@ -65,6 +65,7 @@ def objects_of(
     it has, if these are several, or one weight that Keras named after the class. What it holds by
     the name of an attribute is of the class that the code makes there.
     """
+    alone = _told_apart(code)
     found = [
         (each, index)
         for listed in code.classes.values()
@@ -72,7 +73,9 @@ def objects_of(
         for single in (attributes_of(each, code)[0],)
         for index, node in nodes.items()
         if _is_of(each, single, node, nodes)
+        or (single and single <= node.children.keys() and single <= alone)
     ]
+    found += [*_of_lists(nodes, found, code)]
     seen: set[tuple[str, int]] = set()
     while found:
         owner, index = found.pop(0)
@@ -85,6 +88,32 @@ def objects_of(
             child, kind = children.get(made.attribute, -1), code.find(made.name.rpartition(".")[2])
             if child in nodes and kind is not None and not made.listed:
                 found.append((kind, child))
+
+
+def _told_apart(code: SourceCode) -> set[str]:
+    """The attributes that only one class of the program has."""
+    every = [each for listed in code.classes.values() for each in listed]
+    often = Counter(name for each in every for name in {made.attribute for made in each.made})
+    return {name for name, count in often.items() if count == 1}
+
+
+def _of_lists(
+    nodes: Mapping[int, ObjectNode], found: list[tuple[ClassCode, int]], code: SourceCode
+) -> Iterator[tuple[ClassCode, int]]:
+    """Objects of classes that have nothing but lists, by what a file of Keras 2 has in these."""
+    known = {(kind.name, index) for kind, index in found}
+    for each in (one for listed in code.classes.values() for one in listed):
+        single, listed_in = attributes_of(each, code)
+        made = {one.attribute: one.name.rpartition(".")[2] for one in each.made if one.listed}
+        for index, node in nodes.items() if listed_in and not single else ():
+            held = {name: nodes.get(node.children.get(name, -1)) for name in listed_in}
+            if all(
+                inside is not None
+                and inside.children
+                and all((made.get(name, ""), child) in known for child in inside.children.values())
+                for name, inside in held.items()
+            ):
+                yield each, index
 
 
 def _is_of(
@@ -109,12 +138,18 @@ def attributes_of(owner: ClassCode, code: SourceCode) -> tuple[set[str], set[str
         for one in code.lineage(owner)
         if isinstance(one, ClassCode)
         for each in one.made
-        if (each.name in _MADE or code.makes_weights(each))
+        if (each.name in _MADE or code.makes_weights(each) or _holds_variable(each.name, code))
         and not each.attribute.endswith(ANY_ATTRIBUTE)
         and not is_plain(code.find(each.name.rpartition(".")[2]))
     ]
     single = {each.attribute for each in made if not each.listed}
     return single, {each.attribute for each in made if each.listed}
+
+
+def _holds_variable(made: str, code: SourceCode) -> bool:
+    """Whether a class of the program keeps a `tf.Variable`, which a checkpoint has."""
+    kind = code.find(made.rpartition(".")[2])
+    return kind is not None and any(each.variables for each in code.parts(kind))
 
 
 def is_plain(kind: ClassCode | None) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Artifact
 from modelaudit.formats.keras.builtin_layers import snake_case, without_number
-from modelaudit.formats.source_code.classes import ClassCode, SourceCode
+from modelaudit.formats.source_code.classes import ClassCode, SourceCode, as_literal
+from modelaudit.formats.source_code.variable_names import OWN
 
 
 def keeps_variable(layer: str, own: str, artifact: Artifact, code: SourceCode) -> bool | None:
@@ -20,9 +21,18 @@ def keeps_variable(layer: str, own: str, artifact: Artifact, code: SourceCode) -
     if found is not None:
         return any(each.variables for each in code.parts(found))
     every = [each for listed in code.classes.values() for each in listed]
-    if own and any(own in each.weights for each in every):
-        return False
-    return None
+    added = bool(own) and any(own in each.weights for each in every)
+    if is_named_variable(layer, own, code):
+        return None if added else True
+    return False if added else None
+
+
+def is_named_variable(layer: str, own: str, code: SourceCode) -> bool:
+    """Whether a class of the program gives a `tf.Variable` this name, in a layer of that name."""
+    name = layer.rpartition("/")[2]
+    every = (each for listed in code.classes.values() for each in listed)
+    given = {each.replace(OWN, name) for kind in every for each in kind.variable_names}
+    return bool(own) and own in given
 
 
 def draws_variable(layer: str, artifact: Artifact, code: SourceCode) -> bool | None:
@@ -45,6 +55,13 @@ def class_of(layer: str, artifact: Artifact | None, code: SourceCode) -> ClassCo
             return code.find(each.class_name)
     base = without_number(name)
     names = [each for each in code.classes if snake_case(each) == base]
+    if not names:
+        given = as_literal(name)  # at each place that makes it, as in `Scale(name="scale_1")`
+        names = [
+            kind
+            for kind, places in code.made.items()
+            if any(each.words.get("name") == given for each in places)
+        ]
     return code.find(names[0]) if len(names) == 1 else None
 
 

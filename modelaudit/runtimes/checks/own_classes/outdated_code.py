@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.keras.json_config import mapping
 from modelaudit.formats.source_code.classes import ClassCode, MadeLayer
-from modelaudit.formats.source_code.methods import ADD_WEIGHT, OUTPUT_SHAPE
+from modelaudit.formats.source_code.methods import ADD_WEIGHT, CONSTRUCTOR, OUTPUT_SHAPE
+from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.checks.own_classes.given_code import code_of
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import Config, known_in_keras2
@@ -19,6 +20,10 @@ OF_SHAPES = ("as_list", "dims", "ndims", "num_elements", "rank", "with_rank")
 """What a `TensorShape` has, which `build` gets in Keras 2, and a tuple has not."""
 # First Keras 2 that makes a `TensorShape` of the shape in an archive before it builds a layer.
 _SHAPES_OF_ARCHIVES = (2, 15)
+# Weights of layers that Keras 3 has as properties.
+_OWNED = {"Dense": "kernel", "EinsumDense": "kernel", "Embedding": "embeddings"}
+# First Keras 3 known to make one output of the shape that an Embedding tells. 3.8 does not.
+_ONE_OUTPUT = (3, 11)
 _BUILD, _CALL, _LAYER = "build", "call", "Layer"
 _SHAPES = (OUTPUT_SHAPE, "compute_output_spec")
 _LAYERS = ("keras.layers", "tensorflow.keras.layers", "tf_keras.layers")
@@ -87,6 +92,8 @@ def _faults(
                     f"AttributeError: '{kind}' object has no attribute '{attribute}'",
                     "Make the shape one of TensorFlow first: `tf.TensorShape(input_shape)`.",
                 )
+    if context.profile.keras3:
+        yield from _of_base(code, context)
     for made in code.made:
         yield from _made(made, context)
     if context.profile.keras3 and (late := _made_late(code, context)):
@@ -94,6 +101,27 @@ def _faults(
             f"makes `{late.attribute}` in its `call`, where {name} makes no layers and weights",
             "ValueError: …",
             f"Make `{late.attribute}` in the `build` of {code.name}.",
+        )
+
+
+def _of_base(code: ClassCode, context: CheckContext) -> Iterator[tuple[str, str, str]]:
+    """What a class does that its base, a layer of Keras 3 with weights, does not let it do."""
+    name, base = context.profile.name, context.code.base(code).rpartition(".")[2]
+    convolves = base.startswith("Conv") and has(base, Trait.CONVOLUTION)
+    owned = _OWNED.get(base, "kernel" * (convolves and not base.endswith("Transpose")))
+    for made in code.made:
+        if owned and made.attribute == owned and made.method in (CONSTRUCTOR, _BUILD):
+            yield (
+                f"assigns `{owned}`, which {base} has as a property in {name}",
+                f"AttributeError: property '{owned}' of '{code.name}' object has no setter",
+                f"Call the `build` of {base}, or keep the weight as another attribute.",
+            )
+            return
+    if base == "Embedding" and code.several_outputs and context.profile.keras >= _ONE_OUTPUT:
+        yield (
+            f"gives several shapes in `{OUTPUT_SHAPE}`, of which an Embedding in {name} makes one",
+            "ValueError: …",
+            "Make it a layer of its own that holds an Embedding.",
         )
 
 

@@ -19,6 +19,7 @@ from modelaudit.runtimes.checks.own_classes.base_storage import unsaved_weights
 from modelaudit.runtimes.checks.own_classes.kept_variables import (
     class_of,
     draws_variable,
+    is_named_variable,
     keeps_variable,
     own_variables,
 )
@@ -109,11 +110,12 @@ def _without_layer(artifact: Artifact, context: CheckContext) -> Iterator[Reason
         if name == NAMELESS:
             yield _counted(layer, "a variable without a name", LoadOutcome.FAILS, context)
             return
-        what = _doubtful(name)
-        if not what and keeps_variable(layer, "", artifact, context.code):
+        what, own = _doubtful(name), name.rpartition("/")[2]
+        named = own not in _OF_KERAS and is_named_variable(layer, own, context.code)
+        if not what and (named or keeps_variable(layer, "", artifact, context.code)):
             what = "a variable"
         if found is None and what:
-            found = _judged(layer, name.rpartition("/")[2], what, artifact, context)
+            found = _judged(layer, own, what, artifact, context)
     yield from filter(None, (found,))
 
 

@@ -104,6 +104,8 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             layouts = frozenset()
         if reads is None or not layouts.isdisjoint(reads):
             continue
+        if inside and _is_layer(inside, artifact, context):
+            continue  # the name of an attribute, the same in every version
         where = f" in {inside}/" * bool(inside)
         certain = not inside or of_model or _is_model(inside, artifact)
         if not certain:
@@ -159,6 +161,15 @@ def _is_model(group: str, artifact: Artifact) -> bool:
         without_number(name) in ("sequential", "functional", "model")
         for name in (group.rpartition("/")[2], text(noted.get(f"{group}/vars")))
     )
+
+
+def _is_layer(group: str, artifact: Artifact, context: CheckContext) -> bool:
+    """Whether a group is that of a class of the program that is a layer, and keeps `layers`."""
+    noted = mapping(mapping(artifact.extra.get("h5")).get("vars_names"))
+    found = class_of(text(noted.get(f"{group}/vars")) or group, artifact, context.code)
+    if found is None or context.code.base(found).rpartition(".")[2] != "Layer":
+        return False
+    return any(made.attribute == "layers" for made in found.made)
 
 
 def _trained(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
