@@ -105,6 +105,21 @@ class Helped(Model):
         return self.head(value)
 
 
+class Gathered(Model):
+    def __init__(self):
+        super().__init__()
+        steps = []
+        for _ in range(2):
+            steps.append(layers.Dense(4))
+        self.gathered = steps
+        self.closing = layers.Dense(2)
+
+    def call(self, value):
+        for step in self.gathered:
+            value = step(value)
+        return self.closing(value)
+
+
 class Single(Model):
     def __init__(self):
         super().__init__()
@@ -122,6 +137,7 @@ def around(layer):
 
 MADE = {
     "Alone": Alone,
+    "Gathered": Gathered,
     "Words": Words,
     "Branches": Branches,
     "Helped": Helped,
@@ -131,7 +147,13 @@ MADE = {
 }
 """
 LOADS = ("Whole", "Single")
-BY_CODE = ("Words", "Branches", "Scaled", "Helped")  # which the file alone does not tell
+BY_CODE = (
+    "Words",
+    "Gathered",
+    "Branches",
+    "Scaled",
+    "Helped",
+)  # which the file alone does not tell
 
 
 def model(name: str) -> Any:
@@ -151,7 +173,7 @@ def predicted(path: Path, code: Path | None) -> Prediction:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    "name", ["Alone", "Words", "Branches", "Scaled", "Whole", "Helped", "Single"]
+    "name", ["Alone", "Gathered", "Words", "Branches", "Scaled", "Whole", "Helped", "Single"]
 )
 def test_restored(tmp_path: Path, name: str) -> None:
     tensorflow = pytest.importorskip("tensorflow")
@@ -188,6 +210,26 @@ def test_a_class_with_the_same_attributes_and_no_list(tmp_path: Path) -> None:
 OF_KERAS_2 = """
 import tensorflow as tf
 from keras import Model, layers
+
+
+class Curve(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.grid = tf.Variable(tf.random.normal((4,)), name="grid")
+
+    def call(self, value):
+        return tf.sin(value * self.grid)
+
+
+class OfCurves(Model):
+    def __init__(self):
+        super().__init__()
+        self.curves = [Curve() for _ in range(2)]
+
+    def call(self, value):
+        for curve in self.curves:
+            value = curve(value)
+        return value
 
 
 class Fields(layers.Layer):
@@ -236,7 +278,7 @@ class OfTable(Model):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ["OfFields", "OfTable"])
+@pytest.mark.parametrize("name", ["OfFields", "OfCurves", "OfTable"])
 def test_dictionaries_of_weights_in_a_checkpoint_of_keras_2(tmp_path: Path, name: str) -> None:
     """Keras 2 saves them by their keys, for which Keras 3 does not look."""
     tensorflow = pytest.importorskip("tensorflow")

@@ -164,6 +164,19 @@ class Backed(keras.layers.Layer):
         return value * self.scale
 
 
+class Named(keras.layers.Layer):
+    def __init__(self, name="by_hand"):
+        super().__init__(name=name)
+
+    def build(self, shape):
+        self.scale = tf.Variable(tf.ones((3,)), name="{}_scale".format(self.name))
+        self.shift = tf.Variable(tf.ones((3,)), name=f"{self.name}_shift")
+        self.bend = tf.Variable(tf.ones((3,)), name=self.name + "_bend")
+
+    def call(self, value):
+        return (value * self.scale + self.shift) * self.bend
+
+
 class Around(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -227,7 +240,7 @@ def test_numbered_weights_by_the_code(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ["Scaled", "Backed", "Around", "Holds", "Shifted"])
+@pytest.mark.parametrize("name", ["Scaled", "Backed", "Named", "Around", "Holds", "Shifted"])
 def test_hdf5_by_the_code(tmp_path: Path, name: str) -> None:
     older, newer = map(pytest.importorskip, ("tf_keras", "keras"))
     path, code = tmp_path / "w.h5", tmp_path / "models.py"

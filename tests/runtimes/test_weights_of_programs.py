@@ -69,6 +69,7 @@ def predicted(path: Path, target: str, request: LoadRequest) -> Prediction:
         ("keras", "FilterFactors", ".weights.h5", FAILS, "weights-of-subclass-not-saved"),
         ("keras", "SavedFactors", ".weights.h5", LOADS, ""),
         ("tf_keras", "Factors", ".h5", LOADS, ""),
+        ("keras", "Staged", ".weights.h5", LOADS, ""),
         ("keras", "Attending", ".weights.h5", DIFFERS, "variable-not-saved"),
         ("keras", "Shifting", ".weights.h5", LOADS, ""),
         ("tf_keras", "Attending", ".h5", LOADS, ""),
@@ -177,3 +178,33 @@ def test_checkpoints(tmp_path: Path, name: str, trained: bool, outcome: LoadOutc
         tf.train.Checkpoint(fresh).restore(prefix)
 
     assert observed(restore, made(keras, name, trained), model) is outcome
+
+
+def test_weights_of_keras_3_in_a_subclass_of_a_layer_in_keras_2(tmp_path: Path) -> None:
+    newer, older = map(pytest.importorskip, ("keras", "tf_keras"))
+    path = tmp_path / "w.weights.h5"
+    made(newer, "Factors", trained=False).save_weights(path)
+    found = predicted(path, TARGETS["tf_keras"], LoadRequest(LoadCall.LOAD_WEIGHTS))
+    assert found.predicted is FAILS
+    assert [each.code for each in found.because] == ["weights-of-subclass-not-saved"]
+    with pytest.raises(ValueError, match="expected 3 variables, but received 2 variables"):
+        made(older, "Factors", trained=False).load_weights(path)
+
+
+def test_a_list_called_layers_in_a_layer_is_no_layout(tmp_path: Path) -> None:
+    """Keras 2.14 reads it, though `layers` is the group of a later layout (measured there)."""
+    path = tmp_path / "w.weights.h5"
+    made(pytest.importorskip("keras"), "Staged", trained=False).save_weights(path)
+    asked = LoadRequest(LoadCall.LOAD_WEIGHTS)
+    reasons = predicted(path, "tf==2.14", asked).because
+    assert not [each for each in reasons if "in layers/stage/" in each.text]
+
+
+def test_a_sum_in_the_call_of_a_model_is_that_of_tensorflow(tmp_path: Path) -> None:
+    tf, keras = pytest.importorskip("tensorflow"), pytest.importorskip("keras")
+    model = made(keras, "Duelling", trained=False)
+    model.export(str(tmp_path / "m"), verbose=False)
+    found = predicted(tmp_path / "m", "tf==2.21.0", LoadRequest(LoadCall.SAVED_MODEL))
+    assert found.predicted is LOADS
+    loaded = tf.saved_model.load(str(tmp_path / "m"))
+    assert np.allclose(np.asarray(loaded.serve(DATA)), np.asarray(model(DATA)), atol=1e-6)
