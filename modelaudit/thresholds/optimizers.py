@@ -22,14 +22,15 @@ LIMITED_SCALE = Threshold(
     20.0,
     "",
     "size of the largest input column, from which it is worth knowing for a layer with a limit",
-    "standardized columns have 1, and counts of words a few",
+    "standardized columns have 1; counts, which were learnt: 5.6; ages, which were not: "
+    "42; LSTMs in use, where gradients of a bias can cancel: 17 at most",
 )
 LIMITED_SUMS = Threshold(
     5.0,
     "",
     "product of that size and the root mean square of the weights, from which a layer with a limit "
     "hardly changes",
-    "a sigmoid is within 0.007 of its limit at 5, a tanh within 0.0001",
+    "a sigmoid is within 0.007 of its limit at 5, a tanh within 0.0001; the same counts: 1.8",
 )
 WAY_MADE = Threshold(
     0.5,

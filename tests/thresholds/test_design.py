@@ -355,7 +355,7 @@ def error_of_one_sign(left):
     return of_one_class(left=left * (1 - 0.9**500))
 
 
-@at("design.ONE_CLASS_SURE", {0.89: "pass", 0.9: "low", 0.91: "low"})
+@at("design.ONE_CLASS_SURE", {0.92: "pass", 0.93: "low", 0.94: "low"})
 def answer_of_one_sign(sure):
     return of_one_class(sure=sure)
 

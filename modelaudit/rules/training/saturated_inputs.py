@@ -69,7 +69,7 @@ def large_for_limits(
         yield rule.finding(
             f"In training, what `{route}` got had a root mean square of about {size:,.3g}: so much larger are the "
             f"averages of the gradients of its kernel than those of its bias. Its sums are of about {sums:.2g} then, "
-            f"where {'its gates hardly change' if gates else 'it hardly changes'} any more.",
+            f"where {'its gates change' if gates else 'it changes'} little.",
             route=route,
             evidence={"measured": sums, "unit": LIMITED_SUMS.unit, "threshold": LIMITED_SUMS.value},
             title="The training inputs were large for a layer with a limit",
