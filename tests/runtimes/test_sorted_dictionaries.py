@@ -11,6 +11,7 @@ import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
+from modelaudit.formats.source_code.reading import read_source_code
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
 from modelaudit.runtimes.predict import predict_calls
@@ -150,3 +151,68 @@ def test_a_functional_model_inside_sorts_its_layers_in_another_way(tmp_path: Pat
     outer.save_weights(tmp_path / "w.h5")
     here, _ = predicted(tmp_path / "w.h5", LoadCall.LOAD_WEIGHTS)
     assert here.predicted is LoadOutcome.LOADS
+
+
+IN_TURN = """
+class Net(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.down, self.up = [], []
+        {body}
+
+    def call(self, x):
+        for layer in [*self.down, *self.up]:
+            x = layer(x)
+        return x
+"""
+IN_A_LOOP = """for width in (4, 3):
+            self.down.append(keras.layers.Dense(4))
+            self.up.append(keras.layers.Dense({width}))"""
+ONE_AFTER_THE_OTHER = """for width in (4, 3):
+            self.down.append(keras.layers.Dense(4))
+        for width in (4, 3):
+            self.up.append(keras.layers.Dense(width))"""
+BY_WIDTH = """for width in (5, 4):
+            self.down.append(keras.layers.Dense(width, name=f"dense_{width}"))"""
+
+
+@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (IN_A_LOOP.format(width=5), LoadOutcome.FAILS),
+        (IN_A_LOOP.format(width=4), LoadOutcome.DIFFERS),
+        (ONE_AFTER_THE_OTHER, LoadOutcome.LOADS),
+        (BY_WIDTH, LoadOutcome.LOADS),
+    ],
+    ids=["of several shapes", "of one shape", "one after the other", "named by width"],
+)
+def test_lists_that_a_loop_fills_in_turn(
+    tmp_path: Path, body: str, expected: LoadOutcome, given: bool
+) -> None:
+    older, newer = map(pytest.importorskip, ("tf_keras", "keras"))
+    program, path = tmp_path / "program.py", tmp_path / "w.h5"
+    program.write_text(f"import keras\n{IN_TURN.format(body=body)}")
+
+    def made(library: Any) -> Any:
+        names: dict[str, Any] = {"keras": library, "__name__": "program"}
+        exec(IN_TURN.format(body=body), names)
+        model = names["Net"]()
+        model(DATA)
+        return model
+
+    older.backend.clear_session()
+    saved = made(older)
+    saved.save_weights(path)
+    code = read_source_code([str(program)]) if given else None
+    profile = as_installed(find_profile("tf==2.21.0"))
+    asked = [(profile, LoadRequest(LoadCall.LOAD_WEIGHTS))]
+    (found,) = predict_calls(read(path, Limits()), asked, code)
+    assert found.predicted is expected
+
+    def load() -> Any:
+        model = made(newer)
+        model.load_weights(path)
+        return model
+
+    assert outcome(load, np.asarray(saved(DATA))) is expected

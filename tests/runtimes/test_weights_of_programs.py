@@ -164,6 +164,8 @@ def test_archives(tmp_path: Path, generation: str, name: str) -> None:
         ("BatchNormed", True, DIFFERS),
         ("Attending", True, DIFFERS),
         ("Pairs", True, DIFFERS),
+        ("Stacked", True, DIFFERS),
+        ("Methodical", True, DIFFERS),
     ],
 )
 def test_checkpoints(tmp_path: Path, name: str, trained: bool, outcome: LoadOutcome) -> None:

@@ -1,4 +1,4 @@
-"""What a second call of a class's `build` would leave behind, by its syntax tree."""
+"""How a class makes its layers: what a second `build` leaves behind, and their order."""
 
 from __future__ import annotations
 
@@ -45,6 +45,30 @@ def calls_base(build: Function) -> bool:
         and not own_attribute(each.func.value)
         for each in ast.walk(build)
     )
+
+
+def reorders(method: Function) -> bool:
+    """Whether a method may keep layers in another order than it makes them.
+
+    It puts them into a dictionary, or into several lists in the same loop.
+    """
+    for each in ast.walk(method):
+        if isinstance(each, ast.DictComp):
+            return True
+        if isinstance(each, ast.Dict) and any(isinstance(x, ast.Call) for x in each.values):
+            return True
+        if isinstance(each, ast.Assign) and any(isinstance(x, ast.Subscript) for x in each.targets):
+            return True
+        if isinstance(each, ast.For | ast.While):
+            calls = (x.func for x in ast.walk(each) if isinstance(x, ast.Call))
+            filled = {
+                full_name(x.value, {})
+                for x in calls
+                if isinstance(x, ast.Attribute) and x.attr == "append"
+            }
+            if len(filled) > 1:
+                return True
+    return False
 
 
 def growing(build: Function) -> Iterator[str]:

@@ -100,6 +100,7 @@ class ClassCode(Struct, frozen=True):
     `trains` says that `call` trains if it is not told: its `training` has the default True.
     `several_outputs` says that `compute_output_shape` gives a list of shapes, and `variable_names`
     are names that the class gives to a `tf.Variable`, with `*` for the name of the layer.
+    `reorders` says that it may keep layers in another order than it makes them.
     """
 
     name: str
@@ -131,6 +132,7 @@ class ClassCode(Struct, frozen=True):
     trains: bool = False
     several_outputs: bool = False
     variable_names: frozenset[str] = frozenset()
+    reorders: bool = False
 
 
 class SourceCode(Struct, frozen=True):

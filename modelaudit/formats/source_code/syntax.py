@@ -11,8 +11,9 @@ from modelaudit.formats.source_code.builds import (
     gives_several,
     growing,
     marks_built,
+    reorders,
 )
-from modelaudit.formats.source_code.classes import ClassCode, as_literal
+from modelaudit.formats.source_code.classes import ClassCode, MadeLayer, as_literal
 from modelaudit.formats.source_code.methods import (
     ADD_WEIGHT,
     BUILD,
@@ -137,7 +138,10 @@ def _class(
         base_call=None if constructor is None else base_call(constructor, node, names),
         methods=frozenset(methods) | frozenset(_assigned(node)),
         made=tuple(
-            made for each in methods.values() for made in made_layers(each, names) if made.attribute
+            _resolved(made, methods, names)
+            for each in methods.values()
+            for made in made_layers(each, names)
+            if made.attribute
         ),
         built=frozenset(used(methods[BUILD])) if BUILD in methods else frozenset(),
         variables=frozenset(name for each in methods.values() for name in variables(each, names)),
@@ -186,7 +190,17 @@ def _class(
         variable_names=frozenset(
             name for each in methods.values() for name in variable_names(each, names)
         ),
+        reorders=any(map(reorders, methods.values())),
     )
+
+
+def _resolved(made: MadeLayer, methods: Mapping[str, Function], names: Names) -> MadeLayer:
+    """What a method of the class makes and returns, in place of a call of it."""
+    of, _, method = made.name.rpartition(".")
+    found = returned(methods[method], names) if of == "self" and method in methods else ()
+    if not found or found[0].startswith("self."):
+        return made
+    return MadeLayer(made.attribute, found[0], made.method, made.listed, made.words, found[1:])
 
 
 def _callee(node: ast.expr) -> ast.expr:

@@ -26,9 +26,8 @@ from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.terminal_text import first_of
 
 _VARIABLES = ("_trainable_variables", "_variables")
-_TRAINED = "_trainable_variables"  # the list of an optimizer: all weights that it trains
-_STATISTICS = "batch_normalization"
-_SCALE = "gamma"  # of layers that normalize, of which one keeps statistics
+_TRAINED = _VARIABLES[0]  # the list of an optimizer: all weights that it trains
+_STATISTICS, _SCALE = "batch_normalization", "gamma"  # of layers that normalize, one keeps such
 _NORMALIZATIONS = frozenset((_STATISTICS, "layer_normalization", "group_normalization"))
 _CELL = "cell"
 _RECURRENT = "recurrent_kernel"
@@ -137,20 +136,21 @@ def _normalizes(name: str, context: CheckContext) -> bool:
         return True
     parts = context.code.parts(found)
     kept = any(_SCALE in each.weights for each in parts)
-    return not kept and _STATISTICS in _normalizations(parts)
+    return not kept and _STATISTICS in _normalizations(parts, context.code)
 
 
 def _keeps_statistics(name: str, code: SourceCode) -> bool:
     """Whether the class in the name of a weight makes a BatchNormalization, and no other such."""
     *_, layer, _ = ("", *name.split("/"))
     found = class_of(layer, None, code)
-    return found is not None and _normalizations(code.parts(found)) == {_STATISTICS}
+    return found is not None and _normalizations(code.parts(found), code) == {_STATISTICS}
 
 
-def _normalizations(owners: Iterable[ClassCode]) -> set[str]:
+def _normalizations(owners: Iterable[ClassCode], code: SourceCode) -> set[str]:
     """The layers with a gamma, as in names, that classes of the program make."""
-    made = {snake_case(x.name.rpartition(".")[2]) for owner in owners for x in owner.made}
-    return made & _NORMALIZATIONS
+    parts = {each for owner in owners for x in owner.made for each in (x.name, *x.inside)}
+    parts |= {each for name in parts for each in code.makers.get(name.rpartition(".")[2], ())}
+    return {snake_case(name.rpartition(".")[2]) for name in parts} & _NORMALIZATIONS
 
 
 def _name(nodes: Nodes, index: int) -> str:

@@ -1,7 +1,8 @@
-"""Layers that a class keeps in a dictionary, in HDF5 of Keras 2 for Keras 3.
+"""Layers that a class keeps in a dictionary or in several lists, in HDF5 of Keras 2 for Keras 3.
 
 Both generations read such weights by order. That of a dictionary is the alphabetical one of its
-keys in Keras 2, and in Keras 3 the one in which the program put the layers in.
+keys in Keras 2, and in Keras 3 the one in which the program put the layers in. Lists that a loop
+fills in turn come one behind the other in Keras 2, and mixed, as they were filled, in Keras 3.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.json_config import mapping, sequence, text
+from modelaudit.formats.source_code.classes import ClassCode, SourceCode
 from modelaudit.graphs import Shape
 from modelaudit.layer_classes import LAYER_CLASSES
+from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 from modelaudit.runtimes.model import CheckContext, Reason
 
 _FORMATS = (Format.LEGACY_H5_FULL, Format.WEIGHTS_H5_LEGACY)
 _COUNTED = re.compile(r"(.+?)(?:_([0-9]{1,6}))?\Z")
 _NAMES = frozenset(map(snake_case, LAYER_CLASSES))
+_SEQUENTIAL = "sequential"
 _WHOLE = "model_weights/"  # before the groups, in a file with the architecture
 
 Weights = list[tuple[str, Shape]]
@@ -38,27 +42,69 @@ def sorted_dictionaries(artifact: Artifact, context: CheckContext) -> Iterator[R
         return
     if writer is not None and writer.keras3:
         return
-    for (owner, base), layers in _rows(artifact).items():
+    for (owner, base), layers in (_rows(artifact) | _of_model(artifact)).items():
+        if not _may_differ(owner, artifact, context.code) or _named_by_width(layers):
+            continue
         ordered = sorted(layers, key=_number)
         if [*layers] == ordered:
             continue
+        whose = f"`{owner}`" if owner else "the model"
         fails = [*layers.values()] != [layers[name] for name in ordered]
         yield Reason(
             "sorted-dictionary",
             LoadOutcome.FAILS if fails else LoadOutcome.DIFFERS,
-            f"`{owner}` has the weights of {', '.join([*layers][:3])} in this order, and not that "
-            f"in which its class made these {base} layers: Keras 2 sorts a dictionary of layers by "
-            f"its keys, and {profile.name} does not, so that each gets weights of another one",
+            f"{whose} has the weights of {', '.join([*layers][:3])} in this order, and not that in "
+            f"which its class made these {base} layers: Keras 2 sorts a dictionary of layers by "
+            f"its keys, and lists by their names, and {profile.name} does not, so that each gets "
+            "weights of another one",
             "ValueError: …" if fails else "no error",
             "Load it in Keras 2 and save it there as .weights.h5.",
             owner,
-            unless=f"the class of {owner} keeps no layers in a dictionary, but gets layers that "
-            "were made in another order",
+            unless=f"the class of {whose} keeps no layers in a dictionary or in "
+            "lists that it fills in turn, but gets layers that were made in another order",
         )
         return
 
 
-def _rows(artifact: Artifact) -> Mapping[tuple[str, str], dict[str, Weights]]:
+def _may_differ(owner: str, artifact: Artifact, code: SourceCode) -> bool:
+    """Whether the class, as far as the code tells, may keep layers in another order."""
+    found = class_of(owner, artifact, code) if owner else None
+    if found is not None:
+        every = [each for each in code.lineage(found) if isinstance(each, ClassCode)]
+    else:
+        every = [each for listed in code.classes.values() for each in listed]
+    return not every or any(each.reorders for each in every)
+
+
+def _named_by_width(layers: Mapping[str, Weights]) -> bool:
+    """Whether the program named each layer by how wide it is, as `dense_64`."""
+    return all(
+        any(shape and shape[-1] == _number(name) for _, shape in weights)
+        for name, weights in layers.items()
+    )
+
+
+def _of_model(artifact: Artifact) -> dict[tuple[str, str], dict[str, Weights]]:
+    """The same of a subclassed model itself, which has its name in the path of a weight.
+
+    Models that it is given may have been made in any order.
+    """
+    shapes = {tensor.name: tensor.shape for tensor in artifact.tensors}
+    found: dict[tuple[str, str], dict[str, Weights]] = {}
+    groups = mapping(mapping(artifact.extra.get("h5")).get("groups"))
+    subclassed = False
+    for group, listed in groups.items():
+        routes = [route for route in map(text, sequence(listed)) if route in shapes]
+        inside = [route.removeprefix(_WHOLE).removeprefix(f"{group}/") for route in routes]
+        subclassed |= any(f"/{group}/" in route for route in inside)
+        counted = _COUNTED.match(group)
+        if routes and counted is not None and counted[1] in {*_NAMES, _SEQUENTIAL}:
+            weights: Weights = [(route.rpartition("/")[2], shapes[route]) for route in routes]
+            found.setdefault(("", counted[1]), {})[group] = weights
+    return found if subclassed else {}
+
+
+def _rows(artifact: Artifact) -> dict[tuple[str, str], dict[str, Weights]]:
     """(object, class of layers) -> its layers with default names, in the order of the file."""
     shapes = {tensor.name: tensor.shape for tensor in artifact.tensors}
     found: dict[tuple[str, str], dict[str, Weights]] = {}
