@@ -36,7 +36,9 @@ from modelaudit.formats.keras.common import (
     mapping_of,
     stray_configs,
     with_binding,
+    with_names,
 )
+from modelaudit.formats.keras.variables.unbound import numbered_names
 from modelaudit.formats.npz import read_npz
 from modelaudit.formats.zip.archive_members import ArchiveParts, DirectoryParts, ZipParts
 from modelaudit.settings import Limits
@@ -137,7 +139,11 @@ class _ArchiveReader:
             extra=extra,
             documents=tuple(self.notes.documents),
         )
-        return with_binding(artifact, binding_of(architecture, contents))
+        bound = with_binding(artifact, binding_of(architecture, contents))
+        # A subclassed model saves no layers: as in weights alone, names tell what its weights are.
+        opaque = architecture is None or not architecture.layers
+        names = numbered_names(contents.tensors, contents.var_names) if opaque else {}
+        return with_names(bound, names) if opaque else bound
 
     def _json(self, name: str) -> Json:
         if name not in self.names:

@@ -26,7 +26,8 @@ UPDATE_AND_FREEZE = (
 EXPORT_AGAIN = (
     "Look at the model that was exported: if it has other statistics, export it again. If its layers have "
     "momentum=1, use keras.layers.BatchNormalization(momentum=0.99); if the training loop calls it "
-    "without `training=True`, pass that. Then train and export again."
+    "without `training=True`, pass that. `fit` of Keras 3 passes it to a subclass only if `call` has a "
+    "parameter `training`. Then train and export again."
 )
 TRAIN = f"Train the model, then save it:\n\n    model.fit(x, y){_SAVE}"
 WITH_A_RATE = (

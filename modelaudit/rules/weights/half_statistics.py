@@ -7,16 +7,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from modelaudit.audit_types.kernels import BatchNormState
-from modelaudit.facts import Artifact, Tensor
+from modelaudit.facts import Artifact, Format, Tensor
 from modelaudit.findings import Finding, Severity
 from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
-from modelaudit.measures.kernels.inference_norms import InitialStatistics, called_for_inference
+from modelaudit.measures.kernels.inference_norms import (
+    InitialStatistics,
+    called_for_inference,
+    initial_statistics,
+)
 from modelaudit.measures.kernels.input_scale import reads_inputs
 from modelaudit.measures.kernels.plain_norms import is_all
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules.initial_weights.training_traces import frozen_norms
 from modelaudit.rules.model import Rule
+from modelaudit.rules.training.advice import EXPORT_AGAIN, UPDATE_AND_FREEZE
 from modelaudit.structs import PerObject
 from modelaudit.thresholds.weights import FACTORS
 
@@ -43,6 +48,12 @@ NOT_LOST: Mapping[InitialStatistics | None, tuple[Severity | None, str]] = {
     InitialStatistics.UNKNOWN: (Severity.LOW, UNTOLD),
 }
 
+# In other models, Keras passes `training` on to the layers by itself.
+_WITHOUT_ARGUMENT = (
+    "If the model is a subclass trained by `fit` of Keras 3, and its `call` has no parameter "
+    "`training`, nothing was lost: its batch normalization and dropout never ran in training mode. Add "
+    "`training=None`, and train again. Otherwise: "
+)
 _LOST = "the moving {} was probably lost"
 _FOLDED = "either the moving {} was lost, or a converter folded it into other weights"
 _SET = "either the moving {} was lost, or a program set both"
@@ -51,7 +62,25 @@ _CENTRED = (
     "layer gets the inputs of the model"
 )
 
+_BY_KERAS_3 = (Format.KERAS_ARCHIVE, Format.WEIGHTS_H5_V3)
 _EXACT = ("float32", "float64")  # in half precision a small mean becomes 0
+
+
+def explanation(
+    rule: Rule, artifact: Artifact, states: Sequence[BatchNormState]
+) -> tuple[Severity | None, str, str]:
+    """Severity, reason and fix for initial statistics of trained layers; of the rule where empty."""
+    why = initial_statistics(artifact, states)
+    severity, explained = NOT_LOST.get(why, (None, ""))
+    form = artifact.format  # no Keras can load and recalibrate a graph
+    exported = form is Format.SAVEDMODEL_TF2 and artifact.architecture is None
+    if exported and why is InitialStatistics.UNKNOWN:
+        explained = UNTOLD_BY_EXPORT
+    if exported or form is Format.FROZEN_GRAPH:
+        return severity, explained, EXPORT_AGAIN if exported else UPDATE_AND_FREEZE
+    opaque = artifact.architecture is None or not artifact.architecture.layers
+    told = opaque and form in _BY_KERAS_3 and why is InitialStatistics.UNKNOWN
+    return severity, explained, f"{_WITHOUT_ARGUMENT}{rule.fix}" * told
 
 
 class HalfReset(Struct, frozen=True):

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from modelaudit.audit_types.kernels import BatchNormState, InitialState, KernelInitialization
-from modelaudit.facts import Format
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
 from modelaudit.measures.kernels.inference_norms import (
-    InitialStatistics,
     called_for_inference,
     fitted,
-    initial_statistics,
 )
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -35,13 +32,12 @@ from modelaudit.rules.initial_weights.training_traces import (
 )
 from modelaudit.rules.initial_weights.untrained_bodies import Untouched, layer_of
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.training.advice import EXPORT_AGAIN, UPDATE_AND_FREEZE
 from modelaudit.rules.training.alike_inputs import fed_zeros
 from modelaudit.rules.training.extent import steps_without_effect
 from modelaudit.rules.training.never_learned import why_initial, why_left
 from modelaudit.rules.training.trainability import frozen_heads
 from modelaudit.rules.weights.cut_off import cut_off
-from modelaudit.rules.weights.half_statistics import NOT_LOST, UNTOLD, UNTOLD_BY_EXPORT, half_lost
+from modelaudit.rules.weights.half_statistics import UNTOLD, explanation, half_lost
 from modelaudit.terminal_text import first_of
 
 LISTED = 8
@@ -64,14 +60,8 @@ def _statistics_lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
     lost = [s.route for s in states if s.statistics_initial and not s.affine_initial]
     said = of_all(len(lost), len(states), "batch normalisation layer", "has", "have")
     said += " moving mean 0 and moving variance 1 exactly, although gamma or beta were trained"
-    why = initial_statistics(facts.artifact, states)
-    severity, explained = NOT_LOST.get(why, (None, ""))
-    form = facts.artifact.format  # no Keras can load and recalibrate a graph
-    exported = form is Format.SAVEDMODEL_TF2 and facts.artifact.architecture is None
-    if exported and why is InitialStatistics.UNKNOWN:
-        explained = UNTOLD_BY_EXPORT
+    severity, explained, fix = explanation(rule, facts.artifact, states)
     said += f"; {explained}" * bool(explained)
-    fix = UPDATE_AND_FREEZE if form is Format.FROZEN_GRAPH else EXPORT_AGAIN if exported else ""
     yield from _layers_told(rule, said, lost, len(states), severity, fix)
     yield from half_lost(rule, facts.artifact, states)
 
