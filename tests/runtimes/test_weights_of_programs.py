@@ -160,6 +160,8 @@ def test_archives(tmp_path: Path, generation: str, name: str) -> None:
         ("Flat", False, LOADS),
         ("Gated", False, LOADS),
         ("Deep", False, DIFFERS),
+        ("Counting", False, DIFFERS),
+        ("Added", False, DIFFERS),
         ("LayerNormed", True, LOADS),
         ("BatchNormed", True, DIFFERS),
         ("Attending", True, DIFFERS),

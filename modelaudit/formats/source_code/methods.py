@@ -198,7 +198,8 @@ def made_layers(node: Function, names: Names) -> Iterator[MadeLayer]:
         if isinstance(value, ast.Call):
             words = frozenset(word.arg for word in value.keywords if word.arg)
             name = full_name(value.func, names)
-            inside = _without_input(value, name, names)
+            variable = given.id if isinstance(given, ast.Name) else f"self.{attribute}"
+            inside = _without_input(_with_added(value, variable, node), name, names)
             yield MadeLayer(attribute, name, node.name, words=words, inside=inside)
         for name in _listed(value, names):
             yield MadeLayer(attribute, name, node.name, listed=True)
@@ -263,9 +264,13 @@ def returned(node: Function, names: Names) -> tuple[str, ...]:
     made = given[0] if variable and len(given) == 1 else made
     if not isinstance(made, ast.Call) or not (name := full_name(made.func, names)):
         return ()
+    return (name, *_without_input(_with_added(made, variable, node), name, names))
+
+
+def _with_added(made: ast.Call, variable: str, node: Function) -> ast.Call:
+    """A call that makes a model, as if it were given what `add` of the model adds to it."""
     added = [one for each in calls({"": node}, f"{variable}.add") for one in each.args]
-    model = ast.Call(made.func, [ast.List([*made.args, *added])], made.keywords)
-    return (name, *_without_input(model, name, names))
+    return ast.Call(made.func, [ast.List([*made.args, *added])], made.keywords) if added else made
 
 
 def _set_by_name(call: ast.Call, method: str, names: Names) -> Iterator[MadeLayer]:
@@ -318,6 +323,8 @@ def used(node: Function) -> Iterator[str]:
         if isinstance(each, ast.Call):
             if attribute := own_attribute(each.func):
                 yield attribute
+            if full_name(each.func, {}) == "self":
+                yield "call"
             if full_name(each.func, {}) == "getattr":
                 yield ANY_ATTRIBUTE
             if isinstance(each.func, ast.Attribute) and each.func.attr == BUILD:

@@ -2,7 +2,8 @@
 
 Keras 3 connects a model without computing anything: it asks a layer for the shape of its output.
 The layers inside are built when it traces the layer's `call` for that, which it does not do where
-the class has a `compute_output_shape`, or else by the layer's own `build`.
+the class has a `compute_output_shape`, or else by the layer's own `build`. It does not call a model
+with a `build` of its own that it reads from an archive either: what this leaves out stays random.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from modelaudit.terminal_text import first_of
 
 _BUILD, _CALL = "build", "call"
 _STACKED = ("StackedRNNCells",)
+_MODEL, _RESTORES = "Model", "build_from_config"
 _SHAPES = ("compute_output_shape", "compute_output_spec")
 
 
@@ -33,6 +35,8 @@ def check(
         return
     kept = [tensor.name for tensor in artifact.tensors if tensor.role == "weight"]
     cells = {id(cell) for node in nodes_in(dict(config)) for cell in _cells(node)}
+    if archive and mapping(config.get("build_config")):
+        yield from _of_model(config, kept, context)
     for node in nodes_in(dict(config)):
         code = code_of(node, context)
         if code is None or not context.code.base(code).startswith(KERAS):
@@ -51,6 +55,30 @@ def check(
             own = context.code.weights(code)
             stored = any(each.rpartition("/")[2].partition(":")[0] not in own for each in of_file)
         yield _reason(code, name, unbuilt, stored, cell, context)
+
+
+def _of_model(config: Config, kept: list[str], context: CheckContext) -> Iterator[Reason]:
+    """A subclass of Model whose own `build` leaves layers without weights."""
+    code = code_of(config, context)
+    if code is None or context.code.base(code).rpartition(".")[2] != _MODEL:
+        return
+    if context.code.defines(code, _BUILD) is not True or context.code.defines(code, _RESTORES):
+        return
+    lineage = [each for each in context.code.lineage(code) if isinstance(each, ClassCode)]
+    built = frozenset().union(*(each.built for each in lineage))
+    unbuilt = [] if {_CALL, ANY_ATTRIBUTE} & built else [*_left(lineage, built, context)]
+    if unbuilt and kept:
+        listed = first_of([f"`{each.attribute}`" for each in unbuilt], 4)
+        yield Reason(
+            "inner-layers-not-built",
+            LoadOutcome.DIFFERS,
+            f"{code.name} ({code.where}) is a model with a `build` of its own, so "
+            f"{context.profile.name} does not call it while it reads the archive, and this `build` "
+            f"does not build {listed}: they get new random weights at their first call",
+            "no error",
+            f"Delete the `build` of {code.name}, or build {listed} there; or build the model from "
+            "code, call it once, and load the weights.",
+        )
 
 
 def _cells(node: Config) -> Iterator[Config]:
@@ -103,6 +131,13 @@ def _unbuilt(
         return  # it is traced by the build of Keras
     lineage = [each for each in context.code.lineage(code) if isinstance(each, ClassCode)]
     built = frozenset().union(*(each.built for each in lineage))
+    yield from _left(lineage, built, context)
+
+
+def _left(
+    lineage: list[ClassCode], built: frozenset[str], context: CheckContext
+) -> Iterator[MadeLayer]:
+    """Attributes with weights that are not among those that a `build` builds."""
     for owner in lineage:
         for made in owner.made:
             loop = made.attribute.endswith(ANY_ATTRIBUTE) and ANY_ATTRIBUTE in built

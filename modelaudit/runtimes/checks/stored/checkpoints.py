@@ -27,6 +27,8 @@ _SLOT = "/.OPTIMIZER_SLOT/"
 _BESIDE = ("_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter")  # what a checkpoint has of itself
 # Optimizer of a model inside another one.
 _OF_PART = re.compile(r"(?:.*/)?layer(?:_with_weights)?-[0-9]+/(?:.*/)?optimizer/")
+# Of an optimizer: its steps, and their size.
+_COUNTS = ("_iterations", "_learning_rate", "iterations", "learning_rate")
 _LISTED = re.compile(r"\boptimizer(?:/inner_optimizer)?/_variables/([0-9]{1,6})\b")
 _SCALE = "_scale"  # of the loss, in mixed precision: numbers with other dtypes
 # Which SavedModels of Keras 2 list for each object, and no object of Keras 3 has.
@@ -142,8 +144,11 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
 
 
 def _is_empty(artifact: Artifact) -> bool:
-    """Whether it has no variables but the count of the checkpoints."""
-    return all(each.name.split("/")[0] in _BESIDE for each in artifact.tensors)
+    """Whether it has no variables but counts of checkpoints and what an optimizer begins with."""
+    return all(
+        each.name.split("/")[0] in _BESIDE or each.name.rpartition("/")[2] in _COUNTS
+        for each in artifact.tensors
+    )
 
 
 def _nothing_stored() -> Reason:
