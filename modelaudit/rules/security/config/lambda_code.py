@@ -50,9 +50,14 @@ _HARMFUL = WATCHED.keys() | LOOPS | NATIVE | {RUNS_GRAPH}
 
 
 def _codes(facts: Facts) -> Iterator[CodeSite]:
+    """Each code of a layer once: a SavedModel has the config of the model in two places."""
+    seen: set[tuple[str | None, str, str]] = set()
     for code in code_sites(facts.artifact):
         spend()  # judging one may take a millisecond
-        yield code
+        key = (code.text.site.file, code.text.site.subject, code.digest)
+        if key not in seen:
+            seen.add(key)
+            yield code
 
 
 def _abilities(code: CodeSite) -> dict[str, list[str]]:

@@ -10,11 +10,13 @@ import pytest
 
 from modelaudit.facts import Document, Format, Json
 from modelaudit.findings import Finding, Severity
+from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.examples import layer, model
 from modelaudit.rules.model import Facts
 from modelaudit.rules.security import RULES
 from modelaudit.structs import replace
+from tests.rules.saved import found
 
 HONEST = "lambda x: K.sqrt(K.sum(K.square(x[0] - x[1]), axis=1)) / 255.0 - 0.5"
 HOSTILE = "lambda x: __import__('os').system('true') or x"
@@ -224,3 +226,17 @@ def test_honest_code_that_an_older_python_reads_as_harm_is_no_more_than_medium()
     assert (found.name, found.severity) == ("unlisted-code", Severity.MEDIUM)
     assert found.evidence["unsound"] == ["3.8"]
     assert "Python 3.8 reads" in found.detail
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("names", [("twice",), ("twice", "again")])
+def test_a_saved_model_tells_each_lambda_once(tmp_path, names):
+    """Its metadata have the config of a layer and that of the whole model."""
+    k = pytest.importorskip("tf_keras")
+    start = hidden = k.Input((4,))
+    for name in names:
+        hidden = k.layers.Lambda(lambda x: 2 * x, name=name)(hidden)
+    k.Model(start, k.layers.Dense(1)(hidden)).save(tmp_path / "m", save_format="tf")
+    findings = found([rule("MA701")], tmp_path / "m")
+    assert sorted(each.evidence["layer"] for each in findings) == sorted(names)
