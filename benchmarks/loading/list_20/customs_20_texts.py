@@ -19,7 +19,7 @@ class EmbeddingProcessor(layers.Layer):
 
     def __init__(
         self,
-        vocab_szie,
+        vocab,
         embedding_size=768,
         max_seq_len=512,
         segment_size=2,
@@ -28,7 +28,7 @@ class EmbeddingProcessor(layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.vocab_size = vocab_szie
+        self.vocab_size = vocab
         self.embedding_size = embedding_size
         self.max_seq_len = max_seq_len
         self.segment_size = segment_size
@@ -146,7 +146,7 @@ def _bert_parts(self, config):
     self.initializer_range = config["Initializer_Variance"]
     self.initializer = keras.initializers.TruncatedNormal(stddev=self.initializer_range)
     self.embedding = EmbeddingProcessor(
-        vocab_szie=self.vocab_size,
+        vocab=self.vocab_size,
         embedding_size=self.embedding_size,
         max_seq_len=self.max_seq_len,
         segment_size=self.segment_size,
