@@ -60,6 +60,11 @@ def printable(name: str) -> str:
     return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
+def ending(path: Path) -> str:
+    """The suffix that loaders see: they compare the end of the path, also of one named `.h5`."""
+    return path.suffix or (path.name if path.name.startswith(".") else "")
+
+
 def free_name(path: Path, suffix: str) -> str:
     """A name for the file with another suffix, which no other file beside it has."""
     name = printable(path.name)

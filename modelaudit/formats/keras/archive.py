@@ -22,6 +22,7 @@ from modelaudit.formats.hdf5.contents import Hdf5Contents, read_contents
 from modelaudit.formats.hdf5.keras_layout import V3
 from modelaudit.formats.io.bounded import (
     display_path,
+    ending,
     file_entry,
     free_name,
     model_digest,
@@ -108,7 +109,7 @@ class _ArchiveReader:
         metadata = mapping_of(self._json(METADATA) if METADATA in self.names else None) or {}
         contents = self._weights()
         self._check_the_rest()
-        suffix = self.path.suffix
+        suffix = ending(self.path)
         if suffix != ".keras" and self.path.is_file():
             its = f"its suffix is {suffix}" if suffix else "it has no suffix"
             detail = f"is a .keras archive, but {its}; Keras loads it only as .keras"

@@ -9,6 +9,7 @@ from modelaudit.formats.hdf5.contents import read_contents
 from modelaudit.formats.hdf5.keras_layout import FORMATS, OTHER, V3
 from modelaudit.formats.io.bounded import (
     display_path,
+    ending,
     file_entry,
     free_name,
     model_digest,
@@ -45,8 +46,9 @@ def read_hdf5(path: Path, limits: Limits) -> Artifact:
     file = display_path(path, path)
     contents = read_contents(FileWindow.of_file(path, file), limits)
     notes = ReadNotes(list(contents.problems))
-    if contents.layout != OTHER and path.suffix not in SUFFIXES:
-        its = f"its suffix is {path.suffix}" if path.suffix else "it has no suffix"
+    suffix = ending(path)
+    if contents.layout != OTHER and suffix not in SUFFIXES:
+        its = f"its suffix is {suffix}" if suffix else "it has no suffix"
         detail = f"is an HDF5 file, but {its}; Keras 3 knows HDF5 only by {' or '.join(SUFFIXES)}"
         wanted = ".weights.h5" if contents.layout == V3 else ".h5"
         evidence: dict[str, Json] = {"rename": free_name(path, wanted)}

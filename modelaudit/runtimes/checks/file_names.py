@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
+from modelaudit.formats.io.bounded import ending
 from modelaudit.runtimes.model import CheckContext, Reason
 
 _SET = re.compile(r"\[[^\]]+\]")  # in a pattern, one of these letters
@@ -46,7 +47,7 @@ def archive_in_old_keras(context: CheckContext) -> Reason:
 
 def other_suffix(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """A file that the loader takes for another format because of its name."""
-    archive, suffix = artifact.format is Format.KERAS_ARCHIVE, artifact.root.suffix
+    archive, suffix = artifact.format is Format.KERAS_ARCHIVE, ending(artifact.root)
     by_name = archive or (artifact.format is Format.LEGACY_H5_FULL and context.profile.keras3)
     if not by_name or artifact.root.is_dir() or suffix in artifact.format.info.suffixes:
         return

@@ -12,6 +12,9 @@ import pytest
 from modelaudit.facts import Format
 from modelaudit.formats.keras.hdf5_reader import read_hdf5
 from modelaudit.formats.reader import read
+from modelaudit.runtimes.catalogue import find_profile
+from modelaudit.runtimes.checks.file_names import other_suffix
+from modelaudit.runtimes.model import CheckContext, LoadCall, LoadRequest
 from modelaudit.settings import Limits
 from tests.formats.hdf5_files import KERNEL, LIMITS, TEXT_TYPES, legacy, problem_words
 
@@ -237,3 +240,25 @@ def test_a_listed_name_is_resolved_as_hdf5_resolves_it(tmp_path, listed):
     assert artifact.extra["h5"]["weight_names_missing"] == []
     (dense,) = artifact.architecture.layers
     assert dense.variables["kernel"] == "model_weights/dense/dense/kernel:0"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "name", [".h5", ".hdf5", "m.h5", "a.b.h5", "h5", "m.model", ".h5x", ".keras", "m."]
+)
+def test_names_from_which_keras_3_reads_hdf5(tmp_path, name):
+    """A name that is nothing but a suffix ends with it, as Keras asks."""
+    import keras
+
+    keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "saved.h5")
+    path = (tmp_path / "saved.h5").rename(tmp_path / name)
+    try:
+        loads = bool(keras.models.load_model(path))
+    except ValueError:
+        loads = False
+    artifact = read(path, LIMITS)
+    assert ("suffix-mismatch" in [each.kind for each in artifact.problems]) is not loads
+    request = LoadRequest(LoadCall.LOAD_MODEL)
+    said = list(other_suffix(artifact, CheckContext(find_profile("tf==2.21.0"), request)))
+    assert bool(said) is not loads
