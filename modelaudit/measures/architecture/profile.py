@@ -14,6 +14,7 @@ from modelaudit.measures.architecture.receptive_field import (
     FieldState,
     field_states,
     flattens,
+    in_its_order,
     input_state,
     layer_fields,
 )
@@ -127,8 +128,9 @@ def _grids(
 
 def _map_size(layer: Layer, source: FieldState | None) -> Shape:
     """Spatial size of a layer's input: as propagated, or else from the saved shapes."""
-    if source is not None:
-        return source.size
+    given = in_its_order(layer, source) if source is not None else None
+    if given is not None:
+        return given.size
     shape = layer.input_shapes[0] if len(layer.input_shapes) == 1 else ()
     return spatial_part(shape, channels_first(layer))
 

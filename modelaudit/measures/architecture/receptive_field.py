@@ -18,7 +18,12 @@ from modelaudit.audit_types.architecture import LayerField
 from modelaudit.facts import Layer, Shape
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
-from modelaudit.measures.architecture.layer_shapes import channels_first, input_shape, spatial_part
+from modelaudit.measures.architecture.layer_shapes import (
+    channels_first,
+    has_axis_order,
+    input_shape,
+    spatial_part,
+)
 from modelaudit.measures.architecture.window_grid import (
     LayerWindow,
     explicit_padding,
@@ -41,6 +46,7 @@ class FieldState(Struct, frozen=True):
         size: size of the map, None if undefined.
         flat: whether the map was flattened, so that the next Dense layer sees all of it.
         leading: whether channels are the first axis behind that of the batch.
+        ordered: whether a layer says so; an input's shape only suggests it.
     """
 
     low: tuple[Fraction, ...]
@@ -49,6 +55,7 @@ class FieldState(Struct, frozen=True):
     size: Shape
     flat: bool = False
     leading: bool = False
+    ordered: bool = False
 
     @property
     def single(self) -> bool:
@@ -110,10 +117,28 @@ def _is_border(layer: Layer, sources: Sequence[FieldState], input_size: Shape) -
     )
 
 
+def in_its_order(layer: Layer, source: FieldState) -> FieldState | None:
+    """A map as the layer takes it; None if its axes for windows are not those of a layer before."""
+    first, rank = channels_first(layer), len(source.size)
+    if not has_axis_order(layer) or source.leading == first:
+        return source
+    if source.ordered:
+        return None
+    size = spatial_part(layer.input_shapes[0], first) if len(layer.input_shapes) == 1 else ()
+    return replace(source, size=size if len(size) == rank else (None,) * rank, leading=first)
+
+
 def _step(layer: Layer, sources: Sequence[FieldState | None]) -> FieldState | None:
-    state = _next(layer, sources)
-    leading = channels_first(layer) or any(each is not None and each.leading for each in sources)
-    return replace(state, leading=True) if leading and state is not None else state
+    given = [each and in_its_order(layer, each) for each in sources]
+    state = _next(layer, given)
+    if state is None:
+        return None
+    known = [each for each in given if each is not None]
+    return replace(
+        state,
+        leading=state.leading or channels_first(layer) or any(each.leading for each in known),
+        ordered=has_axis_order(layer) or any(each.ordered for each in known),
+    )
 
 
 def _next(layer: Layer, sources: Sequence[FieldState | None]) -> FieldState | None:

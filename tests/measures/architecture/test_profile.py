@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 
 from modelaudit.facts import Layer
@@ -164,3 +166,27 @@ def test_grids_after_a_lambda_use_the_saved_shape() -> None:
     known = [*layers[:2], replace(layers[2], input_shapes=shapes)]
     assert profile(*known).grids[0].symmetric == (False, False)
     assert profile(*layers).grids == ()
+
+
+@pytest.mark.parametrize("orders", list(itertools.product(("first", "last"), repeat=3)))
+@pytest.mark.parametrize("shape", [(1, 9, 8), (9, 8, 1), (5, 6, 7)])
+def test_each_layer_slides_over_the_axes_of_its_own_order(orders, shape) -> None:
+    """Whatever an input's shape or the layers before suggest; Keras says what each layer gets."""
+    import keras
+
+    pools = [
+        keras.layers.MaxPooling2D(2, padding="same", data_format=f"channels_{order}", name=f"p{i}")
+        for i, order in enumerate(orders)
+    ]
+    model = keras.Sequential([keras.layers.Input(shape), *pools])
+    saved = [layer("in", "InputLayer", output_shape=(None, *shape))]
+    for pool in model.layers:
+        config = {"pool_size": [2, 2], "strides": [2, 2], "padding": "same"}
+        config["data_format"] = pool.data_format
+        given = ((None, *pool.input.shape[1:]),)
+        saved.append(layer(pool.name, "MaxPooling2D", config=config, input_shapes=given))
+    seen = {grid.route: grid.size for grid in profile(*chain(*saved)).grids}
+    assert len(seen) == len(pools)
+    for pool, order in zip(model.layers, orders, strict=True):
+        got = pool.input.shape
+        assert seen[pool.name] == tuple(got[2:] if order == "first" else got[1:-1])

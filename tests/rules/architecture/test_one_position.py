@@ -48,6 +48,20 @@ def test_windows_over_one_position(k, tmp_path):
     assert codes(LATE, model, tmp_path) == []
 
 
+def test_a_window_over_the_axis_that_another_layer_takes_for_channels(k, tmp_path):
+    """What is one position in the order of the layers before is a row of 6 in its own order."""
+    layers = k.layers
+    for order, alone in (("channels_last", True), ("channels_first", False)):
+        pool = layers.MaxPooling2D(2, padding="same", data_format=order, name="pool")
+        model = k.Sequential([layers.Input((1, 1, 6)), layers.Conv2D(6, 1), pool])
+        kept = model.get_layer("pool").output.shape == model.layers[0].output.shape
+        assert kept is alone
+        for suffix in ("keras", "h5"):
+            model.save(tmp_path / f"m.{suffix}")
+            said = [x.detail for x in found(LATE, tmp_path / f"m.{suffix}")]
+            assert any("changes nothing" in each for each in said) is kept, said
+
+
 def test_attention_to_a_single_position(k, tmp_path):
     layers = k.layers
     for steps, alone in ((1, True), (5, False)):
