@@ -55,6 +55,10 @@ NETWORK = (
     "Nothing of these networks has moved, while other networks of the file are trained: they were never "
     "trained, or are copies that were not brought up to date."
 )
+COPY = (
+    "They belong to earlier copies of the trained network, which has the last numbers, as where a notebook "
+    "builds the graph again. A program that builds it once restores these by their names, not the trained ones."
+)
 FEW = (
     "The model made {} training steps, which move a weight hardly further: initial values do not "
     "show that a restore left any out."
@@ -183,6 +187,15 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
         (
             "If it is a copy, such as a target network, give it the weights of the trained one before saving:\n"
             "target.set_weights(trained.get_weights())"
+        ),
+    ),
+    COPY: (
+        "An earlier copy of the network was never trained",
+        (
+            "Clear the graph before the network is built, train, and save again:\n"
+            "tf.compat.v1.reset_default_graph()\n\n"
+            "To restore this file into a graph that has the network once, give the saver the names in it:\n"
+            'tf.compat.v1.train.Saver({"Variable_6": variable})  # and so on'
         ),
     ),
     SIBLINGS: (

@@ -11,8 +11,10 @@ from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Artifact
 from modelaudit.findings import Severity
 from modelaudit.measures.architecture.layer_graph import layer_graph
+from modelaudit.rules.initial_weights.built_again import earlier_copies
 from modelaudit.rules.initial_weights.initial_explained import (
     BODY,
+    COPY,
     FEATURES,
     NETWORK,
     NO_GRADIENT,
@@ -142,6 +144,12 @@ def whole_networks(
     """
     if artifact.architecture is not None:
         return tuple(found)
+    copies = earlier_copies(artifact, kernels)
+    if copies:
+        return tuple(
+            Untouched(each.kernel, Severity.MEDIUM, COPY) if each.kernel.tensor in copies else each
+            for each in found
+        )
     touched = {
         _network(kernel)
         for kernel in kernels
