@@ -205,7 +205,8 @@ def _detail(threat: OpThreat, operation: GraphOperation, sources: tuple[ValueOri
     elif texts:
         where = f" ({', '.join(repr(text) for text in texts[:4])})"
     elif any(source.kind == "input" for source in sources):
-        where = " named by the model's input"
+        caller = "the model's input" if operation.via or not operation.function else "its caller"
+        where = f" named by {caller}"  # a function that nothing runs has arguments of its own
     else:
         where = ""
     when = f"run by {operation.via}" if operation.via else "not run by anything in the file"

@@ -101,6 +101,18 @@ def test_a_path_from_the_model_s_input_is_less_severe(tmp_path: Path) -> None:
     assert found.evidence["from"] == ["input"]
 
 
+def test_a_function_that_nothing_runs_gets_no_path_from_the_model_s_input(tmp_path: Path) -> None:
+    """As the reader of an input pipeline in a frozen graph: only a caller could name a file."""
+    graph = Graph()
+    graph.node(graph.function("reader", "name").node_def, "ReadFile", "ReadFile", "name")
+    idle = only(graph, tmp_path)
+    assert "named by its caller; not run" in idle.detail
+    graph = Graph()
+    graph.node(graph.function("reader", "name").node_def, "ReadFile", "ReadFile", "name")
+    graph.call("read", "reader", "x", nodes=graph.served)
+    assert "named by the model's input; run by" in only(graph, tmp_path).detail
+
+
 def asset(graph: Graph, filename: str) -> None:
     graph.text(graph.graph.node, "path", b"ignored")
     entry = graph.meta.asset_file_def.add(filename=filename)
