@@ -79,6 +79,38 @@ def test_integers_of_a_subclassed_model(tmp_path: Path, also: bool) -> None:
     np.testing.assert_allclose(result, wanted, rtol=1e-5)
 
 
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+@pytest.mark.parametrize(
+    ("given", "also"), [("float32", True), ("float32", False), ("int32", False)]
+)
+def test_integers_of_a_functional_model(
+    tmp_path: Path, library: str, given: str, also: bool
+) -> None:
+    """An input without a type is one of floats, also where an Embedding takes it."""
+    keras, tf = pytest.importorskip(library), pytest.importorskip("tensorflow")
+    start = keras.Input((2,), dtype=given)
+    found = keras.layers.Flatten()(keras.layers.Embedding(5, 3)(start))
+    found = keras.layers.Concatenate()([found, start]) if also else found
+    model, path = keras.Model(start, found), tmp_path / "m"
+    if library == "keras":
+        model.export(path, verbose=False)
+    else:
+        model.save(path, save_format="tf")
+    data = np.array([[1, 2], [3, 4]], "int32")
+    loads = also or given == "int32"
+    assert predicted(path, LoadCall.SAVED_MODEL).predicted.value == ("loads" if loads else "fails")
+    loaded = tf.saved_model.load(path)
+    signature = loaded.signatures["serving_default"]
+    (name,) = signature.structured_input_signature[1]
+    if given == "int32":
+        signature(**{name: tf.constant(data)})
+        return
+    with pytest.raises(tf.errors.InvalidArgumentError, match="expected to be a float tensor"):
+        signature(**{name: tf.constant(data)})
+    (result,) = signature(**{name: tf.constant(data, tf.float32)}).values()
+    np.testing.assert_allclose(result, np.asarray(model(data)), rtol=1e-5)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32"])
 @pytest.mark.parametrize("second", [True, False])
 def test_inputs_of_another_precision(tmp_path: Path, dtype: str, second: bool) -> None:

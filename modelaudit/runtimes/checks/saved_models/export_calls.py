@@ -1,4 +1,4 @@
-"""Exports of Keras 3 whose endpoint does not do what a call of the model does."""
+"""Exports of Keras whose endpoint does not do what a call of the model does."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, GraphFunction
+from modelaudit.formats.graph.dataflow import CALLS
 from modelaudit.formats.saved_model.updated_statistics import updated_statistics
-from modelaudit.graphs import ObjectNode
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, LoadCall, Reason
 
 _ENDPOINT = "serve"
-_UNNAMED = "args_"  # inputs of a subclassed model, which the export takes to be of float32
+_BY_KERAS = ("keras2-save", "keras3-export")
+_WRAPPER = "signature_wrapper"  # in the name of the function of a signature
 # Operations that leave the numbers of a tensor as they are.
 _MOVING = frozenset(
     (
@@ -25,7 +26,9 @@ _ASIDE = ("NotEqual", "Shape")
 
 
 def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """What the endpoint `serve` does not take, or computes otherwise."""
+    """What an endpoint does not take, or computes otherwise."""
+    if artifact.provenance.exporter in _BY_KERAS:
+        yield from _indices(artifact)
     if artifact.provenance.exporter != "keras3-export":
         return
     nodes = {node.index: node for node in artifact.object_graph}
@@ -44,8 +47,6 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             unless="the layer is called with a list of one tensor",
             later=FIRST_CALL,
         )
-    for function in _functions(artifact, endpoint):
-        yield from _indices(artifact, function)
     yield from _trained(artifact, context)
 
 
@@ -70,27 +71,20 @@ def _trained(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         )
 
 
-def _functions(artifact: Artifact, endpoint: ObjectNode) -> Iterator[GraphFunction]:
-    names = endpoint.detail.get("concrete_functions")
-    for graph in artifact.graphs:
-        for name in names if isinstance(names, list) else ():
-            if str(name) in graph.functions:
-                yield graph.functions[str(name)]
+def _indices(artifact: Artifact) -> Iterator[Reason]:
+    """An input of floats that the model uses as integers only: it was called with some.
 
-
-def _indices(artifact: Artifact, function: GraphFunction) -> Iterator[Reason]:
-    """An input of floats that a subclassed model uses as integers only: it was called with some.
-
-    Keras notes the shapes with which such a model was built, and no types.
+    Keras takes an input without a type to be of floats, and casts what its model is given. It notes
+    the shapes with which a subclassed model was built, and no types.
     """
     floats = {
         each.name
         for signature in artifact.signatures
         for each in signature.inputs
-        if each.dtype == "float32" and each.name.startswith(_UNNAMED)
+        if each.dtype == "float32"
     }
-    for name in sorted(floats & {*function.args}):
-        if _only_integers(name, function):
+    for name, argument, function in _arguments(artifact):
+        if name in floats and _only_integers(argument, function):
             yield Reason(
                 "integers-exported-as-floats",
                 LoadOutcome.FAILS,
@@ -103,6 +97,22 @@ def _indices(artifact: Artifact, function: GraphFunction) -> Iterator[Reason]:
                 later=FIRST_CALL,
             )
             return
+
+
+def _arguments(artifact: Artifact) -> Iterator[tuple[str, str, GraphFunction]]:
+    """The inputs of signatures, as the functions name them that compute the outputs."""
+    for graph in artifact.graphs:
+        for name, wrapper in graph.functions.items():
+            calls = [node for node in wrapper.nodes if node.op in CALLS]
+            if _WRAPPER not in name or len(calls) != 1:
+                continue
+            called = calls[0].attrs.get("f")
+            inside = (
+                graph.functions.get(str(called["function"])) if isinstance(called, dict) else None
+            )
+            if inside is not None:
+                pairs = zip(calls[0].inputs, inside.args, strict=False)
+                yield from ((outer, inner, inside) for outer, inner in pairs)
 
 
 def _only_integers(name: str, function: GraphFunction) -> bool:
