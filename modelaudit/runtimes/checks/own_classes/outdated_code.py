@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.keras.json_config import mapping
 from modelaudit.formats.source_code.classes import ClassCode, MadeLayer
 from modelaudit.formats.source_code.methods import ADD_WEIGHT, CONSTRUCTOR, OUTPUT_SHAPE
-from modelaudit.layer_classes import Trait, has
+from modelaudit.layer_classes import LAYER_CLASSES
 from modelaudit.runtimes.checks.own_classes.given_code import code_of
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import Config, known_in_keras2
@@ -20,8 +21,21 @@ OF_SHAPES = ("as_list", "dims", "ndims", "num_elements", "rank", "with_rank")
 """What a `TensorShape` has, which `build` gets in Keras 2, and a tuple has not."""
 # First Keras 2 that makes a `TensorShape` of the shape in an archive before it builds a layer.
 _SHAPES_OF_ARCHIVES = (2, 15)
-# Weights of layers that Keras 3 has as properties.
-_OWNED = {"Dense": "kernel", "EinsumDense": "kernel", "Embedding": "embeddings"}
+# What layers of Keras 3 have as properties that nothing can be assigned to, and in Keras 2 not.
+_OWNED = {
+    "Dense": frozenset(("kernel",)),
+    "EinsumDense": frozenset(("kernel",)),
+    "Embedding": frozenset(("embeddings",)),
+    "MultiHeadAttention": frozenset(
+        (
+            *("attention_axes", "dropout", "key_dim", "num_heads", "use_bias", "value_dim"),
+            *("key_dense", "output_dense", "query_dense", "value_dense"),
+        )
+    ),
+}
+_CONVOLUTION = re.compile("Conv(?:olution)?[123]D")  # which have their kernel so
+_TAKEN = frozenset(("input_dtype", "metrics_variables", "path", "quantization_mode"))
+_PATHS = (3, 8)  # first Keras 3 known to have these in every layer
 # First Keras 3 known to make one output of the shape that an Embedding tells. 3.8 does not.
 _ONE_OUTPUT = (3, 11)
 _BUILD, _CALL, _LAYER = "build", "call", "Layer"
@@ -36,8 +50,10 @@ def check(node: Config, context: CheckContext, route: str, archive: bool) -> Ite
         return
     lineage = [*context.code.lineage(found)]
     for each in context.code.parts(found):
-        certain = True
+        certain, owner = True, found if each in lineage else each
         said = next(_faults(each, context, archive, connected=each in lineage), None)
+        if said is None and context.profile.keras3:
+            said = next(_of_base(each, owner, context), None)
         if said is None and context.profile.keras3 and each.slashed:
             slashed, certain = max(each.slashed.items(), key=lambda item: item[1])
             said = (
@@ -92,8 +108,6 @@ def _faults(
                     f"AttributeError: '{kind}' object has no attribute '{attribute}'",
                     "Make the shape one of TensorFlow first: `tf.TensorShape(input_shape)`.",
                 )
-    if context.profile.keras3:
-        yield from _of_base(code, context)
     for made in code.made:
         yield from _made(made, context)
     if context.profile.keras3 and (late := _made_late(code, context)):
@@ -104,19 +118,27 @@ def _faults(
         )
 
 
-def _of_base(code: ClassCode, context: CheckContext) -> Iterator[tuple[str, str, str]]:
-    """What a class does that its base, a layer of Keras 3 with weights, does not let it do."""
+def _of_base(
+    code: ClassCode, owner: ClassCode, context: CheckContext
+) -> Iterator[tuple[str, str, str]]:
+    """What a class does that its base, a layer or model of Keras 3, does not let it do.
+
+    `owner` is the class of the object, which may have an attribute in place of a property.
+    """
     name, base = context.profile.name, context.code.base(code).rpartition(".")[2]
-    convolves = base.startswith("Conv") and has(base, Trait.CONVOLUTION)
-    owned = _OWNED.get(base, "kernel" * (convolves and not base.endswith("Transpose")))
-    for made in code.made:
-        if owned and made.attribute == owned and made.method in (CONSTRUCTOR, _BUILD):
-            yield (
-                f"assigns `{owned}`, which {base} has as a property in {name}",
-                f"AttributeError: property '{owned}' of '{code.name}' object has no setter",
-                f"Call the `build` of {base}, or keep the weight as another attribute.",
-            )
-            return
+    kept = {made.attribute for made in code.made if made.method in (CONSTRUCTOR, _BUILD)}
+    kept |= {*code.stored.values()}
+    of_every = base in (_LAYER, "Model", "Sequential") or base in LAYER_CLASSES
+    taken = _TAKEN if of_every and context.profile.keras >= _PATHS else frozenset()
+    owned = frozenset(("kernel",)) if _CONVOLUTION.fullmatch(base) else _OWNED.get(base, taken)
+    for each in sorted(kept & (owned | taken)):
+        if context.code.defines(owner, each):
+            continue
+        yield (
+            f"assigns `{each}`, which {base} has as a property in {name}",
+            f"AttributeError: property '{each}' of '{code.name}' object has no setter",
+            f"Keep it as another attribute; of a weight, call the `build` of {base}.",
+        )
     if base == "Embedding" and code.several_outputs and context.profile.keras >= _ONE_OUTPUT:
         yield (
             f"gives several shapes in `{OUTPUT_SHAPE}`, of which an Embedding in {name} makes one",
