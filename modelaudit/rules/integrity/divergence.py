@@ -17,6 +17,7 @@ from modelaudit.formats.keras.compiled_losses import (
     named_outputs,
 )
 from modelaudit.formats.keras.dialects import activation
+from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.grammar import quoted
 from modelaudit.rules.model import Facts
@@ -28,6 +29,7 @@ _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 _DEFAULT_RATE = "0.01"  # of SGD
 _CLASSES = 2  # of one unit, MA306 tells
 _LISTED = 3  # names of layers
+_FED_BACK = frozenset(("relu", "linear", "elu", "selu", "leaky_relu", "gelu", "silu", "swish"))
 _SMALL = 10  # times below that, a rate is no usual cause
 _DATA = "check the inputs and labels for NaN and infinite values"
 
@@ -141,6 +143,14 @@ def _computed(
             "the causes.",
             'First use activation="relu" in place of activation="exponential".\n',
         )
+    for layer in layers:
+        applied = activation(layer.config.get("activation"))
+        if applied in _FED_BACK and has(layer.class_name, Trait.RECURRENT):
+            return LikelyCause(
+                f" The state of `{layer.route}` is fed back through {applied}, which has no limit: it can grow "
+                "at every step, to infinity in long sequences, which comes first among the causes.",
+                f'First use activation="tanh" in `{layer.route}`.\n',
+            )
     if head is None or loss is None or loss.name != "categorical_crossentropy" or loss.from_logits:
         return LikelyCause()
     if head.last != "relu":

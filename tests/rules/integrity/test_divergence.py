@@ -219,3 +219,30 @@ def test_steps_without_a_limit_in_float16(keras, tmp_path):
     assert fix.index("mixed_float16") < fix.index("epsilon=1e-4") < fix.index("labels for NaN")
     assert is_finite(made(1e-4))
     assert is_finite(made(1e-7, "mixed_float16"))
+
+
+def test_a_state_without_a_limit_comes_before_inputs_and_labels(keras, tmp_path):
+    """All inputs and labels are finite, and so is the state with the default activation."""
+    draw = np.random.default_rng(5)
+    x = draw.normal(size=(64, 200, 4)).astype("float32")
+    y = draw.integers(0, 2, (64, 1)).astype("float32")
+
+    def made(applied):
+        layers = keras.layers
+        wide = keras.initializers.RandomNormal(stddev=0.7, seed=7)
+        state = layers.SimpleRNN(24, activation=applied, recurrent_initializer=wide)
+        stack = state, layers.Dense(1, activation="sigmoid")
+        rate = keras.optimizers.Adam(0.001)
+        return sequential(keras, (200, 4), *stack, loss="binary_crossentropy", optimizer=rate)
+
+    def state(model):
+        with np.errstate(all="ignore"):
+            return np.asarray(model.layers[0](x))
+
+    model = made("relu")
+    assert not np.isfinite(state(model)).all() and np.isfinite(state(made("tanh"))).all()
+    train(model, x, y, steps=3)
+    assert not is_finite(model)
+    said, fix = advice(model, tmp_path)
+    assert "fed back through relu, which has no limit" in said and "first among" in said
+    assert fix.index('activation="tanh"') < fix.index("labels for NaN")
