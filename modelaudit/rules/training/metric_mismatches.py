@@ -45,6 +45,9 @@ _PRECISION_AND_RECALL = (
 )
 # Metrics that take the output for the number of a class, unless they are told that it is a share of each.
 _NUMBERED = frozenset(("iou", "meaniou"))
+# Metrics of the answers for one class, unless they are told of none, and their names in Keras.
+_OF_ONE_CLASS = {"precision": "Precision", "recall": "Recall"}
+_BOTH = 2  # units
 # Metrics over many thresholds from 0 to 1.
 _OVER_THRESHOLDS = frozenset(
     {
@@ -221,10 +224,8 @@ def _unsuited(
     if plain in _OF_NUMBERS and loss.name in CATEGORICAL:
         detail = f"it expects numbers of classes, but {loss.name} takes one-hot labels"
         return detail, Severity.LOW, _OF_NUMBERS[plain].format(**said)
-    if plain == "binaryaccuracy" and loss.name in CATEGORICAL and (head.units or 0) > 2:
-        detail = "it counts the zeros of one-hot labels, so guessing scores high"
-        return detail, Severity.LOW, '"accuracy"'
-    return _of_each_class(plain, head, loss)
+    exclusive = loss.name in CATEGORICAL or (loss.name in BINARY and head.last == "softmax")
+    return _of_exclusive(plain, saved, head) if exclusive else _of_several(plain, saved, head, loss)
 
 
 def _counted_by(loss: CompiledLoss) -> str:
@@ -238,20 +239,55 @@ def _counted_by(loss: CompiledLoss) -> str:
     return '"accuracy"'
 
 
-def _of_each_class(
-    plain: str, head: NetworkHead, loss: CompiledLoss
+def _for_each_unit(plain: str, saved: Mapping[str, Json]) -> bool:
+    """Whether a metric compares each unit with its label.
+
+    Until TensorFlow 2.1, `accuracy` did so with binary cross-entropy; what it became is saved.
+    """
+    chosen = activation(saved.get("fn")) == "binary_accuracy"
+    return plain == "binaryaccuracy" or (plain in _ACCURACIES and chosen)
+
+
+def _of_exclusive(
+    plain: str, saved: Mapping[str, Json], head: NetworkHead
 ) -> tuple[str, Severity, str] | None:
-    """What `accuracy` counts of several sigmoids, as for labels of which each may be right."""
+    """What a metric counts where each input has one class, as one-hot labels say."""
     units = head.units or 0
-    of_rows = head.weights.class_name == "Dense" and units > 2
-    if plain not in _ACCURACIES or loss.name not in BINARY or head.last != "sigmoid" or not of_rows:
+    if _for_each_unit(plain, saved) and units > _BOTH:
+        detail = "it counts the zeros of one-hot labels, so guessing scores high"
+        return detail, Severity.LOW, '"categorical_accuracy"'
+    all_classes = all(saved.get(key) is None for key in ("class_id", "top_k", "thresholds"))
+    if plain not in _OF_ONE_CLASS or head.last != "softmax" or units != _BOTH or not all_classes:
         return None
     detail = (
-        f"it counts each of the {units} classes by itself. If each input has one class, an answer of no "
-        f"to all is {1 - 1 / units:.0%} right: for classes that exclude one another, use a softmax and "
+        "it counts the units of both classes together. Of two shares of 1 one is above a half, so precision "
+        "and recall both equal the accuracy"
+    )
+    return detail, Severity.LOW, f"keras.metrics.{_OF_ONE_CLASS[plain]}(class_id=1)"
+
+
+def _of_several(
+    plain: str, saved: Mapping[str, Json], head: NetworkHead, loss: CompiledLoss
+) -> tuple[str, Severity, str] | None:
+    """What an accuracy counts of several sigmoids, as for labels of which each may be right."""
+    units = head.units or 0
+    counts = plain in _ACCURACIES or plain == "categoricalaccuracy"
+    several = head.weights.class_name == "Dense" and units >= _BOTH and loss.name in BINARY
+    if not counts or not several or head.last != "sigmoid":
+        return None
+    if _for_each_unit(plain, saved):
+        detail = (
+            f"it counts each of the {units} classes by itself. If each input has one class, an answer of no "
+            f"to all is {1 - 1 / units:.0%} right: for classes that exclude one another, use a softmax and "
+            "categorical_crossentropy"
+        )
+        return detail, Severity.LOW, "keras.metrics.AUC(multi_label=True)"
+    detail = (
+        f"it takes the largest of {units} values for the class. If inputs have several labels, or none, it "
+        "does not see the others; for classes that exclude one another, use a softmax and "
         "categorical_crossentropy"
     )
-    return detail, Severity.LOW, "keras.metrics.AUC(multi_label=True)"
+    return detail, Severity.LOW, '"binary_accuracy", keras.metrics.AUC(multi_label=True)'
 
 
 def _cut_to_numbers(
