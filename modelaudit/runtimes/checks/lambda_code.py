@@ -12,6 +12,7 @@ from modelaudit.formats.bytecode.code_text import code_bytes
 from modelaudit.formats.bytecode.instructions import Version, instructions, versions_between
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code, Unreadable, read_bytecode
 from modelaudit.runtimes.catalogue import on_python
+from modelaudit.runtimes.checks import lambda_closures
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, LoadCall, Reason
 from modelaudit.structs import PerObject
 from modelaudit.thresholds.security import CODE_BYTES
@@ -68,16 +69,7 @@ def check(
             repairs=True,
         )
     yield from unusable
-    if _holds_module(function):
-        yield Reason(
-            "lambda-closure",
-            LoadOutcome.FAILS,
-            f"the function of `{route}` uses a module that was imported in a function around it, "
-            "which no Keras reads back",
-            "AttributeError: …'dict' object has no attribute",
-            "Define the layer in code and load the weights into it.",
-            route,
-        )
+    yield from lambda_closures.check(function, code, route)
     if context.profile.keras3 and _defaults_as_list(function):
         yield Reason(
             "lambda-defaults",
@@ -97,18 +89,6 @@ def _defaults_as_list(function: Json) -> bool:
         inner = function.get("config")
         return isinstance(inner, dict) and isinstance(inner.get("defaults"), list)
     return isinstance(function, list) and len(function) > 1 and isinstance(function[1], list)
-
-
-def _holds_module(function: Json) -> bool:
-    """Whether a variable of a function around the lambda is a module."""
-    if isinstance(function, dict):
-        inner = function.get("config")
-        held = inner.get("closure") if isinstance(inner, dict) else None
-    else:
-        held = function[2] if isinstance(function, list) and len(function) > 2 else None
-    return isinstance(held, list) and any(
-        isinstance(each, dict) and each.get("class_name") == "module" for each in held
-    )
 
 
 def _refused(context: CheckContext, archive: bool) -> bool:

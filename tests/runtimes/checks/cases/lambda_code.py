@@ -71,6 +71,18 @@ def lambda_with_module(k: Keras) -> Any:
     return stack(k, (4,), k.layers.Lambda(lambda x: x * math.pi), k.layers.Dense(2))
 
 
+def lambda_with_array(k: Keras) -> Any:
+    bounds = np.array([1.0, 2.0, 3.0, 4.0], "float32")
+    layer = k.layers.Lambda(lambda x: x - bounds, output_shape=(4,))
+    return stack(k, (4,), layer, k.layers.Dense(2))
+
+
+def lambda_with_arrays(k: Keras) -> Any:
+    low, high = np.zeros(4, "float32"), np.array([1.0, 2.0, 3.0, 4.0], "float32")
+    layer = k.layers.Lambda(lambda x: x / (high - low), output_shape=(4,))
+    return stack(k, (4,), layer, k.layers.Dense(2))
+
+
 CASES = (
     Case(
         "lambda-refused", K3, lambda_h5("lambda x: x * 2"), {"safe_mode=False": unsafe(in_keras3)}
@@ -102,6 +114,34 @@ CASES = (
         archive(lambda_with_module, keras2=False),
         {},
         load=lambda p: unsafe(in_keras3)(p)(np.ones((1, 4))),
+    ),
+    Case(
+        "lambda-array",
+        K3,
+        archive(lambda_with_array, keras2=False),
+        {},
+        load=lambda p: unsafe(in_keras3)(p)(np.ones((1, 4), "float32")),
+    ),
+    Case(
+        "lambda-array",
+        K2,
+        archive(lambda_with_array),
+        {},
+        load=lambda p: unsafe(in_keras2)(p)(np.ones((1, 4), "float32")),
+    ),
+    Case(
+        "lambda-lists",
+        K3,
+        h5(lambda_with_arrays, keras2=False),
+        {},
+        load=lambda p: unsafe(in_keras3)(p)(np.ones((1, 4), "float32")),
+    ),
+    Case(
+        "lambda-lists",
+        K2,
+        h5(lambda_with_arrays),
+        {},
+        load=lambda p: in_keras2(p)(np.ones((1, 4), "float32")),
     ),
     Case("lambda-unreadable", K3, lambda_h5("", code="4wEA"), {}, load=unsafe(in_keras3)),
     Case("lambda-unreadable", K2, lambda_h5("", code="4wEA"), {}),

@@ -1,0 +1,73 @@
+"""Whether what is told of variables around a Lambda is what Keras does with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from modelaudit.runtimes.checks import lambda_closures
+from modelaudit.runtimes.checks.lambda_code import code_text
+from tests.runtimes.checks.cases.shared import in_keras2, in_keras3
+from tests.runtimes.checks.making import new, old, stack
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+LOW = np.array([1.0, 2.0, 3.0, 4.0], "float32")
+
+
+def _alone(low: Any, high: Any) -> Callable[[Any], Any]:
+    del high
+    return lambda x: x - low
+
+
+def _in_turn(low: Any, high: Any) -> Callable[[Any], Any]:
+    return lambda x: (x - low) / high
+
+
+def _difference(low: Any, high: Any) -> Callable[[Any], Any]:
+    return lambda x: x / (high - low)
+
+
+def _ratio(low: Any, high: Any) -> Callable[[Any], Any]:
+    return lambda x: x + low / high
+
+
+def _numbers(low: Any, high: Any) -> Callable[[Any], Any]:
+    first, last = float(low[0]), float(high[0])
+    return lambda x: x / (last - first)
+
+
+@pytest.mark.parametrize("keras3", [False, True])
+@pytest.mark.parametrize("make", [_alone, _in_turn, _difference, _ratio, _numbers])
+def test_arrays_in_hdf5_are_told_as_they_compute(
+    make: Callable[[Any, Any], Callable[[Any], Any]], keras3: bool, tmp_path: Path
+) -> None:
+    k = new() if keras3 else old()
+    layer = k.layers.Lambda(make(LOW, LOW * 3), output_shape=(4,))
+    model = stack(k, (4,), layer, k.layers.Dense(2))
+    path = tmp_path / "m.h5"
+    model.save(path)
+    given = np.ones((1, 4), "float32")
+    try:
+        again = (in_keras3(path, safe_mode=False) if keras3 else in_keras2(path))(given)
+        loads = bool(np.allclose(again, model(given)))
+    except Exception:
+        loads = False
+    assert _told(path) is not loads
+
+
+def _told(path: Path) -> bool:
+    """Whether a reason is told."""
+    with h5py.File(path) as file:
+        config: Any = json.loads(file.attrs["model_config"])
+    (function,) = (
+        each["config"]["function"]
+        for each in config["config"]["layers"]
+        if each["class_name"] == "Lambda"
+    )
+    return bool([*lambda_closures.check(function, code_text(function) or "", "lambda")])
