@@ -103,3 +103,21 @@ def test_what_an_export_computes(tmp_path: Path, case: str) -> None:
     assert said.predicted is (LoadOutcome.LOADS if alone else LoadOutcome.DIFFERS)
     findings = run_rule(rule("MA330"), Facts(read(path, Limits()))).findings
     assert [str(each.severity) for each in findings] == ["medium"] * (not alone)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_layers_behind_an_augmentation_run_in_training_mode(tmp_path: Path, first: bool) -> None:
+    """Such a layer trains unless it is told otherwise, and so do those that are called after it."""
+    keras, tf = pytest.importorskip("keras"), pytest.importorskip("tensorflow")
+    start = hidden = keras.Input((4, 4, 2))
+    parts = [keras.layers.RandomFlip(), keras.layers.BatchNormalization()]
+    for layer in parts if first else reversed(parts):
+        hidden = layer(hidden)
+    model = keras.Model(start, keras.layers.GlobalAveragePooling2D()(hidden))
+    model.export(tmp_path / "m", verbose=False)
+    loaded = tf.saved_model.load(tmp_path / "m")
+    (mean,) = (each for each in loaded.variables if "moving_mean" in each.name)
+    loaded.serve(images())
+    assert bool(np.abs(np.asarray(mean)).max() > 0) is first
+    findings = run_rule(rule("MA330"), Facts(read(tmp_path / "m", Limits()))).findings
+    assert bool(findings) is first

@@ -188,8 +188,8 @@ def _of_export(rule: Rule, artifact: Artifact, updated: tuple[str, ...]) -> Find
         route=names[0],
         evidence={"measured": len(names), "unit": "layers", "layers": [*names[:LISTED]]},
         severity=Severity.LOW if _UPSAMPLES.intersection(operations) else rule.severity,
-        fix="Give `training` in `call` no default of True, nor `training=True` in a call of such a "
-        "layer, and export again. Or export the call for inference: "
+        fix="Give `training` in `call` no default of True, as augmentation layers of Keras have it, nor "
+        "`training=True` in a call of such a layer, and export again. Or export the call for inference: "
         "`archive = keras.export.ExportArchive()`, `archive.track(model)`, "
         '`archive.add_endpoint("serve", lambda x: model(x, training=False), [spec])`, '
         "`archive.write_out(path)`.",
