@@ -141,10 +141,9 @@ class _ArchiveReader:
             documents=tuple(self.notes.documents),
         )
         bound = with_binding(artifact, binding_of(architecture, contents))
-        # A subclassed model saves no layers: as in weights alone, names tell what its weights are.
+        # A subclassed model saves no layers: as in weights alone, groups tell what its weights are.
         opaque = architecture is None or not architecture.layers
-        names = numbered_names(contents.tensors, contents.var_names) if opaque else {}
-        return with_names(bound, names) if opaque else bound
+        return with_names(bound, numbered_names(contents.tensors, {})) if opaque else bound
 
     def _json(self, name: str) -> Json:
         if name not in self.names:

@@ -103,7 +103,8 @@ def test_an_export_with_states_of_random_layers_is_recognised_by_its_weights(tmp
     shutil.copytree(saved / "export", models / "export")
     found = scan(models, known)[0]["findings"]
     new = {each["code"] for each in found if not each["waived_by"] and each["severity"] != "info"}
-    assert new == {"MA221", "MA331"}  # the export draws random numbers, the archive does not
+    # The export draws random numbers, and what comes behind runs in training mode.
+    assert new == {"MA221", "MA330", "MA331"}
     assert len(found) > len(new)
 
 
