@@ -121,3 +121,30 @@ def test_layers_behind_an_augmentation_run_in_training_mode(tmp_path: Path, firs
     assert bool(np.abs(np.asarray(mean)).max() > 0) is first
     findings = run_rule(rule("MA330"), Facts(read(tmp_path / "m", Limits()))).findings
     assert bool(findings) is first
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_a_layer_that_answers_by_what_it_updates(tmp_path: Path, follows: bool) -> None:
+    """It does not normalize by the batch, as a batch normalization in training mode does."""
+    keras, tf = pytest.importorskip("keras"), pytest.importorskip("tensorflow")
+
+    class Centred(keras.layers.Layer):  # type: ignore[misc]
+        def build(self, shape: Any) -> None:
+            given = {"shape": shape[-1:], "initializer": "zeros", "trainable": False}
+            self.moving_mean = self.add_weight(name="moving_mean", **given)
+
+        def call(self, x: Any) -> Any:
+            mean = keras.ops.mean(x, axis=(0, 1, 2))
+            self.moving_mean.assign(0.9 * self.moving_mean + 0.1 * mean)
+            return x - (self.moving_mean.value if follows else mean)
+
+    start = keras.Input((4, 4, 2))
+    keras.Model(start, Centred()(start)).export(tmp_path / "m", verbose=False)
+    loaded = tf.saved_model.load(tmp_path / "m")
+    (mean,) = (each for each in loaded.variables if "moving_mean" in each.name)
+    first = np.asarray(loaded.serve(images()))
+    mean.assign(mean + 5)
+    again = np.asarray(loaded.serve(images()))
+    assert bool(np.abs(first - again).max() > 1) is follows
+    findings = run_rule(rule("MA330"), Facts(read(tmp_path / "m", Limits()))).findings
+    assert bool(findings) is not follows

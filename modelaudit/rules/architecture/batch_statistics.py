@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.errors import LimitExceeded, WorkSpent
-from modelaudit.facts import Artifact, Format, Graph, GraphFunction, GraphNode
+from modelaudit.facts import Artifact, Format, Graph, GraphNode
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.graph.dataflow import CALLS, Frame, NodeOutput
 from modelaudit.formats.graph.kernel_ops import BATCH_NORMS
@@ -18,6 +18,7 @@ from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.plain_graphs.architecture import layer_scope
 from modelaudit.rules.plain_graphs.reader import GraphReader
+from modelaudit.terminal_text import first_of
 from modelaudit.work_budget import spend
 
 # What makes maps larger, as generators, style transfer and segmentation do.
@@ -125,7 +126,7 @@ def _called_for_training(artifact: Artifact) -> list[str]:
 def _by_batch(rule: Rule, facts: Facts) -> Iterator[Finding]:
     artifact = facts.artifact
     if called := _called_for_training(artifact):
-        shown = ", ".join(quoted(called[:LISTED])) + " …" * (len(called) > LISTED)
+        shown = first_of(quoted(called), LISTED)
         yield rule.finding(
             f"{counted(len(called), 'batch normalization is', 'batch normalizations are')} called with "
             f"`training=True`: {shown}. Predictions, too, use the mean and variance of their batch, so "
@@ -159,7 +160,7 @@ def _by_batch(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if not names or norms.one:
             continue
         every = len(names) + len({*norms.others} - {*names})
-        shown = ", ".join(quoted(names[:LISTED])) + " …" * (len(names) > LISTED)
+        shown = first_of(quoted(names), LISTED)
         use = "normalization uses" if every == 1 else "normalizations use"
         yield rule.finding(
             f"{len(names)} of {counted(every, 'batch ' + use, 'batch ' + use)} the mean and variance "
@@ -179,8 +180,9 @@ def _by_batch(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _of_export(rule: Rule, artifact: Artifact, updated: tuple[str, ...]) -> Finding:
     names = list(dict.fromkeys(layer_scope(name) or name for name in updated))
-    shown = ", ".join(quoted(names[:LISTED])) + " …" * (len(names) > LISTED)
-    operations = (node.op for _, graph in _functions(artifact) for node in graph.nodes)
+    shown = first_of(quoted(names), LISTED)
+    functions = (each for graph in artifact.graphs for each in graph.functions.values())
+    operations = (node.op for each in functions for node in each.nodes)
     return rule.finding(
         f"The exported endpoint `serve` runs {counted(len(names), 'batch normalization', 'batch normalizations')} "
         f"in training mode: {shown}. Each call uses the mean and variance of its batch, so that an "
@@ -194,11 +196,6 @@ def _of_export(rule: Rule, artifact: Artifact, updated: tuple[str, ...]) -> Find
         '`archive.add_endpoint("serve", lambda x: model(x, training=False), [spec])`, '
         "`archive.write_out(path)`.",
     )
-
-
-def _functions(artifact: Artifact) -> Iterator[tuple[str, GraphFunction]]:
-    for graph in artifact.graphs:
-        yield from graph.functions.items()
 
 
 def _example(mode: bool) -> Facts:

@@ -9,6 +9,7 @@ from modelaudit.facts import Artifact, GraphFunction
 from modelaudit.formats.graph.dataflow import CALLS
 from modelaudit.formats.saved_model.updated_statistics import updated_statistics
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, LoadCall, Reason
+from modelaudit.structs import PerObject
 
 _ENDPOINT = "serve"
 _BY_KERAS = ("keras2-save", "keras3-export")
@@ -28,7 +29,7 @@ _ASIDE = ("NotEqual", "Shape")
 def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """What an endpoint does not take, or computes otherwise."""
     if artifact.provenance.exporter in _BY_KERAS:
-        yield from _indices(artifact)
+        yield from _known_indices(artifact)
     if artifact.provenance.exporter != "keras3-export":
         return
     nodes = {node.index: node for node in artifact.object_graph}
@@ -128,3 +129,6 @@ def _only_integers(name: str, function: GraphFunction) -> bool:
         elif node.op not in _ASIDE:
             return False
     return cast
+
+
+_known_indices: PerObject[Artifact, tuple[Reason, ...]] = PerObject(lambda x: (*_indices(x),))
