@@ -21,7 +21,8 @@ OF_SHAPES = ("as_list", "dims", "ndims", "num_elements", "rank", "with_rank")
 """What a `TensorShape` has, which `build` gets in Keras 2, and a tuple has not."""
 # First Keras 2 that makes a `TensorShape` of the shape in an archive before it builds a layer.
 _SHAPES_OF_ARCHIVES = (2, 15)
-# What layers of Keras 3 have as properties that nothing can be assigned to, and in Keras 2 not.
+# What layers of Keras 3 have as properties that nothing can be assigned to, and in Keras 2 not; by
+# the sources of 3.0 to 3.5 and what 3.8 to 3.15 have.
 _OWNED = {
     "Dense": frozenset(("kernel",)),
     "EinsumDense": frozenset(("kernel",)),
@@ -33,7 +34,8 @@ _OWNED = {
         )
     ),
 }
-_CONVOLUTION = re.compile("Conv(?:olution)?[123]D")  # which have their kernel so
+_CONVOLUTION = re.compile("Conv(?:olution)?[123]D")
+_CONVOLUTIONS = (3, 3)  # first Keras 3 in which these have their kernel so; 3.2 does not
 _TAKEN = frozenset(("input_dtype", "metrics_variables", "path", "quantization_mode"))
 _PATHS = (3, 8)  # first Keras 3 known to have these in every layer
 # First Keras 3 known to make one output of the shape that an Embedding tells. 3.8 does not.
@@ -130,7 +132,9 @@ def _of_base(
     kept |= {*code.stored.values()}
     of_every = base in (_LAYER, "Model", "Sequential") or base in LAYER_CLASSES
     taken = _TAKEN if of_every and context.profile.keras >= _PATHS else frozenset()
-    owned = frozenset(("kernel",)) if _CONVOLUTION.fullmatch(base) else _OWNED.get(base, taken)
+    owned = _OWNED.get(base, taken)
+    if _CONVOLUTION.fullmatch(base) and context.profile.keras >= _CONVOLUTIONS:
+        owned = frozenset(("kernel",))
     for each in sorted(kept & (owned | taken)):
         if context.code.defines(owner, each):
             continue

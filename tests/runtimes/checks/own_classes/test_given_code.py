@@ -130,3 +130,26 @@ def test_the_settings_name_the_code(folder: Path, tmp_path: Path) -> None:
         assert found.predicted.value == outcome
         if outcome == "fails":
             assert "habits.txt:" in found.because[0].text
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "owned"),
+    [
+        ("OwnFilter", "keras==3.2.1", False),
+        ("OwnFilter", "keras==3.4.1", True),
+        ("OwnKernel", "keras==3.2.1", True),
+        ("OwnHeads", "keras==3.1.1", True),
+    ],
+)
+def test_properties_that_versions_of_keras_3_have(
+    folder: Path, name: str, target: str, owned: bool
+) -> None:
+    """By their sources: convolutions have `kernel` as a property from 3.3 on."""
+    request = LoadRequest(LoadCall.LOAD_MODEL, custom=CODE.passed | {*NAMES})
+    files = sorted(folder.glob(f"tf_keras/{name}.*[s5]"))
+    assert files
+    for path in files:
+        asked = [(find_profile(target), request)]
+        (found,) = predict_calls(read(path, Limits()), asked, CODE)
+        said = [each for each in found.because if "as a property" in each.text]
+        assert bool(said) is owned, found.because
