@@ -22,7 +22,7 @@ import keras
 
 
 class Scaled(keras.layers.Layer):
-    def __init__(self, units, gain=2.0, dropout=0.0, **kwargs):
+    def __init__(self, units, gain=2.0, dropout=0.0, training=True, **kwargs):
         super().__init__(**kwargs)
         self.units, self.gain, self.dropout = units, gain, dropout
 
@@ -33,6 +33,10 @@ class Scaled(keras.layers.Layer):
         return {**super().get_config(), "units": self.units}
 
 
+def other():
+    return Scaled(4, 3.0, name="of_another_model")
+
+
 def network():
     start = keras.Input((4,))
     return keras.Model(start, keras.layers.Dense(2)(Scaled(%s)(start)))
@@ -41,6 +45,7 @@ PASSED = {
     "4": LoadOutcome.LOADS,
     "4, 2.0": LoadOutcome.LOADS,
     "4, dropout=0.5": LoadOutcome.LOADS,
+    "4, training=False": LoadOutcome.LOADS,
     "4, 3.0": LoadOutcome.UNKNOWN,
     "4, gain=start.shape[-1] - 1": LoadOutcome.UNKNOWN,
 }

@@ -74,6 +74,14 @@ def predicted(path: Path, target: str, request: LoadRequest) -> Prediction:
         ("keras", "Shifting", ".weights.h5", LOADS, ""),
         ("tf_keras", "Attending", ".h5", LOADS, ""),
         ("tf_keras", "Weighing", ".h5", LOADS, ""),
+        ("keras", "Numbered2", ".weights.h5", DIFFERS, "variable-not-saved"),
+        ("tf_keras", "Numbered2", ".h5", LOADS, ""),
+        ("keras", "Prompted", ".weights.h5", DIFFERS, "variable-not-saved"),
+        ("keras", "Decoding1", ".weights.h5", DIFFERS, "variable-not-saved"),
+        ("tf_keras", "Decoding1", ".h5", LOADS, ""),
+        ("keras", "ByVars", ".weights.h5", LOADS, ""),
+        ("tf_keras", "ByVars", ".h5", DIFFERS, "layers-in-plain-object"),
+        ("tf_keras", "BothWays", ".h5", LOADS, ""),
     ],
 )
 def test_weights(
@@ -118,6 +126,22 @@ def test_a_variable_of_the_model_itself_across_generations(tmp_path: Path) -> No
     with pytest.raises(ValueError) as raised:
         made(keras, "Weighing", trained=False).load_weights(path)
     assert because.error.partition(": ")[2] in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["BothWays", "ByTimes"])
+def test_checkpoints_of_keras_2_in_keras_3(tmp_path: Path, name: str) -> None:
+    """A list of layers is not found there, but each of them by an attribute of its own."""
+    tf, keras = pytest.importorskip("tensorflow"), pytest.importorskip("keras")
+    saved = made(pytest.importorskip("tf_keras"), name, trained=False)
+    prefix = tf.train.Checkpoint(saved).write(str(tmp_path / "c"))
+    outcome = observed(
+        lambda fresh: tf.train.Checkpoint(fresh).restore(prefix).expect_partial(),
+        made(keras, name, trained=False),
+        saved,
+    )
+    assert outcome is (LOADS if name == "BothWays" else DIFFERS)
+    request = LoadRequest(LoadCall.RESTORE)
+    assert predicted(Path(prefix), "tf==2.21.0", request).predicted is outcome
 
 
 @pytest.mark.parametrize(
@@ -168,6 +192,13 @@ def test_archives(tmp_path: Path, generation: str, name: str) -> None:
         ("Pairs", True, DIFFERS),
         ("Stacked", True, DIFFERS),
         ("Methodical", True, DIFFERS),
+        ("Numbered2", False, LOADS),
+        ("ByVars", False, DIFFERS),
+        ("ByTimes", False, DIFFERS),
+        ("BySum", False, DIFFERS),
+        ("ByExtending", False, DIFFERS),
+        ("ByItems", False, DIFFERS),
+        ("BothWays", False, LOADS),
     ],
 )
 def test_checkpoints(tmp_path: Path, name: str, trained: bool, outcome: LoadOutcome) -> None:

@@ -99,3 +99,11 @@ def snake_case(class_name: str) -> str:
 def without_number(name: str) -> str:
     """`dense` of `dense_12`: the name that Keras makes of a class, without the layer's number."""
     return name.rstrip("0123456789").rstrip("_")
+
+
+def made_of(name: str) -> tuple[str, str]:
+    """What classes may be called in snake case of which Keras makes a name, as `block1_2`.
+
+    Keras puts a number behind all but the first of a class, and the class may end in one.
+    """
+    return name, re.sub(r"_[0-9]+\Z", "", name)

@@ -17,6 +17,8 @@ def as_literal(value: object) -> str:
 
 KERAS = ("keras.", "tensorflow.keras.", "tf_keras.")
 """How the full names of classes of Keras begin."""
+HIDDEN = "__dict__"
+"""The attribute of what a class keeps where no Keras looks, as by `vars(self)["dense"] = …`."""
 
 
 class Parameters(Struct, frozen=True):
@@ -52,13 +54,14 @@ class BaseCall(Struct, frozen=True):
 
     `words` are the keywords that it states, `positional` counts what it passes by position,
     `keywords` that it passes its `**kwargs` on. `passed` are the names of what it passes by
-    position, "" for what is no name.
+    position, "" for what is no name. `name` is what it states as the name, as `literal` gives it.
     """
 
     words: frozenset[str] = frozenset()
     positional: int = 0
     keywords: bool = False
     passed: tuple[str, ...] = ()
+    name: str = ""
 
 
 class MadeLayer(Struct, frozen=True):
@@ -147,6 +150,16 @@ class SourceCode(Struct, frozen=True):
     functions: frozenset[str] = frozenset()
     made: Mapping[str, tuple[MadeObject, ...]] = field(default_factory=dict)
     makers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def named(self, name: str) -> Iterator[str]:
+        """The classes whose constructor gives this name to an object that is given none."""
+        given = as_literal(name)
+        for listed in self.classes.values():
+            for each in listed:
+                default = each.constructor.defaults.get("name") if each.constructor else None
+                stated = each.base_call.name if each.base_call else ""
+                if given in (default, stated):
+                    yield each.name
 
     @property
     def passed(self) -> frozenset[str]:
@@ -258,7 +271,8 @@ class SourceCode(Struct, frozen=True):
         if code is None or not depth:
             return False
         return any(
-            "add_weight" in each.called or any(self.makes_weights(x, depth - 1) for x in each.made)
+            "add_weight" in each.called
+            or any(self.makes_weights(x, depth - 1) for x in each.made if x.attribute != HIDDEN)
             for each in self.lineage(code)
             if isinstance(each, ClassCode)
         )

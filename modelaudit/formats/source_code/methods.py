@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from modelaudit.formats.source_code.assigned import taken_apart
 from modelaudit.formats.source_code.classes import (
     BaseCall,
-    MadeLayer,
     MadeObject,
     Parameters,
     as_literal,
@@ -19,8 +17,6 @@ ANY_ATTRIBUTE = "*"
 CONSTRUCTOR, BUILD, ADD_WEIGHT = "__init__", "build", "self.add_weight"
 OUTPUT_SHAPE = "compute_output_shape"
 _PARTS = ("activations", "constraints", "initializers", "regularizers")
-_INPUTS = ("Input", "InputLayer")
-_INPUT_SHAPES = ("batch_input_shape", "input_dim", "input_shape")
 Names = Mapping[str, str]
 """A name in the file -> the full name that it was imported as."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -181,51 +177,8 @@ def base_call(node: Function, owner: ast.ClassDef, names: Names) -> BaseCall | N
         positional=len(given) - len(starred),
         keywords=bool(unpacked),
         passed=tuple(full_name(each, {}) for each in given if each not in starred),
+        name=next((literal(each.value) for each in call.keywords if each.arg == "name"), ""),
     )
-
-
-def made_layers(node: Function, names: Names) -> Iterator[MadeLayer]:
-    """Objects that a method makes and keeps as attributes, perhaps as variables first."""
-    local = _made_once(node)
-    kept: dict[str, str] = {}  # a variable -> the attribute that it is kept as
-    for target, given in assigned(node):
-        attribute, value = own_attribute(target), given
-        if not attribute:
-            continue
-        if isinstance(given, ast.Name):
-            kept[given.id] = attribute
-            value = local.get(given.id, given)
-        if isinstance(value, ast.Call):
-            words = frozenset(word.arg for word in value.keywords if word.arg)
-            name = full_name(value.func, names)
-            variable = given.id if isinstance(given, ast.Name) else f"self.{attribute}"
-            inside = _without_input(_with_added(value, variable, node), name, names)
-            yield MadeLayer(attribute, name, node.name, words=words, inside=inside)
-        for name in _listed(value, names):
-            yield MadeLayer(attribute, name, node.name, listed=True)
-    for each in ast.walk(node):
-        if isinstance(each, ast.Call) and full_name(each.func, {}) == "setattr":
-            yield from _set_by_name(each, node.name, names)
-        elif isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute):
-            held = each.func.value  # self.blocks.append(Dense(8)), or of blocks that are kept later
-            attribute = kept.get(held.id, "") if isinstance(held, ast.Name) else own_attribute(held)
-            if attribute and each.func.attr == "append" and each.args:
-                for one in _apart(each.args[0]):
-                    made = local.get(one.id, one) if isinstance(one, ast.Name) else one
-                    name = full_name(made.func, names) if isinstance(made, ast.Call) else ""
-                    yield MadeLayer(attribute, name, node.name, listed=True)
-
-
-def _apart(node: ast.expr) -> list[ast.expr]:
-    """What a list or tuple holds, or what is none."""
-    return node.elts if isinstance(node, ast.List | ast.Tuple) else [node]
-
-
-def _made_once(node: Function) -> dict[str, ast.expr]:
-    """Variables of a method that it gives a value once, and the values."""
-    given = [(each.id, value) for each, value in assigned(node) if isinstance(each, ast.Name)]
-    often = Counter(name for name, _ in given)
-    return {name: value for name, value in given if often[name] == 1}
 
 
 def assigned(node: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
@@ -235,53 +188,6 @@ def assigned(node: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
             yield each.target, each.value
         elif isinstance(each, ast.Assign):
             yield from taken_apart(each)
-
-
-def _without_input(call: ast.Call, name: str, names: Names) -> tuple[str, ...]:
-    """The classes that a Sequential is made of, if none of them is its input."""
-    if name.rpartition(".")[2] != "Sequential" or not call.args:
-        return ()
-    found = tuple(_listed(call.args[0], names))
-    inputs = any(each.rpartition(".")[2] in _INPUTS for each in found)
-    shaped = any(
-        word.arg in _INPUT_SHAPES
-        for each in ast.walk(call)
-        if isinstance(each, ast.Call)
-        for word in each.keywords
-    )
-    return () if inputs or shaped else found
-
-
-def returned(node: Function, names: Names) -> tuple[str, ...]:
-    """The classes of the one object that a function makes and returns; () if it is not known.
-
-    Those of layers follow that it adds to a model without an input.
-    """
-    ends = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
-    made = ends[0] if len(ends) == 1 else None
-    variable = made.id if isinstance(made, ast.Name) else ""
-    given = [value for target, value in assigned(node) if full_name(target, {}) == variable]
-    made = given[0] if variable and len(given) == 1 else made
-    if not isinstance(made, ast.Call) or not (name := full_name(made.func, names)):
-        return ()
-    return (name, *_without_input(_with_added(made, variable, node), name, names))
-
-
-def _with_added(made: ast.Call, variable: str, node: Function) -> ast.Call:
-    """A call that makes a model, as if it were given what `add` of the model adds to it."""
-    added = [one for each in calls({"": node}, f"{variable}.add") for one in each.args]
-    return ast.Call(made.func, [ast.List([*made.args, *added])], made.keywords) if added else made
-
-
-def _set_by_name(call: ast.Call, method: str, names: Names) -> Iterator[MadeLayer]:
-    """`setattr(self, f"dense{i}", Dense(4))`."""
-    if len(call.args) != 3 or full_name(call.args[0], {}) != "self":
-        return
-    _, key, made = call.args
-    if isinstance(key, ast.JoinedStr) and isinstance(made, ast.Call):
-        first = key.values[0] if key.values else None
-        begin = str(first.value) if isinstance(first, ast.Constant) else ""
-        yield MadeLayer(f"{begin}*", full_name(made.func, names), method)
 
 
 def revived(constructor: Function, names: Names) -> Iterator[str]:
@@ -298,23 +204,6 @@ def own_attribute(node: ast.AST) -> str:
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         return node.attr if node.value.id == "self" else ""
     return ""
-
-
-def _listed(node: ast.expr, names: Names) -> Iterator[str]:
-    """The classes of what a list or dictionary holds."""
-    items: list[ast.expr] = []
-    if isinstance(node, ast.List | ast.Tuple):
-        items = node.elts
-    elif isinstance(node, ast.ListComp):
-        items = [node.elt]
-    elif isinstance(node, ast.Dict):
-        items = node.values
-    elif isinstance(node, ast.DictComp):
-        items = [node.value]
-    for each in items:
-        if isinstance(each, ast.Call):
-            yield full_name(each.func, names)
-        yield from _listed(each, names)
 
 
 def used(node: Function) -> Iterator[str]:

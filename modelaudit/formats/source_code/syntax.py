@@ -14,6 +14,7 @@ from modelaudit.formats.source_code.builds import (
     reorders,
 )
 from modelaudit.formats.source_code.classes import ClassCode, MadeLayer, as_literal
+from modelaudit.formats.source_code.making import made_layers, returned
 from modelaudit.formats.source_code.methods import (
     ADD_WEIGHT,
     BUILD,
@@ -24,11 +25,9 @@ from modelaudit.formats.source_code.methods import (
     base_call,
     calls,
     full_name,
-    made_layers,
     of_first,
     own_attribute,
     parameters,
-    returned,
     revived,
     stored,
     used,

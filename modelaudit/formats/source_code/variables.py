@@ -6,12 +6,12 @@ import ast
 import re
 from collections.abc import Iterator
 
+from modelaudit.formats.source_code.making import made_layers
 from modelaudit.formats.source_code.methods import (
     Function,
     Names,
     assigned,
     full_name,
-    made_layers,
     own_attribute,
 )
 

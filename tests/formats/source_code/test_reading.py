@@ -83,7 +83,8 @@ def test_bases_follow_imports_and_assignments(tmp_path: Path) -> None:
     [
         ("super().__init__()", BaseCall()),
         ("super().__init__(**kwargs)", BaseCall(keywords=True)),
-        ("super(Block, self).__init__(name='x')", BaseCall(frozenset({"name"}))),
+        ("super(Block, self).__init__(name='x')", BaseCall(frozenset({"name"}), name="'x'")),
+        ("super().__init__(name=name)", BaseCall(frozenset({"name"}))),
         ("layers.Layer.__init__(self, dtype=None)", BaseCall(frozenset({"dtype"}))),
         ("super().__init__(3, **kwargs)", BaseCall(positional=1, keywords=True, passed=("",))),
         ("super().__init__(*args, **kwargs)", BaseCall(keywords=True)),

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from modelaudit.facts import Artifact
-from modelaudit.formats.keras.builtin_layers import snake_case, without_number
+from modelaudit.facts import Artifact, Json
+from modelaudit.formats.keras.builtin_layers import made_of, snake_case, without_number
 from modelaudit.formats.keras.json_config import mapping, sequence, text
-from modelaudit.formats.source_code.classes import ClassCode, SourceCode
-from modelaudit.formats.source_code.methods import ADD_WEIGHT, ANY_ATTRIBUTE
+from modelaudit.formats.source_code.classes import HIDDEN, ClassCode, MadeLayer, SourceCode
+from modelaudit.formats.source_code.methods import ADD_WEIGHT, ANY_ATTRIBUTE, CONSTRUCTOR
 from modelaudit.graphs import ObjectNode
+from modelaudit.layer_classes import LAYER_CLASSES
 from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 
 _MADE = (ADD_WEIGHT, "tensorflow.Variable")
@@ -34,26 +35,45 @@ def classes_in(artifact: Artifact, code: SourceCode) -> Iterator[ClassCode]:
     nodes = {node.index: node for node in artifact.object_graph}
     yield from (each for each, _ in objects_of(nodes, code))
     groups = mapping(mapping(artifact.extra.get("h5")).get("groups"))  # by Keras 2, without names
-    kinds = Counter(without_number(name) for name, listed in groups.items() if sequence(listed))
-    every = (each for listed in code.classes.values() for each in listed)
-    alike = [each for each in every if kinds and _kinds_of(each, code) == kinds]
+    every = (each for listed in code.classes.values() for each in listed) if groups else ()
+    alike = [each for each in every if _has_groups(each, groups, code)]
     yield from alike if len(alike) == 1 else ()
 
 
-def _kinds_of(owner: ClassCode, code: SourceCode) -> Counter[str]:
-    """The classes, as in names, of the layers with weights that a model of the program has."""
+def _has_groups(owner: ClassCode, groups: Mapping[str, Json], code: SourceCode) -> bool:
+    """Whether the layers that a file of Keras 2 names may be those of a model of the program.
+
+    It has as many of each class with weights as the model, or more of what the model has in a list.
+    Its other layers are of classes that the model makes, and it has all that the model always does.
+    """
     if code.base(owner).rpartition(".")[2] != "Model":
-        return Counter()
+        return False
     single, listed = attributes_of(owner, code)
-    if listed:
-        return Counter()
-    lineage = (each for each in code.lineage(owner) if isinstance(each, ClassCode))
-    return Counter(
-        snake_case(made.name.rpartition(".")[2])
-        for each in lineage
-        for made in each.made
-        if made.attribute in single
-    )
+    found = [
+        (each, _kind(snake_case(each.name.rpartition(".")[2])))
+        for one in code.lineage(owner)
+        if isinstance(one, ClassCode)
+        for each in one.made
+    ]
+    mine = Counter(kind for made, kind in found if made.attribute in single and not made.listed)
+    more = {kind for made, kind in found if made.attribute in listed and made.listed}
+    kinds = Counter(_kind(name) for name, held in groups.items() if sequence(held))
+    if not kinds or kinds - mine != Counter({x: kinds[x] - mine[x] for x in more & kinds.keys()}):
+        return False
+    always = {kind for made, kind in found if _is_plain_layer(made)}
+    named = {*map(_kind, groups)}
+    return not mine - kinds and always <= named <= {kind for _, kind in found}
+
+
+def _kind(name: str) -> str:
+    """The class of a name, with no number of the layer and none that the class ends in."""
+    return without_number(made_of(name)[1])
+
+
+def _is_plain_layer(made: MadeLayer) -> bool:
+    module, _, name = made.name.rpartition(".")
+    of_keras = module.endswith("keras.layers") and name in LAYER_CLASSES
+    return of_keras and made.method == CONSTRUCTOR and not made.listed
 
 
 def objects_of(
@@ -128,7 +148,8 @@ def _is_of(
     held += [nodes[child] for each in held for child in each.children.values() if child in nodes]
     named = (text.get("full_name", "") for each in held for text in each.attributes.values())
     own = snake_case(owner.name)
-    return any(without_number(part) == own for name in named for part in name.split("/")[:-1])
+    parts = (part for name in named for part in name.split("/")[:-1])
+    return any(own in (*made_of(part), without_number(part)) for part in parts)
 
 
 def attributes_of(owner: ClassCode, code: SourceCode) -> tuple[set[str], set[str]]:
@@ -140,10 +161,19 @@ def attributes_of(owner: ClassCode, code: SourceCode) -> tuple[set[str], set[str
         for each in one.made
         if (each.name in _MADE or code.makes_weights(each) or _holds_variable(each.name, code))
         and not each.attribute.endswith(ANY_ATTRIBUTE)
+        and each.attribute != HIDDEN
         and not is_plain(code.find(each.name.rpartition(".")[2]))
     ]
     single = {each.attribute for each in made if not each.listed}
     return single, {each.attribute for each in made if each.listed}
+
+
+def begins_of(owner: ClassCode, code: SourceCode) -> Iterator[str]:
+    """How attributes begin that it sets in a loop, as `setattr(self, f"dense{i}", Dense(4))`."""
+    for one in code.lineage(owner):
+        for made in one.made if isinstance(one, ClassCode) else ():
+            if made.attribute.endswith(ANY_ATTRIBUTE) and made.attribute != ANY_ATTRIBUTE:
+                yield made.attribute.removesuffix(ANY_ATTRIBUTE)
 
 
 def _holds_variable(made: str, code: SourceCode) -> bool:

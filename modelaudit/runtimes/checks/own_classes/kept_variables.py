@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.facts import Artifact
-from modelaudit.formats.keras.builtin_layers import snake_case, without_number
+from modelaudit.formats.keras.builtin_layers import made_of, snake_case, without_number
 from modelaudit.formats.source_code.classes import ClassCode, SourceCode, as_literal
 from modelaudit.formats.source_code.variable_names import OWN
 
@@ -53,8 +53,10 @@ def class_of(layer: str, artifact: Artifact | None, code: SourceCode) -> ClassCo
     for each in listed:
         if name == each.name and each.custom:
             return code.find(each.class_name)
-    base = without_number(name)
-    names = [each for each in code.classes if snake_case(each) == base]
+    names = [each for each in code.classes if snake_case(each) in made_of(name)]
+    if not names:  # a name that the program gave, as `block1` of a Block
+        base = without_number(name)
+        names = [each for each in code.classes if snake_case(each) == base]
     if not names:
         given = as_literal(name)  # at each place that makes it, as in `Scale(name="scale_1")`
         names = [
@@ -62,6 +64,7 @@ def class_of(layer: str, artifact: Artifact | None, code: SourceCode) -> ClassCo
             for kind, places in code.made.items()
             if any(each.words.get("name") == given for each in places)
         ]
+    names = names or sorted({*code.named(name)})
     return code.find(names[0]) if len(names) == 1 else None
 
 

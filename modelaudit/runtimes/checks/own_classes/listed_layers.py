@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.source_code.classes import ClassCode, SourceCode
 from modelaudit.graphs import ObjectNode
-from modelaudit.runtimes.checks.own_classes.file_classes import attributes_of, objects_of
+from modelaudit.runtimes.checks.own_classes.file_classes import attributes_of, begins_of, objects_of
 from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 from modelaudit.runtimes.model import Reason
 from modelaudit.terminal_text import first_of
@@ -40,10 +40,13 @@ def in_lists(nodes: Mapping[int, ObjectNode], code: SourceCode) -> tuple[set[str
     """Lists and dictionaries that classes hold and a file of Keras 2 has; names of what is in them.
 
     Keras 3 does not look into these. Keras 2 also tracks a weight by the name that it was given.
-    A name that another of the classes gives to a single layer or weight is left out.
+    A name that another of the classes gives to a single layer or weight is left out, and one that
+    a class sets in a loop as well.
     """
-    found = [(attributes_of(each, code), nodes[index]) for each, index in objects_of(nodes, code)]
+    every = [*objects_of(nodes, code)]
+    found = [(attributes_of(each, code), nodes[index]) for each, index in every]
     single = {name for (names, _), _ in found for name in names}
+    by_loops = tuple({begin for each, _ in every for begin in begins_of(each, code)})
     lists, inside = set[str](), set[str]()
     for (_, names), node in found:
         for name in names & node.children.keys() - single:
@@ -51,7 +54,7 @@ def in_lists(nodes: Mapping[int, ObjectNode], code: SourceCode) -> tuple[set[str
             parts = set(held.children.values()) if held is not None else set()
             lists.add(name)
             inside.update(each for each, child in node.children.items() if child in parts)
-    return lists, inside - single
+    return lists, {each for each in inside - single if not each.startswith(by_loops)}
 
 
 def drawn_in_lists(weights: Iterable[str], code: SourceCode) -> Iterator[Reason]:

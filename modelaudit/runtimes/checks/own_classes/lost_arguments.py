@@ -11,17 +11,18 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.keras.json_config import mapping, text
-from modelaudit.formats.source_code.classes import KERAS, ClassCode
+from modelaudit.formats.source_code.classes import KERAS, ClassCode, as_literal
 from modelaudit.runtimes.checks.own_classes.given_code import code_of
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import Config, nodes_in
 
+_NAME = "name"
 _CONFIG, _FROM_CONFIG = "get_config", "from_config"
 _NOTED = ("Layer", "Model")  # bases whose `get_config` writes what a constructor was given
 # Words of arguments that say nothing of what a loaded layer computes outside of training.
 _OF_TRAINING = re.compile(
     r"drop|rate|regulari|initial|constraint|seed|name|trainable|momentum|decay|noise|std|loss|"
-    r"l1|l2|_reg\Z|\Areg|smoothing|debug|verbose|log|dtype",
+    r"l1|l2|_reg\Z|\Areg|\Atraining\Z|smoothing|debug|verbose|log|dtype",
     re.IGNORECASE,
 )
 
@@ -55,12 +56,15 @@ def _lost(code: ClassCode, given: Config, context: CheckContext) -> Iterator[str
     if not writes or context.code.defines(code, _FROM_CONFIG) is not False:
         return
     names, required = code.constructor.names, code.constructor.required
+    own = as_literal(given.get(_NAME))
     for name in names:
         if name in given or name in required or _OF_TRAINING.search(name):
             continue
         default = code.constructor.defaults.get(name)
         for place in context.code.made.get(code.name, ()):
             passed = dict(zip(names, place.positional, strict=False)) | dict(place.words)
+            if passed.get(_NAME, own) not in ("", own):
+                continue  # it makes another object of the class
             if passed.get(name, default) != default:
                 yield name
                 break

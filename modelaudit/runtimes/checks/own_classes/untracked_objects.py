@@ -1,4 +1,4 @@
-"""Layers in an object of the program that is no layer: no Keras looks for weights there."""
+"""Layers where no Keras looks for weights: in an object that is no layer, or set past Keras."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
-from modelaudit.formats.source_code.classes import ClassCode
+from modelaudit.formats.source_code.classes import HIDDEN, ClassCode
 from modelaudit.runtimes.checks.own_classes.file_classes import is_plain
 from modelaudit.runtimes.model import CheckContext, Reason
 
@@ -14,13 +14,14 @@ _ARCHIVES = (Format.KERAS_ARCHIVE, Format.WEIGHTS_H5_V3)
 
 
 def untracked_objects(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """The first class in the file that keeps such an object.
+    """The first class in the file that keeps such an object, or layers by `vars(self)`.
 
     Keras 2 finds the variables of a `tf.Module` in a layer, and writes none into an archive. Keras
     3 does not look for them, so that each model has what the code draws.
     """
     code = context.code
     for owner in context.classes:
+        yield from _hidden(owner, artifact, context)
         for made in owner.made:
             kind = code.find(made.name.rpartition(".")[2])
             if kind is not None and _loses(kind, artifact, context):
@@ -33,6 +34,23 @@ def untracked_objects(artifact: Artifact, context: CheckContext) -> Iterator[Rea
                     f"Make {kind.name} a subclass of keras.layers.Layer, and train again.",
                 )
                 return
+
+
+def _hidden(owner: ClassCode, artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Layers in the `__dict__` of a layer: archives have them, as they look at all attributes."""
+    parts = context.code.parts(owner) if artifact.format not in _ARCHIVES else ()
+    made = ((part, each) for part in parts for each in part.made if each.attribute == HIDDEN)
+    for part, each in made:
+        if context.code.makes_weights(each):
+            yield Reason(
+                "layers-in-plain-object",
+                LoadOutcome.DIFFERS,
+                f"{part.name} ({part.where}) sets a {each.name.rpartition('.')[2]} in its "
+                "`__dict__`, past Keras: its weights are not in the file, and keep random values",
+                "no error",
+                f"Use `setattr(self, …)` in {part.name}, and train again.",
+            )
+            return
 
 
 def _loses(kind: ClassCode, artifact: Artifact, context: CheckContext) -> bool:
