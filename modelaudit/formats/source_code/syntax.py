@@ -34,6 +34,7 @@ from modelaudit.formats.source_code.methods import (
     uses_keywords_as_is,
     weight_name,
 )
+from modelaudit.formats.source_code.running import running
 from modelaudit.formats.source_code.slashes import naming_functions, slashed_names
 from modelaudit.formats.source_code.variable_names import variable_names
 from modelaudit.formats.source_code.variables import drawn, variables
@@ -105,6 +106,14 @@ def _imported(tree: ast.Module) -> dict[str, str]:
                 if isinstance(target, ast.Name) and (full := full_name(value, found))
             }
             found |= told
+            found |= {
+                target.id: "tensorflow.keras"  # of what only running tells: `given.keras`
+                for target, value in taken_apart(node)
+                if isinstance(target, ast.Name)
+                and isinstance(value, ast.Attribute)
+                and value.attr == "keras"
+                and not full_name(value, found)
+            }
         elif isinstance(node, ast.ClassDef):
             found.pop(node.name, None)  # in place of what an import of everything gave
     return found
@@ -190,6 +199,13 @@ def _class(
             name for each in methods.values() for name in variable_names(each, names)
         ),
         reorders=any(map(reorders, methods.values())),
+        assigned=frozenset(
+            own_attribute(each)
+            for method in methods.values()
+            for each in ast.walk(method)
+            if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store)
+        ),
+        running=running(methods, names),
     )
 
 

@@ -11,7 +11,8 @@ from modelaudit.formats.source_code.classes import ClassCode, MadeLayer
 from modelaudit.formats.source_code.methods import ADD_WEIGHT, CONSTRUCTOR, OUTPUT_SHAPE
 from modelaudit.layer_classes import LAYER_CLASSES
 from modelaudit.runtimes.checks.own_classes.given_code import code_of
-from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.checks.own_classes.refused_code import Refusal, refusals
+from modelaudit.runtimes.model import FIRST_CALL, CheckContext, Reason
 from modelaudit.runtimes.saved_config import Config, known_in_keras2
 from modelaudit.terminal_text import first_of
 
@@ -52,7 +53,7 @@ def check(node: Config, context: CheckContext, route: str, archive: bool) -> Ite
         return
     lineage = [*context.code.lineage(found)]
     for each in context.code.parts(found):
-        certain, owner = True, found if each in lineage else each
+        certain, later, owner = True, "", found if each in lineage else each
         said = next(_faults(each, context, archive, connected=each in lineage), None)
         if said is None and context.profile.keras3:
             said = next(_of_base(each, owner, context), None)
@@ -63,6 +64,11 @@ def check(node: Config, context: CheckContext, route: str, archive: bool) -> Ite
                 "ValueError: Argument `name` must be a string and cannot contain character `/`.",
                 "Give it a name without a slash.",
             )
+        if said is None and context.profile.keras3:
+            config = mapping(node.get("config")) if each in lineage else {}
+            if refused := next(_surest(each, owner, config, context), None):
+                said = refused.what, refused.error, refused.fix
+                certain, later = refused.use.always, FIRST_CALL * refused.later
         if said is not None:
             what, error, fix = said
             yield Reason(
@@ -73,8 +79,17 @@ def check(node: Config, context: CheckContext, route: str, archive: bool) -> Ite
                 error,
                 fix,
                 route,
+                later=later,
             )
             return
+
+
+def _surest(
+    code: ClassCode, owner: ClassCode, config: Config, context: CheckContext
+) -> Iterator[Refusal]:
+    """What always happens first, and of that what stops the load itself."""
+    found = [*refusals(code, owner, config, context)]
+    yield from sorted(found, key=lambda each: (not each.use.always, each.later))
 
 
 def _faults(

@@ -1,0 +1,221 @@
+"""What the methods of a class do that run when a layer is made, built and called."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from modelaudit.formats.source_code.classes import (
+    KERAS,
+    AddedWeight,
+    PassedValue,
+    Running,
+    Use,
+    as_literal,
+)
+from modelaudit.formats.source_code.methods import (
+    ADD_WEIGHT,
+    BUILD,
+    CONSTRUCTOR,
+    Function,
+    Names,
+    full_name,
+    literal,
+    own_attribute,
+    parameters,
+)
+from modelaudit.graphs import reachable
+
+CALL = "call"
+_ADD_VARIABLE = "self.add_variable"
+_ADD_LOSS = "self.add_loss"
+_TRAINING = "training"
+_ASKS = ("getattr", "hasattr")
+
+
+def running(methods: Mapping[str, Function], names: Names) -> Running:
+    """What runs of a class whose objects are made, built and called."""
+    uses = {name: {*_own_names(method)} & methods.keys() for name, method in methods.items()}
+
+    def after(*first: str) -> list[str]:
+        return [*reachable([x for x in first if x in methods], uses.__getitem__)]
+
+    made = after(CONSTRUCTOR, BUILD)
+    runs = [methods[each] for each in dict.fromkeys((*made, *after(CALL)))]
+    early = {id(x) for each in made for x in ast.walk(methods[each])}
+    sometimes = {id(x) for method in runs for x in _conditional(method)}
+    tried = {id(x) for method in runs for x in _tried(method)}
+    nodes = [each for method in runs for each in ast.walk(method) if id(each) not in tried]
+    calls = [each for each in nodes if isinstance(each, ast.Call)]
+    told = parameters(methods[CALL]).defaults if CALL in methods else {}
+    untold = told.get(_TRAINING) == as_literal(None)
+
+    def use(node: ast.AST) -> Use:
+        return Use(id(node) not in sometimes, id(node) not in early)
+
+    def by_name(found: Iterator[tuple[str, ast.AST]]) -> dict[str, Use]:
+        result: dict[str, Use] = {}
+        for name, node in found:
+            now, before = use(node), result.get(name, Use(always=False, called=True))
+            result[name] = Use(now.always or before.always, now.called and before.called)
+        return result
+
+    asked = {
+        each.args[1].value
+        for each in calls
+        if full_name(each.func, {}) in _ASKS
+        and len(each.args) > 1
+        and isinstance(each.args[1], ast.Constant)
+    }
+    return Running(
+        reads=by_name((name, x) for name, x in _read(nodes) if name not in asked | methods.keys()),
+        keras=by_name(_of_keras(nodes, names)),
+        weights=tuple(_weight(each, use(each)) for each in calls if _adds(each)),
+        passed=tuple(
+            PassedValue(attribute, value, untold and value == _TRAINING, use(call))
+            for method in runs
+            for attribute, value, call in _passed(method)
+            if id(call) not in tried
+        ),
+        losses=by_name(_losses(calls, runs)),
+        builds=by_name(_builds(calls, runs)),
+    )
+
+
+def _own_names(method: Function) -> Iterator[str]:
+    """Attributes of `self` that a method uses."""
+    yield from filter(None, map(own_attribute, ast.walk(method)))
+
+
+def _conditional(method: Function) -> Iterator[ast.AST]:
+    """What a method does only under a condition, or in a function that it may not call."""
+    for each in ast.walk(method):
+        parts: list[ast.AST] = []
+        if isinstance(each, ast.If):
+            parts = [*each.body, *each.orelse]
+        elif isinstance(each, ast.IfExp):
+            parts = [each.body, each.orelse]
+        elif isinstance(each, ast.BoolOp):
+            parts = [*each.values[1:]]
+        elif isinstance(each, ast.Lambda | ast.FunctionDef) and each is not method:
+            parts = [each]
+        body = getattr(each, "body", None)
+        if isinstance(body, list):
+            ends = [_may_end(one) for one in body]
+            parts += body[ends.index(True) + 1 :] if True in ends else []
+        for part in parts:
+            yield from ast.walk(part)
+
+
+def _may_end(node: ast.AST) -> bool:
+    """Whether a method may be over after a statement, by a condition in it."""
+    return isinstance(node, ast.If) and any(
+        isinstance(each, ast.Return | ast.Raise) for each in ast.walk(node)
+    )
+
+
+def _tried(method: Function) -> Iterator[ast.AST]:
+    """What may fail there."""
+    for each in ast.walk(method):
+        if isinstance(each, ast.Try):
+            for part in each.body:
+                yield from ast.walk(part)
+
+
+def _read(nodes: list[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
+    for each in nodes:
+        loads = isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Load)
+        if loads and (name := own_attribute(each)):
+            yield name, each
+
+
+def _of_keras(nodes: list[ast.AST], names: Names) -> Iterator[tuple[str, ast.AST]]:
+    """Full names of what is used of Keras."""
+    for each in nodes:
+        if isinstance(each, ast.Attribute | ast.Name) and isinstance(each.ctx, ast.Load):
+            name = full_name(each, names)
+            if name.startswith(KERAS):
+                yield name, each
+
+
+def _adds(call: ast.Call) -> bool:
+    return full_name(call.func, {}) in (ADD_WEIGHT, _ADD_VARIABLE)
+
+
+def _weight(call: ast.Call, use: Use) -> AddedWeight:
+    """A weight that is asked for, with what is said of it."""
+    words = {word.arg: word.value for word in call.keywords if word.arg}
+    return AddedWeight(
+        method=full_name(call.func, {}).rpartition(".")[2],
+        words={word: ast.unparse(value) for word, value in words.items()},
+        constants=frozenset(word for word, x in words.items() if isinstance(x, ast.Constant)),
+        positional=len(call.args),
+        all_told=all(word.arg for word in call.keywords)
+        and not any(isinstance(x, ast.Starred) for x in call.args),
+        use=use,
+    )
+
+
+def _losses(calls: list[ast.Call], runs: list[Function]) -> Iterator[tuple[str, ast.AST]]:
+    """How losses are added: as "a function", or with a word as `inputs=`."""
+    for each in calls:
+        if full_name(each.func, {}) != _ADD_LOSS:
+            continue
+        inner = {
+            x.name for method in runs for x in ast.walk(method) if isinstance(x, ast.FunctionDef)
+        }
+        for given in each.args:
+            own = full_name(given, {}) in inner
+            if own or isinstance(given, ast.Lambda):
+                yield "a function", each
+        for word in each.keywords:
+            if word.arg == "inputs":
+                yield "`inputs=`", each
+
+
+def _builds(calls: list[ast.Call], runs: list[Function]) -> Iterator[tuple[str, ast.AST]]:
+    """Attributes whose `build` the class's own `build` calls."""
+    inside = {id(x) for method in runs if method.name == BUILD for x in ast.walk(method)}
+    for each in calls:
+        if id(each) in inside and isinstance(each.func, ast.Attribute):
+            name = own_attribute(each.func.value)
+            if name and each.func.attr == BUILD:
+                yield name, each
+
+
+def _passed(method: Function) -> Iterator[tuple[str, str, ast.AST]]:
+    """(attribute, value, call) of what a method passes by position that is no tensor.
+
+    That is a flag or a number, or its `training`.
+    """
+    loops = dict(_loops(method))
+    given = {each.arg for each in method.args.args[1:]}
+    given -= {
+        x.id for x in ast.walk(method) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)
+    }
+    for each in ast.walk(method):
+        if not isinstance(each, ast.Call):
+            continue
+        held = each.func.value if isinstance(each.func, ast.Subscript) else each.func
+        attribute = own_attribute(held)
+        if isinstance(each.func, ast.Name):
+            attribute = loops.get(each.func.id, "")
+        for argument in each.args if attribute else ():
+            flag = literal(argument) not in ("", as_literal(None))
+            named = isinstance(argument, ast.Name) and argument.id == _TRAINING
+            if flag or (named and _TRAINING in given):
+                yield attribute, ast.unparse(argument), each
+
+
+def _loops(method: Function) -> Iterator[tuple[str, str]]:
+    """Variables of loops, and the attribute of `self` that the loop goes over."""
+    for each in ast.walk(method):
+        if isinstance(each, ast.For):
+            over = [name for x in ast.walk(each.iter) if (name := own_attribute(x))]
+            targets = [x.id for x in ast.walk(each.target) if isinstance(x, ast.Name)]
+            if isinstance(each.target, ast.Name) and len(over) == 1:
+                yield targets[0], over[0]
+            elif len(targets) == 1 + len(over) and len(over) == 1:
+                yield targets[-1], over[0]  # enumerate
+            elif len(targets) == len(over):
+                yield from zip(targets, over, strict=True)  # zip

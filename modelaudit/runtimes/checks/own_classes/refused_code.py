@@ -1,0 +1,213 @@
+"""What the methods of a class do, when it is made, built and called, that Keras 3 refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
+
+from modelaudit.facts import Json
+from modelaudit.formats.keras.json_config import mapping
+from modelaudit.formats.source_code.classes import (
+    KERAS,
+    AddedWeight,
+    ClassCode,
+    SourceCode,
+    Use,
+)
+from modelaudit.formats.source_code.methods import BUILD, OUTPUT_SHAPE
+from modelaudit.formats.source_code.running import CALL
+from modelaudit.runtimes.checks.own_classes import names_of_keras2 as of_keras2
+from modelaudit.runtimes.model import CheckContext
+from modelaudit.structs import replace
+
+_MODELS, _WRAPPER = ("Model", "Sequential"), "Wrapper"
+_BACKEND, _ADD_WEIGHT, _TEXT = "backend", "add_weight", "aggregation"
+_ANY_VALUE = frozenset(  # layers of Keras that take what is no tensor
+    ("Hashing", "HashedCrossing", "IntegerLookup", "StringLookup", "TextVectorization")
+)
+
+
+class Refusal(Struct, frozen=True):
+    """What a class does, the error, what to do, and when it does so."""
+
+    what: str
+    error: str
+    fix: str
+    use: Use = Use()
+    later: bool = False
+    of_build: bool = False
+
+
+def refusals(
+    code: ClassCode, owner: ClassCode, config: Mapping[str, Json], context: CheckContext
+) -> Iterator[Refusal]:
+    """What a class does; `owner` is the class of the object, `config` is that of the model's layer.
+
+    A class of an object inside the layer has no config of its own.
+    """
+    if not context.code.base(owner).startswith(KERAS):
+        return
+    replaced = _replaced(code, owner, context.code)
+    for each in _refusals(code, owner, config, context):
+        if (each.use.called and CALL in replaced) or (each.of_build and BUILD in replaced):
+            continue
+        later = each.later or (each.use.called and _not_traced(owner, context.code))
+        yield replace(each, later=later)
+
+
+def _replaced(code: ClassCode, owner: ClassCode, source: SourceCode) -> set[str]:
+    """Methods of a base class that the class of the object has its own of."""
+    found: set[str] = set()
+    for each in source.lineage(owner):
+        if isinstance(each, ClassCode) and each.where != code.where:
+            found |= each.methods
+        else:
+            return found if each is code else set()
+    return set()
+
+
+def _not_traced(owner: ClassCode, code: SourceCode) -> bool:
+    """Whether Keras 3 asks a layer for its output's shape, and does not call it while it loads."""
+    own = code.defines(owner, OUTPUT_SHAPE) is not False
+    return own or code.base(owner).rpartition(".")[2] not in (*_MODELS, "Layer", _WRAPPER)
+
+
+def _refusals(
+    code: ClassCode, owner: ClassCode, config: Mapping[str, Json], context: CheckContext
+) -> Iterator[Refusal]:
+    base = context.code.base(owner)
+    yield from _reads(code, owner, base.rpartition(".")[2], context)
+    yield from _functions(code, context.profile.name)
+    for weight in code.running.weights:
+        yield from _weight(weight, context.profile.name)
+    yield from _losses(code, context.profile.name)
+    yield from _by_position(code, owner, context)
+    yield from _built_again(code, owner, config, context)
+
+
+def _reads(
+    code: ClassCode, owner: ClassCode, base: str, context: CheckContext
+) -> Iterator[Refusal]:
+    """Attributes that objects of Keras 2 have."""
+    lineage = [each for each in context.code.lineage(owner) if isinstance(each, ClassCode)]
+    own = frozenset().union(*(each.assigned | each.methods for each in lineage))
+    names = of_keras2.LAYER | of_keras2.OF_CLASSES.get(base, frozenset())
+    names |= frozenset() if base in _MODELS else of_keras2.SHAPES
+    for name in sorted((code.running.reads.keys() & names) - own):
+        yield Refusal(
+            f"uses `self.{name}`, which a {base} in {context.profile.name} does not have",
+            f"AttributeError: '{owner.name}' object has no attribute '{name}'",
+            f"Do without `self.{name}`, or load the model with tf-keras.",
+            code.running.reads[name],
+        )
+
+
+def _functions(code: ClassCode, name: str) -> Iterator[Refusal]:
+    """Functions of Keras 2, in `tf.keras` or in `keras` itself."""
+    for used, use in sorted(code.running.keras.items()):
+        module, _, function = used.rpartition(".")
+        root, _, module = module.rpartition(".")
+        if root == "keras" and module == _BACKEND:
+            missing = function not in of_keras2.PLAIN_BACKEND
+        elif root == "tensorflow.keras" and module == _BACKEND:
+            missing = function in of_keras2.BACKEND
+        else:
+            missing = root == "tensorflow.keras" and module in ("losses", "metrics")
+            missing = missing and function in of_keras2.LOSSES
+        if missing:
+            yield Refusal(
+                f"uses `{used}`, which {name} does not have",
+                f"AttributeError: module '…{module}' has no attribute '{function}'",
+                f"Do without `{function}`, or load the model with tf-keras.",
+                use,
+            )
+
+
+def _weight(weight: AddedWeight, name: str) -> Iterator[Refusal]:
+    words = weight.words.keys()
+    if weight.method == _ADD_WEIGHT:
+        extra = sorted(words & of_keras2.ADD_WEIGHT)
+        kept = _TEXT in words and _TEXT not in weight.constants
+        error = f"add_weight() got an unexpected keyword argument '{extra[0] if extra else ''}'"
+        if kept and not extra:
+            extra, error = [_TEXT], f"Invalid value for argument `{_TEXT}`"
+        if extra:
+            word = extra[0]
+            yield Refusal(
+                f"calls `add_weight` with {word}={weight.words[word]}, which {name} does not take",
+                f"…{error}…",
+                f"Leave `{word}` out.",
+                weight.use,
+            )
+    elif weight.all_told and (
+        "shape" in words if weight.positional else not {"shape", "initializer"} <= words
+    ):
+        yield Refusal(
+            f"calls `add_variable` as in Keras 2, where {name} takes a shape and an initializer",
+            "TypeError: …add_variable() …",
+            "Call `add_weight` with keywords instead.",
+            weight.use,
+        )
+
+
+def _losses(code: ClassCode, name: str) -> Iterator[Refusal]:
+    for how, use in sorted(code.running.losses.items()):
+        function = how == "a function"
+        yield Refusal(
+            f"calls `add_loss` with {how}, where {name} takes a tensor alone",
+            "ValueError: `add_loss()` can only be called from inside `build()` or `call()`, on a "
+            "tensor input"
+            if function
+            else "TypeError: …add_loss() got an unexpected keyword argument 'inputs'",
+            "Call `add_loss` in `call`, with a tensor and nothing else.",
+            use,
+        )
+
+
+def _by_position(code: ClassCode, owner: ClassCode, context: CheckContext) -> Iterator[Refusal]:
+    """Flags and numbers that a layer inside is given by position."""
+    for each in code.running.passed:
+        if _is_layer(each.attribute, owner, context.code):
+            yield Refusal(
+                f"passes {each.value} by position when it calls `self.{each.attribute}`, where "
+                f"layers in {context.profile.name} take only tensors by position",
+                "ValueError: Only input tensors may be passed as positional arguments",
+                f"Pass it by its name, as {each.value}={each.value}."
+                if each.value.isidentifier()
+                else "Pass it by its name.",
+                each.use,
+                later=each.later,
+            )
+
+
+def _is_layer(attribute: str, owner: ClassCode, code: SourceCode) -> bool:
+    """Whether all that the class keeps under this name are layers."""
+    lineage = [each for each in code.lineage(owner) if isinstance(each, ClassCode)]
+    made = [part.name for each in lineage for part in each.made if part.attribute == attribute]
+
+    def one(name: str) -> bool:
+        if name.startswith(KERAS):
+            return ".layers." in name and name.rpartition(".")[2] not in _ANY_VALUE
+        found = code.find(name.rpartition(".")[2])
+        return found is not None and code.base(found).startswith(KERAS)
+
+    return bool(made) and all(map(one, made))
+
+
+def _built_again(
+    code: ClassCode, owner: ClassCode, config: Mapping[str, Json], context: CheckContext
+) -> Iterator[Refusal]:
+    """A wrapped layer that the file builds, and `build` without asking builds again."""
+    base = context.code.base(owner).rpartition(".")[2]
+    shape = mapping(mapping(config.get("layer")).get("build_config")).get("input_shape")
+    built = code.running.builds.get("layer", Use(always=False))
+    if base == _WRAPPER and shape is not None and built.always:
+        yield Refusal(
+            "builds the layer that it wraps, which is built already when "
+            f"{context.profile.name} loads it",
+            "ValueError: You cannot add new elements of state (variables or sub-layers) to a layer "
+            "that is already built.",
+            "Build it under `if not self.layer.built:`.",
+            of_build=True,
+        )

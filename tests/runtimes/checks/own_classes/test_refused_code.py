@@ -1,0 +1,114 @@
+"""Code that Keras 3 refuses: names against the classes themselves, and flags by position."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from modelaudit.formats.reader import read
+from modelaudit.formats.source_code.reading import read_source_code
+from modelaudit.layer_classes import LAYER_CLASSES
+from modelaudit.runtimes.catalogue import as_installed, find_profile
+from modelaudit.runtimes.checks.own_classes import names_of_keras2 as of_keras2
+from modelaudit.runtimes.model import FIRST_CALL, LoadCall, LoadRequest
+from modelaudit.runtimes.predict import predict_calls
+from modelaudit.settings import Limits
+
+pytestmark = pytest.mark.slow
+MADE = {
+    "Dropout": (0.1,),
+    "LayerNormalization": (),
+    "BatchNormalization": (),
+    "Embedding": (4, 3),
+    "MultiHeadAttention": (2, 2),
+    "DepthwiseConv2D": (1,),
+}
+
+
+def made(keras, name: str):
+    """A layer of this class, built where that adds attributes."""
+    layers = keras.layers
+    if name in ("Bidirectional", "RNN", "TimeDistributed"):
+        inside = layers.LSTMCell(3) if name == "RNN" else layers.LSTM(3)
+        return getattr(layers, name)(inside)
+    arguments = MADE.get(name, (2, 1) if "Conv" in name else (3,))
+    return getattr(layers, name)(*arguments)
+
+
+@pytest.mark.parametrize("name", ["Layer", *of_keras2.OF_CLASSES])
+def test_attributes_of_one_generation(name: str) -> None:
+    keras, tf_keras = pytest.importorskip("keras"), pytest.importorskip("tf_keras")
+    assert name == "Layer" or name in LAYER_CLASSES
+    names = of_keras2.OF_CLASSES.get(name, of_keras2.LAYER | of_keras2.SHAPES)
+    old, new = (
+        each.layers.Layer() if name == "Layer" else made(each, name) for each in (tf_keras, keras)
+    )
+    if "depthwise_kernel" in names:
+        old.build((None, 4, 4, 3))
+        new.build((None, 4, 4, 3))
+    here = {*dir(old), *(each for each in of_keras2.SHAPES if hasattr(type(old), each))}
+    assert names <= here
+    assert not names & {*dir(new)}
+
+
+def test_models_have_them_neither() -> None:
+    keras = pytest.importorskip("keras")
+    start = keras.Input((3,))
+    model = keras.Model(start, keras.layers.Dense(2)(start))
+    assert not of_keras2.LAYER & {*dir(model)}
+    assert {*dir(model)} >= of_keras2.SHAPES
+
+
+def test_functions_of_one_generation() -> None:
+    tf, tf_keras = pytest.importorskip("tensorflow"), pytest.importorskip("tf_keras")
+    keras = pytest.importorskip("keras")
+    assert tf.keras.__version__.startswith("3")
+    for module, names in (
+        ("backend", of_keras2.BACKEND),
+        ("losses", of_keras2.LOSSES),
+        ("metrics", of_keras2.LOSSES),
+    ):
+        assert names <= {*dir(getattr(tf_keras, module))}
+        assert not names & {*dir(getattr(tf.keras, module))}
+    public = {each for each in dir(keras.backend) if not each.startswith("_")}
+    assert public == of_keras2.PLAIN_BACKEND
+    for word in of_keras2.ADD_WEIGHT:
+        with pytest.raises(TypeError, match=word):
+            keras.layers.Layer().add_weight(shape=(), **{word: None})
+
+
+CODE = """
+from tensorflow import keras
+
+class Flagged(keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.norm = keras.layers.BatchNormalization()
+
+    def call(self, x, training=None):
+        return self.norm(x, training)
+"""
+
+
+def test_a_flag_that_is_none_until_somebody_predicts(tmp_path: Path) -> None:
+    keras, np = pytest.importorskip("keras"), pytest.importorskip("numpy")
+    path = tmp_path / "own.py"
+    path.write_text(CODE, encoding="utf-8")
+    own: dict[str, type] = {}
+    exec(compile(CODE, str(path), "exec"), own)
+    start = keras.Input((4,))
+    saved = keras.Model(start, own["Flagged"]()(start))
+    saved.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras", custom_objects=own)
+    with pytest.raises(ValueError, match="Only input tensors"):
+        loaded.predict(np.ones((2, 4)), verbose=0)
+    code = read_source_code([str(path)])
+    request = LoadRequest(LoadCall.LOAD_MODEL, custom=code.passed)
+    profile = as_installed(find_profile("tf==2.21.0"))
+    model = read(tmp_path / "m.keras", Limits())
+    (found,) = predict_calls(model, [(profile, request)], code)
+    assert found.predicted.value == "fails"
+    assert [(each.code, each.later) for each in found.because] == [
+        ("code-of-other-keras", FIRST_CALL)
+    ]
