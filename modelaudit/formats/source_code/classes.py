@@ -114,7 +114,7 @@ class PassedValue(Struct, frozen=True):
     use: Use = Use()
 
 
-class Running(Struct, frozen=True):
+class RunningCode(Struct, frozen=True):
     """What a class does when its objects are made, built and called.
 
     `reads` are the attributes of `self` that it reads, less those that it asks for by `hasattr`,
@@ -188,7 +188,7 @@ class ClassCode(Struct, frozen=True):
     variable_names: frozenset[str] = frozenset()
     reorders: bool = False
     assigned: frozenset[str] = frozenset()
-    running: Running = Running()
+    running: RunningCode = RunningCode()
 
 
 class SourceCode(Struct, frozen=True):

@@ -9,7 +9,7 @@ from modelaudit.formats.source_code.classes import (
     KERAS,
     AddedWeight,
     PassedValue,
-    Running,
+    RunningCode,
     Use,
     as_literal,
 )
@@ -33,7 +33,7 @@ _TRAINING = "training"
 _ASKS = ("getattr", "hasattr")
 
 
-def running(methods: Mapping[str, Function], names: Names) -> Running:
+def running(methods: Mapping[str, Function], names: Names) -> RunningCode:
     """What runs of a class whose objects are made, built and called."""
     uses = {name: {*_own_names(method)} & methods.keys() for name, method in methods.items()}
 
@@ -67,7 +67,7 @@ def running(methods: Mapping[str, Function], names: Names) -> Running:
         and len(each.args) > 1
         and isinstance(each.args[1], ast.Constant)
     }
-    return Running(
+    return RunningCode(
         reads=by_name((name, x) for name, x in _read(nodes) if name not in asked | methods.keys()),
         keras=by_name(_of_keras(nodes, names)),
         weights=tuple(_weight(each, use(each)) for each in calls if _adds(each)),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modelaudit.formats.source_code.classes import PassedValue, Running, Use
+from modelaudit.formats.source_code.classes import PassedValue, RunningCode, Use
 from modelaudit.formats.source_code.reading import read_source_code
 
 ALWAYS, CALLED = Use(), Use(called=True)
 SOMETIMES = Use(always=False, called=True)
 
 
-def running(folder: Path, body: str, imports: str = "import keras") -> Running:
+def running(folder: Path, body: str, imports: str = "import keras") -> RunningCode:
     lines = "".join(f"    {line}\n" for line in body.strip("\n").splitlines())
     (folder / "own.py").write_text(f"{imports}\nclass Own(keras.layers.Layer):\n{lines}")
     found = read_source_code([str(folder / "own.py")])

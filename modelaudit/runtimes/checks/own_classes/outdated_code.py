@@ -11,7 +11,7 @@ from modelaudit.formats.source_code.classes import ClassCode, MadeLayer
 from modelaudit.formats.source_code.methods import ADD_WEIGHT, CONSTRUCTOR, OUTPUT_SHAPE
 from modelaudit.layer_classes import LAYER_CLASSES
 from modelaudit.runtimes.checks.own_classes.given_code import code_of
-from modelaudit.runtimes.checks.own_classes.refused_code import Refusal, refusals
+from modelaudit.runtimes.checks.own_classes.refused_code import RefusedCode, refusals
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, Reason
 from modelaudit.runtimes.saved_config import Config, known_in_keras2
 from modelaudit.terminal_text import first_of
@@ -86,7 +86,7 @@ def check(node: Config, context: CheckContext, route: str, archive: bool) -> Ite
 
 def _surest(
     code: ClassCode, owner: ClassCode, config: Config, context: CheckContext
-) -> Iterator[Refusal]:
+) -> Iterator[RefusedCode]:
     """What always happens first, and of that what stops the load itself."""
     found = [*refusals(code, owner, config, context)]
     yield from sorted(found, key=lambda each: (not each.use.always, each.later))

@@ -28,7 +28,7 @@ _ANY_VALUE = frozenset(  # layers of Keras that take what is no tensor
 )
 
 
-class Refusal(Struct, frozen=True):
+class RefusedCode(Struct, frozen=True):
     """What a class does, the error, what to do, and when it does so."""
 
     what: str
@@ -41,7 +41,7 @@ class Refusal(Struct, frozen=True):
 
 def refusals(
     code: ClassCode, owner: ClassCode, config: Mapping[str, Json], context: CheckContext
-) -> Iterator[Refusal]:
+) -> Iterator[RefusedCode]:
     """What a class does; `owner` is the class of the object, `config` is that of the model's layer.
 
     A class of an object inside the layer has no config of its own.
@@ -75,7 +75,7 @@ def _not_traced(owner: ClassCode, code: SourceCode) -> bool:
 
 def _refusals(
     code: ClassCode, owner: ClassCode, config: Mapping[str, Json], context: CheckContext
-) -> Iterator[Refusal]:
+) -> Iterator[RefusedCode]:
     base = context.code.base(owner)
     yield from _reads(code, owner, base.rpartition(".")[2], context)
     yield from _functions(code, context.profile.name)
@@ -88,14 +88,14 @@ def _refusals(
 
 def _reads(
     code: ClassCode, owner: ClassCode, base: str, context: CheckContext
-) -> Iterator[Refusal]:
+) -> Iterator[RefusedCode]:
     """Attributes that objects of Keras 2 have."""
     lineage = [each for each in context.code.lineage(owner) if isinstance(each, ClassCode)]
     own = frozenset().union(*(each.assigned | each.methods for each in lineage))
     names = of_keras2.LAYER | of_keras2.OF_CLASSES.get(base, frozenset())
     names |= frozenset() if base in _MODELS else of_keras2.SHAPES
     for name in sorted((code.running.reads.keys() & names) - own):
-        yield Refusal(
+        yield RefusedCode(
             f"uses `self.{name}`, which a {base} in {context.profile.name} does not have",
             f"AttributeError: '{owner.name}' object has no attribute '{name}'",
             f"Do without `self.{name}`, or load the model with tf-keras.",
@@ -103,7 +103,7 @@ def _reads(
         )
 
 
-def _functions(code: ClassCode, name: str) -> Iterator[Refusal]:
+def _functions(code: ClassCode, name: str) -> Iterator[RefusedCode]:
     """Functions of Keras 2, in `tf.keras` or in `keras` itself."""
     for used, use in sorted(code.running.keras.items()):
         module, _, function = used.rpartition(".")
@@ -116,7 +116,7 @@ def _functions(code: ClassCode, name: str) -> Iterator[Refusal]:
             missing = root == "tensorflow.keras" and module in ("losses", "metrics")
             missing = missing and function in of_keras2.LOSSES
         if missing:
-            yield Refusal(
+            yield RefusedCode(
                 f"uses `{used}`, which {name} does not have",
                 f"AttributeError: module '…{module}' has no attribute '{function}'",
                 f"Do without `{function}`, or load the model with tf-keras.",
@@ -124,7 +124,7 @@ def _functions(code: ClassCode, name: str) -> Iterator[Refusal]:
             )
 
 
-def _weight(weight: AddedWeight, name: str) -> Iterator[Refusal]:
+def _weight(weight: AddedWeight, name: str) -> Iterator[RefusedCode]:
     words = weight.words.keys()
     if weight.method == _ADD_WEIGHT:
         extra = sorted(words & of_keras2.ADD_WEIGHT)
@@ -134,7 +134,7 @@ def _weight(weight: AddedWeight, name: str) -> Iterator[Refusal]:
             extra, error = [_TEXT], f"Invalid value for argument `{_TEXT}`"
         if extra:
             word = extra[0]
-            yield Refusal(
+            yield RefusedCode(
                 f"calls `add_weight` with {word}={weight.words[word]}, which {name} does not take",
                 f"…{error}…",
                 f"Leave `{word}` out.",
@@ -143,7 +143,7 @@ def _weight(weight: AddedWeight, name: str) -> Iterator[Refusal]:
     elif weight.all_told and (
         "shape" in words if weight.positional else not {"shape", "initializer"} <= words
     ):
-        yield Refusal(
+        yield RefusedCode(
             f"calls `add_variable` as in Keras 2, where {name} takes a shape and an initializer",
             "TypeError: …add_variable() …",
             "Call `add_weight` with keywords instead.",
@@ -151,10 +151,10 @@ def _weight(weight: AddedWeight, name: str) -> Iterator[Refusal]:
         )
 
 
-def _losses(code: ClassCode, name: str) -> Iterator[Refusal]:
+def _losses(code: ClassCode, name: str) -> Iterator[RefusedCode]:
     for how, use in sorted(code.running.losses.items()):
         function = how == "a function"
-        yield Refusal(
+        yield RefusedCode(
             f"calls `add_loss` with {how}, where {name} takes a tensor alone",
             "ValueError: `add_loss()` can only be called from inside `build()` or `call()`, on a "
             "tensor input"
@@ -165,11 +165,11 @@ def _losses(code: ClassCode, name: str) -> Iterator[Refusal]:
         )
 
 
-def _by_position(code: ClassCode, owner: ClassCode, context: CheckContext) -> Iterator[Refusal]:
+def _by_position(code: ClassCode, owner: ClassCode, context: CheckContext) -> Iterator[RefusedCode]:
     """Flags and numbers that a layer inside is given by position."""
     for each in code.running.passed:
         if _is_layer(each.attribute, owner, context.code):
-            yield Refusal(
+            yield RefusedCode(
                 f"passes {each.value} by position when it calls `self.{each.attribute}`, where "
                 f"layers in {context.profile.name} take only tensors by position",
                 "ValueError: Only input tensors may be passed as positional arguments",
@@ -197,13 +197,13 @@ def _is_layer(attribute: str, owner: ClassCode, code: SourceCode) -> bool:
 
 def _built_again(
     code: ClassCode, owner: ClassCode, config: Mapping[str, Json], context: CheckContext
-) -> Iterator[Refusal]:
+) -> Iterator[RefusedCode]:
     """A wrapped layer that the file builds, and `build` without asking builds again."""
     base = context.code.base(owner).rpartition(".")[2]
     shape = mapping(mapping(config.get("layer")).get("build_config")).get("input_shape")
     built = code.running.builds.get("layer", Use(always=False))
     if base == _WRAPPER and shape is not None and built.always:
-        yield Refusal(
+        yield RefusedCode(
             "builds the layer that it wraps, which is built already when "
             f"{context.profile.name} loads it",
             "ValueError: You cannot add new elements of state (variables or sub-layers) to a layer "
