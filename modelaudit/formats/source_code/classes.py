@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct, field
 
+from modelaudit.formats.source_code.statements import RunningCode
 from modelaudit.graphs import reachable
 from modelaudit.layer_classes import LAYER_CLASSES, OTHER_WEIGHTS, Trait, has
 
@@ -78,56 +79,6 @@ class MadeLayer(Struct, frozen=True):
     listed: bool = False
     words: frozenset[str] = frozenset()
     inside: tuple[str, ...] = ()
-
-
-class Use(Struct, frozen=True):
-    """When a statement runs: always or under a condition, and only when an object is called."""
-
-    always: bool = True
-    called: bool = False
-
-
-class AddedWeight(Struct, frozen=True):
-    """A call of `add_weight`, or of its old name `add_variable`: the `method`.
-
-    `words` are its keywords with their values as text, `constants` those that are literals,
-    `positional` counts what it passes by position. `all_told` says that it unpacks nothing.
-    """
-
-    method: str
-    words: Mapping[str, str] = field(default_factory=dict)
-    constants: frozenset[str] = frozenset()
-    positional: int = 0
-    all_told: bool = True
-    use: Use = Use()
-
-
-class PassedValue(Struct, frozen=True):
-    """A value that is no tensor, and that a layer which `attribute` keeps is given by position.
-
-    `later` says that it is None, as a tensor may be, while a model is built.
-    """
-
-    attribute: str
-    value: str
-    later: bool = False
-    use: Use = Use()
-
-
-class RunningCode(Struct, frozen=True):
-    """What a class does when its objects are made, built and called.
-
-    `reads` are the attributes of `self` that it reads, less those that it asks for by `hasattr`,
-    `keras` the full names that it uses of Keras, `losses` how it calls `add_loss`, and `builds` the
-    attributes whose `build` is called by its own.
-    """
-
-    reads: Mapping[str, Use] = field(default_factory=dict)
-    keras: Mapping[str, Use] = field(default_factory=dict)
-    weights: tuple[AddedWeight, ...] = ()
-    passed: tuple[PassedValue, ...] = ()
-    losses: Mapping[str, Use] = field(default_factory=dict)
-    builds: Mapping[str, Use] = field(default_factory=dict)
 
 
 class ClassCode(Struct, frozen=True):

@@ -5,14 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from modelaudit.formats.source_code.classes import (
-    KERAS,
-    AddedWeight,
-    PassedValue,
-    RunningCode,
-    Use,
-    as_literal,
-)
+from modelaudit.formats.source_code.classes import KERAS, as_literal
 from modelaudit.formats.source_code.methods import (
     ADD_WEIGHT,
     BUILD,
@@ -24,6 +17,7 @@ from modelaudit.formats.source_code.methods import (
     own_attribute,
     parameters,
 )
+from modelaudit.formats.source_code.statements import AddedWeight, PassedValue, RunningCode, Use
 from modelaudit.graphs import reachable
 
 CALL = "call"

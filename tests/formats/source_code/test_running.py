@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modelaudit.formats.source_code.classes import PassedValue, RunningCode, Use
 from modelaudit.formats.source_code.reading import read_source_code
+from modelaudit.formats.source_code.statements import PassedValue, RunningCode, Use
 
 ALWAYS, CALLED = Use(), Use(called=True)
 SOMETIMES = Use(always=False, called=True)

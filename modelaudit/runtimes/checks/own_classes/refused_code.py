@@ -8,15 +8,10 @@ from msgspec import Struct
 
 from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import mapping
-from modelaudit.formats.source_code.classes import (
-    KERAS,
-    AddedWeight,
-    ClassCode,
-    SourceCode,
-    Use,
-)
+from modelaudit.formats.source_code.classes import KERAS, ClassCode, SourceCode
 from modelaudit.formats.source_code.methods import BUILD, OUTPUT_SHAPE
 from modelaudit.formats.source_code.running import CALL
+from modelaudit.formats.source_code.statements import AddedWeight, Use
 from modelaudit.runtimes.checks.own_classes import names_of_keras2 as of_keras2
 from modelaudit.runtimes.model import CheckContext
 from modelaudit.structs import replace
