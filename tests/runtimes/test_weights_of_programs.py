@@ -128,6 +128,42 @@ def test_a_variable_of_the_model_itself_across_generations(tmp_path: Path) -> No
     assert because.error.partition(": ")[2] in str(raised.value)
 
 
+def as_keras_2_14(layer: Any, group: Any) -> None:
+    """The weights of a model by its attributes, as Keras 2.14 writes those of a subclass.
+
+    It does not look into lists of lists.
+    """
+    own = [*layer._trainable_weights, *layer._non_trainable_weights]
+    for place, weight in enumerate(own):
+        group[f"vars/{place}"] = np.asarray(weight)
+    for name, value in sorted(vars(layer).items()):
+        if hasattr(value, "_trainable_weights") and not name.startswith("_"):
+            as_keras_2_14(value, group.create_group(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome"),
+    [
+        ("Called", LOADS),
+        ("Prompted", DIFFERS),
+        ("Numbered2", DIFFERS),
+        ("Decoding1", FAILS),
+        ("Weighing", FAILS),
+        ("OfRows", DIFFERS),
+    ],
+)
+def test_archives_of_keras_2_in_keras_3(tmp_path: Path, name: str, outcome: LoadOutcome) -> None:
+    """As Keras 2.14 and 3.15 were seen to write and read them."""
+    h5py, keras = pytest.importorskip("h5py"), pytest.importorskip("keras")
+    saved, path = made(pytest.importorskip("tf_keras"), name, False), tmp_path / "w.weights.h5"
+    with h5py.File(path, "w") as file:
+        as_keras_2_14(saved, file)
+    request = LoadRequest(LoadCall.LOAD_WEIGHTS)
+    assert predicted(path, TARGETS["keras"], request).predicted is outcome
+    fresh = made(keras, name, trained=False)
+    assert observed(lambda other: other.load_weights(path), fresh, saved) is outcome
+
+
 @pytest.mark.parametrize("name", ["BothWays", "ByTimes"])
 def test_checkpoints_of_keras_2_in_keras_3(tmp_path: Path, name: str) -> None:
     """A list of layers is not found there, but each of them by an attribute of its own."""

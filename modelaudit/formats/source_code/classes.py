@@ -69,7 +69,8 @@ class MadeLayer(Struct, frozen=True):
     """An attribute to which a method assigns a new object of the class `name`.
 
     `listed` says that it is inside a list or dictionary, `words` are the keywords it is made with.
-    `inside` are the classes in a list that a model without an input is made of. The name of an
+    `inside` are the classes in a list that a model without an input is made of, and `inner` says
+    that it is in a list in a list. The name of an
     attribute that a loop sets begins as in the code, and ends with an asterisk.
     """
 
@@ -79,6 +80,7 @@ class MadeLayer(Struct, frozen=True):
     listed: bool = False
     words: frozenset[str] = frozenset()
     inside: tuple[str, ...] = ()
+    inner: bool = False
 
 
 class ClassCode(Struct, frozen=True):

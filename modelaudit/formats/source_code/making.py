@@ -30,8 +30,9 @@ def made_layers(node: Function, names: Names) -> Iterator[MadeLayer]:
     for target, given in assigned(node):
         attribute, value = own_attribute(target), given
         if isinstance(target, ast.Subscript) and (owner := _holder(target.value)):
-            for name in _listed(ast.List([_known(value, local)]), names):  # self.heads["x"] = …
-                yield MadeLayer(owner, name, node.name, listed=owner != HIDDEN)
+            for name, inner in _items(ast.List([_known(value, local)]), names):
+                listed = owner != HIDDEN  # self.heads["x"] = …
+                yield MadeLayer(owner, name, node.name, listed=listed, inner=listed and inner)
         if not attribute:
             continue
         if isinstance(given, ast.Name):
@@ -43,15 +44,25 @@ def made_layers(node: Function, names: Names) -> Iterator[MadeLayer]:
             variable = given.id if isinstance(given, ast.Name) else f"self.{attribute}"
             inside = _without_input(_with_added(value, variable, node), name, names)
             yield MadeLayer(attribute, name, node.name, words=words, inside=inside)
-        for name in _listed(_known(value, local), names):
-            yield MadeLayer(attribute, name, node.name, listed=True)
+        for name, inner in _items(_known(value, local), names):
+            yield MadeLayer(attribute, name, node.name, listed=True, inner=inner)
+    rows = {
+        one.id: attribute  # a list in a list
+        for each in ast.walk(node)
+        for held, given in _added(each)
+        if (attribute := own_attribute(held)) and isinstance(given, ast.List)
+        for one in given.elts
+        if isinstance(one, ast.Name)
+    }
     for each in ast.walk(node):
         if isinstance(each, ast.Call) and full_name(each.func, {}) in _SETTERS:
             yield from _set_by_name(each, node.name, local, names)
         for held, given in _added(each):  # self.blocks.append(Dense(8)), or of what is kept later
-            attribute = kept.get(held.id, "") if isinstance(held, ast.Name) else own_attribute(held)
-            for name in _listed(_known(given, local), names) if attribute else ():
-                yield MadeLayer(attribute, name, node.name, listed=True)
+            variable = held.id if isinstance(held, ast.Name) else ""
+            attribute = kept.get(variable) or rows.get(variable, "") or own_attribute(held)
+            row = variable in rows and variable not in kept
+            for name, inner in _items(_known(given, local), names) if attribute else ():
+                yield MadeLayer(attribute, name, node.name, listed=True, inner=inner or row)
 
 
 def _holder(node: ast.expr) -> str:
@@ -153,7 +164,12 @@ def _beginning(key: ast.expr) -> str:
 
 
 def _listed(node: ast.expr, names: Names) -> Iterator[str]:
-    """The classes of what a list or dictionary holds, however it is put together."""
+    """The classes of what a list or dictionary holds, and of what is in lists in it."""
+    return (name for name, _ in _items(node, names))
+
+
+def _items(node: ast.expr, names: Names) -> Iterator[tuple[str, bool]]:
+    """The same, however it is put together, and whether each is in a list in it."""
     items: list[ast.expr] = []
     if isinstance(node, ast.List | ast.Tuple):
         items = node.elts
@@ -164,16 +180,17 @@ def _listed(node: ast.expr, names: Names) -> Iterator[str]:
     elif isinstance(node, ast.DictComp):
         items = [node.value]
     elif isinstance(node, ast.BinOp):  # [None] + [Dense(4)], [Dense(4)] * 2
-        yield from _listed(node.left, names)
-        yield from _listed(node.right, names)
+        yield from _items(node.left, names)
+        yield from _items(node.right, names)
     elif isinstance(node, ast.Call) and full_name(node.func, {}) in _LISTS:
         for each in (*node.args, *(word.value for word in node.keywords if word.arg)):
-            yield from _listed(each, names)
+            yield from _items(each, names)
     for each in items:
         for one in _choices(each):
             if isinstance(one, ast.Call) and full_name(one.func, {}) not in _LISTS:
-                yield full_name(one.func, names)
-            yield from _listed(one, names)
+                yield full_name(one.func, names), False
+            spread = isinstance(each, ast.Starred)
+            yield from ((name, inner or not spread) for name, inner in _items(one, names))
 
 
 def _choices(node: ast.expr) -> list[ast.expr]:

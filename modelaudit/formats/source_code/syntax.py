@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
+from msgspec.structs import replace
+
 from modelaudit.formats.source_code.assigned import from_import, taken_apart
 from modelaudit.formats.source_code.builds import (
     calls_base,
@@ -215,7 +217,7 @@ def _resolved(made: MadeLayer, methods: Mapping[str, Function], names: Names) ->
     found = returned(methods[method], names) if of == "self" and method in methods else ()
     if not found or found[0].startswith("self."):
         return made
-    return MadeLayer(made.attribute, found[0], made.method, made.listed, made.words, found[1:])
+    return replace(made, name=found[0], inside=found[1:])
 
 
 def _callee(node: ast.expr) -> ast.expr:

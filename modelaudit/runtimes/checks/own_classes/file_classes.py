@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from modelaudit.facts import Artifact, Json
+from modelaudit.facts import Artifact, Format, Json
 from modelaudit.formats.keras.builtin_layers import made_of, snake_case, without_number
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.formats.source_code.classes import HIDDEN, ClassCode, MadeLayer, SourceCode
@@ -19,6 +19,7 @@ from modelaudit.layer_classes import LAYER_CLASSES
 from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 
 _MADE = (ADD_WEIGHT, "tensorflow.Variable")
+_OWN = "vars"  # the group of weights that a model makes itself
 _LEAST = 2  # attributes that tell of which class an object is
 _PLAIN = ((), ("object",))  # bases of a class that is none of Keras or TensorFlow
 
@@ -35,9 +36,29 @@ def classes_in(artifact: Artifact, code: SourceCode) -> Iterator[ClassCode]:
     nodes = {node.index: node for node in artifact.object_graph}
     yield from (each for each, _ in objects_of(nodes, code))
     groups = mapping(mapping(artifact.extra.get("h5")).get("groups"))  # by Keras 2, without names
-    every = (each for listed in code.classes.values() for each in listed) if groups else ()
-    alike = [each for each in every if _has_groups(each, groups, code)]
-    yield from alike if len(alike) == 1 else ()
+    every = [each for listed in code.classes.values() for each in listed]
+    yield from _only([each for each in every if groups and _has_groups(each, groups, code)], code)
+    if not noted and artifact.format is Format.WEIGHTS_H5_V3:
+        names = {tensor.name.partition("/")[0] for tensor in artifact.tensors}
+        yield from _only([each for each in every if _has_names(each, names, code)], code)
+
+
+def _only(alike: list[ClassCode], code: SourceCode) -> list[ClassCode]:
+    """The one of several classes that the others are subclasses of; none if there is none."""
+    first = [each for each in alike if not any(x in alike for x in [*code.lineage(each)][1:])]
+    return first if len(first) == 1 else []
+
+
+def _has_names(owner: ClassCode, names: set[str], code: SourceCode) -> bool:
+    """Whether an archive of Keras 2 may be of a model whose attributes have these names."""
+    if code.base(owner).rpartition(".")[2] != "Model" or len(names) < _LEAST:
+        return False
+    lineage = [each for each in code.lineage(owner) if isinstance(each, ClassCode)]
+    if _OWN in names and not any(each.variables or each.weights for each in lineage):
+        return False
+    made = [each for one in lineage for each in one.made]
+    always = {x.attribute for x in made if _is_plain_layer(x) and code.makes_weights(x)}
+    return always <= names <= {_OWN, *(each.attribute for each in made)}
 
 
 def _has_groups(owner: ClassCode, groups: Mapping[str, Json], code: SourceCode) -> bool:

@@ -11,13 +11,38 @@ import re
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Artifact
+from modelaudit.facts import Artifact, Format
 from modelaudit.formats.keras.json_config import mapping
 from modelaudit.runtimes.checks.stored.object_paths import weights
 from modelaudit.runtimes.model import CheckContext, Reason
 
 READ = (3, 15)
+ARCHIVES = (Format.KERAS_ARCHIVE, Format.WEIGHTS_H5_V3)
 _INNER = re.compile(r"((?:.*/)?([^/]+))/container(?:_[0-9]{1,6})?(?=/)")
+
+
+def unsaved_inner_lists(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Layers in a list of lists, by the code of a class, of which an archive has no weights.
+
+    A model of Keras 3 has all its layers in one list, which the file has instead.
+    """
+    code, by_keras3 = context.code, context.writer is None or context.writer.keras3
+    parts = {part for tensor in weights(artifact) for part in tensor.name.split("/")}
+    for owner in context.classes if artifact.format in ARCHIVES else ():
+        for kind in code.parts(owner):
+            flat = by_keras3 and code.base(kind).rpartition(".")[2] != "Layer"
+            for made in kind.made if not flat else ():
+                if made.inner and made.attribute not in parts and code.makes_weights(made):
+                    yield Reason(
+                        "layers-in-inner-lists",
+                        LoadOutcome.DIFFERS,
+                        f"{kind.name} ({kind.where}) keeps layers in {made.attribute}, a list of "
+                        "lists or a dictionary of them, which Keras before 3.15 did not save: they "
+                        "keep random values",
+                        "no error",
+                        "Keep the layers in one list, and train again.",
+                    )
+                    return
 
 
 def nested_containers(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:

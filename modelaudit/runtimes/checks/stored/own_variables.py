@@ -10,11 +10,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, Layer, Tensor
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.json_config import mapping, sequence, text
-from modelaudit.formats.source_code.classes import SourceCode
+from modelaudit.formats.source_code.classes import ClassCode, SourceCode
 from modelaudit.runtimes.checks.own_classes.base_storage import unsaved_weights
 from modelaudit.runtimes.checks.own_classes.kept_variables import (
     class_of,
@@ -25,10 +27,12 @@ from modelaudit.runtimes.checks.own_classes.kept_variables import (
 )
 from modelaudit.runtimes.checks.stored.object_paths import weights
 from modelaudit.runtimes.checks.stored.own_weights import NAMELESS, own_weights
+from modelaudit.runtimes.checks.stored.weight_layouts import OLD_LAYOUT
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.terminal_text import first_of
 
 _INTEGERS = ("int32", "int64")
+_OF_MODEL = "vars/"  # how the names of weights begin that a model makes itself
 _LOADS = "load_own_variables"
 # Weights that layers of Keras 2 make outside of a call, so that their names lack the layer's.
 _OF_KERAS = frozenset(
@@ -66,20 +70,71 @@ def _numbered(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     Layers of Keras 2 have no integers with more than one axis among their weights.
     """
     stored = {tensor.name for tensor in artifact.tensors}
+    found: Reason | None = None
     for tensor in weights(artifact):
         layer, _, number = tensor.name.rpartition("/vars/")
         if _table(tensor):
             yield _counted(layer, f"a table of {tensor.dtype}", LoadOutcome.FAILS, context)
             return
+        if tensor.name.startswith(_OF_MODEL):
+            yield from _of_model(context)
+            return
         alone = number == "0" and f"{layer}/vars/1" not in stored
         what = "a count" if alone and tensor.dtype in _INTEGERS and not tensor.shape else ""
         if not what and number == "0" and _LEARNT.search(layer.rpartition("/")[2]):
             what = "what it learnt"
-        if not what and number and keeps_variable(layer, "", artifact, context.code):
+        kept = _class_at(layer, artifact, context) if number else None
+        if not what and kept is not None and own_variables(kept, context.code):
             what = "a variable"
-        if what and (found := _judged(layer, "", what, artifact, context)):
-            yield found
+        if what and (judged := _judged(layer, "", what, artifact, context, kept)):
+            overlooked = _is_overlooked(layer, kept, context.code)
+            found = found or (_overlooked(judged) if overlooked else judged)
+            if not overlooked:
+                yield judged
+                return
+    yield from filter(None, (found,))
+
+
+def _of_model(context: CheckContext) -> Iterator[Reason]:
+    """A weight of a model itself, whose class keeps a `tf.Variable` and adds no weight."""
+    for owner in context.classes:
+        if own_variables(owner, context.code) and not context.code.weights(owner):
+            yield _counted(owner.name, "a variable", LoadOutcome.FAILS, context)
             return
+
+
+def _class_at(layer: str, artifact: Artifact, context: CheckContext) -> ClassCode | None:
+    """The class of a layer in an archive: by its name, or by the attribute of a class there."""
+    code, attribute = context.code, layer.rpartition("/")[2]
+    if found := class_of(layer, artifact, code):
+        return found
+    made = {
+        each.name.rpartition(".")[2]
+        for owner in context.classes
+        for part in code.parts(owner)
+        for each in part.made
+        if each.attribute == attribute
+    }
+    return code.find(made.pop()) if len(made) == 1 else None
+
+
+def _is_overlooked(layer: str, kept: ClassCode | None, code: SourceCode) -> bool:
+    """Whether Keras 3 also looks for a layer of a subclassed model where Keras 2 has none.
+
+    It has the layers of such a model in a list, too, where it finds the nothing that it expects.
+    """
+    own = layer.partition("/")[0] in (OLD_LAYOUT, "layers")
+    return not own and kept is not None and not code.weights(kept)
+
+
+def _overlooked(found: Reason) -> Reason:
+    return replace(
+        found,
+        predicted=LoadOutcome.DIFFERS,
+        text=f"{found.text}, looks for the layer under another name as well, and takes that there "
+        "is nothing for it: it keeps what the code gives it",
+        error="no error",
+    )
 
 
 def _table(tensor: Tensor) -> bool:
@@ -120,10 +175,17 @@ def _without_layer(artifact: Artifact, context: CheckContext) -> Iterator[Reason
 
 
 def _judged(
-    layer: str, own: str, what: str, artifact: Artifact, context: CheckContext
+    layer: str,
+    own: str,
+    what: str,
+    artifact: Artifact,
+    context: CheckContext,
+    kept: ClassCode | None = None,
 ) -> Reason | None:
     """A weight that may be a `tf.Variable`, as far as the code of its class tells."""
     keeps = keeps_variable(layer, own, artifact, context.code)
+    if kept is not None:
+        keeps = any(each.variables for each in context.code.parts(kept))
     if keeps is False:
         return None
     return _counted(layer, what, LoadOutcome.FAILS if keeps else LoadOutcome.UNKNOWN, context)
@@ -200,9 +262,10 @@ def _held(artifact: Artifact) -> dict[str, str]:
 def _loses(layer: str, artifact: Artifact, code: SourceCode) -> bool:
     """Whether the class of a layer draws a `tf.Variable`, and does not save it by itself."""
     name = _held(artifact).get(layer) or layer
-    found = class_of(name, artifact, code)
+    found = class_of(name, artifact, code) or class_of(layer, artifact, code)
     saves = found is not None and code.defines(found, _LOADS) is not False
-    return not saves and bool(draws_variable(name, artifact, code))
+    drawn = draws_variable(name, artifact, code) or draws_variable(layer, artifact, code)
+    return not saves and bool(drawn)
 
 
 def _expected(artifact: Artifact, context: CheckContext) -> Reason | None:
@@ -210,7 +273,7 @@ def _expected(artifact: Artifact, context: CheckContext) -> Reason | None:
     stored = Counter(tensor.name.rpartition("/")[0] for tensor in weights(artifact))
     for group, name in mapping(mapping(artifact.extra.get("h5")).get("vars_names")).items():
         layer, code = group.removesuffix("/vars"), context.code
-        found = class_of(text(name) or layer, artifact, code)
+        found = class_of(text(name) or layer, artifact, code) or class_of(layer, artifact, code)
         if found is None or code.defines(found, _LOADS) is not False:
             continue
         if kept := own_variables(found, code):

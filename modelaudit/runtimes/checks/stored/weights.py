@@ -25,7 +25,10 @@ from modelaudit.runtimes.checks.stored.learnt_bins import (
     learnt_bins_in_keras2,
     learnt_bins_in_keras3,
 )
-from modelaudit.runtimes.checks.stored.nested_containers import nested_containers
+from modelaudit.runtimes.checks.stored.nested_containers import (
+    nested_containers,
+    unsaved_inner_lists,
+)
 from modelaudit.runtimes.checks.stored.numbered_weights import check_numbered
 from modelaudit.runtimes.checks.stored.object_paths import weights
 from modelaudit.runtimes.checks.stored.optimizer_only import optimizer_only
@@ -119,6 +122,7 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from nadam_in_archive(artifact, context)
     yield from optimizer_only(artifact, context)
     yield from nested_containers(artifact, context)
+    yield from unsaved_inner_lists(artifact, context)
     if context.request.call is LoadCall.LOAD_WEIGHTS:
         yield from _trained(artifact, context)
         yield from _scaled(artifact, context)
