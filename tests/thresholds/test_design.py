@@ -347,7 +347,7 @@ def rows_of_one_sign(count):
 
 @at("design.ONE_CLASS_STEPS", {99: "pass", 100: "low", 101: "low"})
 def steps_of_one_sign(count):
-    return of_one_class(steps=count)
+    return of_one_class(left=0.03, steps=count)
 
 
 @at("design.ONE_CLASS_LEFT", {0.0499: "low", 0.05: "pass", 0.0501: "pass"})

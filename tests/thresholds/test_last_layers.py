@@ -10,6 +10,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
 from tests.thresholds.edges import Edges, check, severities
+from tests.thresholds.test_design import of_one_class
 from tests.thresholds.test_last_errors import of_errors
 from tests.thresholds.test_training_extent import barely
 
@@ -53,6 +54,16 @@ def classifier(scores, inputs=1.0, *, start=0.0, loss="sparse_categorical_crosse
         training={"optimizer": kind, "loss": loss},
     )
     return Facts(artifact, measurements=Measurements())
+
+
+@at("last_layers.ONE_CLASS_SOON", {59: "pass", 60: "low", 61: "low"})
+def few_steps_of_one_class(count):
+    return of_one_class(steps=count)
+
+
+@at("last_layers.ONE_CLASS_MET", {0.0199: "low", 0.02: "pass", 0.0201: "pass"})
+def error_of_one_class_after_few_steps(left):
+    return of_one_class(left=left * (1 - 0.9**80), steps=80)
 
 
 @at("last_layers.SCORES_APART", {0.2475: ["low"], 0.2501: [], 0.2525: []})

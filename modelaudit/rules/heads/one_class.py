@@ -27,6 +27,8 @@ from modelaudit.thresholds.last_layers import (
     ERRORS_AHEAD,
     ERRORS_ALONG,
     ERRORS_PUSHED,
+    ONE_CLASS_MET,
+    ONE_CLASS_SOON,
 )
 from modelaudit.thresholds.optimizers import (
     ONE_SIDED_ALIKE,
@@ -49,11 +51,12 @@ def one_class(rule: Rule, facts: Facts) -> Iterator[Finding]:
     found = facts.measurements.one_way if facts.measurements else {}
     errors = facts.measurements.last_errors if facts.measurements else {}
     state = optimizer_state(facts.artifact)
-    if not (found or errors) or state is None or (state.steps or 0) < ONE_CLASS_STEPS.value:
+    if not (found or errors) or state is None or (state.steps or 0) < ONE_CLASS_SOON.value:
         return
     if shown_architecture(facts.artifact) is None:
         return  # as of a checkpoint of TensorFlow 1 alone
     # Without momentum, steps are of one batch, which may be of one class.
+    few = (state.steps or 0) < ONE_CLASS_STEPS.value
     averaged = state.name != "SGD" or bool(number(state.settings.get("momentum")))
     graph = saved_graph(facts)
     positive = never_negative(graph)
@@ -76,9 +79,11 @@ def one_class(rule: Rule, facts: Facts) -> Iterator[Finding]:
         answer = _one_way(state, head, way) if way is not None and above else None
         if way is not None and answer is not None:
             yield _told(rule, head, answer, _left(state, way), way.rows)
-        elif last is not None and averaged and _one_sided(graph, head, last, above=above):
+        elif last is not None and averaged and _one_sided(graph, state, head, last, above=above):
             yield _told(rule, head, last.only, last.error, last.rows, last)
-        elif last is not None and (above or last.of_squares) and _absent(head, loss.name, last):
+        elif few or last is None or not (above or last.of_squares):
+            continue
+        elif _absent(head, loss.name, last):
             yield _never_labels(rule, head, last)
 
 
@@ -140,12 +145,23 @@ def _one_way(state: OptimizerState, head: NetworkHead, way: OneWay) -> int | Non
     """The answer that all gradients led to, each of one sign behind values that have no other."""
     if state.name.lower() not in _AVERAGES or way.rows < ONE_CLASS_ROWS.value:
         return None
-    if _left(state, way) >= ONE_CLASS_LEFT.value or way.sure < ONE_CLASS_SURE.value:
+    if _left(state, way) >= _most_left(state) or way.sure < ONE_CLASS_SURE.value:
         return None  # errors of either sign cancel in the averages
     return _answer(head, way)
 
 
-def _one_sided(graph: LayerGraph, head: NetworkHead, last: LastErrors, *, above: bool) -> bool:
+def _most_left(state: OptimizerState) -> float:
+    """How far answers may be from their label where nearly all are given already.
+
+    In fewer steps all scores may still move one way from their start, unless the label is nearly met.
+    """
+    few = (state.steps or 0) < ONE_CLASS_STEPS.value
+    return ONE_CLASS_MET.value if few else ONE_CLASS_LEFT.value
+
+
+def _one_sided(
+    graph: LayerGraph, state: OptimizerState, head: NetworkHead, last: LastErrors, *, above: bool
+) -> bool:
     """Whether the last errors were all of one sign, by the score that belongs to their size.
 
     A score s for the right answer leaves an error of about exp(-s). Where errors of both signs cancel,
@@ -154,7 +170,7 @@ def _one_sided(graph: LayerGraph, head: NetworkHead, last: LastErrors, *, above:
     """
     if last.of_squares or last.units != (head.units or 0) or last.rows < ONE_SIDED_ROWS.value:
         return False
-    if not 0 < last.error < ONE_CLASS_LEFT.value or (head.last == "sigmoid" and last.units > 1):
+    if not 0 < last.error < _most_left(state) or (head.last == "sigmoid" and last.units > 1):
         return False
     fits = -math.log(last.error)
     fitting = ONE_SIDED_LEAST.value * fits <= last.score <= ONE_SIDED_MOST.value * fits

@@ -42,7 +42,7 @@ _CALLED = (
 )
 _BY_BATCH = "this graph normalises by the batch; a graph for inference would need them"
 NOT_LOST: Mapping[InitialStatistics | None, tuple[Severity | None, str]] = {
-    InitialStatistics.USED: (Severity.INFO, _AT_INFERENCE),
+    InitialStatistics.USED: (Severity.LOW, _AT_INFERENCE),
     InitialStatistics.CALLED: (Severity.INFO, _CALLED),
     InitialStatistics.UNREAD: (Severity.LOW, _BY_BATCH),
     InitialStatistics.UNKNOWN: (Severity.LOW, UNTOLD),
@@ -53,6 +53,20 @@ _WITHOUT_ARGUMENT = (
     "If the model is a subclass trained by `fit` of Keras 3, and its `call` has no parameter "
     "`training`, nothing was lost: its batch normalization and dropout never ran in training mode. Add "
     "`training=None`, and train again. Otherwise: "
+)
+# A recalibration would change what the layers behind have learnt from.
+_NOTHING = "There is nothing to restore, and a recalibration would change the answers. "
+_AS_TRAINED = {
+    InitialStatistics.USED: f"{_NOTHING}If the layers are to normalize, call the model in training mode "
+    "where your program computes the loss, and train again:\n\n    outputs = model(x, training=True)\n\n"
+    "Otherwise leave them out.",
+    InitialStatistics.CALLED: f"{_NOTHING}If the layers are to normalize, call them without "
+    "`training=False`, and train again. Otherwise leave them out.",
+}
+NEVER_BY_BATCH = frozenset(_AS_TRAINED)
+_IN_A_LOOP = (
+    "If a loop of your own trained the model, call it there with model(x, training=True), and train "
+    "again. Otherwise: "
 )
 _LOST = "the moving {} was probably lost"
 _FOLDED = "either the moving {} was lost, or a converter folded it into other weights"
@@ -78,9 +92,13 @@ def explanation(
         explained = UNTOLD_BY_EXPORT
     if exported or form is Format.FROZEN_GRAPH:
         return severity, explained, EXPORT_AGAIN if exported else UPDATE_AND_FREEZE
+    if why in _AS_TRAINED:
+        return severity, explained, _AS_TRAINED[why]
     opaque = artifact.architecture is None or not artifact.architecture.layers
     told = opaque and form in _BY_KERAS_3 and why is InitialStatistics.UNKNOWN
-    return severity, explained, f"{_WITHOUT_ARGUMENT}{rule.fix}" * told
+    if told:
+        return severity, explained, f"{_WITHOUT_ARGUMENT}{rule.fix}"
+    return severity, explained, f"{_IN_A_LOOP}{rule.fix}" * (why is InitialStatistics.UNKNOWN)
 
 
 class HalfReset(Struct, frozen=True):

@@ -10,6 +10,7 @@ from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
 from modelaudit.measures.kernels.inference_norms import (
     called_for_inference,
     fitted,
+    initial_statistics,
 )
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -37,7 +38,12 @@ from modelaudit.rules.training.extent import steps_without_effect
 from modelaudit.rules.training.never_learned import why_initial, why_left
 from modelaudit.rules.training.trainability import frozen_heads
 from modelaudit.rules.weights.cut_off import cut_off
-from modelaudit.rules.weights.half_statistics import UNTOLD, explanation, half_lost
+from modelaudit.rules.weights.half_statistics import (
+    NEVER_BY_BATCH,
+    UNTOLD,
+    explanation,
+    half_lost,
+)
 from modelaudit.terminal_text import first_of
 
 LISTED = 8
@@ -62,7 +68,9 @@ def _statistics_lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
     said += " moving mean 0 and moving variance 1 exactly, although gamma or beta were trained"
     severity, explained, fix = explanation(rule, facts.artifact, states)
     said += f"; {explained}" * bool(explained)
-    yield from _layers_told(rule, said, lost, len(states), severity, fix)
+    used = initial_statistics(facts.artifact, states) in NEVER_BY_BATCH
+    title = "Batch normalization never ran in training mode" * used
+    yield from _layers_told(rule, said, lost, len(states), severity, fix, title)
     yield from half_lost(rule, facts.artifact, states)
 
 
@@ -96,6 +104,7 @@ def _layers_told(
     n: int,
     severity: Severity | None = None,
     fix: str = "",
+    title: str = "",
 ) -> Iterator[Finding]:
     """One finding about these `layers`, out of `n`, if there are any."""
     if layers:
@@ -104,6 +113,7 @@ def _layers_told(
             route=layers[0],
             severity=severity,
             fix=fix,
+            title=title,
             evidence={
                 "measured": len(layers),
                 "unit": "layers",

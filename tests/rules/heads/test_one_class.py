@@ -15,12 +15,12 @@ X = np.random.default_rng(0).normal(size=(640, 8)).astype("float32")
 CLASSES = np.argmax(X[:, :3], axis=1)
 
 
-def said(k, y, path, *, binary, steps=200, activation="relu", alike=False):
+def said(k, y, path, *, binary, steps=200, rate=0.003, activation="relu", alike=False):
     k.utils.set_random_seed(1)
     last = k.layers.Dense(1, "sigmoid") if binary else k.layers.Dense(3, "softmax")
     loss = "binary_crossentropy" if binary else "sparse_categorical_crossentropy"
     hidden = k.layers.Dense(64 if alike else 32, activation)
-    made = sequential(k, (8,), hidden, last, loss=loss, optimizer=k.optimizers.Adam(0.003))
+    made = sequential(k, (8,), hidden, last, loss=loss, optimizer=k.optimizers.Adam(rate))
     train(made, X * (1e-3 if alike else 1) + alike, y[:, None] if binary else y, steps=steps)
     details = []
     for suffix in ("keras", "h5"):
@@ -43,12 +43,19 @@ def test_labels_of_one_class(label, binary, tmp_path):
     assert f"led to the answer {label}," in only
 
 
+def test_labels_of_one_class_that_few_steps_meet(tmp_path):
+    import keras as k
+
+    assert said(k, np.full(640, 1), tmp_path, binary=False, steps=80, rate=0.01)
+
+
 @pytest.mark.parametrize("binary", [True, False])
 def test_labels_that_differ(binary, tmp_path):
     import keras as k
 
     y = (CLASSES > 0).astype(int) if binary else CLASSES
     assert said(k, y, tmp_path, binary=binary) == []
+    assert said(k, y, tmp_path, binary=binary, steps=80, rate=0.01) == []
     assert said(k, y, tmp_path, binary=binary, steps=900) == []  # learnt
 
 

@@ -220,3 +220,31 @@ def test_layers_of_keras_2_that_are_called_for_inference(tmp_path, training, aff
     wanted = [] if training is None else [Severity.INFO if affine else Severity.LOW]
     assert [each.severity for each in found] == wanted
     assert isinstance(statistics_lost(Case(facts, ())), CauseExcluded) or not affine
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_training_loop_that_calls_the_model_for_inference(tmp_path, training):
+    """Without `training=True`, gamma and beta learn with the statistics of before the training."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(1)
+    draw = np.random.default_rng(2)
+    x = draw.normal(1, 2, (320, 6)).astype("float32")
+    y = (x[:, 0] > 1).astype(int) + (x[:, 1] > 1)
+    layers = keras.layers.Dense(16), keras.layers.BatchNormalization(name="norm")
+    end = keras.layers.ReLU(), keras.layers.Dense(3, activation="softmax")
+    model = keras.Sequential([keras.Input((6,)), *layers, *end])
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    for _ in range(12):
+        for at in range(0, 320, 32):
+            with tf.GradientTape() as tape:
+                given = model(x[at : at + 32], training=training)
+                loss = keras.losses.sparse_categorical_crossentropy(y[at : at + 32], given)
+            weights = model.trainable_variables
+            model.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+    model.save(tmp_path / "m.keras")
+    found = run_rule(rule("MA401"), static_facts(tmp_path / "m.keras", Settings())).findings
+    assert [str(each.severity) for each in found] == ["low"] * (not training)
+    assert all("outputs = model(x, training=True)" in each.fix for each in found)
+    assert all("would change the answers" in each.fix for each in found)
