@@ -108,6 +108,7 @@ class ClassCode(Struct, frozen=True):
     are names that the class gives to a `tf.Variable`, with `*` for the name of the layer.
     `reorders` says that it may keep layers in another order than it makes them. `assigned` are
     the attributes that its methods give a value, `running` is what it does when it is used.
+    `call` are the parameters of its `call`.
     """
 
     name: str
@@ -142,6 +143,7 @@ class ClassCode(Struct, frozen=True):
     reorders: bool = False
     assigned: frozenset[str] = frozenset()
     running: RunningCode = RunningCode()
+    call: Parameters | None = None
 
 
 class SourceCode(Struct, frozen=True):

@@ -17,13 +17,19 @@ from modelaudit.formats.source_code.methods import (
     own_attribute,
     parameters,
 )
-from modelaudit.formats.source_code.statements import AddedWeight, PassedValue, RunningCode, Use
+from modelaudit.formats.source_code.statements import (
+    AddedWeight,
+    InnerCall,
+    PassedValue,
+    RunningCode,
+    Use,
+)
 from modelaudit.graphs import reachable
 
 CALL = "call"
 _ADD_VARIABLE = "self.add_variable"
 _ADD_LOSS = "self.add_loss"
-_TRAINING = "training"
+TRAINING = "training"
 _ASKS = ("getattr", "hasattr")
 
 
@@ -42,7 +48,7 @@ def running(methods: Mapping[str, Function], names: Names) -> RunningCode:
     nodes = [each for method in runs for each in ast.walk(method) if id(each) not in tried]
     calls = [each for each in nodes if isinstance(each, ast.Call)]
     told = parameters(methods[CALL]).defaults if CALL in methods else {}
-    untold = told.get(_TRAINING) == as_literal(None)
+    untold = told.get(TRAINING) == as_literal(None)
 
     def use(node: ast.AST) -> Use:
         return Use(id(node) not in sometimes, id(node) not in early)
@@ -66,13 +72,19 @@ def running(methods: Mapping[str, Function], names: Names) -> RunningCode:
         keras=by_name(_of_keras(nodes, names)),
         weights=tuple(_weight(each, use(each)) for each in calls if _adds(each)),
         passed=tuple(
-            PassedValue(attribute, value, untold and value == _TRAINING, use(call))
+            PassedValue(attribute, value, untold and value == TRAINING, use(call))
             for method in runs
             for attribute, value, call in _passed(method)
             if id(call) not in tried
         ),
         losses=by_name(_losses(calls, runs)),
         builds=by_name(_builds(calls, runs)),
+        calls=tuple(
+            _inner_call(call, attribute, use(call))
+            for method in runs
+            for call, attribute in _calls(method)
+            if id(call) not in tried
+        ),
     )
 
 
@@ -177,28 +189,45 @@ def _builds(calls: list[ast.Call], runs: list[Function]) -> Iterator[tuple[str, 
                 yield name, each
 
 
+def _calls(method: Function) -> Iterator[tuple[ast.Call, str]]:
+    """Calls of what an attribute keeps, in a list or by itself."""
+    loops = dict(_loops(method))
+    for each in ast.walk(method):
+        if isinstance(each, ast.Call):
+            held = each.func.value if isinstance(each.func, ast.Subscript) else each.func
+            attribute = own_attribute(held)
+            if isinstance(each.func, ast.Name):
+                attribute = loops.get(each.func.id, "")
+            if attribute:
+                yield each, attribute
+
+
+def _inner_call(call: ast.Call, attribute: str, use: Use) -> InnerCall:
+    starred = any(isinstance(each, ast.Starred) for each in call.args)
+    return InnerCall(
+        attribute,
+        len(call.args),
+        frozenset(word.arg for word in call.keywords if word.arg),
+        not starred and all(word.arg for word in call.keywords),
+        use,
+    )
+
+
 def _passed(method: Function) -> Iterator[tuple[str, str, ast.AST]]:
     """(attribute, value, call) of what a method passes by position that is no tensor.
 
     That is a flag or a number, or its `training`.
     """
-    loops = dict(_loops(method))
     given = {each.arg for each in method.args.args[1:]}
     given -= {
         x.id for x in ast.walk(method) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)
     }
-    for each in ast.walk(method):
-        if not isinstance(each, ast.Call):
-            continue
-        held = each.func.value if isinstance(each.func, ast.Subscript) else each.func
-        attribute = own_attribute(held)
-        if isinstance(each.func, ast.Name):
-            attribute = loops.get(each.func.id, "")
-        for argument in each.args if attribute else ():
+    for call, attribute in _calls(method):
+        for argument in call.args:
             flag = literal(argument) not in ("", as_literal(None))
-            named = isinstance(argument, ast.Name) and argument.id == _TRAINING
-            if flag or (named and _TRAINING in given):
-                yield attribute, ast.unparse(argument), each
+            named = isinstance(argument, ast.Name) and argument.id == TRAINING
+            if flag or (named and TRAINING in given):
+                yield attribute, ast.unparse(argument), call
 
 
 def _loops(method: Function) -> Iterator[tuple[str, str]]:

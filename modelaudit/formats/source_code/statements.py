@@ -41,12 +41,22 @@ class PassedValue(Struct, frozen=True):
     use: Use = Use()
 
 
+class InnerCall(Struct, frozen=True):
+    """A call of what `attribute` keeps: `positional` counts what it passes by position."""
+
+    attribute: str
+    positional: int = 0
+    words: frozenset[str] = frozenset()
+    all_told: bool = True
+    use: Use = Use()
+
+
 class RunningCode(Struct, frozen=True):
     """What a class does when its objects are made, built and called.
 
     `reads` are the attributes of `self` that it reads, less those that it asks for by `hasattr`,
     `keras` the full names that it uses of Keras, `losses` how it calls `add_loss`, and `builds` the
-    attributes whose `build` is called by its own.
+    attributes whose `build` is called by its own. `calls` are those of attributes.
     """
 
     reads: Mapping[str, Use] = field(default_factory=dict)
@@ -55,3 +65,4 @@ class RunningCode(Struct, frozen=True):
     passed: tuple[PassedValue, ...] = ()
     losses: Mapping[str, Use] = field(default_factory=dict)
     builds: Mapping[str, Use] = field(default_factory=dict)
+    calls: tuple[InnerCall, ...] = ()

@@ -208,6 +208,7 @@ def _class(
             if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store)
         ),
         running=running(methods, names),
+        call=parameters(methods[_CALL]) if _CALL in methods else None,
     )
 
 

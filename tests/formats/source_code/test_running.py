@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelaudit.formats.source_code.reading import read_source_code
-from modelaudit.formats.source_code.statements import PassedValue, RunningCode, Use
+from modelaudit.formats.source_code.statements import InnerCall, PassedValue, RunningCode, Use
 
 ALWAYS, CALLED = Use(), Use(called=True)
 SOMETIMES = Use(always=False, called=True)
@@ -96,3 +96,17 @@ def call(self, x):
     unknown = "import sys\nkeras = sys.modules['main'].keras\nK = keras.backend"
     found = running(tmp_path, "def call(self, x):\n    return K.dot(x, x)\n", unknown).keras
     assert "tensorflow.keras.backend.dot" in found
+
+
+def test_calls_of_what_a_class_keeps(tmp_path: Path) -> None:
+    body = """
+def call(self, x, training=None):
+    for part in self.parts:
+        x = part(x, training=training)
+    return self.end(*x) + self.lists[0](x, x)
+"""
+    assert {*running(tmp_path, body).calls} == {
+        InnerCall("parts", 1, frozenset(("training",)), use=CALLED),
+        InnerCall("end", 1, all_told=False, use=CALLED),
+        InnerCall("lists", 2, use=CALLED),
+    }

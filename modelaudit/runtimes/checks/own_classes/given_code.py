@@ -76,6 +76,9 @@ def check(node: Config, context: CheckContext, route: str, archive: bool) -> Ite
         yield lost
 
 
+_ARRAYS = ("__numpy__", "__tensor__")  # as archives keep them
+
+
 def is_revived(node: Config, context: CheckContext) -> bool:
     """Whether the reader of HDF5 makes an object of one in the config of another.
 
@@ -94,6 +97,9 @@ def _not_deserialized(
         return None
     deserializes = any(each.deserializes for each in lineage)
     called = frozenset().union(*(each.called for each in lineage))
+    for parameter, value in config.items() if archive and not own else ():
+        if text(mapping(value).get("class_name")) in _ARRAYS:
+            return _reason(code, parameter, mapping(value), "no `from_config` makes an array of it")
     for each in lineage:
         for parameter, attribute in each.stored.items():
             node = mapping(config.get(parameter))

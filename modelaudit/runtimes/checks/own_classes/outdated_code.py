@@ -6,12 +6,18 @@ import re
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.formats.keras.json_config import mapping
+from modelaudit.facts import Json
+from modelaudit.formats.keras.json_config import mapping, sequence
 from modelaudit.formats.source_code.classes import ClassCode, MadeLayer
 from modelaudit.formats.source_code.methods import ADD_WEIGHT, CONSTRUCTOR, OUTPUT_SHAPE
+from modelaudit.formats.source_code.running import TRAINING
 from modelaudit.layer_classes import LAYER_CLASSES
 from modelaudit.runtimes.checks.own_classes.given_code import code_of
-from modelaudit.runtimes.checks.own_classes.refused_code import RefusedCode, refusals
+from modelaudit.runtimes.checks.own_classes.refused_code import (
+    RefusedCode,
+    needs_training,
+    refusals,
+)
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, Reason
 from modelaudit.runtimes.saved_config import Config, known_in_keras2
 from modelaudit.terminal_text import first_of
@@ -52,6 +58,17 @@ def check(node: Config, context: CheckContext, route: str, archive: bool) -> Ite
     if found is None:
         return
     lineage = [*context.code.lineage(found)]
+    if context.profile.keras3 and needs_training(found, context.code) and not _told(node):
+        yield Reason(
+            "code-of-other-keras",
+            LoadOutcome.FAILS,
+            f"`{route}`: the `call` of {found.name} ({found.where}) has no default for `training`, "
+            f"and {context.profile.name} passes none while it builds the model",
+            "TypeError: missing a required argument: 'training'",
+            f"Give `training` the default None in the `call` of {found.name}.",
+            route,
+        )
+        return
     for each in context.code.parts(found):
         certain, later, owner = True, "", found if each in lineage else each
         said = next(_faults(each, context, archive, connected=each in lineage), None)
@@ -82,6 +99,18 @@ def check(node: Config, context: CheckContext, route: str, archive: bool) -> Ite
                 later=later,
             )
             return
+
+
+def _told(node: Config) -> bool:
+    """Whether the calls in a file say whether they train."""
+
+    def words(value: Json) -> Iterator[str]:
+        if isinstance(value, dict):
+            yield from value
+        for each in value.values() if isinstance(value, dict) else sequence(value):
+            yield from words(each)
+
+    return TRAINING in words(node.get("inbound_nodes"))
 
 
 def _surest(

@@ -10,7 +10,7 @@ from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import mapping
 from modelaudit.formats.source_code.classes import KERAS, ClassCode, SourceCode
 from modelaudit.formats.source_code.methods import BUILD, OUTPUT_SHAPE
-from modelaudit.formats.source_code.running import CALL
+from modelaudit.formats.source_code.running import CALL, TRAINING
 from modelaudit.formats.source_code.statements import AddedWeight, Use
 from modelaudit.runtimes.checks.own_classes import names_of_keras2 as of_keras2
 from modelaudit.runtimes.model import CheckContext
@@ -78,6 +78,7 @@ def _refusals(
         yield from _weight(weight, context.profile.name)
     yield from _losses(code, context.profile.name)
     yield from _by_position(code, owner, context)
+    yield from _untold(code, context)
     yield from _built_again(code, owner, config, context)
 
 
@@ -107,9 +108,10 @@ def _functions(code: ClassCode, name: str) -> Iterator[RefusedCode]:
             missing = function not in of_keras2.PLAIN_BACKEND
         elif root == "tensorflow.keras" and module == _BACKEND:
             missing = function in of_keras2.BACKEND
+        elif root == "tensorflow.keras" and module in ("losses", "metrics"):
+            missing = function in of_keras2.LOSSES
         else:
-            missing = root == "tensorflow.keras" and module in ("losses", "metrics")
-            missing = missing and function in of_keras2.LOSSES
+            missing = ".layers.experimental." in used
         if missing:
             yield RefusedCode(
                 f"uses `{used}`, which {name} does not have",
@@ -173,6 +175,32 @@ def _by_position(code: ClassCode, owner: ClassCode, context: CheckContext) -> It
                 else "Pass it by its name.",
                 each.use,
                 later=each.later,
+            )
+
+
+def needs_training(code: ClassCode, source: SourceCode) -> bool:
+    """Whether `call` has no default for `training`, which Keras 2 passes and Keras 3 may not."""
+    found = (each.call for each in source.lineage(code) if isinstance(each, ClassCode))
+    call = next((each for each in found if each is not None), None)
+    return call is not None and TRAINING in call.required
+
+
+def _untold(code: ClassCode, context: CheckContext) -> Iterator[RefusedCode]:
+    """Calls of layers of the program that do not say what they need to know."""
+    made = {part.attribute: context.code.find(part.name.rpartition(".")[2]) for part in code.made}
+    for each in code.running.calls:
+        inner = made.get(each.attribute)
+        if inner is None or not each.all_told or TRAINING in each.words:
+            continue
+        names = inner.call.names if inner.call else ()
+        told = TRAINING in names[: each.positional]
+        if needs_training(inner, context.code) and not told:
+            yield RefusedCode(
+                f"calls `self.{each.attribute}` without `training`, for which the `call` of "
+                f"{inner.name} has no default, and {context.profile.name} passes none",
+                "TypeError: missing a required argument: 'training'",
+                f"Give `training` the default None in the `call` of {inner.name}.",
+                each.use,
             )
 
 
