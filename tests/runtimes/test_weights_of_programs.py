@@ -180,6 +180,25 @@ def test_checkpoints_of_keras_2_in_keras_3(tmp_path: Path, name: str) -> None:
     assert predicted(Path(prefix), "tf==2.21.0", request).predicted is outcome
 
 
+@pytest.mark.parametrize("pair", [("keras", "tf_keras"), ("tf_keras", "keras")])
+@pytest.mark.parametrize(("trained", "outcome"), [(False, LOADS), (True, FAILS)])
+def test_layers_of_the_program_alone(
+    tmp_path: Path, pair: tuple[str, str], trained: bool, outcome: LoadOutcome
+) -> None:
+    """Their names are the same in both generations; the optimizer tells which wrote them."""
+    tf = pytest.importorskip("tensorflow")
+    saved = made(pytest.importorskip(pair[0]), "Critic", trained)
+    prefix = tf.train.Checkpoint(saved).write(str(tmp_path / "c"))
+    request = LoadRequest(LoadCall.RESTORE, trained=trained)
+    assert predicted(Path(prefix), TARGETS[pair[1]], request).predicted is outcome
+    fresh = made(pytest.importorskip(pair[1]), "Critic", trained)
+
+    def restore(other: Any) -> None:
+        tf.train.Checkpoint(other).restore(prefix).expect_partial()
+
+    assert observed(restore, fresh, saved) is outcome
+
+
 @pytest.mark.parametrize(
     ("generation", "name", "learns"),
     [("keras", "Traced", False), ("keras", "Called", True), ("tf_keras", "Traced", True)],

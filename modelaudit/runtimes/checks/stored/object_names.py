@@ -13,6 +13,8 @@ OPERATIONS = "_operations"  # of a model of Keras 3, by number
 KERAS3_ATTRIBUTES = frozenset(
     ("_kernel", OPERATIONS, "_layers", "_functional", "_trainable_variables", "_embeddings")
 )
+_OF_OPTIMIZERS = {"_iterations", "_variables"}
+_TRAINED = "_trainable_variables"  # the weights that an optimizer of Keras 3 trains
 # Attributes of layers of Keras 2 that hold variables; Keras 3 has other names for some of them.
 _KERAS2_ATTRIBUTES = frozenset(
     (
@@ -46,16 +48,26 @@ def written_by_keras3(artifact: Artifact) -> bool:
     kept = weights(artifact)
     if not kept:  # a recurrent layer of several cells, which the file lacks
         return any(OPERATIONS in node.children for node in artifact.object_graph)
-    return any(not KERAS3_ATTRIBUTES.isdisjoint(tensor.name.split("/")) for tensor in kept)
+    named = any(not KERAS3_ATTRIBUTES.isdisjoint(tensor.name.split("/")) for tensor in kept)
+    return named or any(_TRAINED in each for each in _optimizers(artifact))
 
 
 def written_by_keras2(artifact: Artifact) -> bool:
-    """Whether the keys of an object-based checkpoint are those of layers of Keras 2."""
-    return any(
+    """Whether the keys of an object-based checkpoint are those of Keras 2.
+
+    Layers of a program have the same names in both generations, and optimizers have not.
+    """
+    return any(_TRAINED not in each for each in _optimizers(artifact)) or any(
         part.startswith(("layer-", "layer_with_weights-")) or part in _KERAS2_ATTRIBUTES
         for tensor in weights(artifact)
         for part in tensor.name.split("/")
     )
+
+
+def _optimizers(artifact: Artifact) -> list[set[str]]:
+    """The names of what optimizers hold that keep their variables in a list."""
+    names = ({*node.children} for node in artifact.object_graph)
+    return [each for each in names if each >= _OF_OPTIMIZERS]
 
 
 def needs_keras2(artifact: Artifact) -> str:
