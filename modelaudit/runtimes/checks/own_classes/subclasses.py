@@ -9,7 +9,8 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.json_config import mapping, sequence, text
-from modelaudit.formats.source_code.classes import ClassCode, as_literal
+from modelaudit.formats.source_code.classes import KERAS, ClassCode, as_literal
+from modelaudit.formats.source_code.methods import CONSTRUCTOR
 from modelaudit.runtimes.checks.config import layers_in
 from modelaudit.runtimes.checks.own_classes.given_code import code_of, refused, takes
 from modelaudit.runtimes.checks.stored.weight_layouts import OLD_LAYOUT
@@ -19,6 +20,7 @@ from modelaudit.runtimes.saved_config import Config, is_model
 
 # Layers that give the logarithm of a variance, as they are named in variational models.
 _VARIANCE = re.compile(r"log_?(?:var|sigma)", re.IGNORECASE)
+_MODEL = re.compile(r"\.(?:Model|Functional)\Z")
 _CONNECTED_CLASSES = ("Functional", "Model")
 _CONNECTED = ("functional", "model")  # names that Keras gives to models of layers with an input
 _GROUPS = (OLD_LAYOUT, "layers")  # of such models in files of weights
@@ -224,7 +226,7 @@ def in_hdf5(config: Config, artifact: Artifact, context: CheckContext) -> Iterat
 
     Models that the class writes into its config come with their weights, if they have an input.
     """
-    if _connects(config, context):
+    if _connects(config, context) or _makes_models(config, context):
         return
     groups: dict[str, set[str]] = {}  # stored layer -> the layers in it
     for tensor in artifact.tensors:
@@ -268,6 +270,21 @@ def _connects(config: Config, context: CheckContext) -> bool:
     lineage = (each for each in context.code.lineage(code) if isinstance(each, ClassCode))
     made = [each.base_call for each in lineage if each.base_call is not None]
     return any(call.positional > 1 or {"inputs", "outputs"} <= call.words for call in made)
+
+
+def _makes_models(config: Config, context: CheckContext) -> bool:
+    """Whether all weights are in models with inputs and outputs, which its constructor makes."""
+    code = code_of(config, context)
+    lineage = [] if code is None else [*context.code.lineage(code)]
+    own = [each for each in lineage if isinstance(each, ClassCode)]
+    made = [part for each in own for part in each.made]
+    models = [part for part in made if part.name.startswith(KERAS) and _MODEL.search(part.name)]
+    return (
+        bool(models)
+        and all(each.method == CONSTRUCTOR and not each.listed for each in models)
+        and not any(map(context.code.makes_weights, made))
+        and not any(each.variables or each.weights for each in own)
+    )
 
 
 def _has_input(node: Config) -> bool:
