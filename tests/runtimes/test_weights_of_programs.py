@@ -180,6 +180,17 @@ def test_checkpoints_of_keras_2_in_keras_3(tmp_path: Path, name: str) -> None:
     assert predicted(Path(prefix), "tf==2.21.0", request).predicted is outcome
 
 
+@pytest.mark.parametrize(("name", "outcome"), [("InTurn", FAILS), ("OneByOne", LOADS)])
+def test_lists_filled_in_turn(tmp_path: Path, name: str, outcome: LoadOutcome) -> None:
+    """Keras 2 has the layers of one list ahead of those of the other."""
+    saved, path = made(pytest.importorskip("tf_keras"), name, False), tmp_path / "w.h5"
+    saved.save_weights(path)
+    request = LoadRequest(LoadCall.LOAD_WEIGHTS)
+    assert predicted(path, TARGETS["keras"], request).predicted is outcome
+    fresh = made(pytest.importorskip("keras"), name, trained=False)
+    assert observed(lambda other: other.load_weights(path), fresh, saved) is outcome
+
+
 @pytest.mark.parametrize("pair", [("keras", "tf_keras"), ("tf_keras", "keras")])
 @pytest.mark.parametrize(("trained", "outcome"), [(False, LOADS), (True, FAILS)])
 def test_layers_of_the_program_alone(

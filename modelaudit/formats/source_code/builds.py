@@ -59,6 +59,13 @@ def reorders(method: Function) -> bool:
             return True
         if isinstance(each, ast.Assign) and any(isinstance(x, ast.Subscript) for x in each.targets):
             return True
+    return bool(in_turn(method))
+
+
+def in_turn(method: Function) -> frozenset[str]:
+    """Lists that one loop of a method fills in turn, by name, as `self.blocks`."""
+    found: set[str] = set()
+    for each in ast.walk(method):
         if isinstance(each, ast.For | ast.While):
             calls = (x.func for x in ast.walk(each) if isinstance(x, ast.Call))
             filled = {
@@ -66,9 +73,8 @@ def reorders(method: Function) -> bool:
                 for x in calls
                 if isinstance(x, ast.Attribute) and x.attr == "append"
             }
-            if len(filled) > 1:
-                return True
-    return False
+            found |= filled if len(filled) > 1 else set()
+    return frozenset(found)
 
 
 def growing(build: Function) -> Iterator[str]:

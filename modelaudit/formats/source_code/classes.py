@@ -141,6 +141,7 @@ class ClassCode(Struct, frozen=True):
     several_outputs: bool = False
     variable_names: frozenset[str] = frozenset()
     reorders: bool = False
+    in_turn: frozenset[str] = frozenset()
     assigned: frozenset[str] = frozenset()
     running: RunningCode = RunningCode()
     call: Parameters | None = None

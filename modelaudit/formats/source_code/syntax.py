@@ -12,6 +12,7 @@ from modelaudit.formats.source_code.builds import (
     calls_base,
     gives_several,
     growing,
+    in_turn,
     marks_built,
     reorders,
 )
@@ -201,6 +202,12 @@ def _class(
             name for each in methods.values() for name in variable_names(each, names)
         ),
         reorders=any(map(reorders, methods.values())),
+        in_turn=frozenset(
+            name.removeprefix("self.")
+            for each in methods.values()
+            for name in in_turn(each)
+            if name.startswith("self.")
+        ),
         assigned=frozenset(
             own_attribute(each)
             for method in methods.values()

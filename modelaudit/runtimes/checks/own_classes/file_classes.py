@@ -79,7 +79,7 @@ def _has_groups(owner: ClassCode, groups: Mapping[str, Json], code: SourceCode) 
     mine = Counter(kind for made, kind in found if made.attribute in single and not made.listed)
     more = {kind for made, kind in found if made.attribute in listed and made.listed}
     kinds = Counter(_kind(name) for name, held in groups.items() if sequence(held))
-    if not kinds or kinds - mine != Counter({x: kinds[x] - mine[x] for x in more & kinds.keys()}):
+    if not kinds or (kinds - mine).keys() != more:
         return False
     always = {kind for made, kind in found if _is_plain_layer(made)}
     named = {*map(_kind, groups)}

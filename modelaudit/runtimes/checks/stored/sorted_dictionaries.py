@@ -12,13 +12,14 @@ from collections.abc import Iterator, Mapping
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
-from modelaudit.formats.keras.builtin_layers import snake_case
+from modelaudit.formats.keras.builtin_layers import made_of, snake_case
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.formats.source_code.classes import ClassCode, SourceCode
 from modelaudit.graphs import Shape
 from modelaudit.layer_classes import LAYER_CLASSES
 from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.terminal_text import first_of
 
 _FORMATS = (Format.LEGACY_H5_FULL, Format.WEIGHTS_H5_LEGACY)
 _COUNTED = re.compile(r"(.+?)(?:_([0-9]{1,6}))?\Z")
@@ -42,6 +43,9 @@ def sorted_dictionaries(artifact: Artifact, context: CheckContext) -> Iterator[R
         return
     if writer is not None and writer.keras3:
         return
+    if found := next(_in_turn(artifact, context), None):
+        yield found
+        return
     for (owner, base), layers in (_rows(artifact) | _of_model(artifact)).items():
         if not _may_differ(owner, artifact, context.code) or _named_by_width(layers):
             continue
@@ -64,6 +68,37 @@ def sorted_dictionaries(artifact: Artifact, context: CheckContext) -> Iterator[R
             "lists that it fills in turn, but gets layers that were made in another order",
         )
         return
+
+
+def _in_turn(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Lists of a model, by its code, whose layers of two classes it makes in turn.
+
+    Keras 2 has the layers of one list ahead of those of the other.
+    """
+    shapes = {tensor.name: tensor.shape for tensor in artifact.tensors}
+    groups = mapping(mapping(artifact.extra.get("h5")).get("groups"))
+    for owner in context.classes:
+        made = [each for each in owner.made if each.listed and each.attribute in owner.in_turn]
+        rows = {
+            snake_case(each.name.rpartition(".")[2]): list[tuple[Shape, ...]]() for each in made
+        }
+        if len({each.attribute for each in made}) != len(rows):
+            continue  # one list of several classes, or several lists of one
+        for group, listed in groups.items():
+            for kind in rows.keys() & {*made_of(group)} if sequence(listed) else ():
+                rows[kind].append(tuple(shapes.get(text(each), ()) for each in sequence(listed)))
+        filled = [row for row in rows.values() if len(row) > 1]
+        if len(filled) > 1 and any(row[-1] != filled[0][-1] for row in filled):
+            yield Reason(
+                "sorted-dictionary",
+                LoadOutcome.FAILS,
+                f"{owner.name} ({owner.where}) fills {first_of(sorted(owner.in_turn), 3)} in turn: "
+                "Keras 2 wrote the layers of one list ahead of those of the other, and "
+                f"{context.profile.name} has them in the order in which they were made",
+                "ValueError: …",
+                "Load it in Keras 2 and save it there as .weights.h5.",
+            )
+            return
 
 
 def _may_differ(owner: str, artifact: Artifact, code: SourceCode) -> bool:
