@@ -111,6 +111,7 @@ NOT_MADE = {
         ),
         "the tests of weights of programs load such files",
     ),
+    "built-for-floats": "the tests of models of words load such files",
     "constant-first-argument": "the file that has it loads in the installed tf-keras",
     "constructor-with-name-only": "the tests of constructors load such files",
     "constructor-without-keywords": "the tests of constructors load such files",

@@ -14,7 +14,7 @@ from modelaudit.formats.source_code.methods import CONSTRUCTOR
 from modelaudit.runtimes.checks.config import layers_in
 from modelaudit.runtimes.checks.own_classes.given_code import code_of, refused, takes
 from modelaudit.runtimes.checks.stored.weight_layouts import OLD_LAYOUT
-from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.model import FIRST_CALL, CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
 from modelaudit.runtimes.saved_config import Config, is_model
 
@@ -25,6 +25,9 @@ _CONNECTED_CLASSES = ("Functional", "Model")
 _CONNECTED = ("functional", "model")  # names that Keras gives to models of layers with an input
 _GROUPS = (OLD_LAYOUT, "layers")  # of such models in files of weights
 _INPUT = re.compile(r"input(?:_layer)?(?:_[0-9]+)?")  # the name of one that has none of its own
+# Layers of words, of which a model of layers takes what it is built with.
+_OF_WORDS = ("StringLookup", "TextVectorization")
+_HASHES = "Hashing"
 _OF_EVERY_LAYER = frozenset(("name", "trainable", "dtype"))
 # First Keras known to write the default arguments of a subclass into its config, so that a config
 # without any is that of a class without arguments. 3.11 writes none.
@@ -35,6 +38,7 @@ def check(config: Config, artifact: Artifact, context: CheckContext) -> Iterator
     """What the file of a subclass does not show."""
     name, keras = text(config.get("class_name")), artifact.provenance.keras
     yield from _added_loss(config, artifact, context)
+    yield from _of_words(config, context)
     if _lacks_layers(config, artifact, context):
         yield Reason(
             "arguments-of-subclass",
@@ -207,6 +211,31 @@ def _added_loss(config: Config, artifact: Artifact, context: CheckContext) -> It
             "Build the model from code, call it once, and load the weights.",
             unless=f"the call of {name} adds no loss",
         )
+
+
+def _of_words(config: Config, context: CheckContext) -> Iterator[Reason]:
+    """A model that looks up words, which Keras 2 builds by calling it with made up floats.
+
+    A Sequential without an input then takes floats for ever, and a Hashing layer takes none.
+    """
+    built = mapping(config.get("build_config")).get("input_shape")
+    code = code_of(config, context) if built and not context.profile.keras3 else None
+    for part in context.code.parts(code) if code else ():
+        for made in part.made:
+            first, *_ = (*made.inside, made.name)
+            kind = first.rpartition(".")[2]
+            if kind == _HASHES or (made.inside and kind in _OF_WORDS):
+                yield Reason(
+                    "built-for-floats",
+                    LoadOutcome.FAILS,
+                    f"{part.name} ({part.where}) looks up words in {made.attribute} by {kind}, and "
+                    f"{context.profile.name} makes the weights of {text(config.get('class_name'))} "
+                    "by a call with floats, which it takes from then on",
+                    "…Cast string to float is not supported" * (kind != _HASHES),
+                    "Build the model from code, call it once with words, and load the weights.",
+                    later=FIRST_CALL,
+                )
+                return
 
 
 def _arguments_lost(config: Config, keras: str | None) -> bool:
