@@ -231,7 +231,10 @@ FEATURES: dict[str, Feature] = {
         read.lost,
     ),
     "norms_new": Feature("{:.0%} of the batch normalisations with all initial values", read.new),
-    "exploded": Feature("kernels far larger than initializers draw them", read.reported("MA435")),
+    "exploded": Feature(
+        "kernels far larger than initializers draw them, or gradients that still grew",
+        read.reported("MA435"),
+    ),
     "dead_proven": Feature(
         "a layer that is constant by interval arithmetic",
         read.reported("MA437", least=Severity.HIGH),

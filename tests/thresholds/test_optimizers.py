@@ -83,6 +83,39 @@ def last_layer(optimizer, *, bias, squares, gradient=None, weights=1.0, activati
     return Facts(replace(artifact, tensors=tuple(tensors), training=training))
 
 
+def growing(times, steps=500, last=2.0):
+    """Two layers whose kernels had these average gradients in the last steps, of squares of 1."""
+    layers, tensors, kernels = [], [], []
+    slots = [("optimizer/iterations", (), float(steps))]
+    for name, shape, size in (("a", (9, 16), times), ("b", (16, 2), last)):
+        names = {role: f"{name}/{role}" for role in ("kernel", "bias")}
+        layers.append(examples.layer(name, "Dense", names, {"units": shape[1]}))
+        kernels.append(Kernel(name, names["kernel"], "dense", "io", 0, shape, names["bias"]))
+        tensors += [
+            examples.tensor(names["kernel"], shape, flat(0.0, 0.3)),
+            examples.tensor(names["bias"], shape[1:], flat(0.1)),
+        ]
+        for each in (shape, shape[1:]):
+            for value in (size * (1 - 0.9**steps), 1 - 0.999**steps):
+                slots.append((f"optimizer/vars/{1 + len(slots)}", each, value))
+    tensors += [replace(examples.tensor(x, y, flat(z)), role="optimizer") for x, y, z in slots]
+    settings = {"class_name": "Adam", "config": {"learning_rate": 0.001}}
+    artifact = examples.model(*layers, tensors=tuple(tensors))
+    training = {"optimizer": settings, "loss": "mse"}
+    return severities("MA435", Facts(replace(artifact, kernels=tuple(kernels), training=training)))
+
+
+@at("optimizers.GROWING", {1.79: [], 1.801: ["low"], 1.82: ["low"]})
+def gradients_of_the_last_steps_beside_all(times):
+    assert growing(2.0, last=times) == growing(times)
+    return growing(times)
+
+
+@at("optimizers.GROWING_STEPS", {49: [], 50: ["low"], 51: ["low"]})
+def steps_of_growing_gradients(steps):
+    return growing(2.0, steps)
+
+
 @at("optimizers.BEYOND_LABELS", {1.98: [], 2.01: ["medium"], 2.02: ["medium"]})
 def gradients_of_labels_beyond(times):
     """Where all steps moved the bias one way; otherwise, classes may have weights."""

@@ -31,6 +31,7 @@ from modelaudit.rules.training.fallen_units import (
     mostly_negative,
 )
 from modelaudit.rules.training.saturated_inputs import saturated_by_inputs
+from modelaudit.rules.training.still_moving import growing_gradients
 from modelaudit.thresholds.training import (
     EXPLODED,
     EXPLODED_BIAS,
@@ -58,10 +59,8 @@ _WORDS: Mapping[str, str] = {
 
 
 def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    sizes = [
-        (_times(stats, fans(kernel.shape)), kernel.route)
-        for kernel, stats, _ in sized_kernels(facts)
-    ]
+    kernels = sized_kernels(facts)
+    sizes = [(_times(stats, fans(each.shape)), each.route) for each, stats, _ in kernels]
     sizes += _of_recurrent(facts)
     largest, route = max(sizes)
     middle = median(size for size, _ in sizes)
@@ -88,6 +87,7 @@ def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
     else:
         yield from _exploded_biases(rule, facts, rate)
+        yield from growing_gradients(rule, facts)
 
 
 def _exploded_biases(rule: Rule, facts: Facts, rate: float | None) -> Iterator[Finding]:

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Set
 
 from modelaudit.audit_types.values import number
-from modelaudit.findings import Confidence, Finding
-from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, DISTANCES
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, DISTANCES, KNOWN
 from modelaudit.measures.kernels.initializers import fans
 from modelaudit.measures.one_way import descents_one_way, rates_one_way
-from modelaudit.measures.optimizer_state import OptimizerState
+from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads.last_layers import paired_heads
 from modelaudit.rules.heads.short_steps import (
@@ -21,11 +21,11 @@ from modelaudit.rules.heads.short_steps import (
 )
 from modelaudit.rules.initial_weights.drawn_weights import looks_drawn
 from modelaudit.rules.initial_weights.training_reach import moved_share
-from modelaudit.rules.model import Facts, Rule
+from modelaudit.rules.model import Facts, NotApplicable, Rule
 from modelaudit.rules.network.loss_inputs import PROBABILITIES
 from modelaudit.rules.training.extent import biased_layers, look_drawn
 from modelaudit.thresholds.design import FIRST_STILL, LAST_ALONE, LAYERS_BEFORE, OUT_OF_REACH
-from modelaudit.thresholds.optimizers import STILL_PUSHED, WAY_MADE
+from modelaudit.thresholds.optimizers import GROWING, GROWING_STEPS, STILL_PUSHED, WAY_MADE
 from modelaudit.thresholds.small_layers import (
     FEW_MOVED,
     LIMITED_REACH,
@@ -36,6 +36,20 @@ from modelaudit.thresholds.small_layers import (
 from modelaudit.thresholds.training import MANY_STEPS, SHORT_REACH, STILL_MOVING
 from modelaudit.thresholds.weights import MIN_VALUES
 
+_KEEP_BOTH = frozenset(("adam", "adamw", "nadam"))
+_SIGN = (
+    "See that the loss falls as answers get better: of a score, such as an overlap or a reward, return "
+    "1 - score or -score, and not the score; and that labels or masks are not all 0"
+)
+_LABELS = (
+    "See that the labels are what the loss takes, without which it falls without limit "
+    "(print(y.min(), y.max()) for a binary cross-entropy: 0 and 1), and of more than one class"
+)
+_TARGETS = (
+    "If targets are made from the model's own answers, as in Q-learning, take them from a copy that is "
+    "updated seldom, with a discount below 1 and none at the end of an episode; otherwise see that the "
+    "loss has the right sign"
+)
 _FADING = frozenset(("Adagrad", "Adadelta"))  # whose steps begin small, or become small
 _OF_ONE_SIZE = frozenset(("mean_absolute_error", "huber"))
 
@@ -269,3 +283,53 @@ def _size_of_one(loss: str, units: int | None) -> float:
     That of a mean absolute error is 1 by the number of units, and that of Huber's far from the target.
     """
     return 1 / units if loss in _OF_ONE_SIZE and units else 0.0
+
+
+def growing_gradients(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Kernels that all had larger gradients in the last steps than before, and of one sign.
+
+    While gradients keep their size, their average is at most the root of that of their squares.
+    """
+    state = optimizer_state(facts.artifact)
+    if state is None or state.name.lower() not in _KEEP_BOTH:
+        return
+    beta, steps = number(state.settings.get("beta_1", 0.9)), state.steps or 0
+    if beta is None or not 0 < beta < 1 or steps < GROWING_STEPS.value:
+        return
+    kernels = [x for x in state.moments if x.role == "kernel" and x.typical and x.mean_second]
+    squares, counted_means = counted_squares(state), 1 - beta**steps
+    grown = [
+        x.typical / counted_means / math.sqrt((x.mean_second or 0.0) / squares) for x in kernels
+    ]
+    if len(grown) < 2 or not GROWING.value <= min(grown) < math.inf:
+        return
+    last = kernels[-1].route
+    yield rule.finding(
+        f"In the last steps, the average gradients of all {len(grown)} kernels had {min(grown):.1f} times the "
+        "size that gradients had in training, or more: they pushed one way, and grew up to the end, as "
+        "where a loss has no minimum or steps are too large. The weights were still running away.",
+        route=last,
+        title="Gradients were still growing at the end of training",
+        evidence={
+            "measured": min(grown),
+            "unit": GROWING.unit,
+            "threshold": GROWING.value,
+            "n": len(grown),
+            "steps": steps,
+        },
+        severity=Severity.LOW,
+        confidence=Confidence.MEDIUM,
+        fix=f"{_why_growing(facts)}. Then train again from new weights. If the loss is right, use a smaller "
+        "learning rate and clipped gradients:\n\n    keras.optimizers.Adam(1e-4, clipnorm=1.0)",
+    )
+
+
+def _why_growing(facts: Facts) -> str:
+    """What comes first, by the loss: a function of the program's own, one of labels or of numbers."""
+    try:
+        names = {loss.name for _, loss in paired_heads(facts) if loss is not None}
+    except NotApplicable:
+        return _SIGN
+    if not names or not names <= KNOWN:
+        return _SIGN
+    return _LABELS if names & CROSS_ENTROPIES else _TARGETS

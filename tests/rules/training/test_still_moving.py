@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from modelaudit.rules.catalogue import rule
 from modelaudit.rules.training.steps import RULES
 from tests.made.training import train
 from tests.rules.saved import found, sequential
@@ -217,3 +218,52 @@ def test_targets_beyond_all_outputs(keras, tmp_path, kind):
 
     assert said(3000.0)
     assert not said(1.0)
+
+
+def squared(wanted, given):
+    return (wanted - given) ** 2
+
+
+def less_squared(wanted, given):
+    return -((wanted - given) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels", "first"),
+    [
+        (squared, False, ""),
+        (less_squared, False, "See that the loss falls"),
+        ("binary_crossentropy", True, "See that the labels"),
+        ("mse", False, ""),
+    ],
+)
+def test_a_loss_without_a_minimum(keras, tmp_path, loss, labels, first):
+    """A wrong sign, and labels of up to 255. A squared error has one, as a function and by name."""
+    keras.utils.set_random_seed(5)
+    hidden = [keras.layers.Dense(16, "relu") for _ in range(2)]
+    last = keras.layers.Dense(1, "sigmoid" if labels else None)
+    chosen = keras.optimizers.Adam(0.005)
+    model = sequential(keras, (6,), *hidden, last, optimizer=chosen, loss=loss)
+    train(model, np.abs(ROWS), 255.0 * (TARGETS > -1) if labels else TARGETS, epochs=15)
+    model.save(tmp_path / "m.keras")
+    findings = [x for x in found([rule("MA435")], tmp_path / "m.keras") if "growing" in x.title]
+    assert [str(each.severity) for each in findings] == ["low"] * bool(first)
+    assert all(each.fix.startswith(first) for each in findings)
+
+
+def test_targets_that_run_away_from_the_answers(keras, tmp_path):
+    """Each is a multiple of the largest answer of the same network, as in Q-learning gone wrong."""
+    told = []
+    for discount in (1.1, 0.5):
+        keras.utils.set_random_seed(5)
+        layers = keras.layers.Dense(24, "relu"), keras.layers.Dense(2)
+        model = sequential(keras, (6,), *layers, optimizer=keras.optimizers.Adam(0.01), loss="mse")
+        for _ in range(150):
+            values = np.array(model(ROWS))
+            values[:, 0] = 1 + discount * np.asarray(model(ROWS[::-1])).max(axis=1)
+            values[:, 1] = 1 + discount * values[::-1].max(axis=1)
+            model.train_on_batch(ROWS, values)
+        model.save(tmp_path / "m.keras")
+        findings = found([rule("MA435")], tmp_path / "m.keras")
+        told.append([each.fix[:24] for each in findings if "growing" in each.title])
+    assert told == [["If targets are made from"], []]
