@@ -309,3 +309,39 @@ def test_a_sum_in_the_call_of_a_model_is_that_of_tensorflow(tmp_path: Path) -> N
     assert found.predicted is LOADS
     loaded = tf.saved_model.load(str(tmp_path / "m"))
     assert np.allclose(np.asarray(loaded.serve(DATA)), np.asarray(model(DATA)), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "code"),
+    [
+        ("Called", FAILS, "weights-layout"),
+        ("PartsOfTuple", FAILS, "weights-layout"),
+        ("OneNet", FAILS, "weights-layout"),
+        ("BeforeLayers", FAILS, "weights-layout"),
+        ("by_base", LOADS, ""),
+    ],
+)
+def test_weights_of_keras_3_in_keras_2(
+    tmp_path: Path, name: str, outcome: LoadOutcome, code: str
+) -> None:
+    """By the alphabet `layers` comes before or behind the attributes of a subclass."""
+    newer, older = map(pytest.importorskip, ("keras", "tf_keras"))
+    path = tmp_path / "w.weights.h5"
+    saved = made(newer, name, trained=False)
+    saved.save_weights(path)
+    found = predicted(path, TARGETS["tf_keras"], LoadRequest(LoadCall.LOAD_WEIGHTS))
+    assert found.predicted is outcome
+    assert code in {each.code for each in found.because} | {""}
+    fresh = made(older, name, trained=False)
+    assert observed(lambda other: other.load_weights(path), fresh, saved) is outcome
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"), [("Called", []), ("KeepsTracker", ["metrics-not-in-file"])]
+)
+def test_weights_of_keras_3_in_2_14(tmp_path: Path, name: str, codes: list[str]) -> None:
+    """As Keras 2.14 was seen to read them: it looks for a metric that the model keeps."""
+    path = tmp_path / "w.weights.h5"
+    made(pytest.importorskip("keras"), name, trained=False).save_weights(path)
+    found = predicted(path, "tf==2.14.1", LoadRequest(LoadCall.LOAD_WEIGHTS))
+    assert [each.code for each in found.because] == codes

@@ -18,6 +18,8 @@ from modelaudit.graphs import ObjectNode
 from modelaudit.layer_classes import LAYER_CLASSES
 from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 
+CONNECTED = ("Functional", "Model")
+"""Base classes of models of layers with an input."""
 _MADE = (ADD_WEIGHT, "tensorflow.Variable")
 _OWN = "vars"  # the group of weights that a model makes itself
 _LEAST = 2  # attributes that tell of which class an object is
@@ -41,6 +43,22 @@ def classes_in(artifact: Artifact, code: SourceCode) -> Iterator[ClassCode]:
     if not noted and artifact.format is Format.WEIGHTS_H5_V3:
         names = {tensor.name.partition("/")[0] for tensor in artifact.tensors}
         yield from _only([each for each in every if _has_names(each, names, code)], code)
+
+
+def connects(owner: ClassCode, code: SourceCode) -> bool:
+    """Whether its constructor gives that of `Model` inputs and outputs, so that it has layers."""
+    if code.base(owner).rpartition(".")[2] not in CONNECTED:
+        return False
+    lineage = (each for each in code.lineage(owner) if isinstance(each, ClassCode))
+    made = [each.base_call for each in lineage if each.base_call is not None]
+    return any(call.positional > 1 or {"inputs", "outputs"} <= call.words for call in made)
+
+
+def class_of_model(artifact: Artifact, code: SourceCode, group: str = "") -> ClassCode | None:
+    """The class of the model of weights of Keras 3, or of one in a group, by the noted name."""
+    noted = mapping(mapping(artifact.extra.get("h5")).get("vars_names"))
+    name = text(noted.get(f"{group}/vars" if group else _OWN))
+    return class_of(name, None, code) if name else None
 
 
 def _only(alike: list[ClassCode], code: SourceCode) -> list[ClassCode]:

@@ -12,6 +12,7 @@ from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.formats.source_code.classes import KERAS, ClassCode, as_literal
 from modelaudit.formats.source_code.methods import CONSTRUCTOR
 from modelaudit.runtimes.checks.config import layers_in
+from modelaudit.runtimes.checks.own_classes.file_classes import CONNECTED, connects
 from modelaudit.runtimes.checks.own_classes.given_code import code_of, refused, takes
 from modelaudit.runtimes.checks.stored.weight_layouts import OLD_LAYOUT
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, Reason
@@ -21,7 +22,6 @@ from modelaudit.runtimes.saved_config import Config, is_model
 # Layers that give the logarithm of a variance, as they are named in variational models.
 _VARIANCE = re.compile(r"log_?(?:var|sigma)", re.IGNORECASE)
 _MODEL = re.compile(r"\.(?:Model|Functional)\Z")
-_CONNECTED_CLASSES = ("Functional", "Model")
 _CONNECTED = ("functional", "model")  # names that Keras gives to models of layers with an input
 _GROUPS = (OLD_LAYOUT, "layers")  # of such models in files of weights
 _INPUT = re.compile(r"input(?:_layer)?(?:_[0-9]+)?")  # the name of one that has none of its own
@@ -182,9 +182,9 @@ def _lacks_layers(config: Config, artifact: Artifact, context: CheckContext) -> 
 def _is_given_layers(config: Config, context: CheckContext) -> bool:
     """Whether the code of the class tells that it connects no layers itself."""
     code = code_of(config, context)
-    if code is None or context.code.base(code).rpartition(".")[2] not in _CONNECTED_CLASSES:
+    if code is None or context.code.base(code).rpartition(".")[2] not in CONNECTED:
         return False
-    return not _connects(config, context)
+    return not connects(code, context.code)
 
 
 def _added_loss(config: Config, artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -292,13 +292,8 @@ def in_hdf5(config: Config, artifact: Artifact, context: CheckContext) -> Iterat
 
 
 def _connects(config: Config, context: CheckContext) -> bool:
-    """Whether its constructor gives that of `Model` inputs and outputs, so that it has layers."""
     code = code_of(config, context)
-    if code is None or context.code.base(code).rpartition(".")[2] not in _CONNECTED_CLASSES:
-        return False
-    lineage = (each for each in context.code.lineage(code) if isinstance(each, ClassCode))
-    made = [each.base_call for each in lineage if each.base_call is not None]
-    return any(call.positional > 1 or {"inputs", "outputs"} <= call.words for call in made)
+    return code is not None and connects(code, context.code)
 
 
 def _makes_models(config: Config, context: CheckContext) -> bool:

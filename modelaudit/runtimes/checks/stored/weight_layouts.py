@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from modelaudit.facts import Artifact
 from modelaudit.formats.keras.json_config import mapping, sequence
+from modelaudit.runtimes.checks.own_classes.file_classes import class_of_model, connects
 from modelaudit.runtimes.model import CheckContext
 
 OLD_LAYOUT = "_layer_checkpoint_dependencies"
@@ -23,22 +24,25 @@ def only_listed(
     artifact: Artifact,
     context: CheckContext,
     *,
-    inside: bool = False,
+    group: str = "",
     older: bool = False,
 ) -> bool:
     """Whether the groups `layers/…` of a file are those of a subclassed model, in that order.
 
     Those of other models have this name from 2.15 on, as have models inside them. What follows each
-    other is neither several embeddings nor models alone. `inside` a model, these names are known
-    to be those of a subclass where Keras 2.12 to 2.14 wrote them, as a name of theirs tells that
-    is `older`, around the group, or in it.
+    other is neither several embeddings nor models alone. In the `group` of a model these names are
+    known to be those of a subclass where Keras 2.12 to 2.14 wrote them, as a name of theirs tells
+    that is `older`, around the group, or in it. The class itself, if its code is given, tells it.
     """
     writer = context.writer
     if writer is not None and not writer.keras3 and writer.keras >= (2, 15):
         return False
     if {name.partition("/")[0] for name in names} != {"layers"}:
         return False
-    if inside:
+    owner = class_of_model(artifact, context.code, group)
+    if owner is not None and context.code.base(owner).rpartition(".")[2] == "Model":
+        return context.code.defines(owner, "call") is True and not connects(owner, context.code)
+    if group:
         older |= any(f"/{OLD_LAYOUT}/" in name for name in names)
         return older if writer is None else not writer.keras3
     h5 = mapping(artifact.extra.get("h5"))

@@ -13,7 +13,8 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
 from modelaudit.formats.keras.builtin_layers import without_number
 from modelaudit.formats.keras.json_config import mapping, text
-from modelaudit.formats.source_code.classes import SourceCode
+from modelaudit.formats.source_code.classes import KERAS, ClassCode, SourceCode
+from modelaudit.runtimes.checks.own_classes.file_classes import class_of_model
 from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 from modelaudit.runtimes.checks.own_classes.traced_calls import traced_calls
 from modelaudit.runtimes.checks.own_classes.untracked_objects import untracked_objects
@@ -124,6 +125,7 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from nested_containers(artifact, context)
     yield from unsaved_inner_lists(artifact, context)
     if context.request.call is LoadCall.LOAD_WEIGHTS:
+        yield from _trackers(artifact, context)
         yield from _trained(artifact, context)
         yield from _scaled(artifact, context)
 
@@ -134,7 +136,7 @@ def _described(
     """As `layouts_of`, for the names in a group, and what else they may be."""
     layouts, described = layouts_of(names, older_groups(artifact, group))
     older = OLD_LAYOUT in group.split("/")
-    if only_listed(names, artifact, context, inside=bool(group), older=older):
+    if only_listed(names, artifact, context, group=group, older=older):
         layouts, described = LISTED_FIRST
     if layouts >= {UNCOUNTED, COUNTED} and (
         other := counted_elsewhere(names, group, artifact, context.code)
@@ -174,6 +176,26 @@ def _is_layer(group: str, artifact: Artifact, context: CheckContext) -> bool:
     if found is None or context.code.base(found).rpartition(".")[2] != "Layer":
         return False
     return any(made.attribute == "layers" for made in found.made)
+
+
+def _trackers(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Metrics that the program's model keeps: Keras 2 looks for them, and Keras 3 saves none."""
+    owner = None if context.profile.keras3 else class_of_model(artifact, context.code)
+    lineage = [] if owner is None else context.code.lineage(owner)
+    groups = {tensor.name.partition("/")[0] for tensor in artifact.tensors}
+    for each in (one for one in lineage if isinstance(one, ClassCode)):
+        for made in each.made:
+            metric = made.name.startswith(KERAS) and ".metrics." in made.name
+            if metric and not made.listed and made.attribute not in groups:
+                yield Reason(
+                    "metrics-not-in-file",
+                    LoadOutcome.FAILS,
+                    f"{each.name} ({each.where}) keeps a metric as {made.attribute}, which "
+                    f"{context.profile.name} looks for, and Keras 3 did not save",
+                    "ValueError: Layer '…' expected 2 variables, but received 0 variables",
+                    "Save the weights with Keras 2, or as legacy .h5.",
+                )
+                return
 
 
 def _trained(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
