@@ -337,7 +337,12 @@ def test_weights_of_keras_3_in_keras_2(
 
 
 @pytest.mark.parametrize(
-    ("name", "codes"), [("Called", []), ("KeepsTracker", ["metrics-not-in-file"])]
+    ("name", "codes"),
+    [
+        ("BeforeLayers", []),
+        ("PartsOfTuple", []),
+        ("KeepsTracker", ["metrics-not-in-file"]),
+    ],
 )
 def test_weights_of_keras_3_in_2_14(tmp_path: Path, name: str, codes: list[str]) -> None:
     """As Keras 2.14 was seen to read them: it looks for a metric that the model keeps."""
