@@ -193,3 +193,9 @@ HALF_EPSILON = Threshold(
     "gradients below 0.0055 leave such an average; at 1e-4, 4,593 such weights of one program "
     "moved by at most 14 times the rate and 90% by at most twice; at 1e-7, two ended in NaN",
 )
+VANISHED_RATE = Threshold(
+    1e-12,
+    "",
+    "learning rate below which a schedule must have fallen, as no one compiles with it",
+    "usual last rates of schedules are 0, or 1e-6 to 1e-9",
+)

@@ -30,6 +30,16 @@ def steps_of_both_betas(share):
     return steps_of_powers(0.9**100, 0.999 ** (100 * (1 - share))) is not None
 
 
+@at("optimizers.VANISHED_RATE", {0.99e-12: True, 1e-12: False, 1.01e-12: False})
+def vanished(value):
+    """Whether a rate is told to be what a schedule has left."""
+    given = compiled_example(
+        optimizer_config={"class_name": "Adam", "config": {"learning_rate": value}}
+    )
+    seen = run_rule(rule("MA319"), given()).findings
+    return any("schedule that multiplies" in each.detail for each in seen)
+
+
 @at("training.LARGE_COLUMN", {9.9: False, 10.0: False, 10.1: True})
 def a_column_beside_a_large_one(size):
     rows = np.linspace(0, 1, 8, dtype=np.float32)[:, None].repeat(2, 1)

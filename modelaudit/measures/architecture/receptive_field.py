@@ -194,7 +194,7 @@ def _through(layer: Layer, state: FieldState) -> FieldState | None:
     if name == "Dense":
         return _whole(state) if state.flat else state
     if name == "Reshape":
-        return state if state.single else None
+        return state if state.single and _one_position(layer) else None
     padding = explicit_padding(layer, rank)
     if padding is not None:
         grown = zip(state.size, padding, strict=True)
@@ -205,6 +205,12 @@ def _through(layer: Layer, state: FieldState) -> FieldState | None:
         return _upsampled(layer, state)
     window = layer_window(layer, rank)
     return _windowed(window, state) if window is not None else None
+
+
+def _one_position(layer: Layer) -> bool:
+    """Whether a Reshape gives a map of one position, such as (1, 1, 64)."""
+    target = layer.config.get("target_shape")
+    return not isinstance(target, list) or sum(size != 1 for size in target) <= 1
 
 
 def _whole(state: FieldState) -> FieldState | None:

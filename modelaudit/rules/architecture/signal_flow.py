@@ -64,6 +64,7 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     yield from _recurrent(rule, saved_graph(facts))
     graph = joined_graph(facts)
     yield from _squashed_again(rule, graph)
+    yield from _cut_scores(rule, graph)
     for layer in graph.layers:
         applied = activation_of(layer)
         if applied not in _HIDDEN or not (weighs(layer) or _lone(graph, layer)):
@@ -215,6 +216,29 @@ def _squashed_again(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
             route=layer.route,
             evidence={"measured": ["sigmoid", applied]},
             fix=f"Remove the layer `{layer.name}` and train again.",
+        )
+
+
+def _cut_scores(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
+    """Hidden softmaxes, such as those of gates, of scores that a ReLU has cut off."""
+    for layer in graph.layers:
+        if layer.class_name not in {"Activation", "Softmax"} or layer.route in graph.outputs:
+            continue
+        passes = graph.only_sources(layer.route, lambda x: has(x.class_name, Trait.KEEPS_RANGE))
+        before = next(reversed([*passes]), None)
+        if before is None or before.custom or activation_of(layer) != "softmax":
+            continue
+        if activation_of(before) != "relu" or not (weighs(before) or _lone(graph, before)):
+            continue
+        yield rule.finding(
+            f"`{layer.route}` is a softmax of what the relu of `{before.route}` gives: no score is below 0, "
+            "scores of 0 get no gradient, and where all are 0 all shares are the same.",
+            route=layer.route,
+            evidence={"measured": ["softmax", "relu"]},
+            fix=f"Give `{before.name}` no activation, so that the softmax gets scores of both signs, and "
+            "train again."
+            if weighs(before)
+            else f"Remove the layer `{before.name}` and train again.",
         )
 
 

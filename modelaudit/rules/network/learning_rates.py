@@ -53,12 +53,15 @@ class RateFault(Struct, frozen=True):
     limit: float = 0.0
 
 
-def rate_fault(artifact: Artifact, optimizer: str, rate: float, adaptive: bool) -> RateFault | None:
+def rate_fault(
+    artifact: Artifact, optimizer: str, rate: float, adaptive: bool, clip: float = 1.0
+) -> RateFault | None:
     """What is wrong with `rate`, if anything.
 
     Args:
         optimizer: its class, such as `SGD`; empty if the file does not say.
         adaptive: whether it divides its steps by the size of the gradients.
+        clip: what is left of a gradient of 1, see `clipped`.
     """
     said = f"The learning rate{' of ' * bool(optimizer)}{optimizer} is {rate:g}"
     if not math.isfinite(rate):
@@ -85,12 +88,20 @@ def rate_fault(artifact: Artifact, optimizer: str, rate: float, adaptive: bool) 
         return None
     delta = optimizer == "Adadelta"
     limit = LARGE_DELTA_RATE.value if delta else LARGE_SGD_RATE.value
-    if rate > limit:
-        times = rate / limit
+    left = 1.0 if delta else clip  # Adadelta divides by the size of what it gets
+    if rate * left > limit:
+        times = rate * left / limit
         severe = times >= TIMES_THE_LIMIT.value and not delta  # which scales its steps
         severity = Severity.MEDIUM if severe else Severity.LOW
-        return RateFault(f"{said}, {times:.3g} times the usual limit", severity, rate, limit)
+        said += f", and gradients are clipped to {left:g}: together" if left < 1 else ","
+        return RateFault(f"{said} {times:.3g} times the usual limit", severity, rate, limit)
     return None
+
+
+def clipped(config: Mapping[str, Json]) -> float:
+    """What the limits of an optimizer leave of a gradient of 1."""
+    limits = [value for key in _CLIPS if (value := number(config.get(key))) is not None]
+    return min([1.0, *(value for value in limits if value > 0)])
 
 
 def summed_rate_fault(
@@ -147,7 +158,8 @@ def too_large(artifact: Artifact, state: OptimizerState) -> float | None:
     rate = rate_of(state)
     if rate is None or not 0 < rate < math.inf:
         return None
-    fault = rate_fault(artifact, state.name, rate, state.name.lower() in ADAPTIVE)
+    adaptive = state.name.lower() in ADAPTIVE
+    fault = rate_fault(artifact, state.name, rate, adaptive, clipped(state.settings))
     return rate if fault is not None and rate >= fault.limit else None
 
 

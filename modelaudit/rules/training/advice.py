@@ -33,7 +33,11 @@ TRAIN = f"Train the model, then save it:\n\n    model.fit(x, y){_SAVE}"
 WITH_A_RATE = (
     f"Train the model at a learning rate above 0, then save it:\n\n    model.fit(x, y){_SAVE}"
 )
-LONGER = f"Train for more epochs, then save the model:\n\n    model.fit(x, y, epochs=50){_SAVE}"
+LONGER = (
+    f"Train for more epochs, then save the model:\n\n    model.fit(x, y, epochs=50){_SAVE}\n\n"
+    "If EarlyStopping ended training, give it a patience, such as 10: the default of 0 ends it after the "
+    "first epoch that is no better, at the latest."
+)
 
 _SESSIONS = (
     Format.SAVEDMODEL_TF1,

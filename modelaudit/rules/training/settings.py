@@ -23,6 +23,7 @@ from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network.learning_rates import (
     ADAPTIVE,
     RateFault,
+    clipped,
     rate_fault,
     scheduled,
     summed_rate_fault,
@@ -38,6 +39,7 @@ from modelaudit.thresholds.design import (
     LOW_RATE,
     SMOOTHING,
 )
+from modelaudit.thresholds.optimizers import VANISHED_RATE
 from modelaudit.thresholds.training import ONE_PASS
 
 _DECAYS = ("momentum", "beta_1", "beta_2", "rho")
@@ -93,7 +95,9 @@ def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
     if not config:
         return
     rate, adaptive = _rate(config), name.lower() in ADAPTIVE
-    fault = None if rate is None else rate_fault(facts.artifact, name, rate, adaptive)
+    fault = (
+        None if rate is None else rate_fault(facts.artifact, name, rate, adaptive, clipped(config))
+    )
     state = optimizer_state(facts.artifact)
     few = state is not None and 0 < (state.steps or 0) < ONE_PASS.value
     fault = fault or summed_rate_fault(facts.artifact, name, config, rate, few=few)
@@ -200,6 +204,13 @@ def _rated(facts: Facts, name: str, fault: RateFault, adaptive: bool) -> Iterato
         detail = f"The learning rate of {name} is {fault.rate:g}: "
         detail += f"{counted(steps, 'step', 'steps')} left the weights as they were drawn"
         yield detail, fault.rate, Severity.HIGH, right
+    elif 0 < fault.rate < VANISHED_RATE.value:
+        detail = (
+            f"{fault.detail}; nobody compiles with it: a schedule that multiplies the rate that it"
+        )
+        detail += " last set, not the first, falls so fast, and what it trained after that is lost"
+        plan = "with a schedule that multiplies the first rate (in a LearningRateScheduler the first, not "
+        yield detail, fault.rate, fault.severity, f"{right}, {plan}the argument lr),"
     else:
         yield fault.detail, fault.rate, fault.severity, right
 

@@ -48,6 +48,25 @@ def test_windows_over_one_position(k, tmp_path):
     assert codes(LATE, model, tmp_path) == []
 
 
+def test_a_map_that_is_made_of_numbers_is_as_large_as_its_reshape(k, tmp_path):
+    """The map of a decoder: what its dense layer gives is not one position of it."""
+    layers = k.layers
+    for target, wide, said in (
+        ((7, 7, 4), 5, []),
+        ((2, 2, 49), 5, [("MA316", "low")]),
+        ((1, 1, 196), 3, [("MA316", "low")]),
+    ):
+        after = layers.Conv2D(2, wide, padding="same", activation="relu", name="after")
+        begin = [
+            layers.Conv2D(2, 3, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(196, "relu"),
+        ]
+        model = sequential(k, (9, 9, 1), *begin, layers.Reshape(target), after)
+        assert model.get_layer("after").output.shape[1:3] == target[:2]
+        assert codes(LATE, model, tmp_path) == said
+
+
 def test_a_window_over_the_axis_that_another_layer_takes_for_channels(k, tmp_path):
     """What is one position in the order of the layers before is a row of 6 in its own order."""
     layers = k.layers

@@ -40,6 +40,34 @@ def test_hidden_softmax(k, tmp_path):
     assert codes(RULES, k.Model(given, dense(2)(pooled)), tmp_path) == []
 
 
+def test_softmax_of_scores_that_a_relu_has_cut(k, tmp_path):
+    """The gate of experts; its twins have scores of both signs."""
+    layers, low = k.layers, [("MA315", "low")]
+
+    def gated(*gate):
+        given = layers.Input((8,))
+        shares = given
+        for layer in gate:
+            shares = layer(shares)
+        experts = layers.Reshape((4, 3))(layers.Dense(12, "relu")(given))
+        mixed = layers.Dot(axes=1)([shares, experts])
+        return k.Model(given, layers.Dense(1)(mixed)), k.Model(given, shares)
+
+    def said(*gate):
+        return codes(RULES, gated(*gate)[0], tmp_path)
+
+    assert said(layers.Dense(4, "relu"), layers.Softmax()) == low
+    assert said(layers.Dense(4), layers.ReLU(), layers.Activation("softmax")) == low
+    assert said(layers.Dense(4), layers.Softmax()) == []
+    assert said(layers.Dense(4, "softmax")) == []
+    assert said(layers.Dense(4, "tanh"), layers.Softmax()) == []  # as attention has
+    assert said(layers.Dense(6, "relu"), layers.Dense(4), layers.Softmax()) == []
+    # Inputs for which no score is above 0 all get the same shares.
+    shares = gated(layers.Dense(4, "relu", bias_initializer="zeros", name="g"), layers.Softmax())[1]
+    shares.get_layer("g").set_weights([-np.ones((8, 4)), np.zeros(4)])
+    assert np.allclose(shares(np.random.default_rng(0).random((5, 8))), 0.25)
+
+
 def test_recurrent_softmax_and_gates(k, tmp_path):
     layers, dense = k.layers, k.layers.Dense
     low = [("MA315", "low")]

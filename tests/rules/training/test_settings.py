@@ -237,6 +237,57 @@ def test_settings_that_cannot_train_or_judge(library, tmp_path):
     assert not wrong
 
 
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, "medium"),
+        ({"clipnorm": 1.0}, "medium"),
+        ({"clipvalue": 2.0}, "medium"),
+        ({"clipvalue": 0.05}, "low"),
+        ({"clipnorm": 0.01}, None),
+        ({"global_clipnorm": 0.01}, None),
+    ],
+)
+def test_a_rate_counts_with_the_limit_of_its_gradients(library, options, expected, tmp_path):
+    """The optimizer itself says how far a gradient of 1 moves a weight."""
+    import tensorflow as tf
+
+    k = importlib.import_module(library)
+    optimizer = k.optimizers.SGD(100.0, **options)
+    model = sequential(k, (6,), k.layers.Dense(1), loss="mse", optimizer=optimizer)
+    path = tmp_path / "m.h5"
+    model.save(path)
+    variable = model.trainable_variables[1]  # the bias
+    start = np.array(variable)
+    model.optimizer.apply_gradients([(tf.ones(1), variable)])
+    times = float(np.abs(np.array(variable) - start).max())
+    severities = [each.severity for each in found(settings.RULES, path) if each.code == "MA319"]
+    assert severities == [expected] * (expected is not None)
+    assert (times > 1.001) is bool(severities)
+    assert (times >= 10) is (expected == "medium")
+
+
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_a_schedule_that_multiplies_the_rate_that_it_last_set(library, tmp_path):
+    k = importlib.import_module(library)
+    plans = {
+        "last": lambda epoch, rate: float(rate) * 0.5 ** (epoch // 2),
+        "first": lambda epoch, rate: 0.01 * 0.5 ** (epoch // 2),
+        "floor": lambda epoch, rate: 1e-9,
+    }
+    said = {}
+    for name, plan in plans.items():
+        model = sequential(k, (6,), k.layers.Dense(1), loss="mse", optimizer=k.optimizers.SGD(0.01))
+        x = np.random.default_rng(0).normal(size=(64, 6))
+        call = k.callbacks.LearningRateScheduler(plan)
+        model.fit(x, x[:, :1], epochs=14, verbose=0, callbacks=[call])
+        model.save(path := tmp_path / f"{name}.h5")
+        seen = [each for each in found(settings.RULES, path) if each.code == "MA319"]
+        said[name] = [(each.severity, "first rate" in each.fix) for each in seen]
+    assert said == {"last": [("low", True)], "first": [], "floor": [("low", False)]}
+
+
 @pytest.mark.parametrize(
     ("schedule", "argument"),
     [("PiecewiseConstantDecay", "boundaries"), ("PolynomialDecay", "decay_steps")],
@@ -455,3 +506,17 @@ def test_an_exponential_schedule_that_grows():
         saved = {"class_name": "Adam", "config": {"learning_rate": schedule}}
         findings = run_rule(rule("MA319"), compiled_example(optimizer_config=saved)()).findings
         assert [str(each.severity) for each in findings] == expected
+
+
+@pytest.mark.parametrize(("patience", "at_least"), [(0, 2), (10, 12)])
+def test_early_stopping_without_a_patience(patience, at_least):
+    """What MA432 says of it: a loss that gets worse ends training after one more epoch."""
+    import keras as k
+
+    model = sequential(k, (1,), k.layers.Dense(1), loss="mse", optimizer=k.optimizers.SGD(0.0))
+    x = np.ones((8, 1))
+    stop = k.callbacks.EarlyStopping(monitor="loss", patience=patience)
+    seen = model.fit(x, 2 * x, epochs=20, verbose=0, callbacks=[stop])
+    assert len(seen.epoch) <= at_least
+    assert (len(seen.epoch) > 2) is bool(patience)
+    assert "patience" in rule("MA432").fix
