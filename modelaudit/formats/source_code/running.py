@@ -45,19 +45,23 @@ def running(methods: Mapping[str, Function], names: Names) -> RunningCode:
     early = {id(x) for each in made for x in ast.walk(methods[each])}
     sometimes = {id(x) for method in runs for x in _conditional(method)}
     tried = {id(x) for method in runs for x in _tried(method)}
-    nodes = [each for method in runs for each in ast.walk(method) if id(each) not in tried]
-    calls = [each for each in nodes if isinstance(each, ast.Call)]
     told = parameters(methods[CALL]).defaults if CALL in methods else {}
     untold = told.get(TRAINING) == as_literal(None)
+    until_told = {id(x) for method in runs for x in _until_told(method)}
+    if TRAINING in told and not untold:
+        tried |= until_told  # never so
+    nodes = [each for method in runs for each in ast.walk(method) if id(each) not in tried]
+    calls = [each for each in nodes if isinstance(each, ast.Call)]
 
     def use(node: ast.AST) -> Use:
-        return Use(id(node) not in sometimes, id(node) not in early)
+        waits = untold and id(node) in until_told
+        return Use(waits or id(node) not in sometimes, id(node) not in early, waits)
 
     def by_name(found: Iterator[tuple[str, ast.AST]]) -> dict[str, Use]:
         result: dict[str, Use] = {}
         for name, node in found:
-            now, before = use(node), result.get(name, Use(always=False, called=True))
-            result[name] = Use(now.always or before.always, now.called and before.called)
+            now, before = use(node), result.get(name)
+            result[name] = now if before is None else _either(now, before)
         return result
 
     asked = {
@@ -86,6 +90,23 @@ def running(methods: Mapping[str, Function], names: Names) -> RunningCode:
             if id(call) not in tried
         ),
     )
+
+
+def _either(one: Use, other: Use) -> Use:
+    """When one of two statements runs that do the same."""
+    return Use(
+        one.always or other.always,
+        one.called and other.called,
+        one.untold and other.untold,
+    )
+
+
+def _until_told(method: Function) -> Iterator[ast.AST]:
+    """What runs while `training` is None: `if training is None: …`, in no other condition."""
+    for each in method.body:
+        if isinstance(each, ast.If) and ast.unparse(each.test) == f"{TRAINING} is None":
+            for part in each.body:
+                yield from ast.walk(part)
 
 
 def _own_names(method: Function) -> Iterator[str]:

@@ -8,10 +8,15 @@ from msgspec import Struct, field
 
 
 class Use(Struct, frozen=True):
-    """When a statement runs: always or under a condition, and only when an object is called."""
+    """When a statement runs: always or under a condition, and only when an object is called.
+
+    `untold` says that the condition is that nobody has said whether the model trains, as it is when
+    Keras 3 builds it.
+    """
 
     always: bool = True
     called: bool = False
+    untold: bool = False
 
 
 class AddedWeight(Struct, frozen=True):

@@ -17,7 +17,8 @@ from modelaudit.runtimes.model import CheckContext
 from modelaudit.structs import replace
 
 _MODELS, _WRAPPER = ("Model", "Sequential"), "Wrapper"
-_BACKEND, _ADD_WEIGHT, _TEXT = "backend", "add_weight", "aggregation"
+_BACKEND, _ADD_WEIGHT = "backend", "add_weight"
+_TEXT, _ENUMERATION = "aggregation", "VariableAggregation"  # an argument, and what Keras 2 takes
 _ANY_VALUE = frozenset(  # layers of Keras that take what is no tensor
     ("Hashing", "HashedCrossing", "IntegerLookup", "StringLookup", "TextVectorization")
 )
@@ -47,8 +48,9 @@ def refusals(
     for each in _refusals(code, owner, config, context):
         if (each.use.called and CALL in replaced) or (each.of_build and BUILD in replaced):
             continue
-        later = each.later or (each.use.called and _not_traced(owner, context.code))
-        yield replace(each, later=later)
+        untraced = each.use.called and _not_traced(owner, context.code)
+        if not (untraced and each.use.untold):  # who calls the model tells
+            yield replace(each, later=each.later or untraced)
 
 
 def _replaced(code: ClassCode, owner: ClassCode, source: SourceCode) -> set[str]:
@@ -126,6 +128,7 @@ def _weight(weight: AddedWeight, name: str) -> Iterator[RefusedCode]:
     if weight.method == _ADD_WEIGHT:
         extra = sorted(words & of_keras2.ADD_WEIGHT)
         kept = _TEXT in words and _TEXT not in weight.constants
+        named = not kept or _ENUMERATION in weight.words[_TEXT]
         error = f"add_weight() got an unexpected keyword argument '{extra[0] if extra else ''}'"
         if kept and not extra:
             extra, error = [_TEXT], f"Invalid value for argument `{_TEXT}`"
@@ -135,7 +138,7 @@ def _weight(weight: AddedWeight, name: str) -> Iterator[RefusedCode]:
                 f"calls `add_weight` with {word}={weight.words[word]}, which {name} does not take",
                 f"…{error}…",
                 f"Leave `{word}` out.",
-                weight.use,
+                weight.use if named or word != _TEXT else replace(weight.use, always=False),
             )
     elif weight.all_told and (
         "shape" in words if weight.positional else not {"shape", "initializer"} <= words
