@@ -32,6 +32,7 @@ _TABLES = frozenset(("Embedding", "CategoryEncoding", "TextVectorization"))
 _POOLINGS = Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING
 _BEFORE_WEIGHTS = _POOLINGS | Trait.DROPOUT | Trait.PADDING | Trait.UPSAMPLING
 _MOVES = frozenset(("Reshape", "Permute"))
+_PLAIN = frozenset(("Conv1D", "Conv2D", "Conv3D"))
 _SLOPES = frozenset(("LeakyReLU", "ReLU"))  # linear where the slope below 0 is 1
 
 
@@ -87,6 +88,7 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
     elif curved:
         yield from _pairs(rule, graph, hidden)
         yield from _bare_convolutions(rule, graph, hidden)
+        yield from _bare_row(rule, graph, hidden)
     else:
         slopes = [layer for layer in rest if layer.class_name in _SLOPES]
         yield rule.finding(
@@ -221,6 +223,40 @@ def _bare_convolutions(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> It
         else f"Give {'it' if len(bare) == 1 else 'each of them'} an activation, as with "
         f'activation="relu" in `{first.name}`, and train again.',
     )
+
+
+def _bare_row(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Finding]:
+    """Two convolutions or more without activation, each before the next: one is a bottleneck."""
+    followed: dict[str, Layer] = {}
+    for layer in filter(_wide, hidden):
+        behind = [*graph.only_takers(layer.route, lambda x: _waits(x) or _joins(x))]
+        between = any(has(x.class_name, Trait.BATCH_NORMALISATION) or _joins(x) for x in behind)
+        if between and _is_linear(layer) and _wide(behind[-1]):
+            followed[layer.route] = behind[-1]
+    row = _longest_chain(followed)
+    if len(row) > 1:
+        yield rule.finding(
+            f"{first_of(quoted(row), 6)} have no activation before `{followed[row[-1]].route}`: only "
+            "linear layers stand between them, so their windows together do what one larger window can.",
+            route=row[0],
+            evidence={"measured": "linear", "n": len(row)},
+            key="row",
+            title=_PAIR,
+            severity=Severity.LOW,
+            fix="Give each of them an activation, or put one behind its normalization, and train again:\n"
+            "keras.layers.ReLU()",
+        )
+
+
+def _joins(layer: Layer) -> bool:
+    return layer.class_name == "Concatenate"
+
+
+def _wide(layer: Layer) -> bool:
+    """Whether it is a convolution of all its channels, over several positions along each axis."""
+    window = layer.config.get("kernel_size")
+    sizes = window if isinstance(window, list) else []
+    return layer.class_name in _PLAIN and bool(sizes) and all(size != 1 for size in sizes)
 
 
 def _only_maxima(graph: LayerGraph, curved: list[Layer], hidden: list[Layer]) -> bool:

@@ -64,3 +64,57 @@ def test_a_bottleneck_before_another_convolution(keras, tmp_path):
     head = [layers.GlobalAveragePooling2D(), layers.Dense(3, "softmax")]
     sequential(keras, (12, 12, 1), *body, *head).save(tmp_path / "m.keras")
     assert found(RULES, tmp_path / "m.keras") == []
+
+
+def decoder(keras, *, active, window=3, joined=True, blocks=2):
+    layers = keras.layers
+    given = keras.Input((16, 16, 3))
+    skip = layers.Conv2D(4, 3, padding="same", activation="relu")(given)
+    x = layers.MaxPooling2D()(skip)
+    x = layers.Conv2D(8, 3, padding="same", activation="relu", name="middle")(x)
+    for number in range(blocks):
+        x = layers.Conv2D(8, window, padding="same", name=f"up{number}")(x)
+        x = layers.BatchNormalization()(x)
+        x = layers.ReLU()(x) if active else x
+        if number == 0:
+            x = layers.UpSampling2D()(x)
+            x = layers.Concatenate()([x, skip]) if joined else x
+    x = layers.Conv2D(6, 3, padding="same", name="last")(x)
+    return keras.Model(given, layers.Softmax()(x))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"active": False}, [("up0", "low")]),
+        ({"active": False, "joined": False}, [("up0", "low")]),
+        ({"active": True}, []),
+        ({"active": False, "blocks": 1}, []),  # one may be a bottleneck
+        ({"active": False, "window": 1}, []),  # as projections are
+        ({"active": False, "window": (1, 3)}, []),  # one window in two parts
+    ],
+)
+def test_a_row_of_normalized_convolutions_without_activation(keras, tmp_path, options, said):
+    for suffix in ("keras", "h5"):
+        path = tmp_path / f"m.{suffix}"
+        decoder(keras, **options).save(path)
+        seen = [(each.location.route, str(each.severity)) for each in found(RULES, path)]
+        assert seen == said
+
+
+def test_a_row_is_linear_in_what_it_gets(keras):
+    """From the layer in the middle to the scores, sums add up, but for a constant."""
+    model = decoder(keras, active=False)
+    ends = [model.get_layer("middle").output, model.layers[1].output]
+    row = keras.Model(ends, model.get_layer("last").output)
+    draw = np.random.default_rng(0)
+
+    def two():
+        return [draw.normal(size=(2, *end.shape[1:])).astype("float32") for end in ends]
+
+    one, other = two(), two()
+    at_zero = np.asarray(row([0 * each for each in one]))
+    both = np.asarray(row([a + b for a, b in zip(one, other, strict=True)]))
+    np.testing.assert_allclose(
+        both, np.asarray(row(one)) + np.asarray(row(other)) - at_zero, atol=1e-4
+    )
