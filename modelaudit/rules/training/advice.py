@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from functools import wraps
 
+from modelaudit.audit_types.values import number
 from modelaudit.facts import Layer
 from modelaudit.file_formats import Format
 from modelaudit.findings import Finding
@@ -100,6 +101,25 @@ def for_silent(facts: Facts, routes: Collection[str]) -> str:
         "on a scale of about 1, and keras.layers.LSTM or GRU in place of SimpleRNN. If the layers were "
         "frozen on purpose, set trainable=False before compiling."
     )
+
+
+def for_penalized(facts: Facts) -> str:
+    """What comes first where a layer's results became the same and are penalized; or empty."""
+    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    for layer in layers:
+        given = layer.config.get("activity_regularizer")
+        inner = given.get("config") if isinstance(given, dict) else None
+        if layer.class_name == "ActivityRegularization":
+            inner = dict(layer.config)
+        if isinstance(inner, dict):
+            factor = max(number(inner.get(each)) or 0.0 for each in ("l1", "l2"))
+            if factor > 0:
+                return (
+                    f"The activity penalty of `{layer.route}`, with a factor of {factor:g}, draws its results "
+                    "to 0, and it is added up over all units: use a hundredth of it or none, and train "
+                    "again. If that does not help: "
+                )
+    return ""
 
 
 def rescaling_before(graph: LayerGraph, route: str) -> Layer | None:

@@ -19,7 +19,7 @@ from modelaudit.rules.initial_weights.training_traces import without_state
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.network.sigmoids import sigmoid_depths
-from modelaudit.rules.training.advice import for_silent
+from modelaudit.rules.training.advice import for_penalized, for_silent
 from modelaudit.rules.training.alike_inputs import fed_alike, fed_zeros
 from modelaudit.rules.training.saturated_inputs import gets_nothing, some_are_right
 from modelaudit.rules.training.silent_units import (
@@ -34,6 +34,7 @@ from modelaudit.rules.training.silent_units import (
 )
 from modelaudit.rules.training.steps import adam, compiled_state
 from modelaudit.rules.training.still_statistics import around_single
+from modelaudit.structs import replace
 from modelaudit.thresholds.design import SIGMOIDS
 from modelaudit.thresholds.training import (
     ALIVE,
@@ -193,7 +194,8 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
     constant, single = behind_constants(facts), around_single(facts)
     said = all(x.route in known or constant(x.route) or single(x.route) for x in silent)
     if not silent and not measured.constant:
-        yield from biases_alone(rule, state, right=some_are_right(facts, moments))
+        for found in biases_alone(rule, state, right=some_are_right(facts, moments)):
+            yield replace(found, fix=f"{for_penalized(facts)}{found.fix}")
     if measured.constant or said or fed_zeros(facts.artifact):
         return  # said by MA437, MA405, MA305, MA314 or MA439
     lately = of_the_last_step(state)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from modelaudit.facts import Format
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.structs import replace
+from tests.rules.saved import found as found_in
 
 CODES = ("MA430", "MA432")
 
@@ -53,3 +55,22 @@ def test_facts_without_a_finding_have_no_advice() -> None:
         rule = _rule(code)
         good: Facts = rule.good()
         assert not [*rule.check(rule, good)]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("factor", [0.05, 0.0])
+def test_results_that_a_penalty_drew_to_zero(keras, tmp_path, factor):
+    """An autoencoder whose code is penalized, and the same without."""
+    keras.utils.set_random_seed(1)
+    x = np.random.default_rng(4).random((320, 40)).astype("float32") ** 3
+    penalty = keras.regularizers.L1(factor) if factor else None
+    code = keras.layers.Dense(16, "relu", activity_regularizer=penalty, name="code")
+    layers = keras.layers.Input((40,)), code, keras.layers.Dense(40, "sigmoid")
+    model = keras.Sequential([*layers])
+    model.compile(keras.optimizers.Adam(0.003), "binary_crossentropy")
+    model.fit(x, x, epochs=30, batch_size=32, verbose=0)
+    model.save(tmp_path / "m.keras")
+    found = [x for x in found_in([_rule("MA433")], tmp_path / "m.keras") if "alone" in x.title]
+    assert len(found) == bool(factor)
+    assert all(x.fix.startswith("The activity penalty of `code`") for x in found)
