@@ -41,7 +41,7 @@ from modelaudit.runtimes.checks.own_classes.file_classes import classes_in
 from modelaudit.runtimes.checks.own_classes.kept_objects import unknown_objects
 from modelaudit.runtimes.checks.own_classes.lost_arguments import lost_arguments
 from modelaudit.runtimes.checks.own_classes.untracked_objects import untracked_objects
-from modelaudit.runtimes.checks.sequential import check_sequential, form_of
+from modelaudit.runtimes.checks.sequential import check_sequential, form_of, without_layers
 from modelaudit.runtimes.checks.stored import (
     weights as match_weights,
 )
@@ -281,6 +281,7 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     form = () if archive else tuple(check_sequential(config, context, weighing))
     listed = form_of(config).startswith("list")
     yield from form if listed else ()  # the loader meets it before the layers
+    yield from without_layers(config, context)
     layers = tuple(match_config.check_model(config, context, archive))
     yield from layers
     yield from () if archive else unknown_objects(config, context)

@@ -20,12 +20,15 @@ from numpy.typing import NDArray
 from modelaudit.audit_types.kernels import LastErrors, OneWay
 from modelaudit.audit_types.values import number
 from modelaudit.errors import ReadError
-from modelaudit.facts import Artifact, Tensor
+from modelaudit.facts import Artifact, Kernel, Tensor
+from modelaudit.measures.kernels.initializers import candidates
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
 from modelaudit.structs import replace
 from modelaudit.thresholds.last_layers import HARDLY_LOWERED, LABEL_SQUARES
 
 _LARGEST = 1 << 22  # of what is read of a layer, in bytes
+_LIMITED = frozenset(("uniform", "truncated"))
+_ROUNDED = 1 + math.ldexp(1, -20)  # of limits, which the draws round
 _NEXT_TO_NOTHING = math.ldexp(1, -10)  # of the largest average of a kernel
 
 
@@ -108,6 +111,7 @@ def last_errors(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, Last
         return
     biases = {each.route: each for each in state.moments if each.role == "bias"}
     weights = {each.route: (each.tensor, each.bias or "") for each in artifact.kernels}
+    largest = {each.route: _largest_drawn(each) for each in artifact.kernels}
     for each in state.moments:
         bias = biases.get(each.route)
         if each.role != "kernel" or bias is None or len(each.shape) != 2:
@@ -126,7 +130,22 @@ def last_errors(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, Last
         found = _errors(*means, *own)
         if found is not None:
             squares = _read(artifact.by_name.get(bias.squares), most_bytes)
-            yield each.route, replace(found, lowered=_lowered(*means, squares, own[1]))
+            drawn = largest.get(each.route, math.inf)
+            lowered = _lowered(*means, squares, own[1])
+            never = tuple(x for x in lowered if own[0][:, x].max() <= drawn)
+            yield each.route, replace(found, lowered=never)
+
+
+def _largest_drawn(kernel: Kernel) -> float:
+    """The largest weight that the initializer draws; infinite if it has no limit, or is unknown.
+
+    Behind values that are never below 0, gradients of a class that is no label lower its weights
+    alone: one above this was raised, for inputs with that label.
+    """
+    laws = candidates(kernel.initializer, kernel.shape) if kernel.initializer else ()
+    return max(
+        (x.high * _ROUNDED if x.kind in _LIMITED else math.inf for x in laws), default=math.inf
+    )
 
 
 def _lowered(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from modelaudit.audit_types.values import number
-from modelaudit.facts import is_row
+from modelaudit.facts import Json, is_row
 from modelaudit.findings import Finding, Severity
 from modelaudit.formats.keras.compiled_losses import (
     CROSS_ENTROPIES,
@@ -293,6 +293,7 @@ def silent_units(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fi
     """
     layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
     rectified = {layer.route for layer in layers if activation_of(layer) == "relu"}
+    own = {layer.route: layer.config.get("units") for layer in layers}
     rectified |= {x.route for x in facts.artifact.kernels if x.activation == "relu"}
     for each in state.moments:
         units = each.shape[-1] if is_row(each.shape) else 0
@@ -311,7 +312,7 @@ def silent_units(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fi
                 else "never received a gradient, as where a ReLU gives 0 for every training input."
             )
             yield rule.finding(
-                f"{silent} of the {units} units of `{each.route}` {since}",
+                f"{silent} of the {_counted_values(units, own.get(each.route), each.route)} {since}",
                 route=each.route,
                 evidence={
                     "measured": silent / units,
@@ -322,6 +323,13 @@ def silent_units(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fi
                 key=f"{each.route} units",
                 severity=Severity.LOW,
             )
+
+
+def _counted_values(values: int, units: Json, route: str) -> str:
+    """What a bias has a value for: each unit, or each gate of a unit of a recurrent layer."""
+    if isinstance(units, int) and 0 < units < values and values % units == 0:
+        return f"{values} gates of `{route}` ({values // units} for each of its {units} units)"
+    return f"{values} units of `{route}`"
 
 
 def _fades_slowly(state: OptimizerState, each: WeightMoments) -> bool:

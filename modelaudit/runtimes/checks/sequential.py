@@ -55,6 +55,32 @@ def check_sequential(
             yield from check_sequential(layer, context, weights, f"{route}/{name}".strip("/"))
 
 
+def without_layers(config: Config, context: CheckContext, route: str = "") -> Iterator[Reason]:
+    """Reasons for Sequential models that were built before any layer was added.
+
+    `Sequential.from_config` of Keras 3 builds a model again that has the shape of an input but no
+    input layer, whatever file it is in.
+    """
+    layers, settings = _layers(config), mapping(config.get("config"))
+    empty = text(config.get("class_name")) == "Sequential" and not layers
+    if empty and context.profile.keras3 and sequence(settings.get("build_input_shape")):
+        name = text(settings.get("name"))
+        yield Reason(
+            "sequential-without-layers",
+            LoadOutcome.FAILS,
+            f"the Sequential model {quoted_route(route, 'itself')} was built but has no layers, "
+            f"and {context.profile.name} cannot build one without layers",
+            f"ValueError: Sequential model {name} cannot be built because it has no layers.",
+            "The file holds no network. Add the layers before the model is trained and saved, "
+            "and save it again.",
+            route,
+        )
+    for layer in layers:
+        if is_model(layer):
+            name = text(mapping(layer.get("config")).get("name")) or text(layer.get("name"))
+            yield from without_layers(layer, context, f"{route}/{name}".strip("/"))
+
+
 def _layers(config: Config) -> list[Config]:
     written = config.get("config")
     listed = written if isinstance(written, list) else mapping(written).get("layers")

@@ -81,6 +81,31 @@ def test_classes_that_are_never_a_label(optimizer, tmp_path):
     assert told[1] == []
 
 
+def test_a_class_whose_weights_were_raised_was_a_label_once(tmp_path):
+    """Two classes that the last steps see none of: what was learnt of them is in the file."""
+    import keras as k
+
+    x = np.maximum(np.repeat(X, 2, axis=1) * np.tile([1, -1], 8), 0)
+    y, told = np.argmax(X[:, :6], axis=1), []
+    for learnt in (0, 400):
+        k.utils.set_random_seed(1)
+        hidden, last = k.layers.Dense(32, "relu"), k.layers.Dense(6, "softmax")
+        loss = "sparse_categorical_crossentropy"
+        made = sequential(k, (16,), hidden, last, loss=loss, optimizer=k.optimizers.Adam(0.003))
+        train(made, x, y, steps=learnt)
+        train(made, x[y < 4], y[y < 4], steps=1200)
+        made.save(tmp_path / "m.keras")
+        findings = [x for x in found(RULES, tmp_path / "m.keras") if "never a label" in x.title]
+        told.append([each.detail for each in findings])
+        limit = np.sqrt(6 / (32 + 6))
+        assert [c for c in (4, 5) if made.layers[-1].kernel.numpy()[:, c].max() > limit] == [
+            4,
+            5,
+        ] * bool(learnt)
+    assert "classes 4, 5 (of 0 to 5)" in told[0][0]
+    assert told[1] == []
+
+
 @pytest.mark.parametrize("flat", [True, False])
 def test_targets_that_are_compared_with_all_outputs(flat, tmp_path):
     """Of a training loop of the program, with targets (n,) or (n, 1) beside outputs (n, 1)."""

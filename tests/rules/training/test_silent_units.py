@@ -345,3 +345,23 @@ def test_rows_that_are_answered_right_beyond_doubt_give_no_gradient(keras, tmp_p
     beyond = any("right beyond doubt" in each.detail for each in all_found)
     assert bool(np.ptp(answers, axis=0).max() > 0.5) is right
     assert (told, beyond) == (({"low"}, True) if right else ({"high"}, False))
+
+
+def test_gates_of_a_recurrent_layer_are_no_units(keras, tmp_path):
+    """A network whose LSTM has 4 values of its bias for each unit, of which most stood still."""
+    layers = keras.layers
+    keras.utils.set_random_seed(3)
+    x = np.random.default_rng(1).random((64, 5, 3)).astype("float32")
+    model = keras.Sequential(
+        [keras.Input((5, 3)), layers.LSTM(8, "relu", name="memory"), layers.Dense(1, name="out")]
+    )
+    model.compile("adam", "mse")
+    train(model, x, x.sum((1, 2))[:, None], steps=10)
+    bias = model.get_layer("memory").cell.bias
+    bias.assign(np.concatenate([bias.numpy()[:16], np.full(8, -1e3), bias.numpy()[24:]]))
+    train(model, x, x.sum((1, 2))[:, None], steps=4000)
+    model.save(tmp_path / "m.keras")
+    findings = run_rule(rule("MA433"), static_facts(tmp_path / "m.keras", Settings())).findings
+    told = [each.detail for each in findings if "`memory`" in each.detail]
+    assert any(" of the 32 gates of `memory` (4 for each of its 8 units) " in each for each in told)
+    assert not any("32 units" in each for each in told)

@@ -42,6 +42,14 @@ def as_list(form: str) -> Callable[[Path], Path]:
     return make
 
 
+def built_without_layers(path: Path) -> Path:
+    """A model that Keras 2 fitted before any layer was added."""
+    model = old().Sequential(name="m")
+    model.build((None, 11))
+    model.save(path / "m.h5")
+    return path / "m.h5"
+
+
 def from_code(path: Path) -> Any:
     keras = new()
     model = keras.Sequential([keras.layers.Dense(4, name="one"), keras.layers.Dense(2, name="two")])
@@ -105,4 +113,5 @@ CASES = (
         later=(1, 8, 6, 3),
         note="first layer of an image",
     ),
+    Case("sequential-without-layers", K3, built_without_layers),
 )
