@@ -142,6 +142,7 @@ class ClassCode(Struct, frozen=True):
     variable_names: frozenset[str] = frozenset()
     reorders: bool = False
     in_turn: frozenset[str] = frozenset()
+    looks_up: bool = False
     assigned: frozenset[str] = frozenset()
     running: RunningCode = RunningCode()
     call: Parameters | None = None

@@ -43,6 +43,7 @@ from modelaudit.formats.source_code.variable_names import variable_names
 from modelaudit.formats.source_code.variables import drawn, variables
 
 _CALL, _FROM_CONFIG, _TRAINING = "call", "from_config", "training"
+_LOOKUP = "tensorflow.nn.embedding_lookup"
 _REGISTER = "register_keras_serializable"
 _PACKAGE = "Custom"  # under which Keras registers a class whose decorator names no package
 # Decorators that leave a class as it is.
@@ -202,6 +203,7 @@ def _class(
             name for each in methods.values() for name in variable_names(each, names)
         ),
         reorders=any(map(reorders, methods.values())),
+        looks_up=_looks_up(methods, names),
         in_turn=frozenset(
             name.removeprefix("self.")
             for each in methods.values()
@@ -226,6 +228,17 @@ def _resolved(made: MadeLayer, methods: Mapping[str, Function], names: Names) ->
     if not found or found[0].startswith("self."):
         return made
     return replace(made, name=found[0], inside=found[1:])
+
+
+def _looks_up(methods: Mapping[str, Function], names: Names) -> bool:
+    """Whether a class calls `tf.nn.embedding_lookup`, and never `tf.cast`."""
+    called = {
+        full_name(each.func, names)
+        for method in methods.values()
+        for each in ast.walk(method)
+        if isinstance(each, ast.Call)
+    }
+    return _LOOKUP in called and not any(each.endswith(".cast") for each in called)
 
 
 def _callee(node: ast.expr) -> ast.expr:

@@ -21,6 +21,7 @@ from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 CONNECTED = ("Functional", "Model")
 """Base classes of models of layers with an input."""
 _MADE = (ADD_WEIGHT, "tensorflow.Variable")
+_LAYERS = "layers"
 _OWN = "vars"  # the group of weights that a model makes itself
 _LEAST = 2  # attributes that tell of which class an object is
 _PLAIN = ((), ("object",))  # bases of a class that is none of Keras or TensorFlow
@@ -43,6 +44,21 @@ def classes_in(artifact: Artifact, code: SourceCode) -> Iterator[ClassCode]:
     if not noted and artifact.format is Format.WEIGHTS_H5_V3:
         names = {tensor.name.partition("/")[0] for tensor in artifact.tensors}
         yield from _only([each for each in every if _has_names(each, names, code)], code)
+        paths = (tensor.name.split("/") for tensor in artifact.tensors)
+        listed: dict[str, Json] = {each[1]: [""] for each in paths if each[0] == _LAYERS}
+        alike = [each for each in every if names == {_LAYERS} and all_behind(each, code)]
+        yield from _only([each for each in alike if _has_groups(each, listed, code)], code)
+
+
+def all_behind(owner: ClassCode, code: SourceCode) -> bool:
+    """Whether a model has no attribute with weights whose name comes before `layers`.
+
+    Keras 2.12 to 2.14 looks at attributes in the order of their names, of which that is one, a list
+    of all layers, so that it has those of all others.
+    """
+    names = set[str]().union(*attributes_of(owner, code))
+    of_model = code.base(owner).rpartition(".")[2] == "Model"
+    return of_model and bool(names) and min(names) > _LAYERS
 
 
 def connects(owner: ClassCode, code: SourceCode) -> bool:

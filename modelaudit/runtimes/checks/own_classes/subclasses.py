@@ -220,6 +220,20 @@ def _of_words(config: Config, context: CheckContext) -> Iterator[Reason]:
     """
     built = mapping(config.get("build_config")).get("input_shape")
     code = code_of(config, context) if built and not context.profile.keras3 else None
+    if code and any(
+        each.looks_up for each in context.code.lineage(code) if not isinstance(each, str)
+    ):
+        yield Reason(
+            "built-for-floats",
+            LoadOutcome.FAILS,
+            f"{code.name} ({code.where}) looks up its inputs by `tf.nn.embedding_lookup`, and "
+            f"{context.profile.name} makes its weights by a call with floats",
+            "ValueError: You cannot build your model by calling `build` if your layers do not "
+            "support float type inputs.",
+            "Build the model from code, call it once with integers, and load the weights.",
+            unless="it makes integers of them first",
+        )
+        return
     for part in context.code.parts(code) if code else ():
         for made in part.made:
             first, *_ = (*made.inside, made.name)

@@ -6,7 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from modelaudit.facts import Artifact
 from modelaudit.formats.keras.json_config import mapping, sequence
-from modelaudit.runtimes.checks.own_classes.file_classes import class_of_model, connects
+from modelaudit.runtimes.checks.own_classes.file_classes import (
+    all_behind,
+    class_of_model,
+    connects,
+)
 from modelaudit.runtimes.model import CheckContext
 
 OLD_LAYOUT = "_layer_checkpoint_dependencies"
@@ -54,8 +58,8 @@ def only_listed(
         return not architecture.layers
     if any(f"/{OLD_LAYOUT}/" in name for name in names):
         return True
-    if not h5.get("vars_names"):
-        return False  # Keras 3 notes names
+    if not h5.get("vars_names"):  # Keras 3 notes names
+        return any(all_behind(each, context.code) for each in context.classes)
     groups = {name.split("/")[1] for name in names}
     models = {name.split("/")[1] for name in names if name.split("/")[2:3] == ["layers"]}
     lookups = [each for each in groups if each.rstrip("_0123456789") == "embedding"]
