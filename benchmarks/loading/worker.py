@@ -210,6 +210,11 @@ def attempt(cell: dict, matrix: Path):
         yield called(model, name, inputs)
 
 
+def alike(wanted, value):
+    """Where two arrays have the same number, or neither has one."""
+    return (wanted == value) | (np.isnan(wanted) & np.isnan(value))
+
+
 def difference(golden: list, found: list, name: str) -> float:
     """Largest difference in units of the tolerance, over the best assignment of outputs."""
     tolerance = TOLERANCE.get(name, 2e-5)
@@ -218,10 +223,7 @@ def difference(golden: list, found: list, name: str) -> float:
         return float("inf")
     for wanted in golden:
         same = [
-            (
-                float(np.max(np.abs(wanted - value), initial=0.0)) if wanted.size else 0.0,
-                number,
-            )
+            (float(np.max(np.abs(wanted - value)[~alike(wanted, value)], initial=0.0)), number)
             for number, value in enumerate(left)
             if value.shape == wanted.shape
         ]
@@ -231,7 +233,8 @@ def difference(golden: list, found: list, name: str) -> float:
         left.pop(number)
         if np.isnan(distance):
             return float("inf")
-        worst = max(worst, distance / (tolerance * (1.0 + float(np.max(np.abs(wanted))))))
+        size = float(np.max(np.abs(wanted)[np.isfinite(wanted)], initial=0.0))
+        worst = max(worst, distance / (tolerance * (1.0 + size)))
     return worst
 
 

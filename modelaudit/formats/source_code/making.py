@@ -130,6 +130,20 @@ def returned(node: Function, names: Names) -> tuple[str, ...]:
     return (name, *_without_input(_with_added(made, variable, node), name, names))
 
 
+def returned_list(node: Function, names: Names) -> Iterator[tuple[str, bool]]:
+    """The classes of what is in the one list that a method makes and returns, as `_items` says."""
+    ends = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
+    if len(ends) != 1 or ends[0] is None:
+        return
+    local = _made_once(node)
+    variable = ends[0].id if isinstance(ends[0], ast.Name) else ""
+    yield from _items(_known(ends[0], local), names)
+    for each in ast.walk(node):
+        for held, given in _added(each):
+            if variable and isinstance(held, ast.Name) and held.id == variable:
+                yield from _items(_known(given, local), names)
+
+
 def _with_added(made: ast.Call, variable: str, node: Function) -> ast.Call:
     """A call that makes a model, as if it were given what `add` of the model adds to it."""
     added = [one for each in calls({"": node}, f"{variable}.add") for one in each.args]

@@ -17,7 +17,7 @@ from modelaudit.formats.source_code.builds import (
     reorders,
 )
 from modelaudit.formats.source_code.classes import ClassCode, MadeLayer, as_literal
-from modelaudit.formats.source_code.making import made_layers, returned
+from modelaudit.formats.source_code.making import made_layers, returned, returned_list
 from modelaudit.formats.source_code.methods import (
     ADD_WEIGHT,
     BUILD,
@@ -143,17 +143,18 @@ def _class(
         name=node.name,
         module=module,
         where=f"{where}:{node.lineno}",
-        bases=tuple(full_name(each, names) for each in node.bases),
+        bases=tuple(_bases(node, names)),
         registered=next(filter(None, registered), ""),
         static=not (others or node.keywords or "__new__" in methods) and plain,
         constructor=None if constructor is None else parameters(constructor),
         base_call=None if constructor is None else base_call(constructor, node, names),
         methods=frozenset(methods) | frozenset(_assigned(node)),
         made=tuple(
-            _resolved(made, methods, names)
+            resolved
             for each in methods.values()
             for made in made_layers(each, names)
             if made.attribute
+            for resolved in _resolved(made, methods, names)
         ),
         built=frozenset(used(methods[BUILD])) if BUILD in methods else frozenset(),
         variables=frozenset(name for each in methods.values() for name in variables(each, names)),
@@ -221,13 +222,29 @@ def _class(
     )
 
 
-def _resolved(made: MadeLayer, methods: Mapping[str, Function], names: Names) -> MadeLayer:
-    """What a method of the class makes and returns, in place of a call of it."""
+def _resolved(
+    made: MadeLayer, methods: Mapping[str, Function], names: Names
+) -> Iterator[MadeLayer]:
+    """What a method of the class makes and returns, or what is in a list, in place of a call."""
     of, _, method = made.name.rpartition(".")
-    found = returned(methods[method], names) if of == "self" and method in methods else ()
+    node = methods.get(method) if of == "self" else None
+    listed = [] if node is None else [*returned_list(node, names)]
+    for name, inner in listed:
+        yield replace(made, name=name, listed=True, inner=inner)
+    if listed:
+        return
+    found = () if node is None else returned(node, names)
     if not found or found[0].startswith("self."):
-        return made
-    return replace(made, name=found[0], inside=found[1:])
+        yield made
+    else:
+        yield replace(made, name=found[0], inside=found[1:])
+
+
+def _bases(node: ast.ClassDef, names: Names) -> Iterator[str]:
+    """Bases, without the one that only forbids what lacks a method."""
+    for each in node.bases:
+        if (name := full_name(each, names)) != "abc.ABC":
+            yield name
 
 
 def _looks_up(methods: Mapping[str, Function], names: Names) -> bool:

@@ -61,8 +61,9 @@ def test_parameters_are_those_of_inspect(
 def test_bases_follow_imports_and_assignments(tmp_path: Path) -> None:
     found = classes(
         tmp_path,
-        f"{IMPORTS}\nL = keras.layers\nclass A(Affine): pass\nclass B(L.Layer): pass\n"
-        "class C(tf.keras.Model): pass\nclass D(A): pass\nclass E(layers.Layer): pass\n",
+        f"{IMPORTS}\nfrom abc import ABC\nL = keras.layers\nclass A(Affine): pass\n"
+        "class B(L.Layer): pass\nclass C(tf.keras.Model): pass\nclass D(A): pass\n"
+        "class E(layers.Layer): pass\nclass F(tf.keras.Model, ABC): pass\n",
     )
     code = read_source_code([str(tmp_path)])
     bases = {name: code.base(each) for name, each in found.items()}
@@ -72,6 +73,7 @@ def test_bases_follow_imports_and_assignments(tmp_path: Path) -> None:
         "C": "tensorflow.keras.Model",
         "D": "keras.layers.Dense",
         "E": "keras.layers.Layer",
+        "F": "tensorflow.keras.Model",
     }
     assert [getattr(each, "name", each) for each in code.lineage(found["D"])] == [
         *("D", "A", "keras.layers.Dense")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
-from modelaudit.runtimes.checks.own_classes.listed_layers import in_lists
+from modelaudit.runtimes.checks.own_classes.listed_layers import in_lists, listed_layers
 from modelaudit.runtimes.checks.stored.left_out import left_out
 from modelaudit.runtimes.checks.stored.object_names import (
     KERAS3_ATTRIBUTES,
@@ -119,12 +119,16 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             yield _nothing_matches(artifact)
         return
     old = written_by_keras2(artifact) or (profile.keras3 and any(_kept_in_lists(artifact, context)))
-    if not keras3 and not old:
-        return  # plain variables, which have the same keys everywhere
+    nodes = {node.index: node for node in artifact.object_graph}
+    if not keras3 and not old:  # plain variables, which have the same keys everywhere
+        yield from listed_layers(nodes, context.code)
+        return
     if keras3 != profile.keras3:
         yield from _renamed(artifact, context, keras3)
         if context.request.trained or _scaled(artifact):
             yield from _optimizer_variables(artifact, context, keras3)
+        if keras3:  # what it does not save in lists keeps random values in Keras 2 as well
+            yield from listed_layers(nodes, context.code)
         return
     if keras3:
         yield from _unmatched(artifact, context)
