@@ -12,6 +12,7 @@ from modelaudit.formats.source_code.methods import (
     full_name,
     own_attribute,
 )
+from modelaudit.formats.source_code.walking import walked
 
 BUILT = "built"
 
@@ -22,13 +23,13 @@ def marks_built(build: Function) -> bool:
         isinstance(each, ast.Attribute)
         and own_attribute(each) == BUILT
         and isinstance(each.ctx, ast.Store)
-        for each in ast.walk(build)
+        for each in walked(build)
     )
 
 
 def gives_several(output_shape: Function) -> bool:
     """Whether a `compute_output_shape` gives a list that has shapes in it."""
-    ends = [each.value for each in ast.walk(output_shape) if isinstance(each, ast.Return)]
+    ends = [each.value for each in walked(output_shape) if isinstance(each, ast.Return)]
     return bool(ends) and all(
         isinstance(end, ast.List)
         and any(isinstance(each, ast.Tuple | ast.List | ast.Call) for each in end.elts)
@@ -43,7 +44,7 @@ def calls_base(build: Function) -> bool:
         and isinstance(each.func, ast.Attribute)
         and each.func.attr == BUILD
         and not own_attribute(each.func.value)
-        for each in ast.walk(build)
+        for each in walked(build)
     )
 
 
@@ -52,7 +53,7 @@ def reorders(method: Function) -> bool:
 
     It puts them into a dictionary, or into several lists in the same loop.
     """
-    for each in ast.walk(method):
+    for each in walked(method):
         if isinstance(each, ast.DictComp):
             return True
         if isinstance(each, ast.Dict) and any(isinstance(x, ast.Call) for x in each.values):
@@ -65,9 +66,9 @@ def reorders(method: Function) -> bool:
 def in_turn(method: Function) -> frozenset[str]:
     """Lists that one loop of a method fills in turn, by name, as `self.blocks`."""
     found: set[str] = set()
-    for each in ast.walk(method):
+    for each in walked(method):
         if isinstance(each, ast.For | ast.While):
-            calls = (x.func for x in ast.walk(each) if isinstance(x, ast.Call))
+            calls = (x.func for x in walked(each) if isinstance(x, ast.Call))
             filled = {
                 full_name(x.value, {})
                 for x in calls
@@ -83,7 +84,7 @@ def growing(build: Function) -> Iterator[str]:
     Keras 2 forgets a weight or layer when an attribute gets another one, and not a list of weights.
     """
     reset: set[str] = set()
-    for each in ast.walk(build):
+    for each in walked(build):
         if isinstance(each, ast.Assign):
             attributes = [*filter(None, map(own_attribute, each.targets))]
             reset |= {*attributes}
@@ -92,12 +93,12 @@ def growing(build: Function) -> Iterator[str]:
                 yield from attributes
     weights = {
         target.id
-        for each in ast.walk(build)
+        for each in walked(build)
         if isinstance(each, ast.Assign) and _adds(each.value)
         for target in each.targets
         if isinstance(target, ast.Name)
     }
-    for each in ast.walk(build):
+    for each in walked(build):
         if not (isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute)):
             continue
         attribute = own_attribute(each.func.value)
@@ -112,5 +113,5 @@ def growing(build: Function) -> Iterator[str]:
 def _adds(node: ast.expr) -> bool:
     return any(
         isinstance(each, ast.Call) and full_name(each.func, {}) == ADD_WEIGHT
-        for each in ast.walk(node)
+        for each in walked(node)
     )

@@ -15,6 +15,7 @@ from modelaudit.formats.source_code.methods import (
     full_name,
     own_attribute,
 )
+from modelaudit.formats.source_code.walking import walked
 
 _INPUTS = ("Input", "InputLayer")
 _ADD_ONE = ("append", "insert")
@@ -48,13 +49,13 @@ def made_layers(node: Function, names: Names) -> Iterator[MadeLayer]:
             yield MadeLayer(attribute, name, node.name, listed=True, inner=inner)
     rows = {
         one.id: attribute  # a list in a list
-        for each in ast.walk(node)
+        for each in walked(node)
         for held, given in _added(each)
         if (attribute := own_attribute(held)) and isinstance(given, ast.List)
         for one in given.elts
         if isinstance(one, ast.Name)
     }
-    for each in ast.walk(node):
+    for each in walked(node):
         if isinstance(each, ast.Call) and full_name(each.func, {}) in _SETTERS:
             yield from _set_by_name(each, node.name, local, names)
         for held, given in _added(each):  # self.blocks.append(Dense(8)), or of what is kept later
@@ -108,7 +109,7 @@ def _without_input(call: ast.Call, name: str, names: Names) -> tuple[str, ...]:
     inputs = any(each.rpartition(".")[2] in _INPUTS for each in found)
     shaped = any(
         word.arg in _INPUT_SHAPES
-        for each in ast.walk(call)
+        for each in walked(call)
         if isinstance(each, ast.Call)
         for word in each.keywords
     )
@@ -120,7 +121,7 @@ def returned(node: Function, names: Names) -> tuple[str, ...]:
 
     Those of layers follow that it adds to a model without an input.
     """
-    ends = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
+    ends = [each.value for each in walked(node) if isinstance(each, ast.Return)]
     made = ends[0] if len(ends) == 1 else None
     variable = made.id if isinstance(made, ast.Name) else ""
     given = [value for target, value in assigned(node) if full_name(target, {}) == variable]

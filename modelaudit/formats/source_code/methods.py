@@ -12,6 +12,7 @@ from modelaudit.formats.source_code.classes import (
     Parameters,
     as_literal,
 )
+from modelaudit.formats.source_code.walking import walked
 
 ANY_ATTRIBUTE = "*"
 CONSTRUCTOR, BUILD, ADD_WEIGHT = "__init__", "build", "self.add_weight"
@@ -36,7 +37,7 @@ def full_name(node: ast.expr, names: Names) -> str:
 def calls(methods: Mapping[str, Function], name: str) -> Iterator[ast.Call]:
     """Calls of a function by its name, as `self.add_weight`, in all methods of a class."""
     for method in methods.values():
-        for each in ast.walk(method):
+        for each in walked(method):
             if isinstance(each, ast.Call) and full_name(each.func, {}) == name:
                 yield each
 
@@ -53,7 +54,7 @@ def stored(constructor: Function) -> dict[str, str]:
     """Parameters that the constructor keeps as they are, and never gives another value."""
     given = {each.arg for each in (*constructor.args.args[1:], *constructor.args.kwonlyargs)}
     found: dict[str, str] = {}
-    for each in ast.walk(constructor):
+    for each in walked(constructor):
         if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
             given.discard(each.id)
     for target, value in assigned(constructor):
@@ -66,10 +67,10 @@ def stored(constructor: Function) -> dict[str, str]:
 def of_first(method: Function) -> Iterator[str]:
     """The attributes of the first parameter that a method uses, before it gives it a new value."""
     first = method.args.args[1].arg if len(method.args.args) > 1 else ""
-    for each in ast.walk(method):
+    for each in walked(method):
         if isinstance(each, ast.Name) and each.id == first and isinstance(each.ctx, ast.Store):
             return
-    for each in ast.walk(method):
+    for each in walked(method):
         owner = each.value if isinstance(each, ast.Attribute) else None
         if isinstance(each, ast.Attribute) and isinstance(owner, ast.Name) and owner.id == first:
             yield each.attr
@@ -123,7 +124,7 @@ def parameters(node: Function) -> Parameters:
 
 def _read(node: Function, keywords: str) -> Iterator[str]:
     """Words that a method takes out of its `**kwargs`."""
-    for each in ast.walk(node):
+    for each in walked(node):
         if isinstance(each, ast.Call) and full_name(each.func, {}) == f"{keywords}.pop":
             first = each.args[0] if each.args else None
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
@@ -136,7 +137,7 @@ def uses_keywords_as_is(node: Function) -> bool:
         return True
     keywords = node.args.kwarg.arg
     plain: set[int] = set()
-    for each in ast.walk(node):
+    for each in walked(node):
         if isinstance(each, ast.Call):
             plain |= {id(word.value) for word in each.keywords if word.arg is None}
             if isinstance(each.func, ast.Attribute) and each.func.attr in ("pop", "get"):
@@ -144,7 +145,7 @@ def uses_keywords_as_is(node: Function) -> bool:
                 plain |= {id(each.func.value)} if named else set()
     return all(
         id(each) in plain
-        for each in ast.walk(node)
+        for each in walked(node)
         if isinstance(each, ast.Name) and each.id == keywords
     )
 
@@ -153,7 +154,7 @@ def base_call(node: Function, owner: ast.ClassDef, names: Names) -> BaseCall | N
     """The call of the base class's constructor, if there is exactly one."""
     found = [
         each
-        for each in ast.walk(node)
+        for each in walked(node)
         if isinstance(each, ast.Call)
         and isinstance(each.func, ast.Attribute)
         and each.func.attr == CONSTRUCTOR
@@ -183,7 +184,7 @@ def base_call(node: Function, owner: ast.ClassDef, names: Names) -> BaseCall | N
 
 def assigned(node: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
     """Targets and values, of which tuples are taken apart."""
-    for each in ast.walk(node):
+    for each in walked(node):
         if isinstance(each, ast.AnnAssign) and each.value is not None:
             yield each.target, each.value
         elif isinstance(each, ast.Assign):
@@ -192,7 +193,7 @@ def assigned(node: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
 
 def revived(constructor: Function, names: Names) -> Iterator[str]:
     """Parameters of which a constructor makes an object, as by `keras.initializers.get`."""
-    for each in ast.walk(constructor):
+    for each in walked(constructor):
         if isinstance(each, ast.Call) and each.args and isinstance(each.args[0], ast.Name):
             module, _, function = full_name(each.func, names).rpartition(".")
             if function == "get" and module.rpartition(".")[2] in _PARTS:
@@ -208,7 +209,7 @@ def own_attribute(node: ast.AST) -> str:
 
 def used(node: Function) -> Iterator[str]:
     """Attributes of `self` that a method builds or calls, also in a loop over them."""
-    for each in ast.walk(node):
+    for each in walked(node):
         if isinstance(each, ast.Call):
             if attribute := own_attribute(each.func):
                 yield attribute
@@ -219,4 +220,4 @@ def used(node: Function) -> Iterator[str]:
             if isinstance(each.func, ast.Attribute) and each.func.attr == BUILD:
                 yield own_attribute(each.func.value)
         elif isinstance(each, ast.For):
-            yield from filter(None, map(own_attribute, ast.walk(each.iter)))
+            yield from filter(None, map(own_attribute, walked(each.iter)))

@@ -15,6 +15,7 @@ from modelaudit.formats.io.bounded import files_below, read_bytes
 from modelaudit.formats.source_code.classes import ClassCode, MadeObject, SourceCode
 from modelaudit.formats.source_code.methods import made_objects
 from modelaudit.formats.source_code.syntax import classes_in, functions_in, makers_in
+from modelaudit.formats.source_code.walking import walked
 
 _SUFFIX = ".py"
 _LARGEST = 4 << 20  # bytes of a file
@@ -69,6 +70,7 @@ def _read(files: tuple[SourceFile, ...]) -> SourceCode:
     calls: list[MadeObject] = []
     left = _LARGEST_OF_ALL
     for path, name, size, _time in files:
+        walked.cache_clear()  # no tree is kept longer than its file is read
         left -= size
         if left < 0:
             problems.append(f"{name}: not read, nor what follows: it is more than 256 MiB of code")

@@ -24,6 +24,7 @@ from modelaudit.formats.source_code.statements import (
     RunningCode,
     Use,
 )
+from modelaudit.formats.source_code.walking import walked
 from modelaudit.graphs import reachable
 
 CALL = "call"
@@ -42,7 +43,7 @@ def running(methods: Mapping[str, Function], names: Names) -> RunningCode:
 
     made = after(CONSTRUCTOR, BUILD)
     runs = [methods[each] for each in dict.fromkeys((*made, *after(CALL)))]
-    early = {id(x) for each in made for x in ast.walk(methods[each])}
+    early = {id(x) for each in made for x in walked(methods[each])}
     sometimes = {id(x) for method in runs for x in _conditional(method)}
     tried = {id(x) for method in runs for x in _tried(method)}
     told = parameters(methods[CALL]).defaults if CALL in methods else {}
@@ -50,7 +51,7 @@ def running(methods: Mapping[str, Function], names: Names) -> RunningCode:
     until_told = {id(x) for method in runs for x in _until_told(method)}
     if TRAINING in told and not untold:
         tried |= until_told  # never so
-    nodes = [each for method in runs for each in ast.walk(method) if id(each) not in tried]
+    nodes = [each for method in runs for each in walked(method) if id(each) not in tried]
     calls = [each for each in nodes if isinstance(each, ast.Call)]
 
     def use(node: ast.AST) -> Use:
@@ -106,17 +107,17 @@ def _until_told(method: Function) -> Iterator[ast.AST]:
     for each in method.body:
         if isinstance(each, ast.If) and ast.unparse(each.test) == f"{TRAINING} is None":
             for part in each.body:
-                yield from ast.walk(part)
+                yield from walked(part)
 
 
 def _own_names(method: Function) -> Iterator[str]:
     """Attributes of `self` that a method uses."""
-    yield from filter(None, map(own_attribute, ast.walk(method)))
+    yield from filter(None, map(own_attribute, walked(method)))
 
 
 def _conditional(method: Function) -> Iterator[ast.AST]:
     """What a method does only under a condition, or in a function that it may not call."""
-    for each in ast.walk(method):
+    for each in walked(method):
         parts: list[ast.AST] = []
         if isinstance(each, ast.If):
             parts = [*each.body, *each.orelse]
@@ -131,22 +132,22 @@ def _conditional(method: Function) -> Iterator[ast.AST]:
             ends = [_may_end(one) for one in body]
             parts += body[ends.index(True) + 1 :] if True in ends else []
         for part in parts:
-            yield from ast.walk(part)
+            yield from walked(part)
 
 
 def _may_end(node: ast.AST) -> bool:
     """Whether a method may be over after a statement, by a condition in it."""
     return isinstance(node, ast.If) and any(
-        isinstance(each, ast.Return | ast.Raise) for each in ast.walk(node)
+        isinstance(each, ast.Return | ast.Raise) for each in walked(node)
     )
 
 
 def _tried(method: Function) -> Iterator[ast.AST]:
     """What may fail there."""
-    for each in ast.walk(method):
+    for each in walked(method):
         if isinstance(each, ast.Try):
             for part in each.body:
-                yield from ast.walk(part)
+                yield from walked(part)
 
 
 def _read(nodes: list[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
@@ -189,7 +190,7 @@ def _losses(calls: list[ast.Call], runs: list[Function]) -> Iterator[tuple[str, 
         if full_name(each.func, {}) != _ADD_LOSS:
             continue
         inner = {
-            x.name for method in runs for x in ast.walk(method) if isinstance(x, ast.FunctionDef)
+            x.name for method in runs for x in walked(method) if isinstance(x, ast.FunctionDef)
         }
         for given in each.args:
             own = full_name(given, {}) in inner
@@ -202,7 +203,7 @@ def _losses(calls: list[ast.Call], runs: list[Function]) -> Iterator[tuple[str, 
 
 def _builds(calls: list[ast.Call], runs: list[Function]) -> Iterator[tuple[str, ast.AST]]:
     """Attributes whose `build` the class's own `build` calls."""
-    inside = {id(x) for method in runs if method.name == BUILD for x in ast.walk(method)}
+    inside = {id(x) for method in runs if method.name == BUILD for x in walked(method)}
     for each in calls:
         if id(each) in inside and isinstance(each.func, ast.Attribute):
             name = own_attribute(each.func.value)
@@ -213,7 +214,7 @@ def _builds(calls: list[ast.Call], runs: list[Function]) -> Iterator[tuple[str, 
 def _calls(method: Function) -> Iterator[tuple[ast.Call, str]]:
     """Calls of what an attribute keeps, in a list or by itself."""
     loops = dict(_loops(method))
-    for each in ast.walk(method):
+    for each in walked(method):
         if isinstance(each, ast.Call):
             held = each.func.value if isinstance(each.func, ast.Subscript) else each.func
             attribute = own_attribute(held)
@@ -241,7 +242,7 @@ def _passed(method: Function) -> Iterator[tuple[str, str, ast.AST]]:
     """
     given = {each.arg for each in method.args.args[1:]}
     given -= {
-        x.id for x in ast.walk(method) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)
+        x.id for x in walked(method) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)
     }
     for call, attribute in _calls(method):
         for argument in call.args:
@@ -253,10 +254,10 @@ def _passed(method: Function) -> Iterator[tuple[str, str, ast.AST]]:
 
 def _loops(method: Function) -> Iterator[tuple[str, str]]:
     """Variables of loops, and the attribute of `self` that the loop goes over."""
-    for each in ast.walk(method):
+    for each in walked(method):
         if isinstance(each, ast.For):
-            over = [name for x in ast.walk(each.iter) if (name := own_attribute(x))]
-            targets = [x.id for x in ast.walk(each.target) if isinstance(x, ast.Name)]
+            over = [name for x in walked(each.iter) if (name := own_attribute(x))]
+            targets = [x.id for x in walked(each.target) if isinstance(x, ast.Name)]
             if isinstance(each.target, ast.Name) and len(over) == 1:
                 yield targets[0], over[0]
             elif len(targets) == 1 + len(over) and len(over) == 1:

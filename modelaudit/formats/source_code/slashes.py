@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from modelaudit.formats.source_code.classes import KERAS
 from modelaudit.formats.source_code.methods import ADD_WEIGHT, Function, Names, full_name
+from modelaudit.formats.source_code.walking import walked
 
 _NAME = "name"
 
@@ -31,11 +32,11 @@ def slashed_names(
     """
     conditional = {
         id(inner)
-        for each in ast.walk(method)
+        for each in walked(method)
         if isinstance(each, ast.If | ast.IfExp | ast.For | ast.While | ast.Try)
-        for inner in ast.walk(each)
+        for inner in walked(each)
     }
-    for each in ast.walk(method):
+    for each in walked(method):
         if isinstance(each, ast.Call) and (name := _name_given(each, names, functions)):
             yield name, id(each) not in conditional
 

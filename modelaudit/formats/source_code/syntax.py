@@ -41,6 +41,7 @@ from modelaudit.formats.source_code.running import running
 from modelaudit.formats.source_code.slashes import naming_functions, slashed_names
 from modelaudit.formats.source_code.variable_names import variable_names
 from modelaudit.formats.source_code.variables import drawn, variables
+from modelaudit.formats.source_code.walking import walked
 
 _CALL, _FROM_CONFIG, _TRAINING = "call", "from_config", "training"
 _LOOKUP = "tensorflow.nn.embedding_lookup"
@@ -163,7 +164,7 @@ def _class(
         called=frozenset(
             name
             for method in methods.values()
-            for each in ast.walk(method)
+            for each in walked(method)
             if isinstance(each, ast.Call) and (name := own_attribute(each.func))
         ),
         stored={} if constructor is None else stored(constructor),
@@ -176,7 +177,7 @@ def _class(
         deserializes=any(
             isinstance(each, ast.Call)
             and full_name(each.func, names).rpartition(".")[2].startswith("deserialize")
-            for each in (ast.walk(methods[_FROM_CONFIG]) if _FROM_CONFIG in methods else ())
+            for each in (walked(methods[_FROM_CONFIG]) if _FROM_CONFIG in methods else ())
         ),
         slashed=dict(
             found
@@ -214,7 +215,7 @@ def _class(
         assigned=frozenset(
             own_attribute(each)
             for method in methods.values()
-            for each in ast.walk(method)
+            for each in walked(method)
             if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store)
         ),
         running=running(methods, names),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from modelaudit.formats.source_code.methods import Function, Names, full_name, own_attribute
 from modelaudit.formats.source_code.variables import VARIABLES
+from modelaudit.formats.source_code.walking import walked
 
 OWN = "*"
 """Stands for the name of the layer in `"{}_gamma".format(self.name)`."""
@@ -14,7 +15,7 @@ OWN = "*"
 
 def variable_names(method: Function, names: Names) -> Iterator[str]:
     """Names that a method gives to a `tf.Variable`."""
-    for each in ast.walk(method):
+    for each in walked(method):
         if isinstance(each, ast.Call) and full_name(each.func, names) in VARIABLES:
             found = (_text(word.value) for word in each.keywords if word.arg == "name")
             yield from filter(None, found)

@@ -14,6 +14,7 @@ from modelaudit.formats.source_code.methods import (
     full_name,
     own_attribute,
 )
+from modelaudit.formats.source_code.walking import walked
 
 # What makes a `tf.Variable`: in both generations of Keras, also the function of its backend.
 VARIABLES = (
@@ -48,21 +49,21 @@ def drawn(method: Function, names: Names) -> Iterator[str]:
 
 def _fixed(node: ast.expr, names: Names) -> bool:
     """Whether an expression has numbers, and what makes zeros, ones or other fixed numbers."""
-    calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
+    calls = [each for each in walked(node) if isinstance(each, ast.Call)]
     if not calls:
-        return not any(isinstance(each, ast.Name) for each in ast.walk(node))
+        return not any(isinstance(each, ast.Name) for each in walked(node))
     return all(full_name(each.func, names).rpartition(".")[2] in _CONSTANTS for each in calls)
 
 
 def _seeded(node: ast.expr) -> bool:
     """Whether a call in it is given a seed, with which a program draws the same numbers again."""
-    return any(isinstance(each, ast.keyword) and each.arg == "seed" for each in ast.walk(node))
+    return any(isinstance(each, ast.keyword) and each.arg == "seed" for each in walked(node))
 
 
 def _draws(method: Function, names: Names) -> bool:
     """Whether a method names something that draws random numbers."""
     return any(
         _RANDOM.search(full_name(each, names))
-        for each in ast.walk(method)
+        for each in walked(method)
         if isinstance(each, ast.Attribute | ast.Name)
     )
