@@ -336,6 +336,7 @@ def test_a_sum_in_the_call_of_a_model_is_that_of_tensorflow(tmp_path: Path) -> N
         ("PartsOfTuple", FAILS, "weights-layout"),
         ("OneNet", FAILS, "weights-layout"),
         ("BeforeLayers", FAILS, "weights-layout"),
+        ("Hiding", LOADS, ""),
         ("by_base", LOADS, ""),
     ],
 )
@@ -359,6 +360,7 @@ def test_weights_of_keras_3_in_keras_2(
     [
         ("BeforeLayers", []),
         ("PartsOfTuple", []),
+        ("Hiding", ["weights-layout"]),
         ("KeepsTracker", ["metrics-not-in-file"]),
     ],
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from modelaudit.facts import Artifact
 from modelaudit.formats.keras.json_config import mapping, sequence
+from modelaudit.formats.source_code.classes import ClassCode, SourceCode
 from modelaudit.runtimes.checks.own_classes.file_classes import (
     all_behind,
     class_of_model,
@@ -45,7 +46,8 @@ def only_listed(
         return False
     owner = class_of_model(artifact, context.code, group)
     if owner is not None and context.code.base(owner).rpartition(".")[2] == "Model":
-        return context.code.defines(owner, "call") is True and not connects(owner, context.code)
+        known = context.code.defines(owner, "call") is True and not connects(owner, context.code)
+        return known and not _hides_layers(owner, context.code)
     if group:
         older |= any(f"/{OLD_LAYOUT}/" in name for name in names)
         return older if writer is None else not writer.keras3
@@ -64,6 +66,16 @@ def only_listed(
     models = {name.split("/")[1] for name in names if name.split("/")[2:3] == ["layers"]}
     lookups = [each for each in groups if each.rstrip("_0123456789") == "embedding"]
     return len(lookups) > 1 or (len(groups) > 1 and groups == models)
+
+
+def _hides_layers(owner: ClassCode, code: SourceCode) -> bool:
+    """Whether all attributes with weights begin with an underscore.
+
+    Keras 3 looks at these last, and Keras 2.12 to 2.14 at them first, so before `layers`.
+    """
+    lineage = (each for each in code.lineage(owner) if isinstance(each, ClassCode))
+    made = [part for each in lineage for part in each.made if code.makes_weights(part)]
+    return bool(made) and all(each.attribute.startswith("_") for each in made)
 
 
 def replaced(names: list[str]) -> str:
