@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
@@ -13,6 +14,7 @@ from modelaudit.runtimes.model import Reason
 from modelaudit.work_budget import spend
 
 _FIX = "Define the layer in code and load the weights into it."
+LISTS = "lambda-lists"  # code of the reason
 _ARRAYS = ("__numpy__", "__tensor__")  # what Keras writes, and reads back in other places only
 _FREE = 0x80  # of the kinds of variables, from Python 3.11 on
 # Arithmetic that two lists do not have, by its names before Python 3.11 and its numbers since.
@@ -20,6 +22,7 @@ _OPERATIONS = frozenset(
     f"BINARY_{each}"
     for each in ("SUBTRACT", "MULTIPLY", "TRUE_DIVIDE", "FLOOR_DIVIDE", "MODULO", "POWER")
 )
+_PUSHES = frozenset(("LOAD_CONST", "LOAD_DEREF", "LOAD_FAST", "LOAD_GLOBAL"))
 _NUMBERS = (2, 5, 6, 8, 10, 11)
 
 
@@ -47,12 +50,12 @@ def check(function: Json, code: str, route: str) -> Iterator[Reason]:
             _FIX,
             route,
         )
-    elif _lists_meet(held, code):
+    elif used := _lists_used(held, code):
         yield Reason(
-            "lambda-lists",
+            LISTS,
             LoadOutcome.FAILS,
-            f"the function of `{route}` calculates with two variables of a function around it, "
-            "which were arrays and are lists once any Keras has read them",
+            f"the function of `{route}` {used} of a function around it, which no list can do, and "
+            "arrays are lists once any Keras has read them",
             fix=_FIX,
             route=route,
         )
@@ -68,22 +71,26 @@ def _held(function: Json) -> Sequence[Json]:
     return held if isinstance(held, list) else ()
 
 
-def _lists_meet(held: Sequence[Json], code: str) -> bool:
-    """Whether the code subtracts, multiplies or divides two variables that are lists now."""
+def _lists_used(held: Sequence[Json], code: str) -> str:
+    """What the code does with variables that are lists now, and no list can do; "" if nothing."""
     lists = {place for place, each in enumerate(held) if isinstance(each, list)}
-    if len(lists) < 2:
-        return False
+    if not lists:
+        return ""
     spend()
     read = read_bytecode(code_bytes(code))
     if isinstance(read, Unreadable):
-        return False
+        return ""
     places = {place for number, place in enumerate(_free(read.code)) if number in lists}
     found = [
-        _meet(each, places)
+        each
         for version in versions_between(read.layout.first, read.layout.last)
         if (each := instructions(read.code.bytecode, version))
     ]
-    return bool(found) and all(found)
+    if found and all(_meet(each, places) for each in found):
+        return "calculates with two variables"
+    if found and all(_indexed(each, places, read.code.constants) for each in found):
+        return "takes rows or columns of a variable"
+    return ""
 
 
 def _free(code: Code) -> Sequence[int]:
@@ -101,3 +108,32 @@ def _meet(code: Sequence[Instruction], places: set[int]) -> bool:
         and (last.name in _OPERATIONS or (last.name == "BINARY_OP" and last.argument in _NUMBERS))
         for one, two, last in zip(code, code[1:], code[2:], strict=False)
     )
+
+
+def _indexed(code: Sequence[Instruction], places: set[int], constants: Sequence[object]) -> bool:
+    """Whether one of the variables is indexed with a tuple, as in `window[:, None]`."""
+    return any(
+        each.name == "LOAD_DEREF"
+        and each.argument in places
+        and _tuple_follows(code[place + 1 :], constants)
+        for place, each in enumerate(code)
+    )
+
+
+def _tuple_follows(code: Sequence[Instruction], constants: Sequence[object]) -> bool:
+    """Whether instructions make one tuple of names and literals, and index with it."""
+    depth = 0
+    for each, after in pairwise(code):
+        indexes = after.name == "BINARY_SUBSCR"
+        if each.name == "BUILD_TUPLE":
+            return indexes and depth == each.argument
+        if each.name == "BUILD_SLICE":
+            depth -= each.argument - 1
+        elif each.name in _PUSHES:
+            depth += 1
+            constant = each.name == "LOAD_CONST" and each.argument < len(constants)
+            if indexes and constant and depth == 1:
+                return isinstance(constants[each.argument], tuple)
+        elif each.name != "LOAD_ATTR":
+            return False
+    return False

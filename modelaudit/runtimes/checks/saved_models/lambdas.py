@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from modelaudit.facts import Artifact, Json
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import Trait, has
+from modelaudit.runtimes.checks.lambda_closures import LISTS
 from modelaudit.runtimes.checks.lambda_code import OF_GLOBAL, check, named
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import Config, nodes_in
@@ -26,9 +27,9 @@ def saved_lambdas(artifact: Artifact, context: CheckContext) -> Iterator[Reason]
         for route, config in _called(mapping(document.value), ""):
             given = {**config, "function": _listed(config.get("function"))}
             found = check(_LAMBDA, given, context, route, archive=False)
-            unknown = [each for each in found if each.code == OF_GLOBAL]
-            if unknown:
-                yield from unknown
+            fatal = [each for each in found if each.code in (OF_GLOBAL, LISTS)]
+            if fatal:
+                yield from fatal
                 return
 
 
@@ -41,8 +42,12 @@ def _all(artifact: Artifact) -> Iterator[tuple[str, Config]]:
 
 
 def _listed(function: Json) -> Json:
-    """A tuple of code, defaults and closure as a list: the metadata tell the two apart."""
-    return mapping(function).get("items", function) if isinstance(function, dict) else function
+    """A tuple of code, defaults and closure as lists: the metadata tell the two apart."""
+    if isinstance(function, dict):
+        function = function.get("items", function)
+    if not isinstance(function, list):
+        return function
+    return [each.get("items", each) if isinstance(each, dict) else each for each in function]
 
 
 def _by_name(route: str, config: Config, context: CheckContext) -> tuple[Reason, ...]:
