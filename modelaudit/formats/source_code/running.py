@@ -19,6 +19,7 @@ from modelaudit.formats.source_code.methods import (
 )
 from modelaudit.formats.source_code.statements import (
     AddedWeight,
+    Given,
     InnerCall,
     PassedValue,
     RunningCode,
@@ -30,7 +31,7 @@ from modelaudit.graphs import reachable
 CALL = "call"
 _ADD_VARIABLE = "self.add_variable"
 _ADD_LOSS = "self.add_loss"
-TRAINING = "training"
+TRAINING, MASK = "training", "mask"
 _ASKS = ("getattr", "hasattr")
 
 
@@ -85,7 +86,7 @@ def running(methods: Mapping[str, Function], names: Names) -> RunningCode:
         losses=by_name(_losses(calls, runs)),
         builds=by_name(_builds(calls, runs)),
         calls=tuple(
-            _inner_call(call, attribute, use(call))
+            _inner_call(call, attribute, _unchanged(method), use(call))
             for method in runs
             for call, attribute in _calls(method)
             if id(call) not in tried
@@ -224,15 +225,30 @@ def _calls(method: Function) -> Iterator[tuple[ast.Call, str]]:
                 yield each, attribute
 
 
-def _inner_call(call: ast.Call, attribute: str, use: Use) -> InnerCall:
+def _inner_call(call: ast.Call, attribute: str, own: set[str], use: Use) -> InnerCall:
     starred = any(isinstance(each, ast.Starred) for each in call.args)
     return InnerCall(
         attribute,
-        len(call.args),
+        tuple(_given(each, own) for each in call.args),
         frozenset(word.arg for word in call.keywords if word.arg),
         not starred and all(word.arg for word in call.keywords),
         use,
     )
+
+
+def _given(argument: ast.expr, own: set[str]) -> Given:
+    name = argument.id if isinstance(argument, ast.Name) and argument.id in own else ""
+    if (value := literal(argument)) == as_literal(None):
+        return Given.NONE
+    if name == MASK:
+        return Given.MASK
+    return Given.VALUE if value or name == TRAINING else Given.OTHER
+
+
+def _unchanged(method: Function) -> set[str]:
+    """Parameters that a method gives no other value."""
+    stored = (x for x in walked(method) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store))
+    return {each.arg for each in method.args.args[1:]} - {x.id for x in stored}
 
 
 def _passed(method: Function) -> Iterator[tuple[str, str, ast.AST]]:
@@ -240,15 +256,10 @@ def _passed(method: Function) -> Iterator[tuple[str, str, ast.AST]]:
 
     That is a flag or a number, or its `training`.
     """
-    given = {each.arg for each in method.args.args[1:]}
-    given -= {
-        x.id for x in walked(method) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)
-    }
+    own = _unchanged(method)
     for call, attribute in _calls(method):
         for argument in call.args:
-            flag = literal(argument) not in ("", as_literal(None))
-            named = isinstance(argument, ast.Name) and argument.id == TRAINING
-            if flag or (named and TRAINING in given):
+            if _given(argument, own) is Given.VALUE:
                 yield attribute, ast.unparse(argument), call
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 from msgspec import Struct, field
 
@@ -46,11 +47,20 @@ class PassedValue(Struct, frozen=True):
     use: Use = Use()
 
 
+class Given(StrEnum):
+    """What a call passes by position, as far as the text tells."""
+
+    NONE = "None"
+    MASK = "the mask that the method was given"
+    VALUE = "a literal, or the training that the method was given"
+    OTHER = "what may be a tensor"
+
+
 class InnerCall(Struct, frozen=True):
-    """A call of what `attribute` keeps: `positional` counts what it passes by position."""
+    """A call of what `attribute` keeps, with what it passes by position and its keywords."""
 
     attribute: str
-    positional: int = 0
+    given: tuple[Given, ...] = ()
     words: frozenset[str] = frozenset()
     all_told: bool = True
     use: Use = Use()

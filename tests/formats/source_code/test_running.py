@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelaudit.formats.source_code.reading import read_source_code
-from modelaudit.formats.source_code.statements import InnerCall, PassedValue, RunningCode, Use
+from modelaudit.formats.source_code.statements import (
+    Given,
+    InnerCall,
+    PassedValue,
+    RunningCode,
+    Use,
+)
 
 ALWAYS, CALLED = Use(), Use(called=True)
 SOMETIMES = Use(always=False, called=True)
@@ -100,13 +106,13 @@ def call(self, x):
 
 def test_calls_of_what_a_class_keeps(tmp_path: Path) -> None:
     body = """
-def call(self, x, training=None):
+def call(self, x, training=None, mask=None):
     for part in self.parts:
         x = part(x, training=training)
-    return self.end(*x) + self.lists[0](x, x)
+    return self.end(*x) + self.lists[0](x, mask, None, training)
 """
     assert {*running(tmp_path, body).calls} == {
-        InnerCall("parts", 1, frozenset(("training",)), use=CALLED),
-        InnerCall("end", 1, all_told=False, use=CALLED),
-        InnerCall("lists", 2, use=CALLED),
+        InnerCall("parts", (Given.OTHER,), frozenset(("training",)), use=CALLED),
+        InnerCall("end", (Given.OTHER,), all_told=False, use=CALLED),
+        InnerCall("lists", (Given.OTHER, Given.MASK, Given.NONE, Given.VALUE), use=CALLED),
     }

@@ -44,7 +44,7 @@ def refusals(
     """
     if not context.code.base(owner).startswith(KERAS):
         return
-    replaced = _replaced(code, owner, context.code)
+    replaced = replaced_methods(code, owner, context.code)
     for each in _refusals(code, owner, config, context):
         if (each.use.called and CALL in replaced) or (each.of_build and BUILD in replaced):
             continue
@@ -53,7 +53,7 @@ def refusals(
             yield replace(each, later=each.later or untraced)
 
 
-def _replaced(code: ClassCode, owner: ClassCode, source: SourceCode) -> set[str]:
+def replaced_methods(code: ClassCode, owner: ClassCode, source: SourceCode) -> set[str]:
     """Methods of a base class that the class of the object has its own of."""
     found: set[str] = set()
     for each in source.lineage(owner):
@@ -196,7 +196,7 @@ def _untold(code: ClassCode, context: CheckContext) -> Iterator[RefusedCode]:
         if inner is None or not each.all_told or TRAINING in each.words:
             continue
         names = inner.call.names if inner.call else ()
-        told = TRAINING in names[: each.positional]
+        told = TRAINING in names[: len(each.given)]
         if needs_training(inner, context.code) and not told:
             yield RefusedCode(
                 f"calls `self.{each.attribute}` without `training`, for which the `call` of "

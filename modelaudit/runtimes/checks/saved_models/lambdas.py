@@ -26,8 +26,10 @@ def saved_lambdas(artifact: Artifact, context: CheckContext) -> Iterator[Reason]
     for document in artifact.documents:
         for route, config in _called(mapping(document.value), ""):
             given = {**config, "function": _listed(config.get("function"))}
-            found = check(_LAMBDA, given, context, route, archive=False)
-            fatal = [each for each in found if each.code in (OF_GLOBAL, LISTS)]
+            found = [*check(_LAMBDA, given, context, route, archive=False)]
+            fatal = [each for each in found if each.code == OF_GLOBAL]
+            if all(each.code == LISTS for each in found):
+                fatal = found  # code that cannot be read is put aside for the saved function
             if fatal:
                 yield from fatal
                 return

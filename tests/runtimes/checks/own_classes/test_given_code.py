@@ -31,7 +31,7 @@ TEXT = HABITS.read_text(encoding="utf-8")
 NAMES = re.findall(r"(?m)^class (\w+)", TEXT)
 MODELS = dict.fromkeys((*NAMES, *re.findall(r'(?m)^    "(\w+)": lambda', TEXT)))
 # No model is made of these alone, or no generation saves one.
-NOT_SAVED = ("Paired", "ScaleMixin", "SubBare")
+NOT_SAVED = ("Paired", "TakesTwo", "ScaleMixin", "SubBare")
 CODE = read_source_code([str(HABITS)])
 # Codes that only the code of a class tells, with a class for each.
 TOLD = {
