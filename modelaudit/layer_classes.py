@@ -174,6 +174,11 @@ ALIASES: Mapping[str, str] = {
 }
 """Other names of a class: of an earlier version, or a second one."""
 
+TAKES_ANY_VALUE = frozenset(
+    ("Hashing", "HashedCrossing", "IntegerLookup", "StringLookup", "TextVectorization")
+)
+"""Layers that Keras 3 lets a program give by position what is no tensor."""
+
 OWN_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
 """The name that a class has in the code of Keras, where configs have the name of its export."""
 

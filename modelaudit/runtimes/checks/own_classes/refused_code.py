@@ -12,6 +12,7 @@ from modelaudit.formats.source_code.classes import KERAS, ClassCode, SourceCode
 from modelaudit.formats.source_code.methods import BUILD, OUTPUT_SHAPE
 from modelaudit.formats.source_code.running import CALL, TRAINING
 from modelaudit.formats.source_code.statements import AddedWeight, Use
+from modelaudit.layer_classes import TAKES_ANY_VALUE
 from modelaudit.runtimes.checks.own_classes import names_of_keras2 as of_keras2
 from modelaudit.runtimes.model import CheckContext
 from modelaudit.structs import replace
@@ -19,9 +20,6 @@ from modelaudit.structs import replace
 _MODELS, _WRAPPER = ("Model", "Sequential"), "Wrapper"
 _BACKEND, _ADD_WEIGHT = "backend", "add_weight"
 _TEXT, _ENUMERATION = "aggregation", "VariableAggregation"  # an argument, and what Keras 2 takes
-_ANY_VALUE = frozenset(  # layers of Keras that take what is no tensor
-    ("Hashing", "HashedCrossing", "IntegerLookup", "StringLookup", "TextVectorization")
-)
 
 
 class RefusedCode(Struct, frozen=True):
@@ -214,7 +212,7 @@ def _is_layer(attribute: str, owner: ClassCode, code: SourceCode) -> bool:
 
     def one(name: str) -> bool:
         if name.startswith(KERAS):
-            return ".layers." in name and name.rpartition(".")[2] not in _ANY_VALUE
+            return ".layers." in name and name.rpartition(".")[2] not in TAKES_ANY_VALUE
         found = code.find(name.rpartition(".")[2])
         return found is not None and code.base(found).startswith(KERAS)
 

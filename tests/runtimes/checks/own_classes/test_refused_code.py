@@ -8,7 +8,7 @@ import pytest
 
 from modelaudit.formats.reader import read
 from modelaudit.formats.source_code.reading import read_source_code
-from modelaudit.layer_classes import LAYER_CLASSES
+from modelaudit.layer_classes import LAYER_CLASSES, TAKES_ANY_VALUE
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.checks.own_classes import names_of_keras2 as of_keras2
 from modelaudit.runtimes.model import FIRST_CALL, LoadCall, LoadRequest
@@ -76,6 +76,14 @@ def test_functions_of_one_generation() -> None:
     for word in of_keras2.ADD_WEIGHT:
         with pytest.raises(TypeError, match=word):
             keras.layers.Layer().add_weight(shape=(), **{word: None})
+
+
+def test_layers_that_take_any_value() -> None:
+    keras = pytest.importorskip("keras")
+    for name in TAKES_ANY_VALUE:
+        numbers = {"num_bins": 3} if name.startswith("Hash") else {}
+        assert getattr(keras.layers, name)(**numbers)._allow_non_tensor_positional_args
+    assert not keras.layers.Dense(2)._allow_non_tensor_positional_args
 
 
 CODE = """
