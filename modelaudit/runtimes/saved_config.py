@@ -20,6 +20,8 @@ from modelaudit.work_budget import spend
 Config = Mapping[str, Json]
 FUNCTION = "function"
 _WITH_LEGACY = "tf==2.21"  # where the layers of keras.src.legacy are known
+ARRAYS = ("__numpy__", "__tensor__")
+"""Classes of arrays in configs of archives, which Keras reads back in some places only."""
 USE_KERAS_2 = "Use tf-keras (TF_USE_LEGACY_KERAS=1)"
 # Keys that the `from_config` of a class takes out of the config, before any constructor.
 _TAKEN = ("layer", "cell", "cells", "function")

@@ -133,13 +133,13 @@ def returned(node: Function, names: Names) -> tuple[str, ...]:
 
 def returned_list(node: Function, names: Names) -> Iterator[tuple[str, bool]]:
     """The classes of what is in the one list that a method makes and returns, as `_items` says."""
-    ends = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
+    ends = [each.value for each in walked(node) if isinstance(each, ast.Return)]
     if len(ends) != 1 or ends[0] is None:
         return
     local = _made_once(node)
     variable = ends[0].id if isinstance(ends[0], ast.Name) else ""
     yield from _items(_known(ends[0], local), names)
-    for each in ast.walk(node):
+    for each in walked(node):
         for held, given in _added(each):
             if variable and isinstance(held, ast.Name) and held.id == variable:
                 yield from _items(_known(given, local), names)

@@ -11,11 +11,11 @@ from modelaudit.formats.bytecode.code_text import code_bytes
 from modelaudit.formats.bytecode.instructions import Instruction, instructions, versions_between
 from modelaudit.formats.bytecode.marshal_reader import Code, Unreadable, read_bytecode
 from modelaudit.runtimes.model import Reason
+from modelaudit.runtimes.saved_config import ARRAYS
 from modelaudit.work_budget import spend
 
 _FIX = "Define the layer in code and load the weights into it."
 LISTS = "lambda-lists"  # code of the reason
-_ARRAYS = ("__numpy__", "__tensor__")  # what Keras writes, and reads back in other places only
 _FREE = 0x80  # of the kinds of variables, from Python 3.11 on
 # Arithmetic that two lists do not have, by its names before Python 3.11 and its numbers since.
 _OPERATIONS = frozenset(
@@ -40,7 +40,7 @@ def check(function: Json, code: str, route: str) -> Iterator[Reason]:
             _FIX,
             route,
         )
-    elif any(each in _ARRAYS for each in classes):
+    elif any(each in ARRAYS for each in classes):
         yield Reason(
             "lambda-array",
             LoadOutcome.FAILS,

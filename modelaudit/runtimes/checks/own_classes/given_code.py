@@ -10,7 +10,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.formats.source_code.classes import BaseCall, ClassCode, Parameters
 from modelaudit.runtimes.model import CheckContext, Reason
-from modelaudit.runtimes.saved_config import Config, legacy_key
+from modelaudit.runtimes.saved_config import ARRAYS, Config, legacy_key
 from modelaudit.terminal_text import first_of
 
 _OF_MODELS = {"name", "layers", "input_layers", "output_layers"}  # of a config that connects layers
@@ -76,9 +76,6 @@ def check(node: Config, context: CheckContext, route: str, archive: bool) -> Ite
         yield lost
 
 
-_ARRAYS = ("__numpy__", "__tensor__")  # as archives keep them
-
-
 def is_revived(node: Config, context: CheckContext) -> bool:
     """Whether the reader of HDF5 makes an object of one in the config of another.
 
@@ -98,7 +95,7 @@ def _not_deserialized(
     deserializes = any(each.deserializes for each in lineage)
     called = frozenset().union(*(each.called for each in lineage))
     for parameter, value in config.items() if archive and not own else ():
-        if text(mapping(value).get("class_name")) in _ARRAYS:
+        if text(mapping(value).get("class_name")) in ARRAYS:
             return _reason(code, parameter, mapping(value), "no `from_config` makes an array of it")
     for each in lineage:
         for parameter, attribute in each.stored.items():

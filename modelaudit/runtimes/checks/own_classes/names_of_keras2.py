@@ -1,6 +1,6 @@
 """Names of Keras 2 that Keras 3 does not have, and that code of programs uses.
 
-By what objects of tf-keras 2.9 to 2.21 have, and those of Keras 3.8, 3.11 and 3.15 have not.
+By what objects of Keras 2.9, 2.14 and 2.21 have, and those of 3.8, 3.11 and 3.15 have not.
 """
 
 from __future__ import annotations

@@ -19,7 +19,10 @@ from modelaudit.structs import replace
 
 _MODELS, _WRAPPER = ("Model", "Sequential"), "Wrapper"
 _BACKEND, _ADD_WEIGHT = "backend", "add_weight"
-_TEXT, _ENUMERATION = "aggregation", "VariableAggregation"  # an argument, and what Keras 2 takes
+_AGGREGATION, _ENUMERATION = (
+    "aggregation",
+    "VariableAggregation",
+)  # an argument, and what Keras 2 takes
 
 
 class RefusedCode(Struct, frozen=True):
@@ -125,18 +128,18 @@ def _weight(weight: AddedWeight, name: str) -> Iterator[RefusedCode]:
     words = weight.words.keys()
     if weight.method == _ADD_WEIGHT:
         extra = sorted(words & of_keras2.ADD_WEIGHT)
-        kept = _TEXT in words and _TEXT not in weight.constants
-        named = not kept or _ENUMERATION in weight.words[_TEXT]
+        kept = _AGGREGATION in words and _AGGREGATION not in weight.constants
+        named = not kept or _ENUMERATION in weight.words[_AGGREGATION]
         error = f"add_weight() got an unexpected keyword argument '{extra[0] if extra else ''}'"
         if kept and not extra:
-            extra, error = [_TEXT], f"Invalid value for argument `{_TEXT}`"
+            extra, error = [_AGGREGATION], f"Invalid value for argument `{_AGGREGATION}`"
         if extra:
             word = extra[0]
             yield RefusedCode(
                 f"calls `add_weight` with {word}={weight.words[word]}, which {name} does not take",
                 f"…{error}…",
                 f"Leave `{word}` out.",
-                weight.use if named or word != _TEXT else replace(weight.use, always=False),
+                weight.use if named or word != _AGGREGATION else replace(weight.use, always=False),
             )
     elif weight.all_told and (
         "shape" in words if weight.positional else not {"shape", "initializer"} <= words

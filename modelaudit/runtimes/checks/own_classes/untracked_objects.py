@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Artifact, Format
+from modelaudit.facts import Artifact
 from modelaudit.formats.source_code.classes import HIDDEN, ClassCode
 from modelaudit.runtimes.checks.own_classes.file_classes import is_plain
+from modelaudit.runtimes.checks.stored.nested_containers import ARCHIVES
 from modelaudit.runtimes.model import CheckContext, Reason
-
-_ARCHIVES = (Format.KERAS_ARCHIVE, Format.WEIGHTS_H5_V3)
 
 
 def untracked_objects(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -38,7 +37,7 @@ def untracked_objects(artifact: Artifact, context: CheckContext) -> Iterator[Rea
 
 def _hidden(owner: ClassCode, artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Layers in the `__dict__` of a layer: archives have them, as they look at all attributes."""
-    parts = context.code.parts(owner) if artifact.format not in _ARCHIVES else ()
+    parts = context.code.parts(owner) if artifact.format not in ARCHIVES else ()
     made = ((part, each) for part in parts for each in part.made if each.attribute == HIDDEN)
     for part, each in made:
         if context.code.makes_weights(each):
@@ -55,7 +54,7 @@ def _hidden(owner: ClassCode, artifact: Artifact, context: CheckContext) -> Iter
 
 def _loses(kind: ClassCode, artifact: Artifact, context: CheckContext) -> bool:
     """Whether objects of this class have weights that are not in the file."""
-    code, archive = context.code, artifact.format in _ARCHIVES
+    code, archive = context.code, artifact.format in ARCHIVES
     by_keras2 = context.writer is not None and not context.writer.keras3
     module = archive and code.base(kind) == "tensorflow.Module" and (by_keras2 or kind.drawn)
     has_weights = bool(kind.variables) or any(map(code.makes_weights, kind.made))
