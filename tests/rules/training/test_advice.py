@@ -10,6 +10,7 @@ from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.structs import replace
 from tests.rules.saved import found as found_in
+from tests.rules.saved import sequential
 
 CODES = ("MA430", "MA432")
 
@@ -74,3 +75,18 @@ def test_results_that_a_penalty_drew_to_zero(keras, tmp_path, factor):
     found = [x for x in found_in([_rule("MA433")], tmp_path / "m.keras") if "alone" in x.title]
     assert len(found) == bool(factor)
     assert all(x.fix.startswith("The activity penalty of `code`") for x in found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("patience", "at_least"), [(0, 2), (10, 12)])
+def test_early_stopping_without_a_patience(patience, at_least):
+    """What MA432 says of it: a loss that gets worse ends training after one more epoch."""
+    import keras as k
+
+    model = sequential(k, (1,), k.layers.Dense(1), loss="mse", optimizer=k.optimizers.SGD(0.0))
+    x = np.ones((8, 1))
+    stop = k.callbacks.EarlyStopping(monitor="loss", patience=patience)
+    seen = model.fit(x, 2 * x, epochs=20, verbose=0, callbacks=[stop])
+    assert len(seen.epoch) <= at_least
+    assert (len(seen.epoch) > 2) is bool(patience)
+    assert "patience" in _rule("MA432").fix
