@@ -32,7 +32,7 @@ def rates_one_way(state: OptimizerState) -> float:
     return count + sum(1 / math.sqrt(1 - rho**n) - 1 for n in started)
 
 
-_CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
+CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
 
 
 def descents_one_way(state: OptimizerState, gradient: float) -> float:
@@ -49,7 +49,7 @@ def descents_one_way(state: OptimizerState, gradient: float) -> float:
     momentum = number(state.settings.get("momentum")) or 0.0
     if state.name != "SGD" or not 0 <= momentum < 1:
         return 0.0
-    limits = [x for key in _CLIPS if (x := number(state.settings.get(key)))]
+    limits = [x for key in CLIPS if (x := number(state.settings.get(key)))]
     most = min(limits, default=gradient)
     steps, left = state.steps or 0, 1 - momentum
     # Each step is that much of a gradient which has come all the time before: 1 - momentum ** n.

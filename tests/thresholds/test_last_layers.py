@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from modelaudit.facts import Kernel, TensorStats
@@ -134,6 +136,31 @@ def reach_of_all_steps(reach):
 @at("last_layers.DESCENT_MOVED", {0.396: ["low"], 0.4001: [], 0.404: []})
 def share_that_biases_moved(share):
     return slow(0.5, share)
+
+
+def line(rate, steps=120, units=1, loss="mse", activation="linear", **settings):
+    """A linear regression after steps of plain descent."""
+    names = {role: f"dense/{role}" for role in ("kernel", "bias")}
+    only = examples.layer("dense", "Dense", names, {"units": units, "activation": activation})
+    only = replace(only, output_shape=(None, units))
+    config = {"name": "SGD", "learning_rate": rate, "momentum": 0.0} | settings
+    tensors = (
+        examples.tensor("dense/kernel", (1, units), flat(1.5)),
+        examples.tensor("dense/bias", (units,), flat(0.3)),
+        replace(examples.tensor("optimizer/iterations", (), flat(float(steps))), role="optimizer"),
+    )
+    artifact = examples.model(only, tensors=tensors)
+    training = {"loss": loss, "optimizer_config": {"class_name": "SGD", "config": config}}
+    return Facts(replace(artifact, training=training), measurements=Measurements())
+
+
+@at("last_layers.LINE_LEFT", {0.0495: [], 0.0499: [], 0.0501: ["low"], 0.0505: ["low"]})
+def share_of_an_error_that_descent_leaves(left):
+    rate = -math.log(left) / (2 * 120)
+    for other in (line(2 * rate), line(rate, loss="mae"), line(rate, activation="relu")):
+        assert severities("MA432", other) == []
+    assert severities("MA432", line(3 * rate, units=3)) == severities("MA432", line(rate))
+    return severities("MA432", line(rate))
 
 
 def stayed(steps=300, kernels=3, moved=0.2, loss="mse", **tests):

@@ -295,7 +295,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
     Mismatch(
         DISTANCES,
         frozenset(("relu",)),
-        Severity.INFO,
+        Severity.LOW,
         "relu gives no negative values. Where the score before it is negative for all inputs, the "
         "output is always 0, and no gradient changes it.",
         "Use no activation in the last layer, or softplus for targets above 0, and train again.",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Set
 from modelaudit.audit_types.values import number
 from modelaudit.findings import Confidence, Finding
 from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES
-from modelaudit.measures.one_way import descents_one_way, rates_one_way
+from modelaudit.measures.one_way import CLIPS, descents_one_way, rates_one_way
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads.last_layers import paired_heads
@@ -23,6 +23,7 @@ from modelaudit.thresholds.last_layers import (
     DESCENT_REACH,
     DESCENT_STEPS,
     EPSILON_OVER,
+    LINE_LEFT,
 )
 from modelaudit.thresholds.optimizers import OUTPUT_SHORT
 from modelaudit.thresholds.training import LARGE_COLUMN, UNSCALED
@@ -139,6 +140,51 @@ def slow_descent(
         drawn: whether all kernels look as drawn, where steps moved each by a share of their spread.
     """
     yield from [*_small_steps(rule, facts, state, drawn)] or _small_gradients(rule, facts, state)
+    yield from _lines_left(rule, facts, state)
+
+
+def _lines_left(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:
+    """Linear regressions whose descent ended before the slowest part of their error was gone.
+
+    Of a mean squared error over u units, z = x W + b has 2 / u as the second derivative by each bias,
+    so the smallest eigenvalue of its Hessian is at most that, whatever x is: along its eigenvector,
+    each step of gradient descent at a rate r leaves 1 - 2 r / u of the error, or more.
+    """
+    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    if state.name != "SGD" or len([x for x in layers if x.variables]) != 1:
+        return
+    try:
+        ((head, loss),) = paired_heads(facts)
+    except (NotApplicable, ValueError):
+        return
+    only = head.weights
+    if only.class_name != "Dense" or not only.variables.get("bias") or not only.trainable:
+        return
+    if loss is None or loss.summed or loss.name != "mean_squared_error" or head.last != "linear":
+        return
+    if head.rescaled or head.joined or not head.units:
+        return
+    whole = 2 / head.units * (state.rate or 0.0) * descents_one_way(state, 1.0)
+    left = math.exp(-whole)
+    if not whole > 0 or left < LINE_LEFT.value or any(map(state.settings.get, CLIPS)):
+        return
+    yield rule.finding(
+        f"`{only.route}` is a linear regression, and {counted(state.steps or 0, 'step', 'steps')} of SGD at "
+        f"{state.rate:g} leave {left:.0%} or more of the part of its error that falls slowest, whatever the "
+        "inputs are. If that was not 0 from the start, the line was not reached.",
+        route=only.route,
+        title="Training ended on its way to the targets",
+        evidence={
+            "measured": left,
+            "unit": LINE_LEFT.unit,
+            "threshold": LINE_LEFT.value,
+            "steps": state.steps,
+        },
+        key="line",
+        confidence=Confidence.MEDIUM,
+        fix="Train for many more epochs, until the loss no longer falls. Inputs with a mean of 0 and a "
+        "standard deviation of 1 allow a rate of 0.1, which needs a tenth of the steps.",
+    )
 
 
 def _small_gradients(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:

@@ -171,11 +171,8 @@ def faults(keras):
         "one that dies": ("MA306", "low", [dense(1), layers.ReLU()], "mse"),
         "some that die": ("MA306", "low", [dense(4, "relu")], losses.Huber()),
         "maps that may die": (
-            *(
-                "MA306",
-                "info",
-                [layers.Reshape((-1, 1, 1)), layers.Conv2D(2, 1, activation="relu")],
-            ),
+            *("MA306", "low"),
+            [layers.Reshape((-1, 1, 1)), layers.Conv2D(2, 1, activation="relu")],
             "mse",
         ),
         "distances": ("MA306", "low", [dense(3, "softmax")], "mse"),
