@@ -283,6 +283,7 @@ def test_archives(tmp_path: Path, generation: str, name: str) -> None:
         ("ByItems", False, DIFFERS),
         ("ByMethods", False, DIFFERS),
         ("BothWays", False, LOADS),
+        ("TwiceMade", False, LOADS),
     ],
 )
 def test_checkpoints(tmp_path: Path, name: str, trained: bool, outcome: LoadOutcome) -> None:

@@ -108,7 +108,8 @@ class ClassCode(Struct, frozen=True):
     are names that the class gives to a `tf.Variable`, with `*` for the name of the layer.
     `reorders` says that it may keep layers in another order than it makes them. `assigned` are
     the attributes that its methods give a value, `running` is what it does when it is used.
-    `call` are the parameters of its `call`.
+    `call` are the parameters of its `call`. `sets_output_shape` says that `compute_output_shape`
+    sets an item of the shape that it is given.
     """
 
     name: str
@@ -146,6 +147,7 @@ class ClassCode(Struct, frozen=True):
     assigned: frozenset[str] = frozenset()
     running: RunningCode = RunningCode()
     call: Parameters | None = None
+    sets_output_shape: bool = False
 
 
 class SourceCode(Struct, frozen=True):

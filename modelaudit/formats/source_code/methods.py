@@ -76,6 +76,20 @@ def of_first(method: Function) -> Iterator[str]:
             yield each.attr
 
 
+def sets_item(method: Function) -> bool:
+    """Whether a method sets an item of its first parameter, or of that under another name."""
+    first = method.args.args[1].arg if len(method.args.args) > 1 else ""
+    same, found = {first}, False
+    for target, value in assigned(method):
+        if isinstance(target, ast.Subscript):
+            found |= isinstance(target.value, ast.Name) and target.value.id in same
+        elif isinstance(target, ast.Name) and isinstance(value, ast.Name) and value.id in same:
+            same.add(target.id)
+        elif isinstance(target, ast.Name) and target.id in same:
+            return False
+    return found and bool(first)
+
+
 def literal(node: ast.expr) -> str:
     """A number, text or list of these as `as_literal` writes it; "" for anything else."""
     try:

@@ -32,6 +32,7 @@ from modelaudit.formats.source_code.methods import (
     own_attribute,
     parameters,
     revived,
+    sets_item,
     stored,
     used,
     uses_keywords_as_is,
@@ -198,6 +199,7 @@ def _class(
         of_output_shapes=frozenset(of_first(methods[OUTPUT_SHAPE]))
         if OUTPUT_SHAPE in methods
         else frozenset(),
+        sets_output_shape=OUTPUT_SHAPE in methods and sets_item(methods[OUTPUT_SHAPE]),
         trains=_CALL in methods
         and parameters(methods[_CALL]).defaults.get(_TRAINING) == as_literal(True),
         several_outputs=OUTPUT_SHAPE in methods and gives_several(methods[OUTPUT_SHAPE]),

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.formats.source_code.classes import ClassCode, SourceCode
+from modelaudit.formats.source_code.classes import KERAS, ClassCode, SourceCode
 from modelaudit.graphs import ObjectNode
+from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.checks.own_classes.file_classes import attributes_of, begins_of, objects_of
 from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 from modelaudit.runtimes.model import Reason
 from modelaudit.terminal_text import first_of
 
+_SINGLE = (Trait.FEATURE_WEIGHTS, Trait.CONVOLUTION)  # layers that hold weights alone
 Found = list[tuple[ClassCode, int]]
 
 
@@ -34,6 +36,33 @@ def listed_layers(nodes: Mapping[int, ObjectNode], code: SourceCode) -> Iterator
             "Save the weights as .weights.h5.",
         )
         return
+
+
+def all_known(nodes: Mapping[int, ObjectNode], parts: Mapping[int, str], code: SourceCode) -> bool:
+    """Whether the code has the classes of all parts, and of what holds them: none has a list.
+
+    Args:
+        parts: layers with weights, and the names of the attributes that hold them.
+    """
+    found = [*objects_of(nodes, code)]
+    known = {index for _, index in found} | {*_of_keras(nodes, found)}
+    holders = {
+        node.index
+        for node in nodes.values()
+        for name, child in node.children.items()
+        if child in parts and parts[child] == name
+    }
+    return known >= parts.keys() | holders
+
+
+def _of_keras(nodes: Mapping[int, ObjectNode], found: Found) -> Iterator[int]:
+    """Layers of Keras that hold no others, which the code of an object's class makes."""
+    for owner, index in found:
+        for made in owner.made:
+            name, child = made.name.rpartition(".")[2], nodes[index].children.get(made.attribute)
+            single = any(has(name, each) for each in _SINGLE) and not made.listed
+            if child is not None and child in nodes and single and made.name.startswith(KERAS):
+                yield child
 
 
 def in_lists(nodes: Mapping[int, ObjectNode], code: SourceCode) -> tuple[set[str], set[str]]:

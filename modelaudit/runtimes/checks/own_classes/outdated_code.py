@@ -154,6 +154,12 @@ def _faults(
                     f"AttributeError: '{kind}' object has no attribute '{attribute}'",
                     "Make the shape one of TensorFlow first: `tf.TensorShape(input_shape)`.",
                 )
+    if context.profile.keras3 and connected and code.sets_output_shape:
+        yield (
+            f"sets an item of the shape for `{OUTPUT_SHAPE}`, which is a tuple in {name}",
+            "TypeError: …'tuple' object does not support item assignment",
+            "Make the shape a list first: `shape = list(input_shape)`.",
+        )
     for made in code.made:
         yield from _made(made, context)
     if context.profile.keras3 and (late := _made_late(code, context)):

@@ -17,9 +17,12 @@ from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.source_code.classes import ClassCode, SourceCode
 from modelaudit.graphs import ObjectNode, reachable
 from modelaudit.layer_classes import LAYER_CLASSES
-from modelaudit.runtimes.checks.own_classes.file_classes import objects_of
 from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
-from modelaudit.runtimes.checks.own_classes.listed_layers import drawn_in_lists, listed_layers
+from modelaudit.runtimes.checks.own_classes.listed_layers import (
+    all_known,
+    drawn_in_lists,
+    listed_layers,
+)
 from modelaudit.runtimes.checks.stored.object_names import names_in_keras3
 from modelaudit.runtimes.checks.stored.object_paths import weights
 from modelaudit.runtimes.model import CheckContext, Reason
@@ -69,7 +72,7 @@ def left_out(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             _FIX,
         )
     elif parts := _own_parts(artifact):
-        if not _all_known(nodes, parts, context.code):
+        if not all_known(nodes, parts, context.code):
             yield from _beside(nodes, parts, artifact)
     elif missing := _not_counted(nodes):
         yield Reason(
@@ -171,18 +174,6 @@ def _cells_outside(nodes: Nodes) -> Iterator[str]:
     cells = {index for index, node in nodes.items() if _RECURRENT in node.children}
     for node in nodes.values():
         yield from (n for n, child in node.children.items() if child in cells and n != _CELL)
-
-
-def _all_known(nodes: Nodes, parts: dict[int, str], code: SourceCode) -> bool:
-    """Whether the code has the classes of all parts, and of what holds them: none has a list."""
-    known = {index for _, index in objects_of(nodes, code)}
-    holders = {
-        node.index
-        for node in nodes.values()
-        for name, child in node.children.items()
-        if child in parts and parts[child] == name
-    }
-    return known >= parts.keys() | holders
 
 
 def _beside(nodes: Nodes, parts: dict[int, str], artifact: Artifact) -> Iterator[Reason]:
