@@ -58,6 +58,9 @@ def check(node: Config, context: CheckContext, route: str, archive: bool) -> Ite
     if found is None:
         return
     lineage = [*context.code.lineage(found)]
+    shaped = next(
+        (x for x in lineage if not isinstance(x, str) and OUTPUT_SHAPE in x.methods), None
+    )
     if context.profile.keras3 and needs_training(found, context.code) and not _told(node):
         yield Reason(
             "code-of-other-keras",
@@ -71,7 +74,7 @@ def check(node: Config, context: CheckContext, route: str, archive: bool) -> Ite
         return
     for each in context.code.parts(found):
         certain, later, owner = True, "", found if each in lineage else each
-        said = next(_faults(each, context, archive, connected=each in lineage), None)
+        said = next(_faults(each, context, archive, connected=each is shaped), None)
         if said is None and context.profile.keras3:
             said = next(_of_base(each, owner, context), None)
         if said is None and context.profile.keras3 and each.slashed:
@@ -126,7 +129,8 @@ def _faults(
 ) -> Iterator[tuple[str, str, str]]:
     """(what it does, error, fix) of each statement that fails.
 
-    `connected` says that the model connects the layer: Keras 3 then asks for its output's shape.
+    `connected` says that the model connects a layer whose `compute_output_shape` is that of `code`:
+    Keras 3 then asks for its output's shape.
     """
     name = context.profile.name
     if context.profile.keras3:
