@@ -109,7 +109,9 @@ class ClassCode(Struct, frozen=True):
     `reorders` says that it may keep layers in another order than it makes them. `assigned` are
     the attributes that its methods give a value, `running` is what it does when it is used.
     `call` are the parameters of its `call`. `sets_output_shape` says that `compute_output_shape`
-    sets an item of the shape that it is given.
+    sets an item of the shape that it is given, `only_makes` that `from_config` passes the config to
+    the constructor and does no more. `opened` are the attributes of which `build` and `call` take
+    an attribute.
     """
 
     name: str
@@ -148,6 +150,8 @@ class ClassCode(Struct, frozen=True):
     running: RunningCode = RunningCode()
     call: Parameters | None = None
     sets_output_shape: bool = False
+    only_makes: bool = False
+    opened: frozenset[str] = frozenset()
 
 
 class SourceCode(Struct, frozen=True):

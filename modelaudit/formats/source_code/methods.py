@@ -17,6 +17,7 @@ from modelaudit.formats.source_code.walking import walked
 ANY_ATTRIBUTE = "*"
 CONSTRUCTOR, BUILD, ADD_WEIGHT = "__init__", "build", "self.add_weight"
 OUTPUT_SHAPE = "compute_output_shape"
+_OF_FROM_CONFIG = 2  # the class, and the config
 _PARTS = ("activations", "constraints", "initializers", "regularizers")
 Names = Mapping[str, str]
 """A name in the file -> the full name that it was imported as."""
@@ -143,6 +144,29 @@ def _read(node: Function, keywords: str) -> Iterator[str]:
             first = each.args[0] if each.args else None
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 yield first.value
+
+
+def only_makes(method: Function) -> bool:
+    """Whether a class method returns `cls(**config)`, and does nothing else."""
+    names = [each.arg for each in method.args.args]
+    body = [each for each in method.body if not _is_text(each)]
+    value = body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
+    if len(names) != _OF_FROM_CONFIG or not isinstance(value, ast.Call) or value.args:
+        return False
+    given = [full_name(each.value, {}) for each in value.keywords]
+    unpacked = all(each.arg is None for each in value.keywords)
+    return full_name(value.func, {}) == names[0] and given == names[1:] and unpacked
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def opened(method: Function) -> Iterator[str]:
+    """Attributes of `self` of which a method takes an attribute that no dictionary has."""
+    for each in walked(method):
+        if isinstance(each, ast.Attribute) and not hasattr(dict, each.attr):
+            yield from filter(None, (own_attribute(each.value),))
 
 
 def uses_keywords_as_is(node: Function) -> bool:

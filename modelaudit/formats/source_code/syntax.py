@@ -29,6 +29,8 @@ from modelaudit.formats.source_code.methods import (
     calls,
     full_name,
     of_first,
+    only_makes,
+    opened,
     own_attribute,
     parameters,
     revived,
@@ -199,6 +201,10 @@ def _class(
         of_output_shapes=frozenset(of_first(methods[OUTPUT_SHAPE]))
         if OUTPUT_SHAPE in methods
         else frozenset(),
+        only_makes=_FROM_CONFIG in methods and only_makes(methods[_FROM_CONFIG]),
+        opened=frozenset(
+            name for each in (BUILD, _CALL) if each in methods for name in opened(methods[each])
+        ),
         sets_output_shape=OUTPUT_SHAPE in methods and sets_item(methods[OUTPUT_SHAPE]),
         trains=_CALL in methods
         and parameters(methods[_CALL]).defaults.get(_TRAINING) == as_literal(True),

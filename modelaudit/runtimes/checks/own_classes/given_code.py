@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.keras.json_config import mapping, text
-from modelaudit.formats.source_code.classes import BaseCall, ClassCode, Parameters
+from modelaudit.formats.source_code.classes import BaseCall, ClassCode, Parameters, SourceCode
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import ARRAYS, Config, legacy_key
 from modelaudit.terminal_text import first_of
@@ -18,6 +18,7 @@ _CONNECTED = ("inputs", "outputs", "name")  # what a model of such layers takes,
 _LOOKS_AT_CONSTRUCTOR = (2, 12)  # first Keras known to; 2.11 passes each class what it connected
 _REST_PASSED = (3, 8)  # first Keras 3 known to pass on what else is in the config; 3.5 does not
 _FROM_CONFIG = "from_config"
+_MADE_OF_WORDS = ("Layer", "Dense", "Embedding", "Loss", "Metric")
 _ORDER = ("name", "reduction")  # of a loss in Keras 3; that of Keras 2 is the other one
 _COMPILED = ("losses", "metrics", "optimizers")
 _FREE = "Wrapper"  # losses and metrics of functions, whose arguments they pass on
@@ -76,6 +77,18 @@ def check(node: Config, context: CheckContext, route: str, archive: bool) -> Ite
         yield lost
 
 
+def restores(code: ClassCode, source: SourceCode) -> bool | None:
+    """Whether a class has a `from_config` of its own; None if no one can tell.
+
+    One that only passes the config to the constructor does what that of Keras does, in these bases.
+    """
+    own = source.defines(code, _FROM_CONFIG)
+    if not own or source.base(code).rpartition(".")[2] not in _MADE_OF_WORDS:
+        return own
+    lineage = (each for each in source.lineage(code) if isinstance(each, ClassCode))
+    return not next(each.only_makes for each in lineage if _FROM_CONFIG in each.methods)
+
+
 def is_revived(node: Config, context: CheckContext) -> bool:
     """Whether the reader of HDF5 makes an object of one in the config of another.
 
@@ -88,12 +101,12 @@ def _not_deserialized(
     code: ClassCode, config: Config, context: CheckContext, archive: bool
 ) -> Reason | None:
     """A layer in the config, of which the code makes an object never, or once too often."""
-    own = context.code.defines(code, _FROM_CONFIG)
+    own = restores(code, context.code)
     lineage = [each for each in context.code.lineage(code) if isinstance(each, ClassCode)]
     if own is None or not all(each.static for each in lineage):
         return None
     deserializes = any(each.deserializes for each in lineage)
-    called = frozenset().union(*(each.called for each in lineage))
+    called = frozenset().union(*(each.called | each.opened for each in lineage))
     for parameter, value in config.items() if archive and not own else ():
         if text(mapping(value).get("class_name")) in ARRAYS:
             return _reason(code, parameter, mapping(value), "no `from_config` makes an array of it")
@@ -136,7 +149,7 @@ def constructed(code: ClassCode, keys: Sequence[str], context: CheckContext) -> 
     `from_config` of Keras passes them as keywords. Those that a constructor does not name go on
     to the constructor of its base class, if it passes its `**kwargs` there.
     """
-    if context.code.defines(code, _FROM_CONFIG) is not False:
+    if restores(code, context.code) is not False:
         return Construction()
     given, by_position = list(keys), BaseCall()
     if set(keys) >= _OF_MODELS and _revived_connected(code, context):

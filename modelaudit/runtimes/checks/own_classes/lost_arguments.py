@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.formats.source_code.classes import KERAS, ClassCode, as_literal
-from modelaudit.runtimes.checks.own_classes.given_code import code_of
+from modelaudit.runtimes.checks.own_classes.given_code import code_of, restores
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import Config, nodes_in
 
 _NAME = "name"
-_CONFIG, _FROM_CONFIG = "get_config", "from_config"
+_CONFIG = "get_config"
 _NOTED = ("Layer", "Model")  # bases whose `get_config` writes what a constructor was given
 # Words of arguments that say nothing of what a loaded layer computes outside of training.
 _OF_TRAINING = re.compile(
@@ -53,7 +53,7 @@ def _lost(code: ClassCode, given: Config, context: CheckContext) -> Iterator[str
     if code.constructor is None or not code.static or not base.startswith(KERAS):
         return
     writes = context.code.defines(code, _CONFIG) or base.rpartition(".")[2] not in _NOTED
-    if not writes or context.code.defines(code, _FROM_CONFIG) is not False:
+    if not writes or restores(code, context.code) is not False:
         return
     names, required = code.constructor.names, code.constructor.required
     own = as_literal(given.get(_NAME))
