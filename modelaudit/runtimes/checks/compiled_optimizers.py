@@ -8,6 +8,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import imports_modules, is_custom
 
 RECOMPILE = "Load it with compile=False, then compile the model again."
@@ -18,6 +19,12 @@ _BUILT_AS_ARE = (2, 15)
 # Prefix of the optimizers that Keras 2.11 registered in place of the older ones, and the name of
 # the one that it added for mixed precision.
 NEW_OPTIMIZER = ("Custom>", "LossScaleOptimizerV3")
+# The optimizers that Keras 2 may have, and how the names of what wraps one begin.
+_KERAS_2 = (
+    *("Adadelta", "Adagrad", "Adam", "Adamax", "Ftrl", "Nadam", "RMSprop", "SGD", "TFOptimizer"),
+)
+_KERAS = ("", "keras", "tf_keras", "builtins")  # packages whose modules Keras imports
+_SCALED = ("lossscaleoptimizer", "experimental")
 
 
 def compile_reason(code: str, what: str, error: str) -> Reason:
@@ -38,12 +45,13 @@ def check_optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
     config = mapping(mapping(value).get("config"))
     if profile.keras3 and name.startswith(NEW_OPTIMIZER):
         return  # Keras 3 takes its own optimizer of that name, without these settings
-    by_name = name and profile.keras3 and not is_custom(mapping(value), context)
-    if by_name and not profile.knows("optimizers", name.lower()):  # as its table has them
+    if name and not is_custom(mapping(value), context) and not _found(name, profile):
         yield compile_reason(
             "unknown-optimizer",
             f"the optimizer is {name}, which {profile.name} does not find by its name",
-            "ValueError: Could not interpret optimizer identifier: …",
+            "ValueError: Could not interpret optimizer identifier: …"
+            if profile.keras3
+            else f"ValueError: Unknown optimizer: …{name}",
         )
         return
     if profile.keras3 and "lr" in config:
@@ -63,6 +71,17 @@ def check_optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
             f"the learning rate is a {schedule} without its module, which {profile.name} requires",
             f"TypeError: Could not locate class '{schedule}'.",
         )
+
+
+def _found(name: str, profile: RuntimeProfile) -> bool:
+    """Whether the reader of HDF5 files has an optimizer of this name, in small letters or not."""
+    if profile.keras3:
+        return profile.knows("optimizers", name.lower())  # as its table has them
+    if name.startswith(NEW_OPTIMIZER):
+        return True
+    known = (each for each in _KERAS_2 if profile.knows("optimizers", each))
+    short = name.lower()
+    return short.startswith(_SCALED) or short in {each.lower() for each in known}
 
 
 def check_schedule(
@@ -105,6 +124,14 @@ def check_archived(value: Json, context: CheckContext) -> Iterator[Reason]:
             f"the optimizer is {module}.{name}, which {profile.name} does not "
             + ("have" if profile.keras3 else "build as it reads an archive"),
             error,
+        )
+        return
+    imported = imports_modules(context) and module in context.request.modules
+    if module.partition(".")[0] not in _KERAS and not imported:
+        yield compile_reason(
+            "unknown-optimizer",
+            f"the optimizer is {name} of the module {module}, which {profile.name} does not find",
+            f"TypeError: …Could not locate class '{name}'",
         )
         return
     yield from check_schedule(mapping(node.get("config")), context, archive=True)

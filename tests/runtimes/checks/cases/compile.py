@@ -198,6 +198,7 @@ CASES = (
         UNCOMPILED_3,
         compile=True,
     ),
+    Case("unknown-optimizer", K2, training(compiled(), lamb), UNCOMPILED_2, compile=True),
     Case("unknown-loss", K2, training(compiled(), named(loss="odd")), UNCOMPILED_2, compile=True),
     Case("unknown-loss", K3, training(compiled(), named(loss="odd")), UNCOMPILED_3, compile=True),
     Case(
