@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from modelaudit.formats.source_code.classes import KERAS, as_literal
+from modelaudit.formats.source_code.conditions import tensor_conditions
 from modelaudit.formats.source_code.methods import (
     ADD_WEIGHT,
     BUILD,
     CONSTRUCTOR,
+    OUTPUT_SHAPE,
     Function,
     Names,
     full_name,
@@ -24,7 +26,9 @@ from modelaudit.formats.source_code.statements import (
     PassedValue,
     RunningCode,
     Use,
+    ValueUse,
 )
+from modelaudit.formats.source_code.value_uses import value_uses
 from modelaudit.formats.source_code.walking import walked
 from modelaudit.graphs import reachable
 
@@ -91,7 +95,31 @@ def running(methods: Mapping[str, Function], names: Names) -> RunningCode:
             for call, attribute in _calls(method)
             if id(call) not in tried
         ),
+        conditions=by_name(
+            found
+            for method in runs
+            for found in tensor_conditions(method, names)
+            if id(found[1]) not in tried | early
+        ),
+        values=tuple(_value_uses(methods, runs, use, tried)),
     )
+
+
+def _value_uses(
+    methods: Mapping[str, Function],
+    runs: list[Function],
+    use: Callable[[ast.AST], Use],
+    tried: set[int],
+) -> Iterator[ValueUse]:
+    """Uses of parameters in what runs, and in what tells the shape of an output."""
+    for parameter, need, name, method, node in value_uses(methods):
+        if id(node) in tried:
+            continue
+        if any(method is each for each in runs):
+            yield ValueUse(parameter, need, name, use=use(node))
+        elif method.name == OUTPUT_SHAPE:
+            always = id(node) not in {id(each) for each in _conditional(method)}
+            yield ValueUse(parameter, need, name, of_shape=True, use=Use(always))
 
 
 def _either(one: Use, other: Use) -> Use:

@@ -66,12 +66,27 @@ class InnerCall(Struct, frozen=True):
     use: Use = Use()
 
 
+class ValueUse(Struct, frozen=True):
+    """What a class does with the value of a parameter, as it is.
+
+    `need` is what the value must be or have, of which `name` is the attribute or key. `of_shape`
+    says that `compute_output_shape` does it, and nothing else.
+    """
+
+    parameter: str
+    need: str
+    name: str = ""
+    of_shape: bool = False
+    use: Use = Use()
+
+
 class RunningCode(Struct, frozen=True):
     """What a class does when its objects are made, built and called.
 
     `reads` are the attributes of `self` that it reads, less those that it asks for by `hasattr`,
     `keras` the full names that it uses of Keras, `losses` how it calls `add_loss`, and `builds` the
-    attributes whose `build` is called by its own. `calls` are those of attributes.
+    attributes whose `build` is called by its own. `calls` are those of attributes, `conditions`
+    the statements whose course depends on a tensor, and `values` what it does with parameters.
     """
 
     reads: Mapping[str, Use] = field(default_factory=dict)
@@ -81,3 +96,5 @@ class RunningCode(Struct, frozen=True):
     losses: Mapping[str, Use] = field(default_factory=dict)
     builds: Mapping[str, Use] = field(default_factory=dict)
     calls: tuple[InnerCall, ...] = ()
+    conditions: Mapping[str, Use] = field(default_factory=dict)
+    values: tuple[ValueUse, ...] = ()

@@ -29,6 +29,7 @@ from modelaudit.runtimes.checks.own_classes import (
 )
 from modelaudit.runtimes.checks.own_classes import (
     outdated_code,
+    values_of_json,
 )
 from modelaudit.runtimes.checks.own_classes.constructors import (
     copied,
@@ -37,6 +38,7 @@ from modelaudit.runtimes.checks.own_classes.constructors import (
     shadowed,
     without_name,
 )
+from modelaudit.runtimes.checks.own_classes.traced_calls import traced_call
 from modelaudit.runtimes.checks.sequential import listed_layers, refused_layer
 from modelaudit.runtimes.checks.values import dtype_policy, slash_in_name
 from modelaudit.runtimes.model import CheckContext, Reason
@@ -136,8 +138,11 @@ def _custom(node: Config, context: CheckContext, route: str, archive: bool) -> I
     yield from shadowed(node, context, route)
     yield from dtype_policy(config, context, route)
     yield from outdated_code.check(node, context, route or name, archive)
+    yield from values_of_json.check(node, context, route or name)
     code = match_code.code_of(node, context)
     if code is not None:
+        traced = traced_call(code, context)
+        yield from () if traced is None else (traced,)
         revived = {key: config[key] for key in config if key in code.revived}
         yield from match_parts.check(revived, context, route, archive)
     else:

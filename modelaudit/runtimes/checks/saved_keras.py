@@ -37,6 +37,7 @@ from modelaudit.runtimes.saved_config import Config, is_custom, unknown_argument
 KERAS_METADATA = "keras_metadata.pb"
 WITHOUT = "without predict()"
 WITHOUT_CONFIG = "layer was saved without config"  # a key in place of one, from TensorFlow 2.2 on
+_OF_RECURRENT = {"return_sequences", "return_state", "go_backwards", "stateful", "unroll"}
 CALL_SIGNATURE = "Use `tf.saved_model.load` and call its signature."
 
 
@@ -260,9 +261,10 @@ def _recurrent(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
 
 
 def _recurrent_nodes(node: Config, route: str) -> Iterator[tuple[str, Config]]:
-    """Recurrent layers in a config, with the route of what they are in."""
+    """Recurrent layers in a config, or subclasses of theirs, with the route of what they are in."""
     config = mapping(node.get("config"))
-    if {"cell", "cells"} & config.keys() or has(text(node.get("class_name")), Trait.RECURRENT):
+    told = {"cell", "cells"} & config.keys() or config.keys() >= _OF_RECURRENT
+    if told or has(text(node.get("class_name")), Trait.RECURRENT):
         yield route, node
         return
     inside = f"{route}/{text(config.get('name'))}".strip("/")
@@ -336,14 +338,9 @@ def _revived(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             )
     for layer in architecture.layers:
         if layer.class_name == "Lambda":
-            found = [
-                reason
-                for reason in match_lambda.check(
-                    "Lambda", layer.config, context, layer.route, archive=False
-                )
-                if reason.code == "lambda-may-crash"
-            ]
-            yield from found
+            given = "Lambda", layer.config, context, layer.route
+            checked = match_lambda.check(*given, archive=False)
+            yield from (each for each in checked if each.code == "lambda-may-crash")
         elif layer.class_name == "InputLayer" and architecture.class_name == "Sequential":
             keys = set(layer.config)
             yield from unknown_arguments("InputLayer", "layers", keys, context, layer.route, {})

@@ -101,6 +101,7 @@ NOT_MADE = {
         (
             *("code-of-other-keras", "constructor-refuses-config", "inner-layers-not-built"),
             "object-not-deserialized",
+            "value-of-json",
         ),
         "the tests of given code load such files",
     ),

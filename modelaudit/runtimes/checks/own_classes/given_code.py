@@ -158,7 +158,9 @@ def constructed(code: ClassCode, keys: Sequence[str], context: CheckContext) -> 
         if isinstance(each, str):
             base = each.rpartition(".")[2]
             found = _by_position(code, base, by_position, given, context)
-            found = found or _refused_by_keras(code, each, given, context)
+            connected = by_position.positional > 1 or {*_CONNECTED[:2]} <= {*given}
+            if not (base == "Model" and connected and context.profile.keras3):
+                found = found or _refused_by_keras(code, each, given, context)
             return Construction(found, base, {*given})
         taken = each.constructor
         if not each.static:

@@ -26,7 +26,10 @@ _AGGREGATION, _ENUMERATION = (
 
 
 class RefusedCode(Struct, frozen=True):
-    """What a class does, the error, what to do, and when it does so."""
+    """What a class does, the error, what to do, and when it does so.
+
+    `of_trace` says that it fails only while Keras 3 traces a call.
+    """
 
     what: str
     error: str
@@ -34,6 +37,7 @@ class RefusedCode(Struct, frozen=True):
     use: Use = Use()
     later: bool = False
     of_build: bool = False
+    of_trace: bool = False
 
 
 def refusals(
@@ -50,7 +54,7 @@ def refusals(
         if (each.use.called and CALL in replaced) or (each.of_build and BUILD in replaced):
             continue
         untraced = each.use.called and _not_traced(owner, context.code)
-        if not (untraced and each.use.untold):  # who calls the model tells
+        if not (untraced and (each.use.untold or each.of_trace)):  # who calls the model tells
             yield replace(each, later=each.later or untraced)
 
 
@@ -80,6 +84,7 @@ def _refusals(
     for weight in code.running.weights:
         yield from _weight(weight, context.profile.name)
     yield from _losses(code, context.profile.name)
+    yield from _conditions(code, context)
     yield from _by_position(code, owner, context)
     yield from _untold(code, context)
     yield from _built_again(code, owner, config, context)
@@ -163,6 +168,21 @@ def _losses(code: ClassCode, name: str) -> Iterator[RefusedCode]:
             else "TypeError: …add_loss() got an unexpected keyword argument 'inputs'",
             "Call `add_loss` in `call`, with a tensor and nothing else.",
             use,
+        )
+
+
+def _conditions(code: ClassCode, context: CheckContext) -> Iterator[RefusedCode]:
+    """Statements that depend on a tensor, which Keras 2 translated when it saved the model."""
+    if context.writer is not None and context.writer.keras3:
+        return
+    for text, use in sorted(code.running.conditions.items()):
+        yield RefusedCode(
+            f"has `{text}` in its `call`, which depends on the value of a tensor: "
+            f"{context.profile.name} does not translate it",
+            "…OperatorNotAllowedInGraphError: …",
+            "Write it with `tf.cond` or `tf.while_loop`, or make `call` a `tf.function`.",
+            use,
+            of_trace=True,
         )
 
 

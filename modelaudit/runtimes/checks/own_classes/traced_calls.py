@@ -18,19 +18,26 @@ _BUILD = "build"
 
 def traced_calls(context: CheckContext) -> Iterator[Reason]:
     """The first class in the file that keeps what it saw before the weights are there."""
-    for each in context.classes if context.profile.keras3 else ():
-        if _keeps(each, context.code):
-            yield Reason(
-                "call-keeps-first-weights",
-                LoadOutcome.DIFFERS,
-                f"`call` of {each.name} ({each.where}) is a `tf.function`: called before its "
-                f"layers have weights, it keeps their first values in {context.profile.name}, and "
-                "answers with these whatever is loaded",
-                "no error",
-                "Remove `@tf.function` from `call`: `predict` compiles it anyway.",
-                unless="the model is built by its `build`, and not by a call",
-            )
+    for each in context.classes:
+        if found := traced_call(each, context):
+            yield found
             return
+
+
+def traced_call(code: ClassCode, context: CheckContext) -> Reason | None:
+    """That a class keeps what it saw before its layers had the weights of a file, if it does."""
+    if not (context.profile.keras3 and _keeps(code, context.code)):
+        return None
+    return Reason(
+        "call-keeps-first-weights",
+        LoadOutcome.DIFFERS,
+        f"`call` of {code.name} ({code.where}) is a `tf.function`: called before its layers have "
+        f"weights, it keeps their first values in {context.profile.name}, and answers with these "
+        "whatever is loaded",
+        "no error",
+        "Remove `@tf.function` from `call`: `predict` compiles it anyway.",
+        unless="the model is built by its `build`, and not by a call",
+    )
 
 
 def _keeps(owner: ClassCode, code: SourceCode) -> bool:

@@ -10,8 +10,10 @@ from modelaudit.runtimes.checks.stored.object_paths import weights
 
 # Attributes that only Keras 3 objects have in an object-based checkpoint.
 OPERATIONS = "_operations"  # of a model of Keras 3, by number
+_LAYERS = "_layers"  # of a Sequential of Keras 3
+_NUMBERED = ("layer-", "layer_with_weights-")  # how Keras 2 names the layers of a model
 KERAS3_ATTRIBUTES = frozenset(
-    ("_kernel", OPERATIONS, "_layers", "_functional", "_trainable_variables", "_embeddings")
+    ("_kernel", OPERATIONS, _LAYERS, "_functional", "_trainable_variables", "_embeddings")
 )
 _OF_OPTIMIZERS = {"_iterations", "_variables"}
 _TRAINED = "_trainable_variables"  # the weights that an optimizer of Keras 3 trains
@@ -48,7 +50,10 @@ def written_by_keras3(artifact: Artifact) -> bool:
     kept = weights(artifact)
     if not kept:  # a recurrent layer of several cells, which the file lacks
         return any(OPERATIONS in node.children for node in artifact.object_graph)
-    named = any(not KERAS3_ATTRIBUTES.isdisjoint(tensor.name.split("/")) for tensor in kept)
+    # A class of the program may have an attribute with a name of Keras 3 in a model of Keras 2.
+    numbered = any(part.startswith(_NUMBERED) for x in kept for part in x.name.split("/"))
+    of_keras3 = KERAS3_ATTRIBUTES - ({_LAYERS} if numbered else set())
+    named = any(not of_keras3.isdisjoint(tensor.name.split("/")) for tensor in kept)
     return named or any(_TRAINED in each for each in _optimizers(artifact))
 
 
@@ -58,7 +63,7 @@ def written_by_keras2(artifact: Artifact) -> bool:
     Layers of a program have the same names in both generations, and optimizers have not.
     """
     return any(_TRAINED not in each for each in _optimizers(artifact)) or any(
-        part.startswith(("layer-", "layer_with_weights-")) or part in _KERAS2_ATTRIBUTES
+        part.startswith(_NUMBERED) or part in _KERAS2_ATTRIBUTES
         for tensor in weights(artifact)
         for part in tensor.name.split("/")
     )

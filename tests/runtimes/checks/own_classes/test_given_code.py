@@ -6,10 +6,13 @@ that do not.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from modelaudit.formats.reader import read
@@ -20,7 +23,7 @@ from modelaudit.runtimes.checks.own_classes.outdated_code import OF_SHAPES, REMO
 from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
 from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits, Settings
-from tests.runtimes.checks.own_classes.loads import HABITS, NEW
+from tests.runtimes.checks.own_classes.loads import HABITS, NEW, classes
 from tests.sharing import made_once, told_with_tensorflow, with_tensorflow
 
 pytestmark = pytest.mark.slow
@@ -31,13 +34,14 @@ TEXT = HABITS.read_text(encoding="utf-8")
 NAMES = re.findall(r"(?m)^class (\w+)", TEXT)
 MODELS = dict.fromkeys((*NAMES, *re.findall(r'(?m)^    "(\w+)": lambda', TEXT)))
 # No model is made of these alone, or no generation saves one.
-NOT_SAVED = ("Paired", "TakesTwo", "ScaleMixin", "SubBare")
+NOT_SAVED = ("Paired", "TakesTwo", "ScaleMixin", "SubBare", "Sizes")
 CODE = read_source_code([str(HABITS)])
 # Codes that only the code of a class tells, with a class for each.
 TOLD = {
     "constructor-refuses-config": "Bare",
     "inner-layers-not-built": "ShapeNoBuild",
     "object-not-deserialized": "Holds",
+    "value-of-json": "AddsTuple",
     "code-of-other-keras": "AsList",
 }
 
@@ -153,3 +157,54 @@ def test_properties_that_versions_of_keras_3_have(
         (found,) = predict_calls(read(path, Limits()), asked, CODE)
         said = [each for each in found.because if "as a property" in each.text]
         assert bool(said) is owned, found.because
+
+
+def test_keras_3_ignores_what_a_model_passes_on_beside_inputs_and_outputs(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Until TensorFlow 2.12, the config of such a subclass has the layers that it connects."""
+    keras, h5py = pytest.importorskip("keras"), pytest.importorskip("h5py")
+    path = tmp_path / "connected.h5"
+    path.write_bytes((folder / "tf_keras" / "ConnectsWithWords.h5").read_bytes())
+    dense = {"name": "dense", "trainable": True, "dtype": "float32", "units": 5}
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        (weights,) = [name for name in file["model_weights"] if name.startswith("dense")]
+        config["config"] = {
+            "name": "own",
+            "layers": [
+                {
+                    "class_name": "InputLayer",
+                    "config": {"batch_input_shape": [None, 4], "dtype": "float32", "name": "x"},
+                    "name": "x",
+                    "inbound_nodes": [],
+                },
+                {
+                    "class_name": "Dense",
+                    "config": dense | {"name": weights},
+                    "name": weights,
+                    "inbound_nodes": [[["x", 0, 0, {}]]],
+                },
+            ],
+            "input_layers": [["x", 0, 0]],
+            "output_layers": [[weights, 0, 0]],
+        }
+        file.attrs["model_config"] = json.dumps(config)
+    own = classes(keras)["ConnectsWithWords"]
+    made = keras.models.load_model(path, custom_objects={"ConnectsWithWords": own}, compile=False)
+    with h5py.File(path) as file:
+        inside = file["model_weights"][weights]
+        kernel = next(x[()] for x in _datasets(inside) if "kernel" in x.name)
+    np.testing.assert_array_equal(made.get_weights()[0], kernel)
+    request = LoadRequest(LoadCall.LOAD_MODEL, custom=CODE.passed | {*NAMES})
+    asked = [(as_installed(find_profile("tf==2.21.0")), request)]
+    (found,) = predict_calls(read(path, Limits()), asked, CODE)
+    assert found.predicted.value == "loads", found.because
+
+
+def _datasets(group: Any) -> Iterator[Any]:
+    for each in group.values():
+        if hasattr(each, "values"):
+            yield from _datasets(each)
+        else:
+            yield each

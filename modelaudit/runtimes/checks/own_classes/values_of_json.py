@@ -1,0 +1,82 @@
+"""Values that come back from a config as another kind than the code saved.
+
+JSON has no tuples, and no numbers as keys. An object that `get_config` returns as it is comes back
+as a list or dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.facts import Json
+from modelaudit.formats.keras.json_config import mapping
+from modelaudit.formats.source_code.classes import ClassCode
+from modelaudit.formats.source_code.methods import OUTPUT_SHAPE
+from modelaudit.formats.source_code.running import CALL
+from modelaudit.formats.source_code.statements import ValueUse
+from modelaudit.formats.source_code.value_uses import Need
+from modelaudit.runtimes.checks.own_classes.given_code import code_of
+from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.saved_config import Config
+
+_FROM_CONFIG, _LAYER = "from_config", "Layer"
+_KINDS = {dict: "dictionary", list: "list", str: "text", bool: "bool", int: "int", float: "float"}
+
+
+def check(node: Config, context: CheckContext, route: str) -> Iterator[Reason]:
+    """The first use of a value that what the file has for it does not allow."""
+    code = code_of(node, context)
+    if code is None or context.code.defines(code, _FROM_CONFIG) is not False or not code.static:
+        return
+    config = mapping(node.get("config"))
+    for each in code.running.values:
+        if each.parameter not in config or not _runs(each, code, context):
+            continue
+        value = config[each.parameter]
+        error = _error(each, value)
+        if not error:
+            continue
+        what = {
+            Need.TUPLE: "adds a tuple to it",
+            Need.ATTRIBUTE: f"uses `{each.name}` of it",
+            Need.KEY: f"asks it for {each.name}, where the file has a text",
+        }[Need(each.need)]
+        yield Reason(
+            "value-of-json",
+            LoadOutcome.FAILS if each.use.always else LoadOutcome.UNKNOWN,
+            f"the config of `{route}` has {each.parameter} as a {_KINDS[type(value)]}, as JSON "
+            f"keeps it, and {code.name} ({code.where}) {what}"
+            + ", where it does so"
+            * (not each.use.always),
+            error,
+            f"Make {each.parameter} what the code needs in the constructor of {code.name}, as by "
+            f"`tuple({each.parameter})`.",
+            route,
+        )
+        return
+
+
+def _runs(each: ValueUse, code: ClassCode, context: CheckContext) -> bool:
+    """Whether a loader gets there: it makes the layer, and calls it if the model connects it."""
+    shaped = context.code.defines(code, OUTPUT_SHAPE) is not False
+    if each.of_shape:
+        return context.profile.keras3
+    if not each.use.called:
+        return True
+    plain = context.code.base(code).rpartition(".")[2] == _LAYER
+    return plain and CALL in code.methods and not (shaped and context.profile.keras3)
+
+
+def _error(each: ValueUse, value: Json) -> str:
+    """What Python says of it; "" if it may do so."""
+    kind = type(value)
+    if kind not in _KINDS or "class_name" in mapping(value):
+        return ""
+    if each.need == Need.TUPLE and kind is list:
+        return "TypeError: can only concatenate …"
+    if each.need == Need.ATTRIBUTE and not hasattr(kind, each.name):
+        return f"AttributeError: '…' object has no attribute '{each.name}'"
+    if each.need == Need.KEY and kind is dict:
+        return f"KeyError: {each.name}"
+    return ""
