@@ -338,9 +338,8 @@ def _revived(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             )
     for layer in architecture.layers:
         if layer.class_name == "Lambda":
-            given = "Lambda", layer.config, context, layer.route
-            checked = match_lambda.check(*given, archive=False)
-            yield from (each for each in checked if each.code == "lambda-may-crash")
+            found = match_lambda.check("Lambda", layer.config, context, layer.route, archive=False)
+            yield from (each for each in found if each.code == "lambda-may-crash")
         elif layer.class_name == "InputLayer" and architecture.class_name == "Sequential":
             keys = set(layer.config)
             yield from unknown_arguments("InputLayer", "layers", keys, context, layer.route, {})
