@@ -23,10 +23,10 @@ from modelaudit.formats.source_code.statements import (
     AddedWeight,
     Given,
     InnerCall,
+    ParameterUse,
     PassedValue,
     RunningCode,
     Use,
-    ValueUse,
 )
 from modelaudit.formats.source_code.value_uses import value_uses
 from modelaudit.formats.source_code.walking import walked
@@ -110,16 +110,16 @@ def _value_uses(
     runs: list[Function],
     use: Callable[[ast.AST], Use],
     tried: set[int],
-) -> Iterator[ValueUse]:
+) -> Iterator[ParameterUse]:
     """Uses of parameters in what runs, and in what tells the shape of an output."""
     for parameter, need, name, method, node in value_uses(methods):
         if id(node) in tried:
             continue
         if any(method is each for each in runs):
-            yield ValueUse(parameter, need, name, use=use(node))
+            yield ParameterUse(parameter, need, name, use=use(node))
         elif method.name == OUTPUT_SHAPE:
             always = id(node) not in {id(each) for each in _conditional(method)}
-            yield ValueUse(parameter, need, name, of_shape=True, use=Use(always))
+            yield ParameterUse(parameter, need, name, of_shape=True, use=Use(always))
 
 
 def _either(one: Use, other: Use) -> Use:

@@ -66,7 +66,7 @@ class InnerCall(Struct, frozen=True):
     use: Use = Use()
 
 
-class ValueUse(Struct, frozen=True):
+class ParameterUse(Struct, frozen=True):
     """What a class does with the value of a parameter, as it is.
 
     `need` is what the value must be or have, of which `name` is the attribute or key. `of_shape`
@@ -97,4 +97,4 @@ class RunningCode(Struct, frozen=True):
     builds: Mapping[str, Use] = field(default_factory=dict)
     calls: tuple[InnerCall, ...] = ()
     conditions: Mapping[str, Use] = field(default_factory=dict)
-    values: tuple[ValueUse, ...] = ()
+    values: tuple[ParameterUse, ...] = ()

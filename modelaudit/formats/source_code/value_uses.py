@@ -17,7 +17,7 @@ from modelaudit.formats.source_code.methods import (
 from modelaudit.formats.source_code.walking import walked
 
 
-class Need(StrEnum):
+class NeededKind(StrEnum):
     """What a value must be or have."""
 
     TUPLE = "a tuple"
@@ -27,7 +27,7 @@ class Need(StrEnum):
 
 def value_uses(
     methods: Mapping[str, Function],
-) -> Iterator[tuple[str, Need, str, Function, ast.AST]]:
+) -> Iterator[tuple[str, NeededKind, str, Function, ast.AST]]:
     """(parameter, need, name of the attribute or key, method, expression) of each use.
 
     A parameter counts where the constructor gives it no other value; in other methods, the
@@ -52,16 +52,16 @@ def value_uses(
                     yield parameter, need, name, method, each
 
 
-def _uses(node: ast.AST) -> Iterator[tuple[ast.expr, Need, str]]:
+def _uses(node: ast.AST) -> Iterator[tuple[ast.expr, NeededKind, str]]:
     """(value, need, name) of what one expression does."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         for one, other in ((node.left, node.right), (node.right, node.left)):
             if _is_tuple(one):
-                yield other, Need.TUPLE, ""
+                yield other, NeededKind.TUPLE, ""
     elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-        yield node.value, Need.ATTRIBUTE, node.attr
+        yield node.value, NeededKind.ATTRIBUTE, node.attr
     elif isinstance(node, ast.Subscript) and isinstance(getattr(node.slice, "value", None), int):
-        yield node.value, Need.KEY, ast.unparse(node.slice)
+        yield node.value, NeededKind.KEY, ast.unparse(node.slice)
 
 
 def _names_stored(method: Function) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modelaudit.formats.source_code.statements import Use, ValueUse
+from modelaudit.formats.source_code.statements import ParameterUse, Use
 from tests.formats.source_code.test_running import running
 
 
@@ -31,8 +31,8 @@ def compute_output_shape(self, input_shape):
 """
     later = Use(always=False, called=True)
     assert {*running(tmp_path, body).values} == {
-        ValueUse("sizes", "an attribute", "units"),
-        ValueUse("shape", "a tuple", use=later),
-        ValueUse("table", "a number as a key", "0", use=later),
-        ValueUse("shape", "a tuple", of_shape=True),
+        ParameterUse("sizes", "an attribute", "units"),
+        ParameterUse("shape", "a tuple", use=later),
+        ParameterUse("table", "a number as a key", "0", use=later),
+        ParameterUse("shape", "a tuple", of_shape=True),
     }

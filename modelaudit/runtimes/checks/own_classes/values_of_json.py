@@ -14,8 +14,8 @@ from modelaudit.formats.keras.json_config import mapping
 from modelaudit.formats.source_code.classes import ClassCode
 from modelaudit.formats.source_code.methods import OUTPUT_SHAPE
 from modelaudit.formats.source_code.running import CALL
-from modelaudit.formats.source_code.statements import ValueUse
-from modelaudit.formats.source_code.value_uses import Need
+from modelaudit.formats.source_code.statements import ParameterUse
+from modelaudit.formats.source_code.value_uses import NeededKind
 from modelaudit.runtimes.checks.own_classes.given_code import code_of
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import Config
@@ -38,10 +38,10 @@ def check(node: Config, context: CheckContext, route: str) -> Iterator[Reason]:
         if not error:
             continue
         what = {
-            Need.TUPLE: "adds a tuple to it",
-            Need.ATTRIBUTE: f"uses `{each.name}` of it",
-            Need.KEY: f"asks it for {each.name}, where the file has a text",
-        }[Need(each.need)]
+            NeededKind.TUPLE: "adds a tuple to it",
+            NeededKind.ATTRIBUTE: f"uses `{each.name}` of it",
+            NeededKind.KEY: f"asks it for {each.name}, where the file has a text",
+        }[NeededKind(each.need)]
         yield Reason(
             "value-of-json",
             LoadOutcome.FAILS if each.use.always else LoadOutcome.UNKNOWN,
@@ -57,7 +57,7 @@ def check(node: Config, context: CheckContext, route: str) -> Iterator[Reason]:
         return
 
 
-def _runs(each: ValueUse, code: ClassCode, context: CheckContext) -> bool:
+def _runs(each: ParameterUse, code: ClassCode, context: CheckContext) -> bool:
     """Whether a loader gets there: it makes the layer, and calls it if the model connects it."""
     shaped = context.code.defines(code, OUTPUT_SHAPE) is not False
     if each.of_shape:
@@ -68,15 +68,15 @@ def _runs(each: ValueUse, code: ClassCode, context: CheckContext) -> bool:
     return plain and CALL in code.methods and not (shaped and context.profile.keras3)
 
 
-def _error(each: ValueUse, value: Json) -> str:
+def _error(each: ParameterUse, value: Json) -> str:
     """What Python says of it; "" if it may do so."""
     kind = type(value)
     if kind not in _KINDS or "class_name" in mapping(value):
         return ""
-    if each.need == Need.TUPLE and kind is list:
+    if each.need == NeededKind.TUPLE and kind is list:
         return "TypeError: can only concatenate …"
-    if each.need == Need.ATTRIBUTE and not hasattr(kind, each.name):
+    if each.need == NeededKind.ATTRIBUTE and not hasattr(kind, each.name):
         return f"AttributeError: '…' object has no attribute '{each.name}'"
-    if each.need == Need.KEY and kind is dict:
+    if each.need == NeededKind.KEY and kind is dict:
         return f"KeyError: {each.name}"
     return ""
