@@ -198,6 +198,7 @@ class Architecture(Struct, frozen=True):
 
     `layers` are in execution order, those of a nested model after it; `inputs` and `outputs` are
     routes. `assumed`: they are parts that a class writes into its config, which its code joins.
+    `held`: layers with a config beside that of the subclassed model which holds them.
     """
 
     class_name: str
@@ -208,6 +209,7 @@ class Architecture(Struct, frozen=True):
     outputs: tuple[str, ...]
     config: Mapping[str, Json] = field(default_factory=dict)
     assumed: bool = False
+    held: tuple[Layer, ...] = ()
 
     def find(self, route: str) -> Layer | None:
         """The layer at `route`, if there is one."""
@@ -339,11 +341,7 @@ class Artifact(Struct, frozen=True):
         return not self.signatures and any(map(trains, self.graphs))
 
     def tensor(self, name: str) -> Tensor:
-        """The tensor called `name`.
-
-        Raises:
-            KeyError: no such tensor.
-        """
+        """The tensor called `name`; raises a KeyError if there is none."""
         return _tensors(self)[name]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Architecture, Artifact, Layer
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.rules.model import Rule
+from modelaudit.rules.model import Check, Facts, NotApplicable, Rule
 from modelaudit.rules.network.loss_inputs import PROBABILITIES
 from modelaudit.structs import replace
 from modelaudit.terminal_text import plain, shorten
@@ -22,6 +22,33 @@ def with_outputs(artifact: Artifact) -> Architecture | None:
     if architecture is None or not architecture.outputs:
         return None
     return None if architecture.assumed and artifact.graphs else architecture
+
+
+def with_held_layers(check: Check) -> Check:
+    """A check that judges the settings of layers which a subclassed model holds, too.
+
+    Its graph shows what they compute at inference: neither dropout, nor what training needs.
+    """
+
+    def both(rule: Rule, facts: Facts) -> Iterator[Finding]:
+        architecture = facts.artifact.architecture
+        if architecture is None or architecture.layers or not architecture.held:
+            yield from check(rule, facts)
+            return
+        try:
+            found = [*check(rule, facts)]
+        except NotApplicable:  # to what the graph shows
+            found = []
+        yield from found
+        if found:
+            return
+        alone = tuple(replace(layer, inbound=()) for layer in architecture.held)
+        parts = replace(architecture, layers=alone, inputs=(), outputs=(), held=())
+        yield from check(
+            rule, replace(facts, artifact=replace(facts.artifact, architecture=parts, graphs=()))
+        )
+
+    return both
 
 
 def qualified(rule: Rule, findings: tuple[Finding, ...], artifact: Artifact) -> Iterator[Finding]:

@@ -163,9 +163,9 @@ def test_mean_inputs_that_no_error_of_one_sign_gives():
     assert one_sided(error=0.06, score=-math.log(0.06)) == []
 
 
-def restored(size=1.0, agreed=0.5, weights=400, loss="mse", last="sigmoid", width=8):
+def restored(size=1.0, agreed=0.5, weights=400, loss="mse", last="sigmoid", width=8, given=8):
     """An autoencoder of eight columns with these signs of its inputs."""
-    shapes = {"given": (None, 8), "hidden": (None, 4), "head": (None, width)}
+    shapes = {"given": (None, given), "hidden": (None, 4), "head": (None, width)}
     layers = [examples.layer("given", "InputLayer")]
     for before, name in (("given", "hidden"), ("hidden", "head")):
         config = {"units": shapes[name][1], "activation": last if name == "head" else "relu"}
@@ -204,7 +204,10 @@ def size_of_inputs_beyond(size):
     return restored(size, agreed=1.0)
 
 
-@pytest.mark.parametrize("other", [{"last": "linear"}, {"width": 7}])
+NUMBER = {"given": 1, "width": 1, "loss": "binary_crossentropy"}  # and whether it is large
+
+
+@pytest.mark.parametrize("other", [{"last": "linear"}, {"width": 7}, NUMBER])
 def test_what_is_no_restored_input(other):
     assert restored() == restored(loss="binary_crossentropy") == ["low"]
     assert restored(**other) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct, field
@@ -17,6 +18,7 @@ from modelaudit.formats.keras.common import document_problems
 from modelaudit.settings import Limits
 
 KERAS_METADATA = "keras_metadata.pb"
+_GENERIC = re.compile(r"layer(?:_with_weights)?-\d+")  # second names of what attributes hold
 _MODELS = frozenset({"_tf_keras_model", "_tf_keras_sequential", "_tf_keras_network"})
 
 
@@ -44,6 +46,35 @@ class KerasMetadata(Struct, frozen=True):
         if self.root is None or not isinstance(self.root.get("config"), dict):
             return None
         return {"class_name": self.root.get("class_name"), "config": self.root["config"]}
+
+    def with_parts(self, nodes: Sequence[ObjectNode]) -> dict[str, Json] | None:
+        """`config`; that of a subclassed model with the layers that its attributes hold.
+
+        Its class seldom writes them into its config. Keras writes the config of each beside it,
+        which is what the class would have written.
+        """
+        config = self.config
+        own = config["config"] if config is not None else None
+        if not isinstance(own, dict) or "layers" in own or any(map(_serialized, own.values())):
+            return config
+        parts: dict[str, Json] = {}
+        for name, index in nodes[0].children.items() if nodes else ():
+            if _GENERIC.fullmatch(name) or name in own:
+                continue
+            held = nodes[index].children if 0 <= index < len(nodes) else {}
+            items = [self._part(held[key]) for key in held if key.isdecimal()]
+            part = self._part(index)
+            if part is not None:
+                parts[name] = part
+            elif items and None not in items:
+                parts[name] = [*items]
+        return {"class_name": config and config["class_name"], "config": {**own, **parts}}
+
+    def _part(self, index: int) -> dict[str, Json] | None:
+        """A layer or model with its config, as Keras writes it into others."""
+        told = self.objects.get(index, {})
+        part: dict[str, Json] = {key: told.get(key) for key in ("class_name", "config")}
+        return part if _serialized(part) else None
 
     def word(self, key: str) -> str | None:
         """A string of the root's metadata (`keras_version`, `backend`), else None."""
@@ -166,6 +197,15 @@ def _check_parts(texts: Sequence[str], file: str, limits: Limits) -> None:
     OBJECTS.check(len(texts), size, limits, file)
     CONTAINERS.check(sum(opened for opened, _ in parts), size, limits, file)
     ELEMENTS.check(sum(nodes for _, nodes in parts), size, limits, file)
+
+
+def _serialized(value: Json) -> bool:
+    """Whether it is a layer or a model with its config."""
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("class_name"), str)
+        and isinstance(value.get("config"), dict)
+    )
 
 
 def _identity(metadata: Mapping[str, Json]) -> str:

@@ -242,6 +242,10 @@ def _bind(
         return None, []
     try:
         architecture = parse_architecture(metadata.config, limits=limits, file=metadata.file)
+        told = metadata.with_parts(objects)
+        if told != metadata.config:
+            parts = parse_architecture(told, limits=limits, file=metadata.file)
+            architecture = replace(architecture, held=parts.layers)
     except ReadError as error:
         return None, [Problem(ProblemKind(error.kind), metadata.file, error.reason)]
     names = {

@@ -11,6 +11,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules import examples
+from modelaudit.rules.assumed_parts import with_held_layers
 from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network.network_heads import saved_graph
@@ -236,7 +237,7 @@ RULES = (
         why="`rate` is the share that is dropped, not the share that is kept. With a rate of 0.9 "
         "or more the next layer trains on noise, and its outputs are often nearly constant.",
         fix="Set rate to the share to drop, usually 0.1 to 0.5, and train again.",
-        check=one_for_alike(_erasing, "layer"),
+        check=with_held_layers(one_for_alike(_erasing, "layer")),
         bad=lambda: _dropping(0.95),
         good=lambda: _dropping(0.5),
     ),

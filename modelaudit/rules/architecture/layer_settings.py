@@ -23,6 +23,7 @@ from modelaudit.rules.architecture.augmented_ranges import (
 )
 from modelaudit.rules.architecture.constant_layers import RELUS, over_one, unreached
 from modelaudit.rules.architecture.random_factors import WITH_FACTORS, large_factors
+from modelaudit.rules.assumed_parts import with_held_layers
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
@@ -317,7 +318,7 @@ RULES = (
         why="Weights that are drawn to 0, statistics that never move and pixels that were scaled "
         "twice have one effect: what the layer passes on hardly depends on the input.",
         fix="Use the default of the setting and train again.",
-        check=_settings,
+        check=with_held_layers(_settings),
         bad=lambda: _normalized(1.0),
         good=lambda: _normalized(0.9),
     ),

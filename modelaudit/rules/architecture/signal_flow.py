@@ -14,6 +14,7 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.kernels.initializers import canonical_name
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules import examples
+from modelaudit.rules.assumed_parts import with_held_layers
 from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network.network_heads import (
@@ -310,7 +311,7 @@ RULES = (
         "drawn, and all inputs get nearly the same answer. A state that grows ends in huge weights, "
         "or in NaN.",
         fix='Use activation="relu" in hidden layers, "tanh" in recurrent ones, and train again.',
-        check=one_for_alike(_vanishing, "layer"),
+        check=with_held_layers(one_for_alike(_vanishing, "layer")),
         assumes="output",
         bad=lambda: examples.hidden("softmax"),
         good=lambda: examples.hidden("relu"),

@@ -46,6 +46,8 @@ def inputs_beyond(
     above = signs.size >= BEYOND_ONE.value and head.last == "sigmoid"
     if len(found) > 1 or not (above or _signed(signs)):
         return None
+    if name in BINARY and shape[-1] == 1:  # a number, and a yes or no
+        return None
     why = (
         "more than values from 0 to 1 can have"
         if above

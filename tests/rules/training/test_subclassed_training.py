@@ -74,3 +74,19 @@ def test_a_saved_model_whose_graph_shows_the_layers(tmp_path):
     assert told(np.tile(ROW, (96, 1)), "alike") == [("MA439", "high")]
     assert told(5000 + 3000 * VARIED, "large") == [("MA440", "low")]
     assert told(VARIED, "varied") == []
+
+
+def test_settings_of_layers_that_a_saved_model_tells(tmp_path):
+    """Keras 2 writes the config of each layer beside a class that writes none."""
+    k = pytest.importorskip("tf_keras")
+
+    def told(hidden, x):
+        trained(k, x, hidden).save(tmp_path / "sm", save_format="tf")
+        rules = [rule("MA310"), rule("MA315"), rule("MA322")]
+        return [(each.code, each.severity.value) for each in found(rules, tmp_path / "sm")]
+
+    steps = VARIED[:, None].repeat(4, axis=1)
+    assert told(k.layers.LSTM(12, activation="relu"), steps) == [("MA315", "low")]
+    assert told(k.layers.LSTM(12), steps) == []
+    assert told(k.layers.Dropout(0.95), VARIED) == [("MA310", "low")]
+    assert told(k.layers.Dense(24, "relu"), VARIED) == []
