@@ -164,9 +164,9 @@ def _lines_left(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fin
         return
     if head.rescaled or head.joined or not head.units:
         return
-    whole = 2 / head.units * (state.rate or 0.0) * descents_one_way(state, 1.0)
-    left = math.exp(-whole)
-    if not whole > 0 or left < LINE_LEFT.value or any(map(state.settings.get, CLIPS)):
+    share = 2 / head.units * (state.rate or 0.0)
+    left = (1 - share) ** descents_one_way(state, 1.0) if 0 < share < 1 else 0.0
+    if not LINE_LEFT.value <= left < 1 or any(map(state.settings.get, CLIPS)):
         return
     yield rule.finding(
         f"`{only.route}` is a linear regression, and {counted(state.steps or 0, 'step', 'steps')} of SGD at "
