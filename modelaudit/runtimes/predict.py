@@ -301,7 +301,8 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from untracked_objects(artifact, context)
         if whole and not is_model(config):
             yield from match_subclasses.check(config, artifact, context)
-        yield from match_weights.v3_layout(artifact, context)
+        if not match_unbuilt.never_built(config, context):
+            yield from match_weights.v3_layout(artifact, context)
     elif not listed:
         yield from (each for each in form if not each.route or each.loads)
     if whole:

@@ -299,3 +299,77 @@ def test_dictionaries_of_weights_in_a_checkpoint_of_keras_2(tmp_path: Path, name
     assert same is (name == "OfTable")
     outcome = LoadOutcome.LOADS if same else LoadOutcome.DIFFERS
     assert predicted(path, code).predicted is outcome
+
+
+PAIRS = """
+from keras import Model, layers
+
+
+class Stacked(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.first = layers.Dense(4)
+        self.steps = [layers.Dense(4), layers.Dense(4)]
+
+    def call(self, value):
+        value = self.first(value)
+        for step in self.steps:
+            value = step(value)
+        return value
+
+
+class OfStacked(Model):
+    def __init__(self):
+        super().__init__()
+        self.encoder = Stacked()
+        self.decoder = Stacked()
+
+    def call(self, value):
+        return self.decoder(self.encoder(value))
+
+
+class Plain(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.first = layers.Dense(4)
+        self.second = layers.LSTM(4)
+
+    def call(self, value):
+        return self.second(self.first(value)[:, None])
+
+
+class Given(Model):
+    def __init__(self, encoder, decoder):
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+
+    def call(self, value):
+        return self.decoder(self.encoder(value))
+"""
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("given", [False, True])
+def test_a_program_that_keeps_others_under_the_same_names(tmp_path: Path, given: bool) -> None:
+    """What a model holds tells that it is not of a class that makes other layers there."""
+    tensorflow = pytest.importorskip("tensorflow")
+    path, code = tmp_path / "ckpt", tmp_path / "models.py"
+    code.write_text(PAIRS)
+    names: dict[str, Any] = {"__name__": "models"}
+    exec(compile(PAIRS, "models.py", "exec"), names)
+
+    def made() -> Any:
+        pytest.importorskip("keras").backend.clear_session()
+        pair = names["Given"](names["Plain"](), names["Plain"]())
+        model = pair if given else names["OfStacked"]()
+        model(DATA)
+        return model
+
+    saved, other = made(), made()
+    tensorflow.train.Checkpoint(saved).write(str(path))
+    tensorflow.train.Checkpoint(other).read(str(path)).expect_partial()
+    same = np.allclose(np.asarray(saved(DATA)), np.asarray(other(DATA)), atol=1e-6)
+    assert same is given
+    outcome = LoadOutcome.LOADS if same else LoadOutcome.DIFFERS
+    assert predicted(path, code).predicted is outcome

@@ -132,3 +132,35 @@ def test_a_passed_class_takes_the_place_of_keras_own(
             keras.models.load_model(path, custom_objects=own, compile=False)
     else:
         keras.models.load_model(path, custom_objects=own, compile=False)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["ResidualWrapper", "MultiHeadAttention", "Encoder"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_model_with_the_name_of_a_layer_of_keras(tmp_path: Path, name: str, inside: bool) -> None:
+    """Keras 2.9 makes a layer of its own of the model's config, and refuses the model if it cannot
+    ("Unable to restore object of class", observed); 2.14 revives the model then.
+    """
+    keras = pytest.importorskip("tf_keras")
+
+    class Own(keras.Model):  # type: ignore[misc]
+        def __init__(self, inner: Any) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def call(self, value: Any) -> Any:
+            return self.inner(value)
+
+    namesake = type(name, (Own,), {})
+    model = namesake(keras.layers.Dense(2))
+    model = Own(model) if inside else model
+    model(np.ones((1, 3), "float32"))
+    model.save(tmp_path / "m", save_format="tf")
+    refused = name != "Encoder"
+    if refused:
+        with pytest.raises((TypeError, KeyError)):  # as 2.9 asks
+            keras.layers.deserialize({"class_name": name, "config": {}})
+    found = predicted(tmp_path / "m", "tf==2.9.3")
+    assert ("missing-argument" in [each.code for each in found.because]) is refused
+    assert not predicted(tmp_path / "m", "tf-keras==2.21.0").because
+    keras.models.load_model(tmp_path / "m", compile=False)

@@ -24,12 +24,17 @@ PROGRAM = Path(__file__).with_name("weights_of_programs.txt")
 DATA = np.linspace(-1, 1, 8, dtype="float32").reshape(2, 4)
 
 
+def classes(keras: Any) -> dict[str, Any]:
+    """What the program defines."""
+    names: dict[str, Any] = {"keras": keras, "__name__": "weights_of_programs"}
+    exec(compile(PROGRAM.read_text(encoding="utf-8"), str(PROGRAM), "exec"), names)
+    return names
+
+
 def made(keras: Any, name: str, trained: bool) -> Any:
     """A model of a class of the program that has answered, and was perhaps trained for a step."""
     keras.backend.clear_session()
-    names: dict[str, Any] = {"keras": keras, "__name__": "weights_of_programs"}
-    exec(compile(PROGRAM.read_text(encoding="utf-8"), str(PROGRAM), "exec"), names)
-    model = names[name]()
+    model = classes(keras)[name]()
     model(DATA)
     if trained:
         model.compile("adam", "mse", run_eagerly=True)
@@ -256,6 +261,29 @@ def test_archives(tmp_path: Path, generation: str, name: str) -> None:
     again = keras.models.load_model(path, custom_objects=own, compile=False)
     same = np.allclose(np.asarray(again(DATA)), np.asarray(model(DATA)), atol=1e-5)
     assert (found, same) == ((LOADS, True) if name == "Layered" else (DIFFERS, False))
+
+
+@pytest.mark.parametrize("saver", TARGETS)
+@pytest.mark.parametrize("name", ["SelfBuilt", "TrainsIfTold"])
+def test_archives_of_models_that_keras_3_does_not_build(
+    tmp_path: Path, saver: str, name: str
+) -> None:
+    """No layer has weights while the archive is read, so that none misses those of the file."""
+    old, keras, path = (
+        pytest.importorskip(saver),
+        pytest.importorskip("keras"),
+        tmp_path / "m.keras",
+    )
+    model = classes(old)[name]()
+    answers = np.asarray(model(DATA, training=False))
+    model.save(path)
+    request = LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset((name,)))
+    found = predicted(path, TARGETS["keras"], request)
+    assert found.predicted is DIFFERS
+    assert [each.code for each in found.because] == ["inner-layers-not-built"]
+    own = {name: classes(keras)[name]}
+    again = keras.models.load_model(path, custom_objects=own, compile=False)
+    assert not np.allclose(np.asarray(again(DATA, training=False)), answers, atol=1e-4)
 
 
 @pytest.mark.parametrize(

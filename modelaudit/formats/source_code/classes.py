@@ -111,7 +111,7 @@ class ClassCode(Struct, frozen=True):
     `call` are the parameters of its `call`. `sets_output_shape` says that `compute_output_shape`
     sets an item of the shape that it is given, `only_makes` that `from_config` passes the config to
     the constructor and does no more. `opened` are the attributes of which `build` and `call` take
-    an attribute.
+    an attribute, and `builds_itself` says that the constructor calls `self.build`.
     """
 
     name: str
@@ -152,6 +152,7 @@ class ClassCode(Struct, frozen=True):
     sets_output_shape: bool = False
     only_makes: bool = False
     opened: frozenset[str] = frozenset()
+    builds_itself: bool = False
 
 
 class SourceCode(Struct, frozen=True):

@@ -201,6 +201,11 @@ def _class(
         of_output_shapes=frozenset(of_first(methods[OUTPUT_SHAPE]))
         if OUTPUT_SHAPE in methods
         else frozenset(),
+        builds_itself=constructor is not None
+        and any(
+            isinstance(each, ast.Call) and full_name(each.func, {}) == f"self.{BUILD}"
+            for each in walked(constructor)
+        ),
         only_makes=_FROM_CONFIG in methods and only_makes(methods[_FROM_CONFIG]),
         opened=frozenset(
             name for each in (BUILD, _CALL) if each in methods for name in opened(methods[each])

@@ -204,7 +204,7 @@ def _arguments(
             "accept",
             f"TypeError: …{name}.__init__() got an unexpected keyword argument '{extra[0]}'",
         )
-    elif context.profile.keras3 and config.get("reduction") == "auto":
+    elif accepted is not None and context.profile.keras3 and config.get("reduction") == "auto":
         yield compile_reason(
             "reduction-auto",
             f"the {word} {name} has the Keras 2 reduction auto, which Keras 3 does not support",
@@ -216,7 +216,7 @@ def _losses(training: Mapping[str, Json], context: CheckContext, archive: bool) 
     """Losses that the runtime does not find by their names."""
     loss, profile = training.get("loss"), context.profile
     alone = isinstance(loss, str) or "class_name" in mapping(loss)
-    for name, form, _, module in _objects(loss):
+    for name, form, config, module in _objects(loss):
         if not name or name in context.request.custom or (archive and _imported(module, context)):
             continue
         by_module = form == "class" and profile.is_public(module, name)
@@ -224,6 +224,8 @@ def _losses(training: Mapping[str, Json], context: CheckContext, archive: bool) 
             continue  # found by its module, also one that is missing in the table of names
         error = f"TypeError: Could not locate {form} '{name}'"
         if not profile.knows("losses", name):
+            if form == "class" and profile.keras3 and not archive and config.get("name", 0) is None:
+                continue  # looked up by the name in its config, as that of no loss
             by_name = form == "text" or (form == "function" and not archive)
             if by_name and profile.keras3 and (archive or not alone):
                 continue  # it stays a text, which is looked up when the model is trained

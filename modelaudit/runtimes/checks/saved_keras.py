@@ -28,6 +28,7 @@ from modelaudit.runtimes.checks.constant_calls import constant_calls
 from modelaudit.runtimes.checks.graph import argument_names, operations, protocol, types
 from modelaudit.runtimes.checks.meta_graphs import needed_tags
 from modelaudit.runtimes.checks.saved_models.lambdas import saved_lambdas
+from modelaudit.runtimes.checks.saved_models.namesakes import WITHOUT_CONFIG, namesakes
 from modelaudit.runtimes.checks.saved_models.uncalled_layers import uncalled_layers
 from modelaudit.runtimes.checks.sizes import shapes
 from modelaudit.runtimes.model import CheckContext, Reason
@@ -36,7 +37,6 @@ from modelaudit.runtimes.saved_config import Config, is_custom, unknown_argument
 
 KERAS_METADATA = "keras_metadata.pb"
 WITHOUT = "without predict()"
-WITHOUT_CONFIG = "layer was saved without config"  # a key in place of one, from TensorFlow 2.2 on
 _OF_RECURRENT = {"return_sequences", "return_state", "go_backwards", "stateful", "unroll"}
 CALL_SIGNATURE = "Use `tf.saved_model.load` and call its signature."
 
@@ -89,6 +89,7 @@ def _objects(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from _calls(artifact)
     yield from saved_lambdas(artifact, context)
     yield from uncalled_layers(artifact, context)
+    yield from namesakes(artifact, context)
     yield from match_masks.check(artifact, context)
 
 

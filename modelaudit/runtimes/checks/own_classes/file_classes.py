@@ -14,7 +14,7 @@ from modelaudit.formats.keras.builtin_layers import made_of, snake_case, without
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.formats.source_code.classes import HIDDEN, ClassCode, MadeLayer, SourceCode
 from modelaudit.formats.source_code.methods import ADD_WEIGHT, ANY_ATTRIBUTE, CONSTRUCTOR
-from modelaudit.graphs import ObjectNode
+from modelaudit.graphs import ObjectNode, reachable
 from modelaudit.layer_classes import LAYER_CLASSES
 from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 
@@ -24,6 +24,7 @@ _MADE = (ADD_WEIGHT, "tensorflow.Variable")
 _LAYERS = "layers"
 _OWN = "vars"  # the group of weights that a model makes itself
 _LEAST = 2  # attributes that tell of which class an object is
+_OF_KERAS = frozenset(("optimizer", "root"))  # what Keras or TensorFlow sets in a model
 _PLAIN = ((), ("object",))  # bases of a class that is none of Keras or TensorFlow
 
 
@@ -147,8 +148,11 @@ def objects_of(
         for each in listed
         for single in (attributes_of(each, code)[0],)
         for index, node in nodes.items()
-        if _is_of(each, single, node, nodes)
-        or (single and single <= node.children.keys() and single <= alone)
+        if (
+            _is_of(each, single, node, nodes)
+            or (single and single <= node.children.keys() and single <= alone)
+        )
+        and not _denied(each, node, nodes, code)
     ]
     found += [*_of_lists(nodes, found, code)]
     seen: set[tuple[str, int]] = set()
@@ -163,6 +167,42 @@ def objects_of(
             child, kind = children.get(made.attribute, -1), code.find(made.name.rpartition(".")[2])
             if child in nodes and kind is not None and not made.listed:
                 found.append((kind, child))
+
+
+def _denied(
+    owner: ClassCode, node: ObjectNode, nodes: Mapping[int, ObjectNode], code: SourceCode
+) -> bool:
+    """Whether an attribute holds an object of another class than the one that the code makes."""
+    for made in owner.made:
+        kind = code.find(made.name.rpartition(".")[2])
+        held = nodes.get(node.children.get(made.attribute, -1))
+        if kind is not None and held is not None and not made.listed:
+            known = _attributes_set(kind, code)
+            others = held.children.keys() - known if known else set()
+            if any(_holds_weights(held.children[name], name, nodes) for name in others):
+                return True
+    return False
+
+
+def _attributes_set(kind: ClassCode, code: SourceCode) -> set[str]:
+    """All attributes that a layer or model of the program sets; none if the text does not tell."""
+    lineage = [each for each in code.lineage(kind) if isinstance(each, ClassCode)]
+    made = {part.attribute for each in lineage for part in each.made}
+    plain = code.base(kind).rpartition(".")[2] in ("Layer", "Model")
+    if not plain or any(name == HIDDEN or name.endswith(ANY_ATTRIBUTE) for name in made):
+        return set()
+    return made.union(*(each.assigned for each in lineage))
+
+
+def _holds_weights(index: int, name: str, nodes: Mapping[int, ObjectNode]) -> bool:
+    """Whether a child is a layer with weights that the program set, not one that Keras sets."""
+    if not name.isidentifier() or name.startswith("_") or name in _OF_KERAS or index not in nodes:
+        return False
+
+    def below(number: int) -> list[int]:
+        return [each for each in nodes[number].children.values() if each in nodes]
+
+    return bool(below(index)) and any(nodes[each].attributes for each in reachable([index], below))
 
 
 def _told_apart(code: SourceCode) -> set[str]:

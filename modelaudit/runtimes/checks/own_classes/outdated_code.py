@@ -18,6 +18,7 @@ from modelaudit.runtimes.checks.own_classes.refused_code import (
     needs_training,
     refusals,
 )
+from modelaudit.runtimes.checks.own_classes.unbuilt_layers import never_built
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, Reason
 from modelaudit.runtimes.saved_config import Config, known_in_keras2
 from modelaudit.terminal_text import first_of
@@ -61,7 +62,9 @@ def check(node: Config, context: CheckContext, route: str, archive: bool) -> Ite
     shaped = next(
         (x for x in lineage if not isinstance(x, str) and OUTPUT_SHAPE in x.methods), None
     )
-    if context.profile.keras3 and needs_training(found, context.code) and not _told(node):
+    unbuilt = archive and never_built(node, context)
+    untold = needs_training(found, context.code) and not _told(node)
+    if context.profile.keras3 and untold and not unbuilt:
         yield Reason(
             "code-of-other-keras",
             LoadOutcome.FAILS,

@@ -17,11 +17,13 @@ from modelaudit.formats.source_code.classes import KERAS, ClassCode, MadeLayer
 from modelaudit.formats.source_code.methods import ANY_ATTRIBUTE
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.checks.own_classes.given_code import code_of
+from modelaudit.runtimes.checks.own_classes.refused_code import needs_training
 from modelaudit.runtimes.model import CheckContext, Reason
-from modelaudit.runtimes.saved_config import Config, nodes_in
+from modelaudit.runtimes.saved_config import Config, is_model, nodes_in
 from modelaudit.terminal_text import first_of
 
 _BUILD, _CALL = "build", "call"
+_CONNECTED = frozenset(("inbound_nodes",))  # of a layer in a model that connects it
 _STACKED = ("StackedRNNCells",)
 _MODEL, _RESTORES = "Model", "build_from_config"
 _SHAPES = ("compute_output_shape", "compute_output_spec")
@@ -37,6 +39,8 @@ def check(
     cells = {id(cell) for node in nodes_in(dict(config)) for cell in _cells(node)}
     if archive and mapping(config.get("build_config")):
         yield from _of_model(config, kept, context)
+    if archive:
+        yield from _of_no_layer(config, kept, context)
     for node in nodes_in(dict(config)):
         code = code_of(node, context)
         if code is None or not context.code.base(code).startswith(KERAS):
@@ -55,6 +59,40 @@ def check(
             own = context.code.weights(code)
             stored = any(each.rpartition("/")[2].partition(":")[0] not in own for each in of_file)
         yield _reason(code, name, unbuilt, stored, cell, context)
+
+
+def never_built(node: Config, context: CheckContext) -> str:
+    """Why Keras 3 builds no layer of a subclass of Model that it reads from an archive; "" if so.
+
+    It builds a model that is not connected by its `call`, if the model is not built yet, and does
+    not mind when this fails. No layer has weights then, and none takes those of the file.
+    """
+    code = code_of(node, context)
+    if code is None or not context.profile.keras3 or _CONNECTED & node.keys():
+        return ""
+    if context.code.base(code).rpartition(".")[2] != _MODEL or is_model(node):
+        return ""
+    if any(context.code.defines(code, each) is not False for each in (_BUILD, _RESTORES)):
+        return ""
+    lineage = (each for each in context.code.lineage(code) if isinstance(each, ClassCode))
+    if any(each.builds_itself for each in lineage):
+        return "calls `self.build` in its constructor, which marks it as built"
+    if needs_training(code, context.code):
+        return "has a `call` with no default for `training`, so that Keras cannot call it"
+    return ""
+
+
+def _of_no_layer(config: Config, kept: list[str], context: CheckContext) -> Iterator[Reason]:
+    why, code = never_built(config, context), code_of(config, context)
+    if why and kept and code is not None:
+        yield Reason(
+            "inner-layers-not-built",
+            LoadOutcome.DIFFERS,
+            f"{code.name} ({code.where}) {why}: {context.profile.name} builds none of its layers "
+            "while it reads the archive, and they get new random weights at their first call",
+            "no error",
+            "Build the model from code, call it once, and load the weights.",
+        )
 
 
 def _of_model(config: Config, kept: list[str], context: CheckContext) -> Iterator[Reason]:

@@ -1,4 +1,4 @@
-"""The numbers of layers in weights of a subclassed model that Keras 2.12 to 2.14 wrote.
+"""The numbers of layers in weights of a subclassed model that Keras 2.12 to 2.14 wrote or reads.
 
 These look at the attributes of a model in the order of the alphabet, and so meet its list `layers`
 between them. Layers of the attributes before it are not written again, and only Keras 3 counts
@@ -10,11 +10,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from modelaudit.facts import Artifact
-from modelaudit.formats.keras.builtin_layers import without_number
+from modelaudit.formats.keras.builtin_layers import made_of, snake_case, without_number
 from modelaudit.formats.keras.json_config import mapping
 from modelaudit.formats.source_code.classes import ClassCode, SourceCode
+from modelaudit.layer_classes import LAYER_CLASSES
 
 _LIST = "layers"
+_NAMES = {snake_case(name): f"keras.layers.{name}" for name in LAYER_CLASSES}
+
+
+def counted_by_keras3(names: list[str], artifact: Artifact, code: SourceCode) -> str | None:
+    """A layer in the list whose number counts one before the list; None if there is none.
+
+    Keras 3 also counts layers that it wrote by another attribute, and so leaves out numbers of a
+    class whose layers always have weights. Keras 2.12 to 2.14 counts those that are left.
+    """
+    if not _notes_names(artifact):
+        return None
+    found: dict[str, set[int]] = {}
+    for name in names:
+        first, _, rest = name.partition("/")
+        layer = rest.partition("/")[0]
+        base = made_of(layer)[1]
+        if first == _LIST and code.has_weights(_NAMES.get(base, "")):
+            found.setdefault(base, set()).add(int(layer[len(base) + 1 :] or 0))
+    for base, numbers in found.items():
+        for place, number in enumerate(sorted(numbers)):
+            if number != place:
+                return f"{_LIST}/{base}_{number}"
+    return None
+
+
+def _notes_names(artifact: Artifact) -> bool:
+    """Whether Keras 3 wrote the file: it notes the name of each layer."""
+    return bool(mapping(mapping(artifact.extra.get("h5")).get("vars_names")))
 
 
 def counted_elsewhere(
@@ -29,8 +58,8 @@ def counted_elsewhere(
         names: of the weights in the group of a model.
         group: its route, "" for the whole model.
     """
-    if mapping(artifact.extra.get("h5")).get("vars_names"):
-        return None  # Keras 3 notes names
+    if _notes_names(artifact):
+        return None
     start = f"{group}/" if group else ""
     ranks = {tensor.name: len(tensor.shape) for tensor in artifact.tensors}
     forms: dict[str, set[tuple[str, int]]] = {}

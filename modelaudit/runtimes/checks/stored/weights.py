@@ -19,7 +19,7 @@ from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 from modelaudit.runtimes.checks.own_classes.traced_calls import traced_calls
 from modelaudit.runtimes.checks.own_classes.untracked_objects import untracked_objects
 from modelaudit.runtimes.checks.stored.checkpoints import check_checkpoint
-from modelaudit.runtimes.checks.stored.counted_layers import counted_elsewhere
+from modelaudit.runtimes.checks.stored.counted_layers import counted_by_keras3, counted_elsewhere
 from modelaudit.runtimes.checks.stored.inner_statistics import inner_statistics
 from modelaudit.runtimes.checks.stored.layer_counts import check_counts
 from modelaudit.runtimes.checks.stored.learnt_bins import (
@@ -143,6 +143,10 @@ def _described(
     ):
         described = f"has {other} with the number that Keras 2.12 to 2.14 give it"
         return layouts - {COUNTED}, described, f"the model makes {other} before others of its class"
+    if layouts >= {UNCOUNTED, COUNTED} and (
+        late := counted_by_keras3(names, artifact, context.code)
+    ):
+        return layouts - {UNCOUNTED}, f"has {late} with the number that Keras 3 gives it", ""
     return layouts, described, ""
 
 
