@@ -21,6 +21,22 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 LOADS, FAILS, DIFFERS = LoadOutcome.LOADS, LoadOutcome.FAILS, LoadOutcome.DIFFERS
 TARGETS = {"keras": "tf==2.21.0", "tf_keras": "tf-keras==2.21.0"}
 PROGRAM = Path(__file__).with_name("weights_of_programs.txt")
+NORMALIZES = """
+import tensorflow as tf
+
+class OWN(keras.layers.Layer):
+    def __init__(self, eps=1e-6, **kwargs):
+        self.eps = eps
+        super().__init__(**kwargs)
+
+    def build(self, shape):
+        self.gamma = self.add_weight(name="gamma", shape=shape[-1:], initializer="ones")
+        super().build(shape)
+
+    def call(self, x):
+        mean = tf.reduce_mean(x, axis=-1, keepdims=True)
+        return self.gamma * (x - mean) / (tf.math.reduce_std(x, -1, keepdims=True) + self.eps)
+"""
 DATA = np.linspace(-1, 1, 8, dtype="float32").reshape(2, 4)
 
 
@@ -261,6 +277,37 @@ def test_archives(tmp_path: Path, generation: str, name: str) -> None:
     again = keras.models.load_model(path, custom_objects=own, compile=False)
     same = np.allclose(np.asarray(again(DATA)), np.asarray(model(DATA)), atol=1e-5)
     assert (found, same) == ((LOADS, True) if name == "Layered" else (DIFFERS, False))
+
+
+@pytest.mark.parametrize("name", ["Factors", "FilterFactors", "SavedFactors"])
+def test_weights_of_keras_2_that_keras_3_does_not_read(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "w.weights.h5"
+    model = made(pytest.importorskip("tf_keras"), name, trained=False)
+    model.save_weights(path)
+    found = predicted(path, TARGETS["keras"], LoadRequest(LoadCall.LOAD_WEIGHTS))
+    fresh = made(pytest.importorskip("keras"), name, trained=False)
+    happened = observed(lambda other: other.load_weights(path), fresh, model)
+    assert (found.predicted, happened) == (DIFFERS if name != "SavedFactors" else LOADS,) * 2
+
+
+@pytest.mark.parametrize(("own", "outcome"), [("LayerNormalization", DIFFERS), ("Norm", LOADS)])
+def test_a_saved_model_with_a_class_named_like_one_of_keras(
+    tmp_path: Path, own: str, outcome: LoadOutcome
+) -> None:
+    keras = pytest.importorskip("tf_keras")
+    program = tmp_path / "program.py"
+    program.write_text(NORMALIZES.replace("OWN", own), encoding="utf-8")
+    names: dict[str, Any] = {"keras": keras, "__name__": "program"}
+    exec(compile(program.read_text(encoding="utf-8"), str(program), "exec"), names)
+    start = keras.Input((4,))
+    model = keras.Model(start, names[own]()(keras.layers.Dense(3)(start)))
+    model.save(tmp_path / "sm", save_format="tf")
+    code = read_source_code([str(program)])
+    asked = [(as_installed(find_profile(TARGETS["tf_keras"])), LoadRequest(LoadCall.LOAD_MODEL))]
+    (found,) = predict_calls(read(tmp_path / "sm", Limits()), asked, code)
+    again = keras.models.load_model(tmp_path / "sm", compile=False)
+    same = np.allclose(np.asarray(again(DATA)), np.asarray(model(DATA)), atol=1e-5)
+    assert (found.predicted, same) == (outcome, outcome is LOADS)
 
 
 @pytest.mark.parametrize("saver", TARGETS)

@@ -4,15 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.model import CheckContext, Reason
-from modelaudit.runtimes.saved_config import is_custom, unknown_arguments
+from modelaudit.runtimes.saved_config import is_custom, nodes_in, unknown_arguments
 
 WITHOUT_CONFIG = "layer was saved without config"  # a key in place of one, from TensorFlow 2.2 on
 _CONFIG = "config"
 _FIRST, _END = (2, 5), (2, 12)  # Keras that rejects an object whose class is one of its own
+
+
+def normalizations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """The first normalization of the program, by its code, of whose config Keras makes its own.
+
+    A config of Keras has all its arguments. What Keras makes has other constants, and perhaps
+    other names of weights.
+    """
+    of_every = context.profile.accepts("layers", "Layer") or frozenset()
+    every = (x for each in artifact.documents for x in nodes_in(mapping(each.value)))
+    for node in every if context.code.classes else ():
+        name, config = text(node.get("class_name")), mapping(node.get(_CONFIG))
+        own = context.code.find(name)
+        if own is None or not (has(name, Trait.SAME_SHAPE) and has(name, Trait.FEATURE_WEIGHTS)):
+            continue
+        known = context.profile.accepts("layers", name) or frozenset()
+        foreign = WITHOUT_CONFIG in config or not config.keys() <= known
+        if foreign or known - of_every <= config.keys() or own.registered:
+            continue
+        yield Reason(
+            "class-of-the-same-name",
+            LoadOutcome.DIFFERS,
+            f"`{text(config.get('name'))}` is a {own.name} of the program ({own.where}), and "
+            f"{context.profile.name} makes the layer of Keras with this name in its place",
+            "no error",
+            f"Give {own.name} another name, or register it with Keras, and save the model again.",
+            text(config.get("name")),
+            unless=f"the {own.name} of the program computes the same, with the same weights",
+        )
+        return
 
 
 def namesakes(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -21,6 +52,7 @@ def namesakes(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     A model without a `get_config` has an empty config. Layers of a model that connects them are
     not looked at here: the config of that model has them.
     """
+    yield from normalizations(artifact, context)
     listed = artifact.architecture is not None and bool(artifact.architecture.layers)
     if listed or not _FIRST <= context.profile.keras < _END:
         return

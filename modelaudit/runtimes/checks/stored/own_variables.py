@@ -17,7 +17,7 @@ from modelaudit.facts import Artifact, Format, Layer, Tensor
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.formats.source_code.classes import ClassCode, SourceCode
-from modelaudit.runtimes.checks.own_classes.base_storage import unsaved_weights
+from modelaudit.runtimes.checks.own_classes.base_storage import unread_weights, unsaved_weights
 from modelaudit.runtimes.checks.own_classes.kept_variables import (
     class_of,
     draws_variable,
@@ -62,6 +62,7 @@ def check_variables(artifact: Artifact, context: CheckContext) -> Iterator[Reaso
         yield from own_weights(artifact, context)
     elif context.profile.keras3:
         yield from _numbered(artifact, context)
+        yield from unread_weights(artifact, context)
 
 
 def _numbered(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
