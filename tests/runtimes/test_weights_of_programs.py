@@ -31,11 +31,13 @@ class OWN(keras.layers.Layer):
 
     def build(self, shape):
         self.gamma = self.add_weight(name="gamma", shape=shape[-1:], initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=shape[-1:], initializer="zeros")
         super().build(shape)
 
     def call(self, x):
         mean = tf.reduce_mean(x, axis=-1, keepdims=True)
-        return self.gamma * (x - mean) / (tf.math.reduce_std(x, -1, keepdims=True) + self.eps)
+        x = self.gamma * (x - mean)
+        return x / (tf.math.reduce_std(x, -1, keepdims=True) + self.eps) + self.beta
 """
 DATA = np.linspace(-1, 1, 8, dtype="float32").reshape(2, 4)
 
