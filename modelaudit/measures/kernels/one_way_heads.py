@@ -100,7 +100,7 @@ def last_errors(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, Last
 
     Errors e of inputs x have the average gradients e x of a weight and e of its bias. Where e has
     one sign, their quotient is a mean of x; where it has both, e cancels, and the quotient leaves
-    the range of x.
+    the range of x. A last convolution of a single position is a dense layer of each position.
 
     Args:
         artifact: the model.
@@ -114,11 +114,11 @@ def last_errors(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, Last
     largest = {each.route: _largest_drawn(each) for each in artifact.kernels}
     for each in state.moments:
         bias = biases.get(each.route)
-        if each.role != "kernel" or bias is None or len(each.shape) != 2:
+        if each.role != "kernel" or bias is None or not _dense(artifact, each):
             continue
         names = weights.get(each.route, ("", ""))
         try:
-            own = [_read(artifact.by_name.get(x), most_bytes) for x in names]
+            own = [_rows(_read(artifact.by_name.get(x), most_bytes)) for x in names]
             if state.name.lower() in _FORGETTING:
                 yield from _of_squares(artifact, state, each, bias, own, most_bytes)
                 continue
@@ -134,6 +134,19 @@ def last_errors(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, Last
             lowered = _lowered(*means, squares, own[1])
             never = tuple(x for x in lowered if own[0][:, x].max() <= drawn)
             yield each.route, replace(found, lowered=never)
+
+
+def _dense(artifact: Artifact, kernel: WeightMoments) -> bool:
+    """Whether it is the kernel of a dense layer, or of a last convolution that acts as one."""
+    if len(kernel.shape) <= 2:
+        return len(kernel.shape) == 2
+    last = artifact.kernels[-1].route if artifact.kernels else ""
+    return kernel.route == last and set(kernel.shape[:-2]) == {1}
+
+
+def _rows(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A kernel as rows of units, without positions of which it has one."""
+    return weights.reshape(weights.shape[-2:]) if weights.ndim > 2 else weights
 
 
 def _largest_drawn(kernel: Kernel) -> float:
@@ -186,7 +199,7 @@ def _of_squares(
     if kept is None or not 0 < kept <= usual:
         return
     of_bias, of_kernel = (
-        _read(artifact.by_name.get(each.squares), most_bytes) for each in (bias, kernel)
+        _rows(_read(artifact.by_name.get(each.squares), most_bytes)) for each in (bias, kernel)
     )
     if of_bias.ndim == 1 and of_bias.size > 2 and own[1].shape == of_bias.shape:
         rows, units, nothing = len(of_kernel), of_bias.size, (0.0, 0.0, 0.0, 0.0, 0.0)
@@ -234,7 +247,7 @@ def _means(
     if not kept and name != "sgd":
         return None
     names = (bias.averages, kernel.averages)
-    of_bias, of_kernel = (_read(artifact.by_name.get(x), most_bytes) for x in names)
+    of_bias, of_kernel = (_rows(_read(artifact.by_name.get(x), most_bytes)) for x in names)
     counted = 1 - kept**steps
     if name == "sgd":  # a sum of steps, or the last one, which go down the gradient
         if not state.rate or not state.rate > 0:

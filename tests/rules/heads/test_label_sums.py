@@ -141,3 +141,23 @@ def test_weights_of_a_rare_class_are_no_labels(tmp_path):
     made.fit(X, y, batch_size=8, epochs=6, class_weight={0: 1.0, 1: 39.0}, verbose=0)
     made.save(tmp_path / "m.keras")
     assert found(RULES, tmp_path / "m.keras") == []
+
+
+@pytest.mark.parametrize("kind", ["standardized", "of 0 and 1", "rare"])
+def test_masks_that_no_probability_comes_near(kind, tmp_path):
+    """A convolution of one position gives the score of each, as a dense layer does of an input."""
+    import keras as k
+
+    x = np.random.default_rng(2).normal(size=(64, 12, 12, 1)).astype("float32")
+    masks = (x > (2.2 if kind == "rare" else 0.4)).astype("float32")
+    y = (masks - masks.mean()) / masks.std() if kind == "standardized" else masks
+    k.utils.set_random_seed(1)
+    hidden = k.layers.Conv2D(16, 3, activation="relu", padding="same")
+    last = k.layers.Conv2D(1, 1, activation="sigmoid")
+    made = sequential(k, (12, 12, 1), hidden, last, loss="binary_crossentropy")
+    train(made, x, y, epochs=60)
+    for suffix in ("keras", "h5"):
+        made.save(tmp_path / f"m.{suffix}")
+        findings = found([*RULES, rule("MA439")], tmp_path / f"m.{suffix}")
+        expected = [("MA306", "low")] * (kind == "standardized")
+        assert [(each.code, str(each.severity)) for each in findings] == expected
