@@ -130,6 +130,35 @@ class Single(Model):
         return self.end(self.start(value))
 
 
+class MultiHeadAttention(layers.Layer):
+    # Of the name of a layer of Keras, which another class has.
+    def __init__(self):
+        super().__init__()
+        self.heads = [layers.Dense(4), layers.Dense(4)]
+        self.joined = layers.Dense(4)
+
+    def call(self, value):
+        return self.joined(self.heads[0](value) * self.heads[1](value))
+
+
+def of_words():
+    class Attending(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.words = layers.Embedding(3, 4)
+            self.heads = layers.MultiHeadAttention(2, 2)
+            self.closing = layers.Dense(2)
+
+        def call(self, value):
+            value = self.words(tf.cast(value > 0, "int32"))
+            return self.closing(self.heads(value, value))
+
+    return Attending
+
+
+Attending = of_words()
+
+
 def around(layer):
     start = Input((4,))
     return Model(start, layers.Dense(2)(layer(start)))
@@ -144,11 +173,15 @@ MADE = {
     "Single": Single,
     "Scaled": lambda: around(Scaled()),
     "Whole": lambda: around(Whole()),
+    "Attending": lambda: around(Attending()),
+    "Divided": lambda: around(MultiHeadAttention()),
 }
 """
-LOADS = ("Whole", "Single")
+LOADS = ("Whole", "Single", "Attending")
 BY_CODE = (
     "Words",
+    "Attending",
+    "Divided",
     "Gathered",
     "Branches",
     "Scaled",
@@ -173,7 +206,11 @@ def predicted(path: Path, code: Path | None) -> Prediction:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    "name", ["Alone", "Gathered", "Words", "Branches", "Scaled", "Whole", "Helped", "Single"]
+    "name",
+    [
+        *("Alone", "Gathered", "Words", "Branches", "Scaled", "Whole", "Helped", "Single"),
+        *("Attending", "Divided"),
+    ],
 )
 def test_restored(tmp_path: Path, name: str) -> None:
     tensorflow = pytest.importorskip("tensorflow")

@@ -225,7 +225,7 @@ class SourceCode(Struct, frozen=True):
         while isinstance(current, ClassCode):
             seen.add(current.where)
             yield current
-            mixins = [self._own(each) for each in current.bases[:-1]]
+            mixins = [self.made_class(each) for each in current.bases[:-1]]
             current = self._last_base(current)
             for each in mixins:  # whose own base is `object`, which comes after all others
                 if each is None or {*each.bases} - {"object"} or each.where in seen:
@@ -239,10 +239,10 @@ class SourceCode(Struct, frozen=True):
 
     def _last_base(self, code: ClassCode) -> ClassCode | str:
         base = code.bases[-1] if code.bases and code.static else ""
-        return self._own(base) or base
+        return self.made_class(base) or base
 
-    def _own(self, base: str) -> ClassCode | None:
-        """The class of the program with this full name."""
+    def made_class(self, base: str) -> ClassCode | None:
+        """The class of the program with this full name; None if it is one of a library."""
         if not base or base.startswith(_LIBRARIES):
             return None
         return self.find(base.rpartition(".")[2], base.rpartition(".")[0])
@@ -264,7 +264,7 @@ class SourceCode(Struct, frozen=True):
             for each in self.lineage(places[where]):
                 if isinstance(each, ClassCode):
                     yield each.where
-                    found = (self.find(made.name.rpartition(".")[2]) for made in each.made)
+                    found = (self.made_class(made.name) for made in each.made)
                     yield from (one.where for one in found if one is not None)
 
         return tuple(places[where] for where in reachable([code.where], inside))

@@ -65,6 +65,23 @@ def classes_in(tree: ast.Module, module: str, where: str) -> Iterator[ClassCode]
     for node in _outer(tree.body):
         if isinstance(node, ast.ClassDef):
             yield _class(node, names, module, where, functions)
+        elif isinstance(node, Function):
+            inside = [*_given_back(node)]
+            there = _imported(ast.Module([*tree.body, *node.body], [])) if inside else names
+            for each in inside:
+                yield _class(each, there, module, where, functions)
+
+
+def _given_back(function: Function) -> Iterator[ast.ClassDef]:
+    """Classes that a function makes and returns, as one that first imports TensorFlow."""
+    returned = {
+        each.value.id
+        for each in function.body
+        if isinstance(each, ast.Return) and isinstance(each.value, ast.Name)
+    }
+    for each in function.body:
+        if isinstance(each, ast.ClassDef) and each.name in returned:
+            yield each
 
 
 def functions_in(tree: ast.Module) -> Iterator[str]:

@@ -164,7 +164,7 @@ def objects_of(
         yield owner, index
         children = nodes[index].children
         for made in owner.made:
-            child, kind = children.get(made.attribute, -1), code.find(made.name.rpartition(".")[2])
+            child, kind = children.get(made.attribute, -1), code.made_class(made.name)
             if child in nodes and kind is not None and not made.listed:
                 found.append((kind, child))
 
@@ -174,7 +174,7 @@ def _denied(
 ) -> bool:
     """Whether an attribute holds an object of another class than the one that the code makes."""
     for made in owner.made:
-        kind = code.find(made.name.rpartition(".")[2])
+        kind = code.made_class(made.name)
         held = nodes.get(node.children.get(made.attribute, -1))
         if kind is not None and held is not None and not made.listed:
             known = _attributes_set(kind, code)
@@ -257,7 +257,7 @@ def attributes_of(owner: ClassCode, code: SourceCode) -> tuple[set[str], set[str
         if (each.name in _MADE or code.makes_weights(each) or _holds_variable(each.name, code))
         and not each.attribute.endswith(ANY_ATTRIBUTE)
         and each.attribute != HIDDEN
-        and not is_plain(code.find(each.name.rpartition(".")[2]))
+        and not is_plain(code.made_class(each.name))
     ]
     single = {each.attribute for each in made if not each.listed}
     return single, {each.attribute for each in made if each.listed}
@@ -273,7 +273,7 @@ def begins_of(owner: ClassCode, code: SourceCode) -> Iterator[str]:
 
 def _holds_variable(made: str, code: SourceCode) -> bool:
     """Whether a class of the program keeps a `tf.Variable`, which a checkpoint has."""
-    kind = code.find(made.rpartition(".")[2])
+    kind = code.made_class(made)
     return kind is not None and any(each.variables for each in code.parts(kind))
 
 

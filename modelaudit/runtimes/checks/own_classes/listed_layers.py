@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.source_code.classes import KERAS, ClassCode, SourceCode
 from modelaudit.graphs import ObjectNode
-from modelaudit.layer_classes import Trait, has
+from modelaudit.layer_classes import OTHER_WEIGHTS, Trait, has
 from modelaudit.runtimes.checks.own_classes.file_classes import attributes_of, begins_of, objects_of
 from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 from modelaudit.runtimes.model import Reason
 from modelaudit.terminal_text import first_of
 
-_SINGLE = (Trait.FEATURE_WEIGHTS, Trait.CONVOLUTION)  # layers that hold weights alone
+# Layers that hold weights alone, or others by the names of attributes.
+_SINGLE = (Trait.FEATURE_WEIGHTS, Trait.CONVOLUTION, Trait.ATTENTION)
 Found = list[tuple[ClassCode, int]]
 
 
@@ -56,12 +57,13 @@ def all_known(nodes: Mapping[int, ObjectNode], parts: Mapping[int, str], code: S
 
 
 def _of_keras(nodes: Mapping[int, ObjectNode], found: Found) -> Iterator[int]:
-    """Layers of Keras that hold no others, which the code of an object's class makes."""
+    """Layers of Keras without lists of others, which the code of an object's class makes."""
     for owner, index in found:
         for made in owner.made:
             name, child = made.name.rpartition(".")[2], nodes[index].children.get(made.attribute)
-            single = any(has(name, each) for each in _SINGLE) and not made.listed
-            if child is not None and child in nodes and single and made.name.startswith(KERAS):
+            single = name in OTHER_WEIGHTS or any(has(name, each) for each in _SINGLE)
+            of_keras = made.name.startswith(KERAS) and not made.listed
+            if child is not None and child in nodes and single and of_keras:
                 yield child
 
 
@@ -94,12 +96,7 @@ def drawn_in_lists(weights: Iterable[str], code: SourceCode) -> Iterator[Reason]
     """
     parts = sorted({part for name in weights for part in name.split("/")[:-1]})
     owners = (found for part in parts if (found := class_of(part, None, code)) is not None)
-    made = (
-        code.find(each.name.rpartition(".")[2])
-        for owner in owners
-        for each in owner.made
-        if each.listed
-    )
+    made = (code.made_class(each.name) for owner in owners for each in owner.made if each.listed)
     for kind in made:
         if kind is not None and any(each.drawn for each in code.parts(kind)):
             yield Reason(

@@ -45,7 +45,7 @@ def masks_by_position(artifact: Artifact, context: CheckContext) -> Iterator[Rea
 def _inner(call: InnerCall, part: ClassCode, code: SourceCode) -> ClassCode | None:
     """The layer of the program that a call goes to."""
     names = {made.name for made in part.made if made.attribute == call.attribute}
-    found = code.find(next(iter(names)).rpartition(".")[2]) if len(names) == 1 else None
+    found = code.made_class(next(iter(names))) if len(names) == 1 else None
     return found if found is not None and code.base(found).startswith(KERAS) else None
 
 

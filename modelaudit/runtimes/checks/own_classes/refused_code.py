@@ -211,7 +211,7 @@ def needs_training(code: ClassCode, source: SourceCode) -> bool:
 
 def _untold(code: ClassCode, context: CheckContext) -> Iterator[RefusedCode]:
     """Calls of layers of the program that do not say what they need to know."""
-    made = {part.attribute: context.code.find(part.name.rpartition(".")[2]) for part in code.made}
+    made = {part.attribute: context.code.made_class(part.name) for part in code.made}
     for each in code.running.calls:
         inner = made.get(each.attribute)
         if inner is None or not each.all_told or TRAINING in each.words:
@@ -236,7 +236,7 @@ def _is_layer(attribute: str, owner: ClassCode, code: SourceCode) -> bool:
     def one(name: str) -> bool:
         if name.startswith(KERAS):
             return ".layers." in name and name.rpartition(".")[2] not in TAKES_ANY_VALUE
-        found = code.find(name.rpartition(".")[2])
+        found = code.made_class(name)
         return found is not None and code.base(found).startswith(KERAS)
 
     return bool(made) and all(map(one, made))

@@ -22,7 +22,7 @@ def untracked_objects(artifact: Artifact, context: CheckContext) -> Iterator[Rea
     for owner in context.classes:
         yield from _hidden(owner, artifact, context)
         for made in owner.made:
-            kind = code.find(made.name.rpartition(".")[2])
+            kind = code.made_class(made.name)
             if kind is not None and _loses(kind, artifact, context):
                 yield Reason(
                     "layers-in-plain-object",
