@@ -16,18 +16,18 @@ from modelaudit.formats.source_code.methods import OUTPUT_SHAPE
 from modelaudit.formats.source_code.running import CALL
 from modelaudit.formats.source_code.statements import ParameterUse
 from modelaudit.formats.source_code.value_uses import NeededKind
-from modelaudit.runtimes.checks.own_classes.given_code import code_of
+from modelaudit.runtimes.checks.own_classes.given_code import code_of, restores
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import Config
 
-_FROM_CONFIG, _LAYER = "from_config", "Layer"
+_LAYER = "Layer"
 _KINDS = {dict: "dictionary", list: "list", str: "text", bool: "bool", int: "int", float: "float"}
 
 
 def check(node: Config, context: CheckContext, route: str) -> Iterator[Reason]:
     """The first use of a value that what the file has for it does not allow."""
     code = code_of(node, context)
-    if code is None or context.code.defines(code, _FROM_CONFIG) is not False or not code.static:
+    if code is None or restores(code, context.code) is not False or not code.static:
         return
     config = mapping(node.get("config"))
     for each in code.running.values:
