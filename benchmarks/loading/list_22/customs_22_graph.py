@@ -12,7 +12,7 @@ keras = sys.modules["__main__"].keras
 layers = keras.layers
 Layer = layers.Layer
 Dense = layers.Dense
-MSE = keras.losses.mean_squared_error
+MSE = keras.losses.MSE
 augment = False
 
 
