@@ -164,3 +164,35 @@ def test_a_model_with_the_name_of_a_layer_of_keras(tmp_path: Path, name: str, in
     assert ("missing-argument" in [each.code for each in found.because]) is refused
     assert not predicted(tmp_path / "m", "tf-keras==2.21.0").because
     keras.models.load_model(tmp_path / "m", compile=False)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["Attention", "Add", "Attended"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_model_in_whose_place_keras_makes_a_layer(
+    tmp_path: Path, name: str, inside: bool
+) -> None:
+    keras = pytest.importorskip("tf_keras")
+
+    class Own(keras.Model):  # type: ignore[misc]
+        def __init__(self, inner: Any) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def call(self, value: Any) -> Any:
+            return self.inner(value)
+
+    model = type(name, (Own,), {})(keras.layers.Dense(2))
+    model = Own(model) if inside else model
+    data = np.ones((1, 3), "float32")
+    answer = np.asarray(model(data))
+    model.save(tmp_path / "m", save_format="tf")
+    found = predicted(tmp_path / "m", "tf-keras==2.21.0")
+    if name == "Attended":
+        assert not found.because
+        loaded = keras.models.load_model(tmp_path / "m", compile=False)
+        np.testing.assert_allclose(np.asarray(loaded(data)), answer)
+        return
+    assert [each.code for each in found.because] == ["class-of-the-same-name"]
+    with pytest.raises((TypeError, ValueError)):
+        keras.models.load_model(tmp_path / "m", compile=False)(data)

@@ -55,6 +55,7 @@ def namesakes(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     not looked at here: the config of that model has them.
     """
     yield from normalizations(artifact, context)
+    yield from _of_several(artifact, context)
     listed = artifact.architecture is not None and bool(artifact.architecture.layers)
     if listed or not _FIRST <= context.profile.keras < _END:
         return
@@ -69,3 +70,34 @@ def namesakes(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             yield from found
             if found:
                 return
+
+
+def _of_several(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """The first model of one tensor with the name of a layer of several, made in its place.
+
+    A model that holds such a model without saying whether it trains is not called as it was saved.
+    """
+    trains = False
+    for document in artifact.documents if context.profile.keras >= _FIRST else ():
+        metadata = mapping(document.value)
+        name, config = text(metadata.get("class_name")), mapping(metadata.get(_CONFIG))
+        trains |= metadata.get("expects_training_arg") is True
+        merges = has(name, Trait.MERGE)
+        if not (merges or (has(name, Trait.ATTENTION) and not trains)):
+            continue
+        one = mapping(metadata.get("save_spec")).get("class_name") == "TypeSpec"
+        own = metadata.get("is_graph_network") is False and one
+        accepted = context.profile.accepts("layers", name) or frozenset()
+        made = config.keys() <= accepted and {*context.profile.needs("layers", name)} <= {*config}
+        if own and made and _CONFIG in metadata and not is_custom(metadata, context):
+            yield Reason(
+                "class-of-the-same-name",
+                LoadOutcome.FAILS,
+                f"{document.route} is a model of the program called {name}, and "
+                f"{context.profile.name} makes the layer of Keras with this name in its place, "
+                "which takes several tensors",
+                "ValueError: … should be called on a list of inputs" if merges else "",
+                f"Give {name} another name, or register it with Keras, and save the model again.",
+                document.route,
+            )
+            return
