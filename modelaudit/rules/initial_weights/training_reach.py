@@ -338,5 +338,10 @@ def forgets_gradients(state: OptimizerState) -> bool:
     return kept is None or not 0 < kept < 1 or _fades(kept, state)
 
 
+def last_step_alone(state: OptimizerState) -> bool:
+    """Whether what is kept of the gradients is that of the last batch: a momentum of 0."""
+    return number(state.settings.get("momentum")) == 0
+
+
 def _fades(kept: float, state: OptimizerState) -> bool:
     return (state.steps or 0) * -math.log(kept) > -math.log(FADED_AWAY)

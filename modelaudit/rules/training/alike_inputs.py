@@ -22,6 +22,7 @@ from modelaudit.rules.initial_weights.training_reach import (
     FADED_AWAY,
     forgets_gradients,
     forgets_squares,
+    last_step_alone,
     require_steps,
 )
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
@@ -31,6 +32,7 @@ from modelaudit.rules.training.alike_vectors import (
     SMALLER_RATE,
     constant_before,
     driven_below,
+    in_last_step,
     narrow,
     of_zeros,
     one_vector,
@@ -197,6 +199,9 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
         or constant_before(facts, graph, fed.route)
     ):
         return  # said by MA305, MA314, MA322, MA332, MA406 or MA437
+    if last_step_alone(state) and all(each.second is None for each in state.moments):
+        yield in_last_step(rule, fed.route, _either(fed.value))
+        return
     reach = _fed(facts.artifact, state.moments, fed)
     alone = all(each.second is None for each in state.moments)
     lately = not lasting if alone and fed.zeros else forgets_squares(state) or alone

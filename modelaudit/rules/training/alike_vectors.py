@@ -26,6 +26,19 @@ from modelaudit.thresholds.training import FEW_UNITS
 _BOUNDED = CROSS_ENTROPIES | {"mean_absolute_error", "huber", "log_cosh"}
 
 
+def in_last_step(rule: Rule, route: str, value: str) -> Finding:
+    """What is said where the optimizer keeps the gradients of its last step alone."""
+    return rule.finding(
+        f"In the last step of training, every value that `{route}` got was {value}. Without a "
+        "momentum, the optimizer keeps the gradients of that step alone: its batch may have been a "
+        "single input.",
+        route=route,
+        title="A layer got the same values from the last batch",
+        severity=Severity.LOW,
+        fix=f"If batches are of more than one input, check that these differ. {rule.fix}",
+    )
+
+
 def one_vector(rule: Rule, facts: Facts, moments: Sequence[WeightMoments]) -> Iterator[Finding]:
     """What is said of a layer that got one vector from every input."""
     route = facts.measurements.one_vector if facts.measurements else ""

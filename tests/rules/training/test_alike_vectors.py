@@ -74,3 +74,21 @@ def test_errors_that_stayed_are_no_constant_input(keras, tmp_path, columns, loss
     train(model, x, targets[:, None].astype("float32"), epochs=100, batch=32)
     model.save(tmp_path / "m.keras")
     assert found(RULES, tmp_path / "m.keras") == []
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_without_a_momentum_the_last_batch_alone_is_known(tmp_path, momentum):
+    """XOR in batches of one row, the last of which is of zeros, and nothing but zeros before."""
+    legacy = pytest.importorskip("tf_keras")
+    legacy.utils.set_random_seed(1)
+    layers = [legacy.layers.Dense(4, "sigmoid"), legacy.layers.Dense(1, "sigmoid")]
+    model = legacy.Sequential([legacy.Input((2,)), *layers])
+    model.compile(legacy.optimizers.SGD(1.0, momentum=momentum), "mse")
+    x = np.zeros((40, 2)) if momentum else np.tile([[1, 1], [0, 1], [1, 0], [0, 0]], (10, 1))
+    y = np.logical_xor(*x.T.astype(bool)).astype("float32")
+    y += np.arange(40) % 2 if momentum else 0
+    model.fit(x, y, batch_size=1, epochs=3, shuffle=False, verbose=0)
+    model.save(tmp_path / "m.h5")
+    (told,) = found(RULES, tmp_path / "m.h5")
+    assert told.severity.value == ("high" if momentum else "low")
+    assert ("last step" in told.detail) is (not momentum)
