@@ -48,6 +48,22 @@ def calls_base(build: Function) -> bool:
     )
 
 
+def uses_shape(build: Function) -> bool:
+    """Whether a `build` uses the shape that it is given, but to pass it to that of a base class."""
+    first = build.args.args[1].arg if len(build.args.args) > 1 else ""
+    passed = {
+        id(given)
+        for each in walked(build)
+        if isinstance(each, ast.Call) and full_name(each.func, {}) == ""
+        for given in each.args
+        if isinstance(each.func, ast.Attribute) and each.func.attr == BUILD
+    }
+    return any(
+        isinstance(each, ast.Name) and each.id == first and id(each) not in passed
+        for each in walked(build)
+    )
+
+
 def reorders(method: Function) -> bool:
     """Whether a method may keep layers in another order than it makes them.
 

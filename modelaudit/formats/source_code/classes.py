@@ -28,7 +28,8 @@ class Parameters(Struct, frozen=True):
     `required` have no default, `defaults` are those that are literals, as `literal` gives them.
     `keywords` says that there is a `**kwargs`; `read` are the words
     that the method takes out of it by name, as in `kwargs.pop("units")`. `variadic` says that there
-    are an `*args` and a `**kwargs`, under these names.
+    are an `*args` and a `**kwargs`, under these names; `starred` is the name of what takes all
+    arguments by position.
     """
 
     names: tuple[str, ...] = ()
@@ -37,6 +38,7 @@ class Parameters(Struct, frozen=True):
     read: frozenset[str] = frozenset()
     defaults: Mapping[str, str] = field(default_factory=dict)
     variadic: bool = False
+    starred: str = ""
 
 
 class MadeObject(Struct, frozen=True):
@@ -111,7 +113,8 @@ class ClassCode(Struct, frozen=True):
     `call` are the parameters of its `call`. `sets_output_shape` says that `compute_output_shape`
     sets an item of the shape that it is given, `only_makes` that `from_config` passes the config to
     the constructor and does no more. `opened` are the attributes of which `build` and `call` take
-    an attribute, and `builds_itself` says that the constructor calls `self.build`.
+    an attribute, and `builds_itself` says that the constructor calls `self.build`. `uses_shape`
+    says that `build` uses the shape that it is given.
     """
 
     name: str
@@ -153,6 +156,7 @@ class ClassCode(Struct, frozen=True):
     only_makes: bool = False
     opened: frozenset[str] = frozenset()
     builds_itself: bool = False
+    uses_shape: bool = False
 
 
 class SourceCode(Struct, frozen=True):

@@ -134,6 +134,7 @@ def parameters(node: Function) -> Parameters:
         read=frozenset(_read(node, keywords)) if keywords else frozenset(),
         defaults={name: value for name, value in defaults.items() if value},
         variadic=bool(given.vararg and given.vararg.arg == "args" and keywords == "kwargs"),
+        starred=given.vararg.arg if given.vararg else "",
     )
 
 

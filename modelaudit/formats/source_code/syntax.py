@@ -15,6 +15,7 @@ from modelaudit.formats.source_code.builds import (
     in_turn,
     marks_built,
     reorders,
+    uses_shape,
 )
 from modelaudit.formats.source_code.classes import ClassCode, MadeLayer, as_literal
 from modelaudit.formats.source_code.making import made_layers, returned, returned_list
@@ -248,6 +249,7 @@ def _class(
             for each in walked(method)
             if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store)
         ),
+        uses_shape=BUILD in methods and uses_shape(methods[BUILD]),
         running=running(methods, names),
         call=parameters(methods[_CALL]) if _CALL in methods else None,
     )

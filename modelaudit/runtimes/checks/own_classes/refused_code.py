@@ -18,7 +18,7 @@ from modelaudit.runtimes.model import CheckContext
 from modelaudit.structs import replace
 
 _MODELS, _WRAPPER = ("Model", "Sequential"), "Wrapper"
-_BACKEND, _ADD_WEIGHT = "backend", "add_weight"
+_BACKEND, _ADD_WEIGHT, _ARGS = "backend", "add_weight", "args"
 _AGGREGATION, _ENUMERATION = (
     "aggregation",
     "VariableAggregation",
@@ -87,6 +87,7 @@ def _refusals(
     yield from _conditions(code, context)
     yield from _by_position(code, owner, context)
     yield from _untold(code, context)
+    yield from _starred(code, owner, context)
     yield from _built_again(code, owner, config, context)
 
 
@@ -226,6 +227,30 @@ def _untold(code: ClassCode, context: CheckContext) -> Iterator[RefusedCode]:
                 f"Give `training` the default None in the `call` of {inner.name}.",
                 each.use,
             )
+
+
+def _starred(code: ClassCode, owner: ClassCode, context: CheckContext) -> Iterator[RefusedCode]:
+    """A `call` of `*args` alone: Keras 3 has no shape for what has no name.
+
+    It gives `build` None, or a tuple with the shape in it if the name is another one than `args`,
+    and so does the method of a layer of Keras that tells the shape of its output.
+    """
+    lineage = [each for each in context.code.lineage(owner) if isinstance(each, ClassCode)]
+    call = next((each.call for each in lineage if each.call is not None), None)
+    base = context.code.base(owner)
+    kind = base.rpartition(".")[2]
+    if code is not owner or call is None or call.names or not call.starred or kind in _MODELS:
+        return
+    build = next((each for each in lineage if BUILD in each.methods), None)
+    own_shape = context.code.defines(owner, OUTPUT_SHAPE) is not False
+    shaped = call.starred == _ARGS and kind not in ("Layer", _WRAPPER) and not own_shape
+    if shaped or context.code.has_weights(base) or (build is not None and build.uses_shape):
+        yield RefusedCode(
+            f"has a `call` without a named argument, of which {context.profile.name} does not have "
+            "the shape",
+            "…",
+            f"Name the first argument in the `call` of {owner.name}, as `inputs`.",
+        )
 
 
 def _is_layer(attribute: str, owner: ClassCode, code: SourceCode) -> bool:
