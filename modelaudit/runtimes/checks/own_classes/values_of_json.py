@@ -23,6 +23,13 @@ from modelaudit.runtimes.saved_config import Config
 _LAYER = "Layer"
 _KINDS = {dict: "dictionary", list: "list", str: "text", bool: "bool", int: "int", float: "float"}
 
+# What the code does with a value, and what to do about it.
+_SAID = {
+    NeededKind.TUPLE: ("adds a tuple to it", "make a tuple of it again: `tuple({})`"),
+    NeededKind.ATTRIBUTE: ("uses `{}` of it", "make an object of {} again if it is none"),
+    NeededKind.KEY: ("asks it for {}, where the file has a text", "make the keys of {} numbers"),
+}
+
 
 def check(node: Config, context: CheckContext, route: str) -> Iterator[Reason]:
     """The first use of a value that what the file has for it does not allow."""
@@ -31,27 +38,22 @@ def check(node: Config, context: CheckContext, route: str) -> Iterator[Reason]:
         return
     config = mapping(node.get("config"))
     for each in code.running.values:
-        if each.parameter not in config or not _runs(each, code, context):
+        # A use under a condition is likely one that asks what the value is.
+        runs = each.use.always and _runs(each, code, context)
+        if each.parameter not in config or not runs:
             continue
         value = config[each.parameter]
         error = _error(each, value)
         if not error:
             continue
-        what = {
-            NeededKind.TUPLE: "adds a tuple to it",
-            NeededKind.ATTRIBUTE: f"uses `{each.name}` of it",
-            NeededKind.KEY: f"asks it for {each.name}, where the file has a text",
-        }[NeededKind(each.need)]
+        what, fix = _SAID[NeededKind(each.need)]
         yield Reason(
             "value-of-json",
-            LoadOutcome.FAILS if each.use.always else LoadOutcome.UNKNOWN,
+            LoadOutcome.FAILS,
             f"the config of `{route}` has {each.parameter} as a {_KINDS[type(value)]}, as JSON "
-            f"keeps it, and {code.name} ({code.where}) {what}"
-            + ", where it does so"
-            * (not each.use.always),
+            f"keeps it, and {code.name} ({code.where}) {what.format(each.name)}",
             error,
-            f"Make {each.parameter} what the code needs in the constructor of {code.name}, as by "
-            f"`tuple({each.parameter})`.",
+            f"In the constructor of {code.name}, {fix.format(each.parameter)}.",
             route,
         )
         return

@@ -93,7 +93,7 @@ def _of_several(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             yield Reason(
                 "class-of-the-same-name",
                 LoadOutcome.FAILS,
-                f"{document.route} is a model of the program called {name}, and "
+                f"`{document.route}` is a model of the program called {name}, and "
                 f"{context.profile.name} makes the layer of Keras with this name in its place, "
                 "which takes several tensors",
                 "ValueError: … should be called on a list of inputs" if merges else "",
