@@ -153,9 +153,9 @@ class TimedAttention(layers.Layer):
         self,
         step_dim,
         attention_dropout_rate,
-        W_regularizer=None,  # noqa: N803
+        W_regularizer=None,
         b_regularizer=None,
-        W_constraint=None,  # noqa: N803
+        W_constraint=None,
         b_constraint=None,
         bias=True,
         **kwargs,

@@ -56,24 +56,24 @@ class RoutedCapsules(layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs, **kwargs):
-        U = tf.einsum("bid,iodc->bioc", inputs, self.kernel)  # noqa: N806
+        U = tf.einsum("bid,iodc->bioc", inputs, self.kernel)
         input_shape = K.shape(inputs)
-        B = tf.zeros((input_shape[0], input_shape[1], self.output_capsules))  # noqa: N806
+        B = tf.zeros((input_shape[0], input_shape[1], self.output_capsules))
         for i in range(self.routing_iterations):
-            V, B_updated = self._routing_single_iter(B, U, i, input_shape)  # noqa: N806
-            B = B_updated  # noqa: N806
+            V, B_updated = self._routing_single_iter(B, U, i, input_shape)
+            B = B_updated
         return V
 
-    def _routing_single_iter(self, B, U, i, input_shape):  # noqa: N803
-        C = K.softmax(B, axis=-1)  # noqa: N806
-        C = K.expand_dims(C, axis=-1)  # noqa: N806
-        C = K.repeat_elements(C, rep=self.capsule_dim, axis=-1)  # noqa: N806
-        S = K.sum(C * U, axis=1)  # noqa: N806
-        V = self.activation(S)  # noqa: N806
+    def _routing_single_iter(self, B, U, i, input_shape):
+        C = K.softmax(B, axis=-1)
+        C = K.expand_dims(C, axis=-1)
+        C = K.repeat_elements(C, rep=self.capsule_dim, axis=-1)
+        S = K.sum(C * U, axis=1)
+        V = self.activation(S)
         if i != self.routing_iterations:
-            V_expanded = K.expand_dims(V, axis=1)  # noqa: N806
-            V_expanded = K.tile(V_expanded, [1, input_shape[1], 1, 1])  # noqa: N806
-            B = B + K.sum(U * V_expanded, axis=-1)  # noqa: N806
+            V_expanded = K.expand_dims(V, axis=1)
+            V_expanded = K.tile(V_expanded, [1, input_shape[1], 1, 1])
+            B = B + K.sum(U * V_expanded, axis=-1)
         return V, B
 
     def compute_output_shape(self, input_shape):

@@ -69,8 +69,8 @@ class FeedingDecoder(layers.Wrapper):
             return tf.matmul(tf.expand_dims(decoder_out, axis=1), enc_transposed)
 
         def general_score(encoder_outs, decoder_out):
-            W_a_dot_hs = K.dot(encoder_outs, self.W_a)  # noqa: N806
-            W_a_dot_hs = tf.transpose(W_a_dot_hs, perm=[0, 2, 1])  # noqa: N806
+            W_a_dot_hs = K.dot(encoder_outs, self.W_a)
+            W_a_dot_hs = tf.transpose(W_a_dot_hs, perm=[0, 2, 1])
             return tf.matmul(tf.expand_dims(decoder_out, axis=1), W_a_dot_hs)
 
         def step(x, states):

@@ -16,7 +16,7 @@ package = keras.utils.register_keras_serializable(package="gcvit")
 
 
 @package
-class Linear_(layers.Dense):  # noqa: N801
+class Linear_(layers.Dense):
     """A dense layer by the number of its inputs; an initializer by a name that Keras has not."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Linear_(layers.Dense):  # noqa: N801
 
 
 @package
-class LayerNorm_(layers.LayerNormalization):  # noqa: N801
+class LayerNorm_(layers.LayerNormalization):
     """A norm whose axes `build` finds."""
 
     def __init__(self, normalized_shape, epsilon: float = 1e-5, **kwargs):
@@ -75,7 +75,7 @@ class LayerNorm_(layers.LayerNormalization):  # noqa: N801
 
 
 @package
-class Identity_(layers.Layer):  # noqa: N801
+class Identity_(layers.Layer):
     """What comes in."""
 
     def __init__(self, *args, **kwargs):
@@ -138,7 +138,7 @@ class FrameAttention(layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs, **kwargs):
-        _, N, C = inputs.shape  # noqa: N806
+        _, N, C = inputs.shape
         qkv = tf.reshape(self.qkv(inputs), (-1, N, 3, self.num_heads, C // self.num_heads))
         qkv = tf.transpose(qkv, perm=[2, 0, 3, 1, 4])
         q, k, v = qkv[0], qkv[1], qkv[2]
@@ -215,10 +215,10 @@ class FrameLevel(layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs, **kwargs):
-        _, H, W, C = inputs.shape  # noqa: N806
+        _, H, W, C = inputs.shape
         w = self.window_size
         x = inputs
-        for norm, blk in zip(self.norms, self.blocks):  # noqa: B905
+        for norm, blk in zip(self.norms, self.blocks):
             y = tf.reshape(norm(x), [-1, H // w, w, W // w, w, C])
             y = tf.reshape(tf.transpose(y, [0, 1, 3, 2, 4, 5]), [-1, w * w, C])
             y = tf.reshape(blk(y), [-1, H // w, W // w, w, w, C])

@@ -33,7 +33,7 @@ class GraphCoder(Layer):
             de = Dense(lyr, name=f"decoder_{i + 1}")
             self.decoder.append(de)
 
-    def call(self, X):  # noqa: N803
+    def call(self, X):
         _encoder = []
         _decoder = []
         h = X
@@ -58,7 +58,7 @@ class GraphAdjacent(Layer):
         self.adj = adj
 
     def call(self, inputs):
-        X = inputs  # noqa: N806
+        X = inputs
         res = tf.matmul(self.adj, self.dense(X))
         if self.active:
             return tf.nn.leaky_relu(res, 0.2)
@@ -83,8 +83,8 @@ class GraphHeterogeneous(Layer):
         mi = tf.math.l2_normalize(mi, axis=-1)
         mi1 = tf.reshape(mi[:, 0], (mi.shape[0], 1))
         mi2 = tf.reshape(mi[:, 1], (mi.shape[0], 1))
-        weighted_Z = mi1 * z  # noqa: N806
-        weighted_H = mi2 * h  # noqa: N806
+        weighted_Z = mi1 * z
+        weighted_H = mi2 * h
         return self.gcn(weighted_Z + weighted_H)
 
 
@@ -98,13 +98,13 @@ class GraphScales(Layer):
         self.gcn = GraphAdjacent(self.units, adj, active=False)
 
     def call(self, inputs):
-        Z = inputs  # noqa: N806
-        U = tf.concat(Z, -1)  # noqa: N806
-        U = self.dense(U)  # noqa: N806
-        U = tf.nn.leaky_relu(U, 0.2)  # noqa: N806
-        U = tf.nn.softmax(U, axis=-1)  # noqa: N806
-        U = tf.math.l2_normalize(U, axis=-1)  # noqa: N806
-        wZ = []  # noqa: N806
+        Z = inputs
+        U = tf.concat(Z, -1)
+        U = self.dense(U)
+        U = tf.nn.leaky_relu(U, 0.2)
+        U = tf.nn.softmax(U, axis=-1)
+        U = tf.math.l2_normalize(U, axis=-1)
+        wZ = []
         for i in range(len(Z)):
             ui = tf.reshape(U[:, i], (U.shape[0], 1))
             wZ.append(ui * Z[i])
@@ -170,7 +170,7 @@ class GraphClusters(keras.Model):
         return numerator / tf.reduce_sum(numerator, axis=1, keepdims=True)
 
     def call(self, inputs):
-        X = inputs  # noqa: N806
+        X = inputs
         _agcnh = []
         _encoder, _decoder = self.ae(X)
         z = self.init_gcn(X)

@@ -90,7 +90,7 @@ class SlidPatches(Layer):
             self.norm = None
 
     def call(self, x):
-        B, H, W, _ = x.shape  # noqa: N806
+        B, H, W, _ = x.shape
         assert self.img_size[0] == H and self.img_size[1] == W, "another size"
         x = tf.reshape(self.proj(x), [B, -1, self.embed_dim])
         if self.norm is not None:
@@ -108,8 +108,8 @@ class SlidTransformer(keras.Model):
         in_chans=3,
         num_classes=1000,
         embed_dim=96,
-        depths=[2, 2, 6, 2],  # noqa: B006
-        num_heads=[3, 6, 12, 24],  # noqa: B006
+        depths=[2, 2, 6, 2],
+        num_heads=[3, 6, 12, 24],
         window_size=7,
         mlp_ratio=4.0,
         qkv_bias=True,
@@ -146,7 +146,7 @@ class SlidTransformer(keras.Model):
                 initializer(shape=(1, num_patches, embed_dim)), trainable=False
             )
         self.pos_drop = layers.Dropout(rate=drop_rate)
-        dpr = [x for x in np.linspace(0, drop_path_rate, sum(depths))]  # noqa: C416
+        dpr = [x for x in np.linspace(0, drop_path_rate, sum(depths))]
         self.sequence = keras.Sequential(name="basic_layers_seq")
         for i_layer in range(self.num_layers):
             self.sequence.add(
@@ -211,8 +211,8 @@ class CrowdPoints(Layer):
         y = (tf.range(0, shape[0], dtype=tf.float32) + 0.5) * stride
         x, y = tf.meshgrid(x, y)
         shifts = tf.stack([tf.reshape(x, [-1]), tf.reshape(y, [-1])], axis=1)
-        M = tf.shape(ref_points)[0]  # noqa: N806
-        N = tf.shape(shifts)[0]  # noqa: N806
+        M = tf.shape(ref_points)[0]
+        N = tf.shape(shifts)[0]
         offset = tf.reshape(ref_points, [1, M, 2]) + tf.reshape(shifts, [N, 1, 2])
         return tf.reshape(offset, [M * N, 2])
 

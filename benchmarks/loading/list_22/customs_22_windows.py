@@ -28,7 +28,7 @@ class SlidDense(layers.Dense):
         self,
         units,
         use_bias=True,
-        initializer=keras.initializers.TruncatedNormal(mean=0.0, stddev=0.02),  # noqa: B008
+        initializer=keras.initializers.TruncatedNormal(mean=0.0, stddev=0.02),
     ):
         super().__init__(units, use_bias=use_bias, kernel_initializer=initializer)
 
@@ -84,16 +84,16 @@ class SlidMlp(Layer):
 
 def window_partition(x, window_size):
     """Windows of a map."""
-    B, H, W, C = x.shape  # noqa: N806
+    B, H, W, C = x.shape
     x = tf.reshape(x, [B, H // window_size, window_size, W // window_size, window_size, C])
     x = tf.transpose(x, perm=[0, 1, 3, 2, 4, 5])
     return tf.reshape(x, [-1, window_size, window_size, C])
 
 
 @tf.function
-def window_reverse(windows, window_size, H, W):  # noqa: N803
+def window_reverse(windows, window_size, H, W):
     """The map of windows, traced."""
-    B = int(windows.shape[0] / (H * W / window_size / window_size))  # noqa: N806
+    B = int(windows.shape[0] / (H * W / window_size / window_size))
     x = tf.reshape(windows, [B, H // window_size, W // window_size, window_size, window_size, -1])
     return tf.reshape(tf.transpose(x, perm=[0, 1, 3, 2, 4, 5]), [B, H, W, -1])
 
@@ -140,7 +140,7 @@ class SlidAttention(Layer):
         self.softmax = layers.Softmax(axis=-1)
 
     def call(self, x, mask=None):
-        B_, N, C = x.shape  # noqa: N806
+        B_, N, C = x.shape
         qkv = tf.reshape(self.qkv(x), [B_, N, 3, self.num_heads, C // self.num_heads])
         q, k, v = tf.unstack(tf.transpose(qkv, perm=[2, 0, 3, 1, 4]))
         q = q * self.scale
@@ -157,7 +157,7 @@ class SlidAttention(Layer):
         )
         attn = attn + tf.transpose(relative_position_bias, perm=[2, 0, 1])
         if mask is not None:
-            nW = mask.shape[0]  # noqa: N806
+            nW = mask.shape[0]
             attn = tf.reshape(attn, [B_ // nW, nW, self.num_heads, N, N]) + mask[:, None, :, :]
             attn = tf.reshape(attn, [-1, self.num_heads, N, N])
             attn = self.softmax(attn)
@@ -216,7 +216,7 @@ class SlidBlock(Layer):
             in_features=dim, hidden_features=mlp_hidden_dim, act_layer=act_layer, drop=drop
         )
         if self.shift_size > 0:
-            H, W = self.input_resolution  # noqa: N806
+            H, W = self.input_resolution
             img_mask = np.zeros([1, H, W, 1])
             h_slices = (
                 slice(0, -self.window_size),
@@ -237,8 +237,8 @@ class SlidBlock(Layer):
             self.attn_mask = None
 
     def call(self, x):
-        H, W = self.input_resolution  # noqa: N806
-        B, L, C = x.shape  # noqa: N806
+        H, W = self.input_resolution
+        B, L, C = x.shape
         assert L == H * W, "input feature has wrong size"
         shortcut = x
         x = self.norm1(x)
@@ -272,8 +272,8 @@ class SlidMerging(Layer):
         self.norm = norm_layer(epsilon=1e-5)
 
     def call(self, x):
-        H, W = self.input_resolution  # noqa: N806
-        B, L, C = x.shape  # noqa: N806
+        H, W = self.input_resolution
+        B, L, C = x.shape
         assert L == H * W, "input feature has wrong size"
         x = tf.reshape(x, [B, H, W, C])
         x0 = x[:, 0::2, 0::2, :]

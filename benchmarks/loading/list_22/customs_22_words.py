@@ -120,8 +120,8 @@ class FilmAttention(layers.Layer):
 
     def call(self, x):
         shape = ops.shape(x)
-        B, H, W = shape[0], shape[1], shape[2]  # noqa: N806
-        C = self.channels  # noqa: N806
+        B, H, W = shape[0], shape[1], shape[2]
+        C = self.channels
         h = self.norm(x)
         qkv = self.qkv(h)
         q, k, v = ops.split(qkv, 3, axis=-1)

@@ -13,25 +13,23 @@ def skipped_series(k):
 
     layers = k.layers
     window, m, kernel, skip, highway = 8, 3, 3, 4, 4
-    X = layers.Input(shape=(window, m))  # noqa: N806
-    C = layers.Reshape((window, m, 1))(X)  # noqa: N806
-    C = layers.Conv2D(  # noqa: N806
-        filters=4, kernel_size=(kernel, m), kernel_initializer="VarianceScaling"
-    )(C)
-    C = layers.Dropout(0.2)(C)  # noqa: N806
+    X = layers.Input(shape=(window, m))
+    C = layers.Reshape((window, m, 1))(X)
+    C = layers.Conv2D(filters=4, kernel_size=(kernel, m), kernel_initializer="VarianceScaling")(C)
+    C = layers.Dropout(0.2)(C)
     c_shape = k.backend.int_shape(C)
-    C = layers.Reshape((c_shape[1], c_shape[3]))(C)  # noqa: N806
+    C = layers.Reshape((c_shape[1], c_shape[3]))(C)
     given = {"activation": "relu", "return_sequences": False, "return_state": True}
-    _, R = layers.GRU(4, **given)(C)  # noqa: N806
-    R = layers.Dropout(0.2)(R)  # noqa: N806
+    _, R = layers.GRU(4, **given)(C)
+    R = layers.Dropout(0.2)(R)
     pt = int(window / skip)
-    S = own.PreSkipTrans(pt, int((window - kernel + 1) / pt))(C)  # noqa: N806
-    _, S = layers.GRU(3, **given)(S)  # noqa: N806
-    S = own.PostSkipTrans(int((window - kernel + 1) / pt))([S, X])  # noqa: N806
-    R = layers.Concatenate(axis=1)([R, S])  # noqa: N806
-    Y = layers.Dense(m)(layers.Flatten()(R))  # noqa: N806
-    Z = layers.Flatten()(own.PreARTrans(highway)(X))  # noqa: N806
-    Z = own.PostARTrans(m)([layers.Dense(1)(Z), X])  # noqa: N806
+    S = own.PreSkipTrans(pt, int((window - kernel + 1) / pt))(C)
+    _, S = layers.GRU(3, **given)(S)
+    S = own.PostSkipTrans(int((window - kernel + 1) / pt))([S, X])
+    R = layers.Concatenate(axis=1)([R, S])
+    Y = layers.Dense(m)(layers.Flatten()(R))
+    Z = layers.Flatten()(own.PreARTrans(highway)(X))
+    Z = own.PostARTrans(m)([layers.Dense(1)(Z), X])
     model = k.models.Model(inputs=X, outputs=layers.Add()([Y, Z]))
     model.compile(loss="mae", optimizer=adam(k, 1e-3), metrics=["mae"])
     return trained(model, INPUTS_OF["skipped_series"], floats(2, 3))
