@@ -120,8 +120,8 @@ def to_keras2(class_name: str, config: Mapping[str, Json]) -> tuple[str, Mapping
     for keys in _KERNEL_SIZES:
         if all(key in config for key in keys):
             new["kernel_size"] = [config[key] for key in keys]
-    if config.get("dim_ordering") in _ORDERINGS:
-        new["data_format"] = _ORDERINGS[config["dim_ordering"]]
+    if (ordering := kj.text(config.get("dim_ordering"))) in _ORDERINGS:
+        new["data_format"] = _ORDERINGS[ordering]
     if class_name == "Merge":
         class_name = _MERGES.get(_hashable(config.get("mode")), "Merge")
         new["axis"] = config.get("concat_axis", -1)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.audit_types.architecture import ArchitectureProfile, WindowGrid
 from modelaudit.facts import Architecture, Layer, Shape
+from modelaudit.formats.keras.json_config import text
 from modelaudit.graphs import reachable
 from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
@@ -179,7 +180,9 @@ def _rescales(layer: Layer, graph: LayerGraph) -> bool:
     sources = [source for call in graph.calls[layer.route] for source in call]
     entry = bool(sources) and all(not graph.calls[source] for source in sources)
     return (
-        entry and layer.class_name == "TFOpLambda" and layer.config.get("function") in _ARITHMETIC
+        entry
+        and layer.class_name == "TFOpLambda"
+        and text(layer.config.get("function")) in _ARITHMETIC
     )
 
 

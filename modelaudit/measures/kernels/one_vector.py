@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from modelaudit.audit_types.values import number
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Json, Layer, Tensor
+from modelaudit.formats.keras.json_config import text
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
 from modelaudit.measures.slots_of_tf1 import BETAS
@@ -75,7 +76,7 @@ def _weighs_rows(graph: LayerGraph | None, route: str) -> bool:
     layer = graph.get(route) if graph is not None else None
     if graph is None or layer is None or route in graph.outputs:
         return False
-    return layer.config.get("activation") in _BENT and layer.config.get("units", 1) != 1
+    return text(layer.config.get("activation")) in _BENT and layer.config.get("units", 1) != 1
 
 
 def errors_stayed(state: OptimizerState) -> bool:
@@ -129,7 +130,7 @@ def _is_one(
     if by_firsts is None and by_squares is not None and _of_one_size(by_squares):
         return False  # inputs that are 1 or -1 have the same squares
     units = kernel.shape[-1] if kernel.shape else 0
-    curved = layer is not None and layer.config.get("activation") in _CURVED
+    curved = layer is not None and text(layer.config.get("activation")) in _CURVED
     return found is not None and curved and units >= FEW_UNITS.value and bool(found.any())
 
 

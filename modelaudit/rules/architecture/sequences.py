@@ -201,7 +201,7 @@ def _may_be_one_label(graph: LayerGraph, head: NetworkHead, shape: Sequence[int 
     A language model answers with words, as many as its embedding knows.
     """
     inputs = [layer for layer in graph.layers if not any(graph.calls[layer.route])]
-    words = {layer.config.get("input_dim") for layer in graph.layers}
+    words = [layer.config.get("input_dim") for layer in graph.layers]
     plain = len(shape) == 3 and head.last == "softmax" and not head.joined
     return plain and len(inputs) == len(graph.outputs) == 1 and head.units not in words
 

@@ -69,8 +69,9 @@ def _pairs(graph: LayerGraph) -> Iterator[tuple[Layer, Layer]]:
         if alone and layer.class_name == "Dense" and not layer.custom:
             taken[calls[0][0]].append(layer)
     for layers in taken.values():
-        units = {layer.config.get("units") for layer in layers}
-        if len(layers) != 2 or len(units) != 1 or not all(_plain(layer) for layer in layers):
+        if len(layers) != 2 or not all(_plain(layer) for layer in layers):
+            continue
+        if layers[0].config.get("units") != layers[1].config.get("units"):
             continue
         if not any(normalized_behind(graph, takers, layer.route) for layer in layers):
             yield layers[0], layers[1]

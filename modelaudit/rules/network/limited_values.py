@@ -17,7 +17,7 @@ _SUMS = frozenset(("Add", "Multiply"))
 _STATES = frozenset(("GRU", "LSTM", "SimpleRNN"))
 _LIMITED = frozenset(("tanh", "sigmoid", "softmax", "softsign"))
 _APPLIED_LAST = Trait.AFFINE | Trait.CONVOLUTION | Trait.POINTWISE
-_BETWEEN_VALUES = frozenset(("nearest", "bilinear", "area", "linear"))  # others overshoot
+_BETWEEN_VALUES = ("nearest", "bilinear", "area", "linear")  # others overshoot
 
 
 def at_most_one(graph: LayerGraph, route: str) -> bool:
@@ -69,5 +69,5 @@ def never_negative(graph: LayerGraph) -> set[str]:
 
 def keeps_sign(layer: Layer) -> bool:
     """Whether a layer gives no value of another sign than those that it gets."""
-    smooth = layer.config.get("interpolation", "nearest") in {"nearest", "bilinear", "area"}
+    smooth = layer.config.get("interpolation", "nearest") in ("nearest", "bilinear", "area")
     return smooth and has(layer.class_name, _KEEPS_SIGN)

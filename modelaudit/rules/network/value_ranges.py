@@ -99,7 +99,7 @@ def sums_up(layer: Layer) -> bool:
     """Whether its weights are never negative and it has no bias, as where parts add up to a whole."""
     said = layer.config.get("kernel_constraint")
     name = said.get("class_name") if isinstance(said, dict) else said
-    return name in {"NonNeg", "non_neg"} and layer.config.get("use_bias") is False
+    return name in ("NonNeg", "non_neg") and layer.config.get("use_bias") is False
 
 
 def _most(step: HeadStep) -> float | None:
