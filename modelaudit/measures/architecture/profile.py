@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.audit_types.architecture import ArchitectureProfile, WindowGrid
 from modelaudit.facts import Architecture, Layer, Shape
-from modelaudit.formats.keras.json_config import text
 from modelaudit.graphs import reachable
 from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
@@ -31,8 +30,9 @@ _PASSED_OVER = classes(Trait.POINTWISE | Trait.CHANNEL_NORMALISATION | Trait.MER
     "InputLayer",  # of a nested model
 }
 _BLUR_NAMES = ("blurpool", "blur_pool", "antialias", "anti_alias")
-_ARITHMETIC = frozenset(
-    ("math.multiply", "math.truediv", "math.divide", "math.subtract", "math.add")
+_ARITHMETIC = (
+    *("math.multiply", "math.truediv", "math.divide"),
+    *("math.subtract", "math.add"),
 )
 # If the outputs have different heads, the first of these is reported.
 _HEADS = ("flatten", "spatial", "gap", "unknown", "dense")
@@ -180,9 +180,7 @@ def _rescales(layer: Layer, graph: LayerGraph) -> bool:
     sources = [source for call in graph.calls[layer.route] for source in call]
     entry = bool(sources) and all(not graph.calls[source] for source in sources)
     return (
-        entry
-        and layer.class_name == "TFOpLambda"
-        and text(layer.config.get("function")) in _ARITHMETIC
+        entry and layer.class_name == "TFOpLambda" and layer.config.get("function") in _ARITHMETIC
     )
 
 

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from modelaudit.audit_types.values import number
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Json, Layer, Tensor
-from modelaudit.formats.keras.json_config import text
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
 from modelaudit.measures.slots_of_tf1 import BETAS
@@ -26,8 +25,8 @@ from modelaudit.thresholds.training import FEW_UNITS, ONE_GRADIENT, ONE_RATIO
 _Array = NDArray[np.float64]
 _LARGEST = 1 << 26  # of what is read of a layer, in bytes
 _SMALLEST = math.ldexp(1, -100)  # averages below are near the smallest float32
-_CURVED = frozenset(("relu", "relu6", "elu", "selu", "gelu", "silu", "swish", "tanh", "sigmoid"))
-_BENT = frozenset(("tanh", "sigmoid"))  # nowhere straight
+_CURVED = ("relu", "relu6", "elu", "selu", "gelu", "silu", "swish", "tanh", "sigmoid")
+_BENT = ("tanh", "sigmoid")  # nowhere straight
 _ROUNDED = math.ldexp(1, -20)  # what sums of float32 are apart by rounding
 
 
@@ -76,7 +75,7 @@ def _weighs_rows(graph: LayerGraph | None, route: str) -> bool:
     layer = graph.get(route) if graph is not None else None
     if graph is None or layer is None or route in graph.outputs:
         return False
-    return text(layer.config.get("activation")) in _BENT and layer.config.get("units", 1) != 1
+    return layer.config.get("activation") in _BENT and layer.config.get("units", 1) != 1
 
 
 def errors_stayed(state: OptimizerState) -> bool:
@@ -130,7 +129,7 @@ def _is_one(
     if by_firsts is None and by_squares is not None and _of_one_size(by_squares):
         return False  # inputs that are 1 or -1 have the same squares
     units = kernel.shape[-1] if kernel.shape else 0
-    curved = layer is not None and text(layer.config.get("activation")) in _CURVED
+    curved = layer is not None and layer.config.get("activation") in _CURVED
     return found is not None and curved and units >= FEW_UNITS.value and bool(found.any())
 
 
