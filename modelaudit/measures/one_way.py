@@ -54,3 +54,31 @@ def descents_one_way(state: OptimizerState, gradient: float) -> float:
     steps, left = state.steps or 0, 1 - momentum
     # Each step is that much of a gradient which has come all the time before: 1 - momentum ** n.
     return most * (steps - momentum * (1 - momentum**steps) / left) / left
+
+
+def error_left(state: OptimizerState, curvature: float) -> float:
+    """What all steps of gradient descent leave of an error, where its second derivative is this.
+
+    A step of a rate r and a momentum m changes the error e by m times the change before, less
+    r * curvature * e. So e is a sum of powers of the roots of z ** 2 - (1 + m - r * curvature) z
+    + m, which are real as long as the error falls without swinging (Polyak, 1964). Less curvature
+    leaves more.
+
+    Args:
+        state: of the optimizer.
+        curvature: the second derivative.
+
+    Returns:
+        0 to 1; 0 where that is unknown, or the error swings.
+    """
+    momentum = number(state.settings.get("momentum")) or 0.0
+    share, steps = (state.rate or 0.0) * curvature, state.steps or 0
+    known = state.name == "SGD" and not state.settings.get("nesterov")
+    if not known or not 0 <= momentum < 1 or not 0 < share < (1 - math.sqrt(momentum)) ** 2:
+        return 0.0
+    middle = (1 + momentum - share) / 2
+    apart = math.sqrt(max(middle**2 - momentum, 0.0))
+    if apart == 0:
+        return 0.0
+    slow, fast = middle + apart, middle - apart
+    return ((1 - share - fast) * slow**steps - (1 - share - slow) * fast**steps) / (slow - fast)

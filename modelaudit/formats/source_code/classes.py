@@ -112,9 +112,8 @@ class ClassCode(Struct, frozen=True):
     the attributes that its methods give a value, `running` is what it does when it is used.
     `call` are the parameters of its `call`. `sets_output_shape` says that `compute_output_shape`
     sets an item of the shape that it is given, `only_makes` that `from_config` passes the config to
-    the constructor and does no more. `opened` are the attributes of which `build` and `call` take
-    an attribute, and `builds_itself` says that the constructor calls `self.build`. `uses_shape`
-    says that `build` uses the shape that it is given.
+    the constructor and does no more, `builds_itself` that the constructor calls `self.build`, and
+    `uses_shape` that `build` uses the shape that it is given.
     """
 
     name: str
@@ -154,7 +153,6 @@ class ClassCode(Struct, frozen=True):
     call: Parameters | None = None
     sets_output_shape: bool = False
     only_makes: bool = False
-    opened: frozenset[str] = frozenset()
     builds_itself: bool = False
     uses_shape: bool = False
 

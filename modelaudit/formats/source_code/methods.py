@@ -163,13 +163,6 @@ def _is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def opened(method: Function) -> Iterator[str]:
-    """Attributes of `self` of which a method takes an attribute that no dictionary has."""
-    for each in walked(method):
-        if isinstance(each, ast.Attribute) and not hasattr(dict, each.attr):
-            yield from filter(None, (own_attribute(each.value),))
-
-
 def uses_keywords_as_is(node: Function) -> bool:
     """Whether all that a method does with its `**kwargs` is to pass them on, or to pop words."""
     if node.args.kwarg is None:

@@ -31,7 +31,6 @@ from modelaudit.formats.source_code.methods import (
     full_name,
     of_first,
     only_makes,
-    opened,
     own_attribute,
     parameters,
     revived,
@@ -225,9 +224,6 @@ def _class(
             for each in walked(constructor)
         ),
         only_makes=_FROM_CONFIG in methods and only_makes(methods[_FROM_CONFIG]),
-        opened=frozenset(
-            name for each in (BUILD, _CALL) if each in methods for name in opened(methods[each])
-        ),
         sets_output_shape=OUTPUT_SHAPE in methods and sets_item(methods[OUTPUT_SHAPE]),
         trains=_CALL in methods
         and parameters(methods[_CALL]).defaults.get(_TRAINING) == as_literal(True),

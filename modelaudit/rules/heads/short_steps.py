@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Set
 from modelaudit.audit_types.values import number
 from modelaudit.findings import Confidence, Finding
 from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES
-from modelaudit.measures.one_way import CLIPS, descents_one_way, rates_one_way
+from modelaudit.measures.one_way import CLIPS, descents_one_way, error_left, rates_one_way
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads.last_layers import paired_heads
@@ -148,7 +148,8 @@ def _lines_left(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fin
 
     Of a mean squared error over u units, z = x W + b has 2 / u as the second derivative by each bias,
     so the smallest eigenvalue of its Hessian is at most that, whatever x is: along its eigenvector,
-    each step of gradient descent at a rate r leaves 1 - 2 r / u of the error, or more.
+    each step of gradient descent at a rate r leaves 1 - 2 r / u of the error, or more. With a momentum,
+    the same holds as long as the error does not swing.
     """
     layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
     if state.name != "SGD" or len([x for x in layers if x.variables]) != 1:
@@ -164,8 +165,7 @@ def _lines_left(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fin
         return
     if head.rescaled or head.joined or not head.units:
         return
-    share = 2 / head.units * (state.rate or 0.0)
-    left = (1 - share) ** descents_one_way(state, 1.0) if 0 < share < 1 else 0.0
+    left = error_left(state, 2 / head.units)
     if not LINE_LEFT.value <= left < 1 or any(map(state.settings.get, CLIPS)):
         return
     yield rule.finding(
@@ -183,7 +183,7 @@ def _lines_left(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fin
         key="line",
         confidence=Confidence.MEDIUM,
         fix="Train for many more epochs, until the loss no longer falls. Inputs with a mean of 0 and a "
-        "standard deviation of 1 allow a rate of 0.1, which needs a tenth of the steps.",
+        "standard deviation of 1 allow a higher rate, such as 0.1, which needs fewer steps.",
     )
 
 

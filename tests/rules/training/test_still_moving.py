@@ -269,13 +269,22 @@ def test_targets_that_run_away_from_the_answers(keras, tmp_path):
     assert told == [["If targets are made from"], []]
 
 
-@pytest.mark.parametrize(("steps", "momentum"), [(100, 0.0), (70, 0.5), (400, 0.0)])
-def test_a_line_that_descent_did_not_reach(keras, tmp_path, steps, momentum):
+@pytest.mark.parametrize(
+    ("steps", "momentum", "rate", "told"),
+    [
+        (100, 0.0, 0.01, True),
+        (70, 0.5, 0.01, True),
+        (100, 0.9, 0.001, True),
+        (40, 0.9, 0.01, False),  # the error swings
+        (400, 0.0, 0.01, False),
+    ],
+)
+def test_a_line_that_descent_did_not_reach(keras, tmp_path, steps, momentum, rate, told):
     """Along the slowest eigenvector of the Hessian, at least the share is left that is told."""
     x = np.arange(1.0, 9.0)[:, None]
     y = 3 * x - 7
     keras.utils.set_random_seed(4)
-    optimizer = keras.optimizers.SGD(0.01, momentum=momentum)
+    optimizer = keras.optimizers.SGD(rate, momentum=momentum)
     model = sequential(keras, (1,), keras.layers.Dense(1), optimizer=optimizer, loss="mse")
     first = np.concatenate([weight.ravel() for weight in model.get_weights()])
     every = [np.tile(each, (steps, 1)) for each in (x, y)]
@@ -287,6 +296,6 @@ def test_a_line_that_descent_did_not_reach(keras, tmp_path, steps, momentum):
     values, vectors = np.linalg.eigh(2 * columns.T @ columns / len(x))
     left = (vectors[:, 0] @ (last - [3, -7])) / (vectors[:, 0] @ (first - [3, -7]))
     said = [each for each in found([rule("MA432")], tmp_path / "m.keras") if each.key == "line"]
-    assert values[0] <= 2 and bool(said) is (steps < 400)
+    assert values[0] <= 2 and bool(said) is told
     for each in said:
         assert 0.05 < each.evidence["measured"] <= left and str(each.severity) == "low"

@@ -9,6 +9,8 @@ from msgspec import Struct, field
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.formats.source_code.classes import BaseCall, ClassCode, Parameters, SourceCode
+from modelaudit.formats.source_code.statements import ParameterUse
+from modelaudit.formats.source_code.value_uses import NeededKind
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import ARRAYS, Config, legacy_key
 from modelaudit.terminal_text import first_of
@@ -106,14 +108,16 @@ def _not_deserialized(
     if own is None or not all(each.static for each in lineage):
         return None
     deserializes = any(each.deserializes for each in lineage)
-    called = frozenset().union(*(each.called | each.opened for each in lineage))
+    called = frozenset().union(*(each.called for each in lineage))
     for parameter, value in config.items() if archive and not own else ():
         if text(mapping(value).get("class_name")) in ARRAYS:
             return _reason(code, parameter, mapping(value), "no `from_config` makes an array of it")
     for each in lineage:
+        opened = {use.parameter for use in each.running.values if _no_dictionary(use)}
         for parameter, attribute in each.stored.items():
             node = mapping(config.get(parameter))
-            if attribute not in called or not {"class_name", "config"} <= node.keys():
+            used = attribute in called or parameter in opened
+            if not used or not {"class_name", "config"} <= node.keys():
                 continue
             revived = not archive and is_revived(node, context)
             if not (revived or own):
@@ -121,6 +125,11 @@ def _not_deserialized(
             if revived and deserializes:
                 return _reason(code, parameter, node, "its `from_config` gets the object itself")
     return None
+
+
+def _no_dictionary(use: ParameterUse) -> bool:
+    """Whether it takes an attribute that no dictionary has."""
+    return use.need == NeededKind.ATTRIBUTE and not hasattr(dict, use.name)
 
 
 def _reason(code: ClassCode, parameter: str, node: Config, why: str) -> Reason:

@@ -22,7 +22,6 @@ from modelaudit.runtimes.saved_config import Config
 
 _LAYER = "Layer"
 _KINDS = {dict: "dictionary", list: "list", str: "text", bool: "bool", int: "int", float: "float"}
-
 # What the code does with a value, and what to do about it.
 _SAID = {
     NeededKind.TUPLE: ("adds a tuple to it", "make a tuple of it again: `tuple({})`"),
