@@ -17,6 +17,7 @@ import pytest
 from tests.command_line import ROOT, run_command
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES += sorted((ROOT / "docs" / "accuracy").glob("*.md"))
 PAGES += [ROOT / "contrib" / "example-plugin" / "README.md"]
 BLOCK = re.compile(r"^(<!-- run[^\n]*-->\n)?```(sh|bash|console|shell)\n(.*?)^```$", re.M | re.S)
 # Page -> the test that runs its blocks, and how many there are: a new one needs a look at the test.
@@ -179,7 +180,7 @@ def test_everything_is_two_clicks_from_the_readme():
         *ROOT.glob("contrib/*/[!_.]*"),
         ROOT / "templates/modelaudit.yml",
     }
-    wanted |= {*ROOT.glob("docs/adr/*.md")}
+    wanted |= {*ROOT.glob("docs/adr/*.md"), *ROOT.glob("docs/accuracy/*.md")}
     reached |= {page.parent for page in reached if page.name == "README.md"} - {ROOT}
     there = {path for path in wanted if path in reached or reached & {*path.parents} - {ROOT}}
     assert wanted - there == set()

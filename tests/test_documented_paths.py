@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "modelaudit"
 PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PAGES += sorted((ROOT / "docs" / "adr").glob("*.md"))
+PAGES += sorted([*ROOT.glob("docs/adr/*.md"), *ROOT.glob("docs/accuracy/*.md")])
 FOLDERS = "|".join(
     [*(path.name for path in PACKAGE.iterdir() if path.is_dir()), "modelaudit", "tests", "scripts"]
 )

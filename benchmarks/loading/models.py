@@ -1,8 +1,8 @@
 """Small models of many kinds, for `matrix.py`: name -> (function that builds it, inputs).
 
 Each is written for Keras 2.6 to 3; one that a version cannot build is left out there. Each list
-was written, and judged, at another time; `docs/accuracy.md` has what was found. Custom objects
-come from the list's `customs*.py`, copied beside the models, which the worker can import.
+was written, and judged, at another time; `docs/accuracy/loading.md` has what was found. Custom
+objects come from the list's `customs*.py`, copied beside the models, which the worker can import.
 """
 
 from __future__ import annotations

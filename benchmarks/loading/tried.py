@@ -5,8 +5,8 @@
     python -m benchmarks.loading.tried PARTS --write
 
 Every architecture of `models.py` was saved by several runtimes and loaded in others, and the
-predictions were compared with what happened (docs/accuracy.md). The first call builds each of them
-and writes the kinds of the arguments of its layers below PARTS; `--write` joins these to
+predictions were compared with what happened (docs/accuracy/loading.md). The first call builds each
+of them and writes the kinds of the arguments of its layers below PARTS; `--write` joins these to
 `modelaudit/runtimes/tried_layers.json.gz`, by which `modelaudit/runtimes/untried.py` tells what of
 a model no such architecture has.
 """
