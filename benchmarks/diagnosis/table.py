@@ -1,4 +1,4 @@
-"""Condition against diagnosis for many small models: the tables of `docs/diagnosis.md`.
+"""Condition against diagnosis for many small models: the tables of `docs/accuracy/diagnosis.md`.
 
     python -m benchmarks.diagnosis.table DIRECTORY [--labels | --no-images] [--only REGEX]
 
