@@ -12,7 +12,13 @@ PACKAGE = ROOT / "modelaudit"
 PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAGES += sorted([*ROOT.glob("docs/adr/*.md"), *ROOT.glob("docs/accuracy/*.md")])
 FOLDERS = "|".join(
-    [*(path.name for path in PACKAGE.iterdir() if path.is_dir()), "modelaudit", "tests", "scripts"]
+    [
+        *(path.name for path in PACKAGE.iterdir() if path.is_dir()),
+        "modelaudit",
+        "tests",
+        "scripts",
+        "benchmarks",
+    ]
 )
 PATH = re.compile(rf"`((?:{FOLDERS})/[\w/]*(?:\.py|/))`")
 NAME = re.compile(r"`(?!tf\.)([a-z_]+(?:\.[a-z_]+)*)\.([A-Z]\w+)`")

@@ -214,9 +214,9 @@ CLOSER = Threshold(
     5.0,
     "times",
     "how much closer all batch statistics must be on another scale to show it",
-    "networks of `benchmarks/population.py` with a first misfit above `MISFIT` that match there: "
-    "96 of 151 feeds with other values are, none of 520 cases whose values and statistics are "
-    "right; stale statistics 3 to 10 times",
+    "networks of `benchmarks/population/make.py` with a first misfit above `MISFIT` that match "
+    "there: 96 of 151 feeds with other values are, none of 520 cases whose values and statistics "
+    "are right; stale statistics 3 to 10 times",
 )
 OFF_SCALE_ALONE = Threshold(
     3.0,
