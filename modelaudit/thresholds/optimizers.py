@@ -135,6 +135,14 @@ SIGNED_AGREED = Threshold(
     "inputs have both signs",
     "halfway; standardized inputs: 0.46 to 0.58 in all, and 0.5 is chance",
 )
+SIGNED_AGAINST = Threshold(
+    0.25,
+    "of the weights",
+    "share of the weights whose average gradient has the sign of that of their bias, below which "
+    "most inputs are below 0",
+    "halfway from chance to none; values that are never below 0 give 0.5 or more, and pixels from "
+    "-1 to 1 with a dark background 0.01 and 0.16",
+)
 SIGNED_WEIGHTS = Threshold(
     128,
     "weights",

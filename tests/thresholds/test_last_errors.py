@@ -194,6 +194,11 @@ def signs_that_agree(share):
     return restored(0.8, 0.5 + share * (most - 0.5) + 1e-12)
 
 
+@at("optimizers.SIGNED_AGAINST", {0.246: ["low"], 0.25: [], 0.254: []})
+def signs_that_disagree(share):
+    return restored(0.5, share)
+
+
 @at("optimizers.SIGNED_WEIGHTS", {127: [], 128: ["low"], 129: ["low"]})
 def weights_with_signs(weights):
     return restored(weights=weights)

@@ -25,6 +25,7 @@ _KEEPS_CHANNELS = (
 
 
 _CUT_OR_RESIZED = Trait.PADDING | Trait.RESIZING
+_IMAGE, _COLORS = 4, 4  # axes of a batch of images, and channels that these have as they come
 _ONLY_PIXELS = Trait.KEEPS_RANGE | Trait.RESCALING | Trait.AUGMENTATION
 
 
@@ -46,6 +47,7 @@ class _Narrow(Struct, frozen=True):
 def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = joined_graph(facts)
     yield from _one_pixel(rule, graph)
+    yield from _means_of_images(rule, graph)
     found = [*_narrow_layers(graph)]
     if not found:
         return
@@ -109,6 +111,30 @@ def _one_pixel(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
                 fix=f"Use a larger size in `{layer.name}` and train again."
                 if _resizes(layer)
                 else f"Cut off less in `{layer.name}` and train again.",
+            )
+
+
+def _means_of_images(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
+    """Poolings of whole images that no convolution was before."""
+    for layer in graph.layers:
+        given = layer.input_shapes[0] if layer.input_shapes else ()
+        if not has(layer.class_name, Trait.GLOBAL_POOLING) or layer.custom or len(given) != _IMAGE:
+            continue
+        first = channels_first(layer)
+        sides, colors = spatial_part(given, first), given[1 if first else -1]
+        if not colors or colors > _COLORS or any(n is not None and n <= 1 for n in sides):
+            continue
+        above = (graph.layer(x) for x in graph.above([layer.route]) - {layer.route} if graph.get(x))
+        if not all(has(x.class_name, _ONLY_PIXELS) and not x.custom for x in above):
+            continue
+        if any(_through(graph, [layer.route]).get(x, 0) for x in graph.outputs):
+            yield rule.finding(
+                f"`{layer.route}` pools whole images as they come: of each it leaves "
+                f"{'a number' if colors == 1 else f'{colors} numbers'}, whatever it shows.",
+                route=layer.route,
+                evidence={"measured": colors, "unit": "numbers", "input": list[Json](sides)},
+                severity=Severity.LOW,
+                fix=f"Put convolutions before `{layer.name}` and train again.",
             )
 
 

@@ -28,7 +28,10 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network.network_heads import activation_of, saved_graph, weighs
-from modelaudit.rules.network.positions_softmax import softmax_over_positions
+from modelaudit.rules.network.positions_softmax import (
+    softmax_over_columns,
+    softmax_over_positions,
+)
 from modelaudit.thresholds.design import (
     CRUSHED,
     LARGE_REGULARIZER,
@@ -80,6 +83,7 @@ def _found(
         yield from _own(facts, layer)
     if told or name == "ActivityRegularization":
         yield from _penalties(facts, layer)
+    yield from softmax_over_columns(graph, layer)
     if name in _SIGN_ALONE:
         yield from _lone_sign(layer)
     elif name == "Softmax":

@@ -20,7 +20,7 @@ from modelaudit.formats.keras.compiled_losses import (
     SPARSE,
     CompiledLoss,
 )
-from modelaudit.rules.heads.mismatches import ABOVE_ZERO, OF_MARGINS, Mismatch, suited_to
+from modelaudit.rules.heads.mismatches import ABOVE_ZERO, RARE, Mismatch, suited_to
 from modelaudit.rules.heads.one_value_losses import LOSSES_OF_ONE_VALUE
 from modelaudit.rules.model import Rule
 from modelaudit.rules.network.loss_inputs import FOCAL, PROBABILITIES
@@ -229,17 +229,6 @@ MISMATCHES: tuple[Mismatch, ...] = (
         ungrouped=True,
     ),
     Mismatch(
-        OF_MARGINS,
-        frozenset(("sigmoid",)),
-        Severity.LOW,
-        "{loss} seems to compare a distance with a margin, but {last} gives no value above 1, and little "
-        "gradient near it.",
-        "Let the last layer give the distance itself, such as keras.ops.norm(a - b, axis=-1), without a "
-        "sigmoid behind it, and train again. For a probability of being alike, use "
-        'loss="binary_crossentropy".',
-        units=(1, 1),
-    ),
-    Mismatch(
         DISTANCES,
         frozenset(("softmax",)),
         Severity.LOW,
@@ -324,6 +313,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
         "inputs apart gives little gradient then.",
         "Use no activation in the last layer of the critic and train again.",
     ),
+    *RARE,
 )
 
 
@@ -338,6 +328,9 @@ def by_their_names(rule: Rule, head: NetworkHead, loss: CompiledLoss) -> Iterato
     if alike.name in CROSS_ENTROPIES:  # what Keras does with other values, this one may not
         said = f"{said.partition('. ')[0].removesuffix('.')}."
     own = found.fix if "from_logits" not in found.fix else _PROBABILITIES_AGAIN
+    if alike.from_logits and head.last in PROBABILITIES:
+        said = f"{loss.name} expects scores, but the output has a {head.last}."
+        own = "Remove the activation of the last layer and train again."
     yield rule.finding(
         f"`{head.route}`: {said} This is by the name of {loss.name} alone, a function of the program's own.",
         route=head.route,

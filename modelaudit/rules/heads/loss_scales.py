@@ -9,8 +9,9 @@ from modelaudit.facts import Json
 from modelaudit.findings import Severity
 from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, compiled_losses, named_outputs
 from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.rules.heads.last_layers import paired_heads
 from modelaudit.rules.initial_weights.training_reach import kept_squares
-from modelaudit.rules.model import Facts
+from modelaudit.rules.model import Facts, NotApplicable
 from modelaudit.rules.network.network_heads import output_heads, saved_graph
 from modelaudit.thresholds.design import LOSS_PULL, LOSSES_APART
 
@@ -60,3 +61,23 @@ def times_apart(other: float, of_classes: float) -> float | None:
     """How many times one size of gradients is another; None where that is not unusual."""
     times = other / of_classes
     return times if other >= LOSS_PULL.value and times >= LOSSES_APART.value else None
+
+
+def squares_of_shares(facts: Facts) -> float:
+    """The largest gradient of a score, if squared errors of sigmoids alone are compiled; otherwise 1.
+
+    That of (s - y) ** 2 is 2 (s - y) s (1 - s), at most 8 / 27 for targets from 0 to 1.
+    """
+    try:
+        pairs = paired_heads(facts)
+    except NotApplicable:
+        return 1.0
+    small = all(
+        loss is not None
+        and loss.name == "mean_squared_error"
+        and not loss.summed
+        and head.last == "sigmoid"
+        and not head.rescaled
+        for head, loss in pairs
+    )
+    return 8 / 27 if small else 1.0

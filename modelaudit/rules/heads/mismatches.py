@@ -11,6 +11,7 @@ from modelaudit.findings import Severity
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CATEGORICAL,
+    CROSS_ENTROPIES,
     OVERLAPS,
     SPARSE,
     CompiledLoss,
@@ -105,3 +106,29 @@ def _of_whole_inputs(layer: Layer) -> bool:
 def ends_a_sequence(layer: Layer) -> bool:
     """Whether it is a recurrent layer that gives its last state."""
     return layer.class_name in _RECURRENT and layer.config.get("return_sequences") is False
+
+
+RARE: tuple[Mismatch, ...] = (
+    Mismatch(
+        OF_MARGINS,
+        frozenset(("sigmoid",)),
+        Severity.LOW,
+        "{loss} seems to compare a distance with a margin, but {last} gives no value above 1, and little "
+        "gradient near it.",
+        "Let the last layer give the distance itself, such as keras.ops.norm(a - b, axis=-1), without a "
+        "sigmoid behind it, and train again. For a probability of being alike, use "
+        'loss="binary_crossentropy".',
+        units=(1, 1),
+    ),
+    Mismatch(
+        CROSS_ENTROPIES,
+        frozenset(("relu",)),
+        Severity.MEDIUM,
+        "{loss} expects probabilities, and {last} with a limit gives them, but for scores below 0 or above "
+        "the limit it has no gradient: an answer that is wrong there stays wrong.",
+        'Use activation="{suited}" in the last layer and train again.',
+        from_logits=False,
+        unchanged=True,
+    ),
+)
+"""Losses and activations that few programs put together; none is in another row of the table."""

@@ -13,6 +13,7 @@ from modelaudit.rules.model import Facts, NotApplicable, Rule
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
 from modelaudit.thresholds.optimizers import (
     BEYOND_ONE,
+    SIGNED_AGAINST,
     SIGNED_AGREED,
     SIGNED_SIZE,
     SIGNED_WEIGHTS,
@@ -53,7 +54,11 @@ def inputs_beyond(
         if above
         else f"and only {signs.agreed:.0%} of the average gradients of its {signs.weights:,} weights have the "
         f"sign of that of their bias, where values from 0 to 1 of that size give {_expected(signs.size):.0%}: "
-        "they have both signs, as standardized columns do"
+        + (
+            "most are below 0, as pixels from -1 to 1 with a dark background are"
+            if signs.agreed < SIGNED_AGAINST.value
+            else "they have both signs, as standardized columns do"
+        )
     )
     return rule.finding(
         f"`{head.route}`: the output has the shape of the input, so the targets may be the inputs. In "
@@ -112,8 +117,15 @@ def _restored(graph: LayerGraph) -> tuple[int | None, ...] | None:
 
 
 def _signed(signs: ColumnSigns) -> bool:
-    """Whether inputs of that size have both signs, by those of the gradients."""
-    if signs.weights < SIGNED_WEIGHTS.value or signs.size < SIGNED_SIZE.value:
+    """Whether inputs of that size have both signs, by those of the gradients.
+
+    Inputs whose mean is below 0 turn the signs of the gradients around, whatever their size is.
+    """
+    if signs.weights < SIGNED_WEIGHTS.value:
+        return False
+    if signs.agreed < SIGNED_AGAINST.value:
+        return True
+    if signs.size < SIGNED_SIZE.value:
         return False
     most = 0.5 + SIGNED_AGREED.value * (_expected(signs.size) - 0.5)
     return signs.agreed < most

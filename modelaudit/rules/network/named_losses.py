@@ -12,6 +12,8 @@ from modelaudit.structs import replace
 WASSERSTEIN = "wasserstein"
 """The difference of mean scores that a critic learns, which Keras does not have."""
 
+# Names as of TensorFlow's functions that apply the activation themselves.
+_OF_SCORES = re.compile("(softmax|sigmoid)_?(cross_?entropy|xent)|(with|from)_logits")
 # Names of functions that take scores, or of which the name does not say what they compare.
 _OTHER = re.compile(
     "logit|score|triplet|contrastive|margin|hinge|lovasz|vae|elbo|nll|ctc|kl_?d|mixture|"
@@ -37,6 +39,12 @@ def named_after(head: NetworkHead, loss: CompiledLoss) -> CompiledLoss | None:
         return None
     if of_critic(loss):
         return replace(loss, name=WASSERSTEIN)
+    if of_scores := _OF_SCORES.search(name):
+        if head.last not in PROBABILITIES:
+            return None
+        binary = of_scores.group(1) == "sigmoid" or head.last == "sigmoid"
+        like = "binary_crossentropy" if binary else "categorical_crossentropy"
+        return replace(loss, name=like, from_logits=True)
     if _OTHER.search(name):
         return None
     alike = _alike(head, name, {*name.split("_")})

@@ -18,7 +18,7 @@ from modelaudit.formats.keras.compiled_losses import (
 from modelaudit.measures.optimizer_state import clips_to_zero, compiled_optimizer, optimizer_state
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
-from modelaudit.rules.heads.loss_scales import unequal_losses
+from modelaudit.rules.heads.loss_scales import squares_of_shares, unequal_losses
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network.learning_rates import (
     ADAPTIVE,
@@ -31,6 +31,7 @@ from modelaudit.rules.network.learning_rates import (
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.training.extent import steps_without_effect
 from modelaudit.rules.training.loss_parameters import scores, worthless
+from modelaudit.structs import replace
 from modelaudit.thresholds.design import (
     DECAY_OF_A_STEP,
     LARGE_DECAY,
@@ -95,9 +96,7 @@ def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
     if not config:
         return
     rate, adaptive = _rate(config), name.lower() in ADAPTIVE
-    fault = (
-        None if rate is None else rate_fault(facts.artifact, name, rate, adaptive, clipped(config))
-    )
+    fault = None if rate is None else _rate_fault(facts, name, config, rate, adaptive)
     state = optimizer_state(facts.artifact)
     few = state is not None and 0 < (state.steps or 0) < ONE_PASS.value
     fault = fault or summed_rate_fault(facts.artifact, name, config, rate, few=few)
@@ -155,6 +154,19 @@ def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
         )
         yield detail, kept, Severity.HIGH, "ema_momentum=0.99"
     yield from _accumulated(name, config, state.steps if state else None)
+
+
+def _rate_fault(
+    facts: Facts, name: str, config: Mapping[str, Json], rate: float, adaptive: bool
+) -> RateFault | None:
+    """What is wrong with a rate; low where the slope of a sigmoid makes the gradients small."""
+    left = clipped(config)
+    fault = rate_fault(facts.artifact, name, rate, adaptive, left)
+    if fault is None or adaptive or not rate > 0:
+        return fault
+    small = rate_fault(facts.artifact, name, rate, adaptive, left * squares_of_shares(facts))
+    as_bad = small is not None and small.severity is fault.severity
+    return fault if as_bad else replace(fault, severity=Severity.LOW)
 
 
 def _decayed(name: str, decay: float | None, rate: float | None, adaptive: bool) -> Iterator[Fault]:

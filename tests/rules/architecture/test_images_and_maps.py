@@ -11,7 +11,7 @@ from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
 from tests.rules.plain_graphs.exports import exported, head, network
-from tests.rules.saved import found, sequential
+from tests.rules.saved import codes, found, sequential
 from tests.rules.test_made_designs import layer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -142,3 +142,23 @@ def test_channels_that_become_steps(k, target, told, tmp_path):
         assert str(each.severity) == "low"
         moved = np.transpose(np.broadcast_to(np.arange(6), (5, 7, 6)), (2, 0, 1)).reshape(target)
         assert "Permute((3, 1, 2))" in each.fix and all(len(set(row)) == 1 for row in moved)
+
+
+def test_poolings_of_whole_images_as_they_come(k, tmp_path):
+    layers, rules = k.layers, [rule("MA312")]
+
+    def told(*hidden, shape=(9, 9, 3)):
+        hidden = (*hidden, layers.Dense(8, activation="relu"))
+        return codes(rules, sequential(k, shape, *hidden, layers.Dense(4)), tmp_path)
+
+    mean = layers.GlobalAveragePooling2D
+    assert told(mean()) == [("MA312", "low")]
+    assert told(layers.Rescaling(1 / 255), layers.GlobalMaxPooling2D()) == [("MA312", "low")]
+    (only,) = found(rules, tmp_path / "model.keras")
+    assert "3 numbers" in only.detail
+    assert told(layers.Conv2D(4, 3), mean()) == []
+    assert told(mean(), shape=(9, 9, 60)) == []  # spectra
+    assert told(mean(), shape=(1, 1, 3)) == []
+    image = np.random.default_rng(0).uniform(size=(1, 9, 9, 3)).astype("float32")
+    moved = image.reshape(1, -1, 3)[:, ::-1].reshape(1, 9, 9, 3)  # the same pixels elsewhere
+    assert np.allclose(mean()(image), mean()(moved), atol=1e-6)

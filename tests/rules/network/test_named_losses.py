@@ -36,6 +36,9 @@ def said(last, loss, units=1):
         ("sigmoid", "quantile_loss", 1, "no activation"),
         ("sigmoid", "wasserstein_loss", 1, "no activation"),
         ("tanh", "own>wasserstein_loss", 1, "no activation"),
+        ("softmax", "softmax_cross_entropy", 4, "Remove the activation"),
+        ("sigmoid", "sigmoid_crossentropy", 1, "Remove the activation"),
+        ("sigmoid", "weighted_cross_entropy_with_logits", 1, "Remove the activation"),
     ],
 )
 def test_heads_that_do_not_suit_what_a_loss_seems_to_be(last, loss, units, fix):
@@ -48,6 +51,7 @@ def test_heads_that_do_not_suit_what_a_loss_seems_to_be(last, loss, units, fix):
 @pytest.mark.parametrize(
     ("last", "loss", "units"),
     [
+        ("linear", "softmax_cross_entropy", 4),
         ("sigmoid", "dice_loss", 1),
         ("softmax", "dice_loss", 4),
         ("softmax", "focal_loss", 4),
