@@ -77,7 +77,7 @@ RULES = "modelaudit.rules"
 # A module of one of these packages may import those before it, and what all rules share.
 RULE_PACKAGES = (
     *("plain_graphs", "network", "security", "integrity", "initial_weights", "compatibility"),
-    *("architecture", "heads", "behaviour", "training", "weights"),
+    *("architecture", "wiring", "heads", "behaviour", "training", "weights"),
 )
 # Files that run in another interpreter, where they find that interpreter's TensorFlow.
 PROBE_RUNNERS = (

@@ -65,6 +65,7 @@ from modelaudit.rules.training import (
     trainability,
 )
 from modelaudit.rules.weights import huge_statistics, norm_values, stored_values, symmetry, trained
+from modelaudit.rules.wiring import categories, order, towers
 
 LIKE = 0.8  # share of the characters that two names have in common
 
@@ -72,6 +73,9 @@ CATALOGUE: tuple[Rule, ...] = tuple(
     sorted(
         (
             *files.RULES,
+            *categories.RULES,
+            *towers.RULES,
+            *order.RULES,
             *completeness.RULES,
             *non_finite.RULES,
             *weight_owners.RULES,

@@ -1,0 +1,1 @@
+"""Rules on how inputs reach the layers that read them."""
