@@ -15,7 +15,8 @@ from modelaudit.structs import replace
 
 _COMPARES = frozenset(("Subtract", "Dot", "Lambda"))
 _OPERATIONS = frozenset(("subtract", "sub", "squareddifference"))
-_NAMES = ("name", "batch_input_shape", "batch_shape")
+_NAMES = ("name", "batch_input_shape", "batch_shape", "dtype")
+_OBJECT = "shared_object_id"  # which Keras gives to what several layers hold
 
 
 def _towers(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -34,9 +35,9 @@ def _towers(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         twin = next(x for x in other if x.variables)
         yield rule.finding(
-            f"`{layer.route}` compares what two towers of the same {len(one) - 1} layers give, from "
-            f"`{weighing[-1].route}` and `{twin.route}` on, and they share no weights: two inputs that are the "
-            "same get codes that are not.",
+            f"`{layer.route}` compares what two towers with the same {len(weighing)} layers of weights give, "
+            f"up to `{weighing[0].route}` and `{twin.route}`, and they share none: two inputs that are the same "
+            "get codes that are not.",
             route=layer.route,
             evidence={"measured": len(weighing), "unit": "layers with weights in each"},
             fix="If both inputs are of one kind, make the tower once and call it on both, and train again:\n"
@@ -72,7 +73,11 @@ def _same(one: Layer, other: Layer) -> bool:
 
 
 def _settings(layer: Layer) -> dict[str, Json]:
-    return {key: value for key, value in layer.config.items() if key not in _NAMES}
+    kept = {key: value for key, value in layer.config.items() if key not in _NAMES}
+    return {
+        key: {k: v for k, v in value.items() if k != _OBJECT} if isinstance(value, dict) else value
+        for key, value in kept.items()
+    }
 
 
 def _pair(*, shared: bool) -> Facts:
