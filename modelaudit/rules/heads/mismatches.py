@@ -11,7 +11,6 @@ from modelaudit.findings import Severity
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CATEGORICAL,
-    CROSS_ENTROPIES,
     OVERLAPS,
     SPARSE,
     CompiledLoss,
@@ -120,15 +119,5 @@ RARE: tuple[Mismatch, ...] = (
         'loss="binary_crossentropy".',
         units=(1, 1),
     ),
-    Mismatch(
-        CROSS_ENTROPIES,
-        frozenset(("relu",)),
-        Severity.MEDIUM,
-        "{loss} expects probabilities, and {last} with a limit gives them, but for scores below 0 or above "
-        "the limit it has no gradient: an answer that is wrong there stays wrong.",
-        'Use activation="{suited}" in the last layer and train again.',
-        from_logits=False,
-        unchanged=True,
-    ),
 )
-"""Losses and activations that few programs put together; none is in another row of the table."""
+"""Losses that few programs have; none is in another row of the table."""

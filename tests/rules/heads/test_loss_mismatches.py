@@ -9,7 +9,6 @@ from modelaudit.formats.keras.compiled_losses import BINARY, SPARSE
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.rules.heads.examples import example_head
 from modelaudit.structs import replace
 
 pytestmark = pytest.mark.slow
@@ -105,22 +104,3 @@ def test_a_sigmoid_behind_a_distance_with_a_margin(last, told):
     findings = run_rule(rule("MA306"), facts).findings
     assert [str(each.severity) for each in findings] == told
     assert all("the distance itself" in each.fix for each in findings)
-
-
-@pytest.mark.parametrize("name", ["binary_crossentropy", "categorical_crossentropy"])
-def test_a_limited_relu_gives_no_gradient_beyond_its_limits(name):
-    """TensorFlow's own gradient is 0 on both sides, and the rule says so."""
-    import tensorflow as tf
-    from tf_keras import losses
-
-    loss = getattr(losses, name)
-    for score in (-0.5, 1.5):
-        value = tf.Variable([[score, 0.5]])
-        with tf.GradientTape() as tape:
-            shown = tf.minimum(tf.nn.relu(value), 1.0)
-            reached = tf.reduce_sum(loss(tf.constant([[1.0, 0.0]]), shown))
-        assert tape.gradient(reached, value).numpy()[0, 0] == 0.0
-    limits = {"ReLU": {"max_value": 1.0}}
-    (behind,) = limits.items()
-    (only,) = run_rule(rule("MA306"), example_head("linear", name, 2, behind)()).findings
-    assert str(only.severity) == "medium" and "no gradient" in only.detail
