@@ -20,6 +20,7 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks import (
     file_names,
     fusions,
+    joined_gates,
     silent_differences,
 )
 from modelaudit.runtimes.checks import (
@@ -243,11 +244,13 @@ def _reasons(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from file_names.pattern(artifact)
     if call is LoadCall.LOAD_MODEL and artifact.format.is_saved_model:
         yield from match_saved_keras.check(artifact, context)
+        yield from joined_gates.check(artifact, context)
         if context.request.compile:
             yield from match_compile.check_saved_model(artifact, context)
     elif call is LoadCall.SESSION or artifact.format.is_saved_model:
         yield from match_graph.check(artifact, context)
         yield from fusions.check(artifact, context)
+        yield from joined_gates.check(artifact, context)
     elif call in (LoadCall.LOAD_WEIGHTS, LoadCall.RESTORE):
         yield from match_weights.check(artifact, context)
     elif call in (LoadCall.LOAD_MODEL, LoadCall.FROM_JSON):

@@ -135,7 +135,7 @@ def test_a_passed_class_takes_the_place_of_keras_own(
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ["ResidualWrapper", "MultiHeadAttention", "Encoder"])
+@pytest.mark.parametrize("name", ["ResidualWrapper", "MultiHeadAttention", "RNN", "Encoder"])
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_model_with_the_name_of_a_layer_of_keras(tmp_path: Path, name: str, inside: bool) -> None:
     """Keras 2.9 makes a layer of its own of the model's config, and refuses the model if it cannot

@@ -20,7 +20,7 @@ from modelaudit.work_budget import spend
 Chain = tuple[str, str, str]
 # Chains that some version refuses: only where one occurs is the experiment asked for.
 REFUSED: frozenset[Chain] = frozenset((("Conv2D", "FusedBatchNorm", "Tanh"),))
-_PASSING = ("Identity",)  # left out before operations are joined
+PASSING = ("Identity",)  # left out before operations are joined
 _FLOATS = "float32"  # operations of other types are not joined
 
 
@@ -30,7 +30,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if not any(used.issuperset(chain) for chain in REFUSED):
         return
     for graph in artifact.graphs:
-        for where, nodes, returned in () if graph.held_by else _computing(artifact, graph):
+        for where, nodes, returned in () if graph.held_by else computing(artifact, graph):
             for node, chain in _chains(nodes, returned):
                 if not context.refuses(chain):
                     continue
@@ -51,18 +51,16 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
                 return
 
 
-def _computing(
-    artifact: Artifact, graph: Graph
-) -> Iterator[tuple[str, list[GraphNode], list[str]]]:
+def computing(artifact: Artifact, graph: Graph) -> Iterator[tuple[str, list[GraphNode], list[str]]]:
     """The nodes behind the outputs of signatures, and each function that these call.
 
     Each with where it is, and the names of the nodes that are returned.
     """
-    outputs = [_name(each.tensor) for found in artifact.signatures for each in found.outputs]
+    outputs = [node_name(each.tensor) for found in artifact.signatures for each in found.outputs]
     nodes = {node.name: node for node in graph.nodes}
 
     def before(name: str) -> list[str]:
-        return [_name(each) for each in nodes[name].inputs] if name in nodes else []
+        return [node_name(each) for each in nodes[name].inputs] if name in nodes else []
 
     main = [nodes[name] for name in reachable(outputs, before) if name in nodes]
     spend(len(main))
@@ -70,18 +68,19 @@ def _computing(
 
     def called(name: str) -> list[str]:
         function = graph.functions.get(name)
-        return [*_called(function.nodes)] if function else []
+        return [*functions_called(function.nodes)] if function else []
 
-    for name in reachable(_called(main), called):
+    for name in reachable(functions_called(main), called):
         if function := graph.functions.get(name):
             yield (
                 f"{GRAPH}/functions/{name}",
                 [*function.nodes],
-                [_name(each) for each in function.returns.values()],
+                [node_name(each) for each in function.returns.values()],
             )
 
 
-def _called(nodes: Sequence[GraphNode]) -> Iterator[str]:
+def functions_called(nodes: Sequence[GraphNode]) -> Iterator[str]:
+    """The functions that attributes of nodes name."""
     for node in nodes:
         for value in node.attrs.values():
             name = value.get("function") if isinstance(value, dict) else None
@@ -103,9 +102,9 @@ def _chains(
     ordered = set()  # by edges without data
     for node in nodes:
         for source in node.inputs:
-            taken[_name(source)] += 1
+            taken[node_name(source)] += 1
             if source.startswith("^"):
-                ordered |= {node.name, _name(source)}
+                ordered |= {node.name, node_name(source)}
     for node in activations:
         shift = _before(node, by_name, taken)
         if shift is None or ordered & {node.name, shift.name} or not _infers(shift):
@@ -124,10 +123,10 @@ def _before(
     """The node whose result only this one takes, as its first input."""
     found: GraphNode | None = node
     while found is not None:
-        found = nodes.get(_name(found.inputs[0])) if found.inputs else None
+        found = nodes.get(node_name(found.inputs[0])) if found.inputs else None
         if found is None or taken[found.name] != 1:
             return None
-        if found.op not in _PASSING:
+        if found.op not in PASSING:
             return found
     return None
 
@@ -142,5 +141,6 @@ def _of_floats(node: GraphNode) -> bool:
     return node.attrs.get("T") == _FLOATS
 
 
-def _name(source: str) -> str:
+def node_name(source: str) -> str:
+    """The node of an input, such as `split:output:1` or `^split`."""
     return source.lstrip("^").partition(":")[0]

@@ -265,7 +265,8 @@ def _recurrent_nodes(node: Config, route: str) -> Iterator[tuple[str, Config]]:
     """Recurrent layers in a config, or subclasses of theirs, with the route of what they are in."""
     config = mapping(node.get("config"))
     told = {"cell", "cells"} & config.keys() or config.keys() >= _OF_RECURRENT
-    if told or has(text(node.get("class_name")), Trait.RECURRENT):
+    of_program = node.get("is_graph_network") is False  # a model, whatever its class is called
+    if told or (has(text(node.get("class_name")), Trait.RECURRENT) and not of_program):
         yield route, node
         return
     inside = f"{route}/{text(config.get('name'))}".strip("/")

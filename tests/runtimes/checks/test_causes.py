@@ -77,6 +77,7 @@ NOT_MADE = {
     **dict.fromkeys(
         (
             *("cast-to-text", "fusion-not-implemented", "mask-not-passed-on"),
+            "gate-joined-wrongly",
             "mask-of-revived-layer",
             *("optimizer-slots", "random-in-export"),
             *(

@@ -27,23 +27,25 @@ def uncalled_layers(artifact: Artifact, context: CheckContext) -> Iterator[Reaso
     for document in artifact.documents if context.profile.keras >= _FIRST else ():
         number = document.route.removeprefix("nodes/")
         model = nodes.get(int(number)) if number.isdecimal() else None
-        for layer, node in _called(mapping(document.value), model, nodes):
+        for layer, node in connected(mapping(document.value), model, nodes):
             if _lost(layer, node, nodes, context):
                 yield _uncalled(layer, context)
                 return
 
 
-def _called(
+def connected(
     config: Config, model: ObjectNode | None, nodes: dict[int, ObjectNode]
 ) -> Iterator[tuple[Config, ObjectNode]]:
     """The layers of a model, and of models in it, with their objects."""
-    listed = sequence(mapping(config.get("config")).get("layers"))
+    listed = list(map(mapping, sequence(mapping(config.get("config")).get("layers"))))
+    if text(config.get("class_name")) == "Sequential":  # which does not count its input
+        listed = [each for each in listed if text(each.get("class_name")) != "InputLayer"]
     if model is None or f"{_LAYER}{len(listed)}" in model.children:
         return  # the objects have other numbers
-    for place, layer in enumerate(map(mapping, listed)):
+    for place, layer in enumerate(listed):
         node = nodes.get(model.children.get(f"{_LAYER}{place}", -1))
         if is_model(layer):
-            yield from _called(layer, node, nodes)
+            yield from connected(layer, node, nodes)
         elif node is not None:
             yield layer, node
 
