@@ -68,6 +68,14 @@ HELD_AT_ZERO = Threshold(
     "largest bias of two layers of one input, below which something holds them at 0",
     "a collapsed variational autoencoder: 0.0017, and its twin: 1.6",
 )
+KL_OVER = Threshold(
+    30.0,
+    "times the gradients of the layers behind",
+    "root mean square of the average squared gradients of the two layers of a code, from which a "
+    "term of their own outweighs the error",
+    "gradients of the error that come back through a decoder are of the size of those in it; a "
+    "KL term with 50 times the weight of the error: 54",
+)
 CODE_UNITS = Threshold(
     2,
     "units",

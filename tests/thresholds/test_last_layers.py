@@ -271,6 +271,43 @@ def biases_beside_another(share):
     return code(0.1 * share)
 
 
+def outweighed(times):
+    """The same layers before a decoder, whose gradients are `times` smaller."""
+    layers, tensors = [], [examples.tensor("optimizer/iterations", (), flat(500.0))]
+    calls = {"hidden": (), "mean": ("hidden",), "variance": ("hidden",), "decoder": ("code",)}
+    place = 2
+    for name, source in calls.items():
+        names = {role: f"{name}/{role}" for role in ("kernel", "bias")}
+        layer = examples.layer(name, "Dense", names, {"units": 4})
+        if name == "decoder":
+            layers.append(examples.layer("code", "Add", {}, inbound=(("mean", "variance"),)))
+        layers.append(replace(layer, inbound=(source,) if source else ()))
+        size = 1.0 if name == "decoder" else times
+        for role, shape in (("kernel", (6, 4)), ("bias", (4,))):
+            tensors.append(examples.tensor(f"{name}/{role}", shape, flat(0.1, 0.3)))
+            for value in (0.0, size**2):
+                tensors.append(examples.tensor(f"optimizer/vars/{place}", shape, flat(value)))
+                place += 1
+    tensors = [replace(x, role="optimizer") if "optimizer" in x.name else x for x in tensors]
+    kernels = tuple(
+        Kernel(x.route, f"{x.route}/kernel", "dense", "io", 0, (6, 4), f"{x.route}/bias")
+        for x in layers
+        if x.variables
+    )
+    kind = {"class_name": "Adam", "config": {"learning_rate": 0.001}}
+    artifact = replace(
+        examples.model(*layers, tensors=tuple(tensors)),
+        kernels=kernels,
+        training={"optimizer": kind},
+    )
+    return severities("MA436", Facts(artifact, measurements=Measurements()))
+
+
+@at("last_layers.KL_OVER", {29.7: [], 30.001: ["low"], 30.3: ["low"]})
+def gradients_of_a_code(times):
+    return outweighed(times)
+
+
 @at("last_layers.CODE_UNITS", {1: [], 2: ["low"], 3: ["low"]})
 def units_of_a_code(units):
     return code(units=units)

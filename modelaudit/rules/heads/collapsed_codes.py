@@ -9,11 +9,18 @@ from collections.abc import Iterator
 from modelaudit.facts import Layer, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules.architecture.cancelled_biases import normalized_behind
 from modelaudit.rules.grammar import quoted
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.network_heads import activation_of
-from modelaudit.thresholds.last_layers import CODE_UNITS, HELD_AT_ZERO
+from modelaudit.thresholds.last_layers import CODE_UNITS, HELD_AT_ZERO, KL_OVER
+
+_LESS_WEIGHT = (
+    "Give the KL term less weight beside the error of reconstruction: sum that error over the values of "
+    "an input, in place of their mean, or multiply the KL term by a factor that grows from 0. Then train "
+    "again from new weights."
+)
 
 
 def collapsed_codes(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding]:
@@ -52,9 +59,43 @@ def collapsed_codes(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Fin
             title="Mean and variance of a code are the same for every input",
             severity=Severity.LOW,
             confidence=Confidence.MEDIUM,
-            fix="Give the KL term less weight beside the error of reconstruction: sum that error over the "
-            "values of an input, in place of their mean, or multiply the KL term by a factor that grows from "
-            "0. Then train again from new weights.",
+            fix=_LESS_WEIGHT,
+        )
+        return
+
+
+def outweighed_codes(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding]:
+    """The same two layers, where their gradients are far above those of all layers behind them.
+
+    What they learn of the error comes back through these layers, and is of their size. A term of
+    their own is not.
+    """
+    state = optimizer_state(facts.artifact)
+    sizes = {
+        x.route: math.sqrt(x.mean_second)
+        for x in (state.moments if state else ())
+        if x.role == "kernel" and x.mean_second and math.isfinite(x.mean_second)
+    }
+    for pair in _pairs(graph) if len(sizes) > 2 else ():
+        names = [layer.route for layer in pair]
+        behind = [x for x in sizes if x not in names and names[0] in graph.above([x])]
+        if not behind or not all(name in sizes for name in names):
+            continue
+        times = min(sizes[name] for name in names) / max(sizes[x] for x in behind)
+        if not KL_OVER.value <= times < math.inf:
+            continue
+        yield rule.finding(
+            f"In training, the gradients of {' and '.join(quoted(names))}, two layers with one input, were "
+            f"{times:.3g} times as large as those of all layers behind them. What these learn of the error is "
+            "next to nothing beside a term of their own, as the KL term of a variational autoencoder is: it "
+            "draws the code to the same for every input.",
+            route=names[0],
+            evidence={"measured": times, "unit": KL_OVER.unit, "threshold": KL_OVER.value},
+            key="code",
+            title="A term of the code outweighs the error",
+            severity=Severity.LOW,
+            confidence=Confidence.MEDIUM,
+            fix=_LESS_WEIGHT,
         )
         return
 

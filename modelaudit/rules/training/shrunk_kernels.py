@@ -12,7 +12,7 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.optimizer_state import compiled_optimizer
 from modelaudit.rules.architecture.cancelled_biases import normalized_behind
 from modelaudit.rules.grammar import counted
-from modelaudit.rules.heads.collapsed_codes import collapsed_codes
+from modelaudit.rules.heads.collapsed_codes import collapsed_codes, outweighed_codes
 from modelaudit.rules.initial_weights.shrunk_tables import shrunk_tables
 from modelaudit.rules.initial_weights.sized_kernels import (
     SizedKernel,
@@ -124,7 +124,7 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
             else rule.severity,
         )
     if graph and not small:
-        yield from collapsed_codes(rule, facts, graph)
+        yield from [*collapsed_codes(rule, facts, graph)] or outweighed_codes(rule, facts, graph)
     yield from _prior(rule, facts, [route for _, route in small])
 
 
