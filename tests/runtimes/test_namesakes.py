@@ -10,6 +10,7 @@ import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
+from modelaudit.formats.source_code.reading import read_source_code
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
 from modelaudit.runtimes.predict import predict_calls
@@ -196,3 +197,42 @@ def test_a_model_in_whose_place_keras_makes_a_layer(
     assert [each.code for each in found.because] == ["class-of-the-same-name"]
     with pytest.raises((TypeError, ValueError)):
         keras.models.load_model(tmp_path / "m", compile=False)(data)
+
+
+LIKE_KERAS = """
+class LayerNormalization(keras.layers.Layer):
+    def __init__(self, center=True, scale=True, epsilon=1e-6, beta_initializer=None, **kwargs):
+        super().__init__(**kwargs)
+        self.center, self.scale, self.epsilon = center, scale, epsilon
+
+    def build(self, shape):
+        self.gamma = self.add_weight(name="gamma", shape=shape[-1:], initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=shape[-1:])
+
+    def call(self, x):
+        shifted = x - keras.ops.mean(x, -1, keepdims=True)
+        variance = keras.ops.mean(keras.ops.square(shifted), -1, keepdims=True)
+        return shifted / keras.ops.sqrt(variance + self.epsilon) * self.gamma + self.beta
+
+    def get_config(self):
+        own = {"center": self.center, "scale": self.scale, "epsilon": self.epsilon}
+        own["beta_initializer"] = "zeros"
+        return {**super().get_config(), **own}
+"""
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_class_that_takes_the_config_of_keras(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    (tmp_path / "own.py").write_text("import keras\n" + LIKE_KERAS)
+    space = {"keras": keras}
+    exec(LIKE_KERAS, space)
+    own = {"LayerNormalization": space["LayerNormalization"]}
+    path = tmp_path / "m.h5"
+    keras.Sequential([keras.layers.Input((3,)), own["LayerNormalization"]()]).save(path)
+    keras.models.load_model(path, custom_objects=own, compile=False)
+    code = read_source_code([str(tmp_path / "own.py")])
+    request = LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset(own))
+    profile = as_installed(find_profile("tf==2.21.0"))
+    (found,) = predict_calls(read(path, Limits()), [(profile, request)], code)
+    assert not found.because

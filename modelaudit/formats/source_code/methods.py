@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.formats.source_code.assigned import taken_apart
 from modelaudit.formats.source_code.classes import (
@@ -18,6 +18,7 @@ ANY_ATTRIBUTE = "*"
 CONSTRUCTOR, BUILD, ADD_WEIGHT = "__init__", "build", "self.add_weight"
 OUTPUT_SHAPE = "compute_output_shape"
 _OF_FROM_CONFIG = 2  # the class, and the config
+_COPIES = ("dict", "copy.copy", "copy.deepcopy")
 _PARTS = ("activations", "constraints", "initializers", "regularizers")
 Names = Mapping[str, str]
 """A name in the file -> the full name that it was imported as."""
@@ -148,15 +149,25 @@ def _read(node: Function, keywords: str) -> Iterator[str]:
 
 
 def only_makes(method: Function) -> bool:
-    """Whether a class method returns `cls(**config)`, and does nothing else."""
+    """Whether a class method returns `cls(**config)`, or that of a copy, and does nothing else."""
     names = [each.arg for each in method.args.args]
-    body = [each for each in method.body if not _is_text(each)]
+    body = [each for each in method.body if not (_is_text(each) or _copies(each, names[1:]))]
     value = body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
     if len(names) != _OF_FROM_CONFIG or not isinstance(value, ast.Call) or value.args:
         return False
     given = [full_name(each.value, {}) for each in value.keywords]
     unpacked = all(each.arg is None for each in value.keywords)
     return full_name(value.func, {}) == names[0] and given == names[1:] and unpacked
+
+
+def _copies(node: ast.stmt, names: Sequence[str]) -> bool:
+    """Whether a statement is `config = config.copy()`, or that of `dict(config)`."""
+    if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)):
+        return False
+    given = [full_name(each, {}) for each in (*node.targets, *node.value.args)]
+    made = full_name(node.value.func, {})
+    copied = made == f"{given[0]}.copy" if len(given) == 1 else made in _COPIES and len(given) == 2
+    return copied and {*given} <= {*names} and len({*given}) == 1 and not node.value.keywords
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -84,6 +84,7 @@ def shadowed(node: Config, context: CheckContext, route: str) -> Iterator[Reason
     """A layer of Keras in HDF5, in whose place a class of the program with its name is made.
 
     The arguments in the file tell: a class of the program has few, and hardly only those of Keras.
+    One whose constructor takes all that the file has may be that of the file.
     """
     name, given = text(node.get("class_name")), set(mapping(node.get("config")))
     writer = context.writer
@@ -91,6 +92,9 @@ def shadowed(node: Config, context: CheckContext, route: str) -> Iterator[Reason
         return
     known = writer.accepts("layers", name) or frozenset()
     own = given - _OF_EVERY_LAYER - {"name", "batch_input_shape"}
+    code = context.code.find(name)
+    if code is not None and code.constructor is not None and own <= {*code.constructor.names}:
+        return
     if len(own) >= _ARGUMENTS and own <= known:
         yield Reason(
             "class-of-the-same-name",

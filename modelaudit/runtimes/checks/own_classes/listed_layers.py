@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.source_code.classes import KERAS, ClassCode, SourceCode
 from modelaudit.graphs import ObjectNode
 from modelaudit.layer_classes import OTHER_WEIGHTS, Trait, has
@@ -86,6 +87,15 @@ def in_lists(nodes: Mapping[int, ObjectNode], code: SourceCode) -> tuple[set[str
             lists.add(name)
             inside.update(each for each, child in node.children.items() if child in parts)
     return lists, {each for each in inside - single if not each.startswith(by_loops)}
+
+
+def lister(kind: str, code: SourceCode) -> ClassCode | None:
+    """A class that keeps layers of a kind, as in names, in a list."""
+    for each in (each for found in code.classes.values() for each in found):
+        made = (x.name.rpartition(".")[2] for x in each.made if x.listed)
+        if kind in map(snake_case, made):
+            return each
+    return None
 
 
 def drawn_in_lists(weights: Iterable[str], code: SourceCode) -> Iterator[Reason]:

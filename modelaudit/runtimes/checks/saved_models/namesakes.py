@@ -13,6 +13,7 @@ from modelaudit.runtimes.saved_config import is_custom, nodes_in, unknown_argume
 
 WITHOUT_CONFIG = "layer was saved without config"  # a key in place of one, from TensorFlow 2.2 on
 _CONFIG = "config"
+_EPSILON = "epsilon"
 _NORMALIZES = frozenset(("gamma", "beta"))  # weights that Keras looks for in such a layer
 _FIRST, _END = (2, 5), (2, 12)  # Keras that rejects an object whose class is one of its own
 
@@ -35,6 +36,9 @@ def normalizations(artifact: Artifact, context: CheckContext) -> Iterator[Reason
         if foreign or known - of_every <= config.keys() or own.registered:
             continue
         whole = context.code.weights(own) >= _NORMALIZES
+        taken = {*own.constructor.names} if own.constructor is not None else set[str]()
+        if whole and _EPSILON in config and config.keys() - of_every <= taken:
+            continue  # the layer of Keras by another author: the same settings and weights
         yield Reason(
             "class-of-the-same-name",
             LoadOutcome.DIFFERS if whole else LoadOutcome.FAILS,

@@ -22,6 +22,7 @@ from modelaudit.runtimes.checks.own_classes.listed_layers import (
     all_known,
     drawn_in_lists,
     listed_layers,
+    lister,
 )
 from modelaudit.runtimes.checks.stored.object_names import names_in_keras3
 from modelaudit.runtimes.checks.stored.object_paths import weights
@@ -75,12 +76,15 @@ def left_out(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         if not all_known(nodes, parts, context.code):
             yield from _beside(nodes, parts, artifact)
     elif missing := _not_counted(nodes):
+        own = lister(_COUNTED.sub(r"\1", missing), context.code)
+        holds = f"{own.name} ({own.where}) keeps such" if own else "If one of these holds layers"
         yield Reason(
             "layers-left-out",
-            LoadOutcome.UNKNOWN,
-            f"the names of layers leave out {missing}, and there are layers without weights. If "
-            f"one of these holds layers in {_IN_LISTS}, the checkpoint lacks them",
-            fix=_FIX,
+            LoadOutcome.DIFFERS if own else LoadOutcome.UNKNOWN,
+            f"the names of layers leave out {missing}, and there are layers without weights. "
+            f"{holds} in {_IN_LISTS}: the checkpoint lacks them",
+            "no error" * bool(own),
+            _FIX,
         )
 
 

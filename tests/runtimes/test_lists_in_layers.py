@@ -1,0 +1,75 @@
+"""Checkpoints of Keras 3 with a layer of the program that holds all its layers in a list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.formats.reader import read
+from modelaudit.formats.source_code.reading import read_source_code
+from modelaudit.runtimes.catalogue import as_installed, find_profile
+from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
+from modelaudit.runtimes.predict import predict_calls
+from modelaudit.settings import Limits
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+CODE = """
+from keras import layers
+
+
+class Steps(layers.Layer):
+    def __init__(self, units):
+        super().__init__()
+        self.steps = [layers.Dense(each, activation="relu") for each in units]
+
+    def call(self, value):
+        for step in self.steps:
+            value = step(value)
+        return value
+
+
+class Step(layers.Layer):
+    def __init__(self, units):
+        super().__init__()
+        self.step = layers.Dense(units[0])
+
+    def call(self, value):
+        return self.step(value)
+"""
+DATA = np.linspace(-1, 1, 12, dtype="float32").reshape(3, 4)
+
+
+def predicted(path: Path, *code: str) -> Prediction:
+    profile = as_installed(find_profile("tf==2.21.0"))
+    request = LoadRequest(LoadCall.RESTORE)
+    found = predict_calls(read(path, Limits()), [(profile, request)], read_source_code(code))
+    return found[0]
+
+
+@pytest.mark.parametrize("kind", ["Steps", "Step"])
+def test_the_code_tells_what_a_checkpoint_lacks(tmp_path: Path, kind: str) -> None:
+    keras = pytest.importorskip("keras")
+    tf = pytest.importorskip("tensorflow")
+    code = tmp_path / "steps.py"
+    code.write_text(CODE)
+    space: dict[str, Any] = {}
+    exec(compile(CODE, str(code), "exec"), space)
+
+    def model() -> Any:
+        keras.backend.clear_session()
+        inner = [space[kind]([4, 4]), keras.layers.Dropout(0.1), keras.layers.Dense(2)]
+        return keras.Sequential([keras.Input((4,)), *inner])
+
+    saved, read_into = model(), model()
+    tf.train.Checkpoint(saved).write(str(tmp_path / "ckpt"))
+    tf.train.Checkpoint(read_into).read(str(tmp_path / "ckpt")).expect_partial()
+    same = np.allclose(saved(DATA), read_into(DATA))
+    assert same == (kind == "Step")
+    found = predicted(tmp_path / "ckpt.index", str(code))
+    assert found.predicted is (LoadOutcome.LOADS if same else LoadOutcome.DIFFERS)
+    without = predicted(tmp_path / "ckpt.index").predicted
+    assert without is (LoadOutcome.LOADS if same else LoadOutcome.UNKNOWN)
