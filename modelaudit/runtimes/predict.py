@@ -30,6 +30,7 @@ from modelaudit.runtimes.checks import (
     saved_keras as match_saved_keras,
 )
 from modelaudit.runtimes.checks.inbound_nodes import check_nodes
+from modelaudit.runtimes.checks.orders.sorted_dictionaries import sorted_dictionaries
 from modelaudit.runtimes.checks.own_classes import (
     subclasses as match_subclasses,
 )
@@ -49,7 +50,6 @@ from modelaudit.runtimes.checks.stored import (
 )
 from modelaudit.runtimes.checks.stored.checkpoints import nameless_prefix
 from modelaudit.runtimes.checks.stored.own_variables import check_variables
-from modelaudit.runtimes.checks.stored.sorted_dictionaries import sorted_dictionaries
 from modelaudit.runtimes.checks.values import input_shapes
 from modelaudit.runtimes.found_reasons import all_reasons, bounded
 from modelaudit.runtimes.graph_usage import usage_of

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct, field
 
+from modelaudit.formats.source_code.kept import KeptOrders
 from modelaudit.formats.source_code.statements import RunningCode
 from modelaudit.graphs import reachable
 from modelaudit.layer_classes import LAYER_CLASSES, OTHER_WEIGHTS, Trait, has
@@ -113,7 +114,8 @@ class ClassCode(Struct, frozen=True):
     `call` are the parameters of its `call`. `sets_output_shape` says that `compute_output_shape`
     sets an item of the shape that it is given, `only_makes` that `from_config` passes the config to
     the constructor and does no more, `builds_itself` that the constructor calls `self.build`, and
-    `uses_shape` that `build` uses the shape that it is given.
+    `uses_shape` that `build` uses the shape that it is given. `kept` are the layers that it makes,
+    where the two generations of Keras have them in other orders.
     """
 
     name: str
@@ -155,6 +157,7 @@ class ClassCode(Struct, frozen=True):
     only_makes: bool = False
     builds_itself: bool = False
     uses_shape: bool = False
+    kept: KeptOrders = ((), ())
 
 
 class SourceCode(Struct, frozen=True):

@@ -42,6 +42,7 @@ from modelaudit.formats.source_code.methods import (
 )
 from modelaudit.formats.source_code.running import running
 from modelaudit.formats.source_code.slashes import naming_functions, slashed_names
+from modelaudit.formats.source_code.tracking import kept_orders
 from modelaudit.formats.source_code.variable_names import variable_names
 from modelaudit.formats.source_code.variables import drawn, variables
 from modelaudit.formats.source_code.walking import walked
@@ -247,6 +248,7 @@ def _class(
         ),
         uses_shape=BUILD in methods and uses_shape(methods[BUILD]),
         running=running(methods, names),
+        kept=kept_orders(methods, names),
         call=parameters(methods[_CALL]) if _CALL in methods else None,
     )
 

@@ -14,6 +14,7 @@ from modelaudit.facts import Artifact, Format
 from modelaudit.formats.keras.builtin_layers import without_number
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.formats.source_code.classes import KERAS, ClassCode, SourceCode
+from modelaudit.runtimes.checks.orders.sorted_dictionaries import sorted_dictionaries
 from modelaudit.runtimes.checks.own_classes.file_classes import class_of_model
 from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 from modelaudit.runtimes.checks.own_classes.traced_calls import traced_calls
@@ -36,7 +37,6 @@ from modelaudit.runtimes.checks.stored.optimizer_only import optimizer_only
 from modelaudit.runtimes.checks.stored.optimizer_order import nadam_in_archive
 from modelaudit.runtimes.checks.stored.own_variables import check_variables
 from modelaudit.runtimes.checks.stored.recurrent_defaults import recurrent_defaults
-from modelaudit.runtimes.checks.stored.sorted_dictionaries import sorted_dictionaries
 from modelaudit.runtimes.checks.stored.weight_layouts import (
     COUNTED,
     LISTED_FIRST,

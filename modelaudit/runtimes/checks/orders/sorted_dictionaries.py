@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
@@ -17,6 +18,7 @@ from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.formats.source_code.classes import ClassCode, SourceCode
 from modelaudit.graphs import Shape
 from modelaudit.layer_classes import LAYER_CLASSES
+from modelaudit.runtimes.checks.orders.tracked_layers import WHOLE, tracked_layers
 from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.terminal_text import first_of
@@ -25,7 +27,6 @@ _FORMATS = (Format.LEGACY_H5_FULL, Format.WEIGHTS_H5_LEGACY)
 _COUNTED = re.compile(r"(.+?)(?:_([0-9]{1,6}))?\Z")
 _NAMES = frozenset(map(snake_case, LAYER_CLASSES))
 _SEQUENTIAL = "sequential"
-_WHOLE = "model_weights/"  # before the groups, in a file with the architecture
 
 Weights = list[tuple[str, Shape]]
 """The weights of one layer: their names and shapes."""
@@ -43,7 +44,7 @@ def sorted_dictionaries(artifact: Artifact, context: CheckContext) -> Iterator[R
         return
     if writer is not None and writer.keras3:
         return
-    if found := next(_in_turn(artifact, context), None):
+    if found := next(chain(tracked_layers(artifact, context), _in_turn(artifact, context)), None):
         yield found
         return
     for (owner, base), layers in (_rows(artifact) | _of_model(artifact)).items():
@@ -108,7 +109,7 @@ def _may_differ(owner: str, artifact: Artifact, code: SourceCode) -> bool:
         every = [each for each in code.lineage(found) if isinstance(each, ClassCode)]
     else:
         every = [each for listed in code.classes.values() for each in listed]
-    return not every or any(each.reorders for each in every)
+    return not every or any(each.reorders or each.kept[0] for each in every)
 
 
 def _named_by_width(layers: Mapping[str, Weights]) -> bool:
@@ -130,7 +131,7 @@ def _of_model(artifact: Artifact) -> dict[tuple[str, str], dict[str, Weights]]:
     subclassed = False
     for group, listed in groups.items():
         routes = [route for route in map(text, sequence(listed)) if route in shapes]
-        inside = [route.removeprefix(_WHOLE).removeprefix(f"{group}/") for route in routes]
+        inside = [route.removeprefix(WHOLE).removeprefix(f"{group}/") for route in routes]
         subclassed |= any(f"/{group}/" in route for route in inside)
         counted = _COUNTED.match(group)
         if routes and counted is not None and counted[1] in {*_NAMES, _SEQUENTIAL}:
@@ -146,7 +147,7 @@ def _rows(artifact: Artifact) -> dict[tuple[str, str], dict[str, Weights]]:
     groups = mapping(mapping(artifact.extra.get("h5")).get("groups"))
     for group, listed in groups.items():
         for route in map(text, sequence(listed)):
-            parts = route.removeprefix(_WHOLE).removeprefix(f"{group}/").split("/")
+            parts = route.removeprefix(WHOLE).removeprefix(f"{group}/").split("/")
             if len(parts) < 3 or route not in shapes:
                 continue  # a layer of the model, or one of a Functional model inside
             *outer, layer, own = parts

@@ -1,0 +1,1 @@
+"""Weights that loaders find by their order, which differs between versions of Keras."""
