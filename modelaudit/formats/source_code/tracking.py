@@ -31,14 +31,14 @@ _MOST = 8  # turns that the text states, or items of a list
 _ADD_ONE, _SETTERS = ("append", "insert"), ("setattr", "self.__setattr__")
 
 
-class _Listed(Struct, eq=False):
+class _KeptList(Struct, eq=False):
     """A list: what is in it, and whether an attribute holds it."""
 
     items: list[_Value]
     held: bool = False
 
 
-_Value = KeptLayer | _Listed | None
+_Value = KeptLayer | _KeptList | None
 """What an expression gives; None if it is neither a layer nor a list of layers."""
 
 
@@ -71,7 +71,7 @@ class _Followed:
 
     def __init__(self, methods: Mapping[str, Function], names: Names) -> None:
         self.methods, self.names = methods, names
-        self.values: list[KeptLayer | _Listed] = []
+        self.values: list[KeptLayer | _KeptList] = []
         self.attributes: dict[str, tuple[_Value, tuple[Arm, ...]]] = {}
         self.newer: list[KeptLayer] = []
         self.places: dict[tuple[int, ...], int] = {}
@@ -86,7 +86,7 @@ class _Followed:
         seen: set[int] = set()
         while waiting:
             first = waiting.pop(0)
-            if isinstance(first, _Listed):
+            if isinstance(first, _KeptList):
                 waiting[:0] = first.items if id(first) not in seen else []
                 seen.add(id(first))
             elif first is not None:
@@ -147,7 +147,7 @@ class _Followed:
         stated = _stated(source)
         items: list[_Value] = [None] * (_TURNS if stated is None else stated)
         known = stated is not None
-        if isinstance(over, _Listed):
+        if isinstance(over, _KeptList):
             items, known = over.items[:_MOST], True
         outer = self.loop, self.turn
         nested = bool(self.loop) and not known
@@ -175,21 +175,21 @@ class _Followed:
         if isinstance(node, ast.Attribute):
             return self.attributes.get(own_attribute(node), (None, ()))[0]
         if isinstance(node, ast.List | ast.Tuple):
-            return _Listed([self.value(each, local) for each in node.elts])
+            return _KeptList([self.value(each, local) for each in node.elts])
         if isinstance(node, ast.ListComp | ast.GeneratorExp):
             made = node.generators[0]
-            return _Listed(self.turns(node, made.iter, made.target, node.elt, local))
+            return _KeptList(self.turns(node, made.iter, made.target, node.elt, local))
         if isinstance(node, ast.IfExp):
             return self.value(node.body, local) or self.value(node.orelse, local)
         if isinstance(node, ast.Subscript):
             of = self.value(node.value, local)
-            return of.items[-1] if isinstance(of, _Listed) and of.items else None
+            return of.items[-1] if isinstance(of, _KeptList) and of.items else None
         if isinstance(node, ast.BinOp):
             left, right = self.value(node.left, local), self.value(node.right, local)
-            if isinstance(left, _Listed):
-                more = right.items if isinstance(right, _Listed) else []
-                return _Listed([*left.items, *more][:_ITEMS])
-            return right if isinstance(right, _Listed) else None
+            if isinstance(left, _KeptList):
+                more = right.items if isinstance(right, _KeptList) else []
+                return _KeptList([*left.items, *more][:_ITEMS])
+            return right if isinstance(right, _KeptList) else None
         return self.call(node, local) if isinstance(node, ast.Call) else None
 
     def call(self, node: ast.Call, local: dict[str, _Value]) -> _Value:
@@ -200,10 +200,10 @@ class _Followed:
             return None
         if isinstance(node.func, ast.Attribute) and node.args:
             held = self.value(node.func.value, local)
-            if isinstance(held, _Listed):
+            if isinstance(held, _KeptList):
                 last = self.value(node.args[-1], local)
                 if node.func.attr in _ADD_ONE:
-                    self.add(held, _Listed([last]))
+                    self.add(held, _KeptList([last]))
                 elif node.func.attr == "extend":
                     self.add(held, last)
                 return None
@@ -211,7 +211,7 @@ class _Followed:
         if of == "self":
             return self.called(self.methods.get(method), node, local)
         if name in ("list", "tuple"):
-            return _Listed([*given[0].items] if given and isinstance(given[0], _Listed) else [])
+            return _KeptList([*given[0].items] if given and isinstance(given[0], _KeptList) else [])
         return self.made(node, name) if name else None
 
     def called(self, method: Function | None, node: ast.Call, local: dict[str, _Value]) -> _Value:
@@ -258,15 +258,15 @@ class _Followed:
 
     def add(self, held: _Value, more: _Value) -> None:
         """What is put into a list."""
-        if isinstance(held, _Listed):
-            added = [*more.items] if isinstance(more, _Listed) else [more]
+        if isinstance(held, _KeptList):
+            added = [*more.items] if isinstance(more, _KeptList) else [more]
             held.items = [*held.items, *added][:_ITEMS]
             for each in added if held.held else ():
                 self.track(each)
 
     def track(self, value: _Value) -> None:
         """What Keras 3 keeps from now on."""
-        if isinstance(value, _Listed):
+        if isinstance(value, _KeptList):
             new, value.held = not value.held, True
             for each in value.items if new else ():
                 self.track(each)
