@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from modelaudit.formats.source_code.methods import (
+    ADD_WEIGHT,
     CONSTRUCTOR,
     Function,
     full_name,
@@ -16,6 +17,8 @@ from modelaudit.formats.source_code.methods import (
 )
 from modelaudit.formats.source_code.walking import walked
 
+_SHAPE = "shape"
+
 
 class NeededKind(StrEnum):
     """What a value must be or have."""
@@ -23,6 +26,7 @@ class NeededKind(StrEnum):
     TUPLE = "a tuple"
     ATTRIBUTE = "an attribute"
     KEY = "a number as a key"
+    SHAPE = "a shape"
 
 
 def value_uses(
@@ -62,6 +66,8 @@ def _uses(node: ast.AST) -> Iterator[tuple[ast.expr, NeededKind, str]]:
         yield node.value, NeededKind.ATTRIBUTE, node.attr
     elif isinstance(node, ast.Subscript) and isinstance(getattr(node.slice, "value", None), int):
         yield node.value, NeededKind.KEY, ast.unparse(node.slice)
+    elif isinstance(node, ast.Call) and full_name(node.func, {}) == ADD_WEIGHT:
+        yield from ((x.value, NeededKind.SHAPE, "") for x in node.keywords if x.arg == _SHAPE)
 
 
 def _names_stored(method: Function) -> Iterator[str]:

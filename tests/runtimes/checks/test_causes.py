@@ -92,6 +92,7 @@ NOT_MADE = {
     ),
     "arguments-of-subclass": "whether it fails depends on code",
     "argument-not-saved": "the tests of lost arguments load such files",
+    "integer-as-shape": "the tests of integers as shapes load such files",
     "built-twice": "the tests of models that are built twice load such files",
     "checkpoint-without-variables": "the tests of checkpoints load such files",
     "object-in-config": "the tests of objects in configs load such files",

@@ -42,6 +42,9 @@ def check(node: Config, context: CheckContext, route: str) -> Iterator[Reason]:
         if each.parameter not in config or not runs:
             continue
         value = config[each.parameter]
+        if each.need == NeededKind.SHAPE and type(value) is int and context.profile.keras3:
+            yield _integer(each.parameter, value, code, route)
+            return
         error = _error(each, value)
         if not error:
             continue
@@ -56,6 +59,19 @@ def check(node: Config, context: CheckContext, route: str) -> Iterator[Reason]:
             route,
         )
         return
+
+
+def _integer(parameter: str, value: int, code: ClassCode, route: str) -> Reason:
+    """A number where Keras 3 takes a list of numbers alone."""
+    return Reason(
+        "integer-as-shape",
+        LoadOutcome.FAILS,
+        f"{code.name} ({code.where}) gives {parameter} to `add_weight` as a shape, which the "
+        f"config of `{route}` has as {value}, and Keras 3 takes no number for a shape",
+        f"ValueError: Cannot convert '{value}' to a shape.",
+        f"Write `shape=(…,)` with a comma in {code.name}.",
+        route,
+    )
 
 
 def _runs(each: ParameterUse, code: ClassCode, context: CheckContext) -> bool:
