@@ -162,6 +162,22 @@ def candidates(initializer: Mapping[str, Json], shape: tuple[int, ...]) -> tuple
     return ()
 
 
+def one_value(initializer: Mapping[str, Json]) -> float | None:
+    """What a random initializer without spread gives to all weights; None if it draws them.
+
+    A deviation that was computed with whole numbers, such as 1 // rows, is 0.
+    """
+    saved = initializer.get("config")
+    config = saved if isinstance(saved, Mapping) else {}
+    name = canonical_name(initializer)
+    if name in ("randomuniform", "uniform"):
+        low, high = number(config.get("minval")), number(config.get("maxval"))
+        return low if low is not None and low == high else None
+    if name in ("randomnormal", "normal", "truncatednormal") and number(config.get("stddev")) == 0:
+        return _number(config, "mean", 0.0)
+    return None
+
+
 @lru_cache(maxsize=256)
 def _usual(name: str, shape: tuple[int, ...]) -> tuple[Distribution, ...]:
     """Those of an initializer without settings, of which each layer of a network may have one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from modelaudit.facts import Kernel, Tensor, TensorStats
-from modelaudit.measures.kernels.initializers import Distribution, candidates, fans
+from modelaudit.measures.kernels.initializers import Distribution, candidates, fans, one_value
 from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, NotApplicable
@@ -55,7 +55,8 @@ def initial_spread(kernel: Kernel, usual: float) -> float:
 
 def starts_constant(kernel: Kernel) -> bool:
     """Whether the layer's initializer draws one value."""
-    return _constant(_drawn(kernel))
+    alike = kernel.initializer is not None and one_value(kernel.initializer) is not None
+    return alike or _constant(_drawn(kernel))
 
 
 def _drawn(kernel: Kernel) -> tuple[Distribution, ...]:

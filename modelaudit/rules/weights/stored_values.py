@@ -9,7 +9,7 @@ from modelaudit.audit_types.values import number
 from modelaudit.facts import Format, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.kernels.batchnorm import variable_names
-from modelaudit.measures.kernels.initializers import CONSTANT_INITIALIZERS, fans
+from modelaudit.measures.kernels.initializers import CONSTANT_INITIALIZERS, fans, one_value
 from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.statistics import distance_from_others
 from modelaudit.rules import examples
@@ -127,7 +127,8 @@ def _of_initializer(facts: Facts, route: str, role: str, value: float) -> str:
     given = setting_of(facts, route, role)
     config = given.get("config") if isinstance(given, Mapping) else None
     said = config.get("value") if isinstance(config, Mapping) else None
-    first = {"z": 0.0, "o": 1.0}.get(name[0], number(said))
+    alike = one_value(given) if isinstance(given, Mapping) else None
+    first = {"z": 0.0, "o": 1.0}.get(name[0], number(said) if alike is None else alike)
     if first is not None and not math.isclose(first, value, rel_tol=1e-6, abs_tol=1e-30):
         return (
             f" Its initializer gave {first:g} to all of them, and training has moved them all alike, since "

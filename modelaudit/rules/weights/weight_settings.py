@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from modelaudit.facts import Json
-from modelaudit.measures.kernels.initializers import canonical_name
+from modelaudit.measures.kernels.initializers import canonical_name, one_value
 from modelaudit.rules.model import Facts
 
 _REGULARIZERS = ("kernel_regularizer", "embeddings_regularizer")
 
 
 def initializer_of(facts: Facts, route: str, role: str) -> str:
-    """Normalised name of a variable's initializer in the saved config, or ""."""
+    """Normalised name of a variable's initializer in the saved config, or "".
+
+    One that should be random and draws nothing, such as with stddev=0, is "constant".
+    """
     said = setting_of(facts, route, role)
-    return canonical_name(said if isinstance(said, Mapping) else {"class_name": said})
+    initializer = said if isinstance(said, Mapping) else {"class_name": said}
+    return canonical_name(initializer) if one_value(initializer) is None else "constant"
 
 
 def setting_of(facts: Facts, route: str, role: str) -> Json:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelaudit.facts import Json
 from modelaudit.measures.kernels import initializers
 from modelaudit.measures.kernels.law_fit import law_fit
 from modelaudit.measures.kernels.values import load_kernel
@@ -50,6 +51,31 @@ def test_configs_out_of_range(name: str) -> None:
         {"mode": "x", "stddev": 0, "minval": 0, "maxval": 0},
     ):
         assert initializers.candidates({"class_name": name, "config": config}, SHAPE) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "value"),
+    [
+        ("RandomNormal", {"mean": 0.5, "stddev": 0.0}, 0.5),
+        ("TruncatedNormal", {"mean": -0.25, "stddev": 0}, -0.25),
+        ("RandomUniform", {"minval": 0.125, "maxval": 0.125}, 0.125),
+        ("RandomNormal", {"mean": 0.5, "stddev": 0.01}, None),
+        ("RandomUniform", {"minval": -0.1, "maxval": 0.1}, None),
+        ("RandomUniform", {}, None),
+        ("GlorotUniform", {}, None),
+    ],
+)
+def test_a_random_initializer_without_spread(
+    name: str, settings: dict[str, Json], value: float | None
+) -> None:
+    """Keras draws what is said here."""
+    import keras
+
+    assert initializers.one_value({"class_name": name, "config": settings}) == value
+    drawn = np.asarray(getattr(keras.initializers, name)(**settings)((4, 5)))
+    assert bool(np.ptp(drawn) == 0) is (value is not None)
+    if value is not None:
+        assert drawn[0, 0] == pytest.approx(value)
 
 
 def test_normal_distribution_function() -> None:

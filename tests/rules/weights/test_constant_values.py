@@ -74,6 +74,27 @@ def test_a_kernel_that_its_initializer_leaves_constant_is_only_untrained(tmp_pat
         assert fix[initial] in finding.fix
 
 
+@pytest.mark.parametrize(
+    ("initial", "settings", "alike"),
+    [
+        ("RandomNormal", {"mean": 0.0, "stddev": 0.0}, True),
+        ("TruncatedNormal", {"mean": 0.0, "stddev": 0.0}, True),
+        ("RandomUniform", {"minval": 0.0, "maxval": 0.0}, True),
+        ("RandomNormal", {"mean": 0.0, "stddev": 0.05}, False),
+        ("RandomUniform", {"minval": -0.05, "maxval": 0.05}, False),
+    ],
+)
+def test_a_random_initializer_that_draws_nothing_leaves_a_kernel_constant(
+    tmp_path: Path, initial: str, settings: dict[str, Json], alike: bool
+) -> None:
+    zeros = stored(tmp_path, "dense/kernel", np.zeros((8, 16), "float32"))
+    config: dict[str, Json] = {"kernel_initializer": {"class_name": initial, "config": settings}}
+    layer = examples.layer(variables={"kernel": "dense/kernel"}, config=config)
+    (finding,) = run_rule(rule("MA406"), Facts(examples.model(layer, tensors=(zeros,)))).findings
+    assert finding.severity is (Severity.LOW if alike else Severity.HIGH)
+    assert ("random kernel_initializer" if alike else "intact copy") in finding.fix
+
+
 def beside_input(block: Facts) -> Facts:
     """The same layer in a block whose result is added to its input."""
     (layer,) = block.artifact.architecture.layers
