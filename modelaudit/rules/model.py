@@ -94,6 +94,12 @@ class Facts(Struct, frozen=True, dict=True):
     diagnosis: Diagnosis | None = None  # only for the rules that need it
     work: WorkBudget | None = None  # that the audit may take; None for any
 
+    @property
+    def measured(self) -> Measurements:
+        """The measurements, for rules that need them, which do not run without."""
+        assert self.measurements is not None
+        return self.measurements
+
     @cached_property
     def modality(self) -> InputModality:
         """The kind of the model's inputs, as it was restored or as the file declares them."""

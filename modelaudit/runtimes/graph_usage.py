@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct, field
 
 from modelaudit.facts import Artifact, Graph, GraphFunction, GraphNode, Json
+from modelaudit.formats.graph.dataflow import node_name
 from modelaudit.graphs import reachable
 from modelaudit.structs import PerObject
 from modelaudit.work_budget import spend
@@ -54,7 +55,7 @@ def steps_of_batch(function: GraphFunction) -> GraphNode | None:
             begin = _source(node, 1, nodes)
             packed = begin.inputs if begin is not None and begin.op == "Pack" else ()
             first = next(iter(packed), node.inputs[1])
-            taken.setdefault(turned.inputs[0], []).append(_name(first))
+            taken.setdefault(turned.inputs[0], []).append(node_name(first))
     numbering: dict[str, frozenset[str]] = {}
     for node in function.nodes if taken else ():
         batch = _first_axis_of(node, nodes) if node.op == "Range" else ""
@@ -83,7 +84,7 @@ def joined_behind(start: GraphNode, function: GraphFunction) -> GraphNode | None
     after: dict[str, list[str]] = {}
     for node in function.nodes:
         for source in node.inputs:
-            after.setdefault(_name(source), []).append(node.name)
+            after.setdefault(node_name(source), []).append(node.name)
     behind = set(reachable([start.name], lambda name: after.get(name, ())))
     spend(len(behind))
     for node in function.nodes:
@@ -92,23 +93,19 @@ def joined_behind(start: GraphNode, function: GraphFunction) -> GraphNode | None
         noted = node.attrs.get("_output_shapes")
         rank = len(noted[0]) if isinstance(noted, list) and isinstance(noted[0], list) else 0
         by_features = _constant(_source(node, len(node.inputs) - 1, nodes)) in ([-1], [rank - 1])
-        others = [source for source in node.inputs[:-1] if _name(source) not in behind]
+        others = [source for source in node.inputs[:-1] if node_name(source) not in behind]
         if rank > 2 and by_features and others:
             return node
     return None
 
 
 def _before(name: str, nodes: Mapping[str, GraphNode]) -> list[str]:
-    return [_name(each) for each in nodes[name].inputs] if name in nodes else []
+    return [node_name(each) for each in nodes[name].inputs] if name in nodes else []
 
 
 def _source(node: GraphNode, place: int, nodes: Mapping[str, GraphNode]) -> GraphNode | None:
     """The node that gives an input of another one."""
-    return nodes.get(_name(node.inputs[place])) if len(node.inputs) > place else None
-
-
-def _name(source: str) -> str:
-    return source.partition(":")[0]
+    return nodes.get(node_name(node.inputs[place])) if len(node.inputs) > place else None
 
 
 def _constant(node: GraphNode | None) -> list[Json]:

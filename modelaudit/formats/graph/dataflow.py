@@ -35,6 +35,11 @@ _MAX_WORK = 1_000_000  # operations of all traces
 _TOGETHER = 200  # operations that count as work of the audit together
 
 
+def node_name(reference: str) -> str:
+    """The node of an input, such as `split:output:1` or `^split`."""
+    return reference.lstrip("^").partition(":")[0]
+
+
 def output_index(reference: str) -> int:
     """Which output of its operation `name`, `name:2` or `name:output:2` refers to."""
     _, colon, last = reference.rpartition(":")

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from modelaudit.facts import Graph, GraphNode, Json, Kernel, Signature, Tensor, is_row
-from modelaudit.formats.graph.dataflow import CALLS, Frame, GraphWalker
+from modelaudit.formats.graph.dataflow import CALLS, Frame, GraphWalker, node_name
 from modelaudit.formats.graph.kernel_ops import (
     ACTIVATIONS,
     BATCH_NORMS,
@@ -75,7 +75,7 @@ def _reached(walker: GraphWalker, signatures: Sequence[Signature]) -> list[Graph
 
     def before(name: str) -> list[str]:
         inputs = nodes[name].inputs if name in nodes else ()
-        return [reference.lstrip("^").partition(":")[0] for reference in inputs]
+        return [node_name(reference) for reference in inputs]
 
     seen = set(reachable(outputs, before))
     return [node for node in nodes.values() if node.name in seen]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from modelaudit.facts import Graph, GraphNode, Signature
-from modelaudit.formats.graph.dataflow import PASSING, RESHAPING
+from modelaudit.formats.graph.dataflow import PASSING, RESHAPING, node_name
 from modelaudit.formats.graph.kernel_ops import (
     BATCH_NORMS,
     KEEP_CHANNELS,
@@ -66,11 +66,11 @@ def unused_results(
     """
     if not trains(graph):
         return []
-    updated = {_name(node.inputs[0]) for node in graph.nodes if updates(node) and node.inputs}
+    updated = {node_name(node.inputs[0]) for node in graph.nodes if updates(node) and node.inputs}
     if not updated:
         return []  # whoever runs the graph takes its last results
     nodes = {node.name: node for node in graph.nodes}
-    returned = {_name(each.tensor) for one in signatures for each in one.outputs}
+    returned = {node_name(each.tensor) for one in signatures for each in one.outputs}
     takers: dict[str, list[GraphNode]] = defaultdict(list)
     for node in graph.nodes:
         for name in _taken(node):
@@ -102,7 +102,7 @@ def unused_results(
         if not products or not used.isdisjoint(products):
             continue
         assigned = [node for node in takers.get(variable, ()) if node.op in _ASSIGNS]
-        values = [_name(node.inputs[1]) for node in assigned if len(node.inputs) > 1]
+        values = [node_name(node.inputs[1]) for node in assigned if len(node.inputs) > 1]
         if not _given(nodes, values):
             ends = tuple(name for name in reachable(products, after) if name not in takers)
             spreads = [each for name in values if (each := _spread(nodes, name, _MOST))]
@@ -114,7 +114,7 @@ def _given(nodes: Mapping[str, GraphNode], values: Iterable[str]) -> bool:
     """Whether a value is copied from another variable, or fed, as that of a target network."""
 
     def before(name: str) -> list[str]:
-        return [_name(ref) for ref in nodes[name].inputs] if name in nodes else []
+        return [node_name(ref) for ref in nodes[name].inputs] if name in nodes else []
 
     sources = {nodes[name].op for name in reachable(values, before) if name in nodes}
     return not sources.isdisjoint({*_VARIABLES, "Placeholder"})
@@ -127,7 +127,7 @@ def _spread(nodes: Mapping[str, GraphNode], name: str, most: int) -> float | Non
         return None
     if node.op in _DRAWS:
         return _DRAWS[node.op]
-    inputs = [_name(each) for each in node.inputs]
+    inputs = [node_name(each) for each in node.inputs]
     if node.op in {"Add", "AddV2", *PASSING} and inputs:
         return _spread(nodes, inputs[0], most - 1)
     if node.op == "Mul" and len(inputs) > 1:
@@ -140,7 +140,7 @@ def _constant(nodes: Mapping[str, GraphNode], name: str) -> float | None:
     """The number of a constant, or the difference of two, as of the limits of a uniform law."""
     node = nodes.get(name)
     if node is not None and node.op == "Sub" and len(node.inputs) > 1:
-        first, second = (_number(nodes.get(_name(each))) for each in node.inputs[:2])
+        first, second = (_number(nodes.get(node_name(each))) for each in node.inputs[:2])
         return first - second if first is not None and second is not None else None
     return _number(node)
 
@@ -157,8 +157,4 @@ def _number(node: GraphNode | None) -> float | None:
 
 def _taken(node: GraphNode) -> set[str]:
     """The operations whose results a node takes."""
-    return {_name(each) for each in node.inputs if not each.startswith("^")}
-
-
-def _name(reference: str) -> str:
-    return reference.lstrip("^").partition(":")[0]
+    return {node_name(each) for each in node.inputs if not each.startswith("^")}

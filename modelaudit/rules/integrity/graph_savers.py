@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Graph, GraphNode
-from modelaudit.formats.graph.dataflow import PASSING
+from modelaudit.formats.graph.dataflow import PASSING, node_name
 from modelaudit.formats.graph.op_registry import known_operations
 
 _STATISTICS = ("/moving_mean", "/moving_variance")
@@ -21,7 +21,7 @@ def of_other_savers(graph: Graph) -> set[str]:
     waiting = [str(graph.saver.get("restore_op_name", ""))]
     used: set[str] = set()
     while waiting:
-        name = waiting.pop().lstrip("^").partition(":")[0]
+        name = node_name(waiting.pop())
         if name in nodes and name not in used:
             used.add(name)
             waiting += nodes[name].inputs
@@ -70,8 +70,8 @@ def _changed(node: GraphNode, nodes: Mapping[str, GraphNode], graph: Graph) -> I
 def _variable(reference: str, nodes: Mapping[str, GraphNode]) -> str:
     """Where a value comes from that conditions and loops pass on."""
     for _ in range(_NESTED):
-        node = nodes.get(reference.lstrip("^").partition(":")[0])
+        node = nodes.get(node_name(reference))
         if node is None or node.op not in PASSING or not node.inputs:
             break
         reference = node.inputs[0]
-    return reference.lstrip("^").partition(":")[0]
+    return node_name(reference)

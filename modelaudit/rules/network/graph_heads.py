@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from modelaudit.audit_types.values import number
 from modelaudit.errors import LimitExceeded, WorkSpent
 from modelaudit.facts import Artifact, Format, Graph, GraphNode, Json, Layer
-from modelaudit.formats.graph.dataflow import GraphWalker, NodeOutput
+from modelaudit.formats.graph.dataflow import GraphWalker, NodeOutput, node_name
 from modelaudit.formats.graph.losses import cross_entropies
 from modelaudit.rules.network.network_heads import POSITIVE, HeadStep, NetworkHead
 from modelaudit.rules.plain_graphs.architecture import layer_scope
@@ -83,7 +83,7 @@ def output_references(artifact: Artifact, graph: Graph) -> Iterator[tuple[str, i
         for endpoint in signature.outputs if signature.tags == graph.tags else ():
             yield endpoint.tensor, endpoint.shape[-1] if endpoint.shape else None
     if artifact.format is Format.FROZEN_GRAPH:
-        taken = {ref.lstrip("^").partition(":")[0] for node in graph.nodes for ref in node.inputs}
+        taken = {node_name(ref) for node in graph.nodes for ref in node.inputs}
         for node in graph.nodes:
             if node.name not in taken and node.op not in _NO_OUTPUT:
                 yield node.name, None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median, median_low
 
 from modelaudit.audit_types.kernels import ConstantLayer
-from modelaudit.facts import Artifact, Kernel, TensorStats
+from modelaudit.facts import Artifact, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.kernels.initializers import fans
@@ -43,7 +43,6 @@ from modelaudit.thresholds.training import (
 )
 
 _RECURRENT = classes(Trait.RECURRENT) | {"Bidirectional"}  # whose results are from -1 to 1
-_Sized = tuple[Kernel, TensorStats, float]
 _KINDS = frozenset(("dense", "conv", "transpose"))  # depthwise kernels are large in sound models
 NOT_SCALED = " Inputs or targets that are not scaled can need that."
 _SATURATED = (

@@ -59,16 +59,11 @@ def compiled_state(facts: Facts) -> OptimizerState:
     return state
 
 
-def _measurements(facts: Facts) -> Measurements:
-    assert facts.measurements is not None
-    return facts.measurements
-
-
 def _not_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
     state = compiled_state(facts)
     if state.steps is None:
         raise NotApplicable("the number of training steps is not stored")
-    found = _measurements(facts)
+    found = facts.measured
     if state.steps and state.rate != 0:
         yield from hardly_changed(rule, facts, state)
         return
@@ -206,7 +201,7 @@ def _hidden_still(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    if not _measurements(facts).batchnorm:
+    if not facts.measured.batchnorm:
         raise NotRelevant("the model has no batch normalisation")
     yield from unsettled(rule, facts, compiled_state(facts).steps)
 

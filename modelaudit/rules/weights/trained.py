@@ -49,13 +49,8 @@ from modelaudit.terminal_text import first_of
 LISTED = 8
 
 
-def _measurements(facts: Facts) -> Measurements:
-    assert facts.measurements is not None
-    return facts.measurements
-
-
 def _batchnorm(facts: Facts) -> tuple[BatchNormState, ...]:
-    states = _measurements(facts).batchnorm
+    states = facts.measured.batchnorm
     if not states:
         raise NotRelevant("the model has no batch normalisation")
     return states
@@ -83,7 +78,7 @@ def _statistics_untouched(rule: Rule, facts: Facts) -> Iterator[Finding]:
     )
     # Layers that are not meant to be trained stay as they are, as in networks of random features.
     severity = Severity.LOW if frozen_norms(facts.artifact).issuperset(new) else None
-    trained = [k.tests.get("bias_initial") is False for k in _measurements(facts).initialization]
+    trained = [k.tests.get("bias_initial") is False for k in facts.measured.initialization]
     trained += [not s.statistics_initial for s in states]
     # Layers that no configuration connects may belong to a part that is not used.
     used = facts.artifact.architecture is not None or len(new) == len(states)
@@ -125,7 +120,7 @@ def _layers_told(
 
 
 def _decided(facts: Facts) -> tuple[KernelInitialization, ...]:
-    kernels = _measurements(facts).initialization
+    kernels = facts.measured.initialization
     if all(kernel.state == "undecidable" for kernel in kernels):
         raise NotRelevant("no kernel could be decided by a test against its initializer")
     return kernels
@@ -133,7 +128,7 @@ def _decided(facts: Facts) -> tuple[KernelInitialization, ...]:
 
 def _never_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
     kernels = _decided(facts)
-    never, why = never_trained(facts.artifact, kernels, _measurements(facts).batchnorm)
+    never, why = never_trained(facts.artifact, kernels, facts.measured.batchnorm)
     if why:
         raise NotApplicable(f"kernels look as their initializers draw them, but {why}")
     untrained, moved = hardly_moved(facts.artifact, kernels)
@@ -173,7 +168,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
     idle = steps_without_effect(facts) > 0  # by MA319
     found = [
         each
-        for each in left_initial(facts.artifact, kernels, _measurements(facts).batchnorm)
+        for each in left_initial(facts.artifact, kernels, facts.measured.batchnorm)
         # Units that start alike let no gradient pass: said by MA406, with what to do.
         if not (
             each.against in {BODY, FIRST_STEP, NO_GRADIENT}

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Graph, GraphNode, Json
+from modelaudit.formats.graph.dataflow import node_name
 from modelaudit.graphs import reachable
 from modelaudit.runtimes.graph_usage import GRAPH
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, Reason
@@ -139,8 +140,3 @@ def _infers(node: GraphNode) -> bool:
 
 def _of_floats(node: GraphNode) -> bool:
     return node.attrs.get("T") == _FLOATS
-
-
-def node_name(source: str) -> str:
-    """The node of an input, such as `split:output:1` or `^split`."""
-    return source.lstrip("^").partition(":")[0]

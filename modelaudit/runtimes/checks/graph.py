@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, GraphFunction, GraphNode
+from modelaudit.formats.graph.dataflow import node_name
 from modelaudit.graphs import reachable
 from modelaudit.layer_classes import Trait, classes
 from modelaudit.runtimes.checks import meta_graphs, silent_differences
@@ -294,7 +295,7 @@ def _drawn_for_outputs(function: GraphFunction) -> GraphNode | None:
 
     def before(name: str) -> list[str]:
         sources = nodes[name].inputs if name in nodes else ()
-        return [source.lstrip("^").split(":")[0] for source in sources]
+        return [node_name(source) for source in sources]
 
     reached = (nodes[name] for name in reachable(outputs, before) if name in nodes)
     return next((node for node in reached if node.op.startswith(DRAWS)), None)

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, GraphNode
+from modelaudit.formats.graph.dataflow import node_name
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.graphs import ObjectNode
 from modelaudit.layer_classes import LAYER_CLASSES
-from modelaudit.runtimes.checks.fusions import PASSING, computing, node_name
+from modelaudit.runtimes.checks.fusions import PASSING, computing
 from modelaudit.runtimes.checks.saved_models.uncalled_layers import connected
 from modelaudit.runtimes.graph_usage import GRAPH
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
