@@ -39,7 +39,7 @@ ROOM = 300  # spaces after a config, so that it can grow in place
 
 
 def _conv_model() -> dict:
-    """A convolution, batch normalisation, a Flatten and a dense head."""
+    """A convolution, batch normalization, a Flatten and a dense head."""
     layers = [
         input_layer("x", 4, 4, 1),
         layer("Conv2D", "c", filters=2, kernel_size=[3, 3], inbound=[[["x", 0, 0, {}]]]),

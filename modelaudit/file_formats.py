@@ -240,7 +240,7 @@ FORMATS: Mapping[Format, FormatInfo] = {
     Format.TFLITE: FormatInfo(
         label="TensorFlow Lite model",
         told_by="`TFL3` at byte 4",
-        what="subgraphs, signatures, constants, quantisation, metadata and the archive behind it",
+        what="subgraphs, signatures, constants, quantization, metadata and the archive behind it",
         container=Container.FLATBUFFER,
         content=Content.GRAPH,
         suffixes=(".tflite",),

@@ -170,7 +170,7 @@ INTEGERS: Mapping[str, tuple[int, int]] = {
 
 
 class Quantization(Struct, frozen=True):
-    """Affine quantisation: a value is `scale` × (stored − `zero_point`).
+    """Affine quantization: a value is `scale` × (stored − `zero_point`).
 
     Attributes:
         scale: one number, or one for each slice along `axis`.
@@ -328,7 +328,7 @@ class LiteModel(Struct, frozen=True):
             given = [*self.preprocessing]
         if len(given) == 1 and len(tensor.shape or ()) == 4:
             pixels = ((-mean / std, (WHITE - mean) / std) for mean, std in given[0].pairs())
-            return InputRange.of_pixels(pixels, "from the normalisation in the metadata")
+            return InputRange.of_pixels(pixels, "from the normalization in the metadata")
         if tensor.quantization is None or tensor.dtype not in INTEGERS:
             return None
         scale, zero = tensor.quantization.scale[0], (*tensor.quantization.zero_point, 0)[0]

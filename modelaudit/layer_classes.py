@@ -71,7 +71,7 @@ _TABLE: tuple[tuple[int, str], ...] = (
     (_AT_REST | Trait.DROPOUT, "Dropout GaussianDropout AlphaDropout"),
     (_AT_REST | Trait.DROPOUT, "SpatialDropout1D SpatialDropout2D SpatialDropout3D"),
     (_AT_REST | Trait.NOISE, "GaussianNoise"),
-    # Normalisation
+    # Normalization
     (_NORMALISATION | Trait.POINTWISE | Trait.BATCH_NORMALISATION, "BatchNormalization"),
     (_NORMALISATION | Trait.CHANNEL_NORMALISATION, "LayerNormalization RMSNormalization"),
     (Trait.SAME_SHAPE | Trait.CHANNEL_NORMALISATION, "UnitNormalization"),

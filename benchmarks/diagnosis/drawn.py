@@ -102,7 +102,7 @@ def _active(k: Any, x: Any, net: Net) -> Any:
 
 
 def _convolved(k: Any, x: Any, net: Net, width: int, strides: int, flat: bool) -> Any:
-    """One convolution, its normalisation and activation; `flat` for series."""
+    """One convolution, its normalization and activation; `flat` for series."""
     separable = net.unit == "separable" and not flat
     kind = k.layers.Conv1D if flat else k.layers.SeparableConv2D if separable else k.layers.Conv2D
     options: dict[str, Any] = {"use_bias": net.norm == "none" or width % 3 > 0}

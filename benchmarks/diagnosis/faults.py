@@ -124,7 +124,7 @@ def moderate_bias(model: Any, bench: Bench) -> None:
 
 
 def dead(model: Any, _bench: Bench) -> None:
-    """Set the bias before a rectifier far below zero: of a convolution or its normalisation."""
+    """Set the bias before a rectifier far below zero: of a convolution or its normalization."""
     layer = _norms(model)[-1] if _norms(model) else _kernels(model)[-2]
     if len(layer.get_weights()) < 2:
         raise Unsuited
@@ -189,7 +189,7 @@ class Fault:
     labels: bool = False
 
 
-# Fixed bodies: plain stacks of convolutions, and those with batch normalisation.
+# Fixed bodies: plain stacks of convolutions, and those with batch normalization.
 FIXED_STACKS = {
     "plain", "residual", "bias_free", "no_norm", "max_logits", "flat_valid", "strided",
 }  # fmt: skip

@@ -165,7 +165,7 @@ def generator() -> Any:
 
 
 def alexnet() -> Any:
-    """Local response normalisation, which is no layer."""
+    """Local response normalization, which is no layer."""
     m = k.Sequential()
     m.add(L.Conv2D(6, 5, strides=2, activation="relu", input_shape=(24, 24, 3), name="Conv1"))
     m.add(L.Lambda(tf.nn.local_response_normalization))

@@ -81,7 +81,7 @@ class ProbeInputs(Struct, frozen=True):
     """Smallest and largest value."""
     stated_range: tuple[Real, Real] | None = None
     """Values that the model's files say pixels are brought to: the image converter of a preset, the
-    normalisation in the metadata of a TensorFlow Lite model; null if they say nothing, and for
+    normalization in the metadata of a TensorFlow Lite model; null if they say nothing, and for
     built-in inputs."""
     seed: int | None = None
     """Seed of the built-in inputs; null for the user's data."""

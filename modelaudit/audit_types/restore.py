@@ -100,7 +100,7 @@ class SourceSection(AuditSection, frozen=True, kw_only=True):
     file: str
     """Name of the source's file or directory."""
     verdict: str
-    """`equal`, `equal within quantisation`, `different` or `could not be told`."""
+    """`equal`, `equal within quantization`, `different` or `could not be told`."""
     numbers: str
     """What the export computes with, such as `8-bit activations`."""
     weights_compared: Count = 0

@@ -97,7 +97,7 @@ ADVICE: dict[str, Advice] = {
         ),
     ),
     "bn-statistics-lost": Advice(
-        "Batch normalisation lost its moving statistics",
+        "Batch normalization lost its moving statistics",
         "A checkpoint of the same training whose statistics are the same.",
         (
             NextStep("Restore a checkpoint that contains all of model.weights, not only the "
@@ -107,7 +107,7 @@ ADVICE: dict[str, Advice] = {
         ),
     ),
     "bn-statistics-unsettled": Advice(
-        "The moving statistics of batch normalisation have not converged",
+        "The moving statistics of batch normalization have not converged",
         "Outputs that stay wrong after the statistics are recomputed on training {images}.",
         (
             NextStep("Recompute the statistics on training {images}.", RECALIBRATE),
@@ -136,7 +136,7 @@ ADVICE: dict[str, Advice] = {
         "A whole layer is dead, so the output is constant",
         "One input on which a channel of this layer becomes active.",
         (
-            NextStep("Check the layer's bias and the batch normalisation around it. Restore a "
+            NextStep("Check the layer's bias and the batch normalization around it. Restore a "
                      "checkpoint from before the layer died.",
                      BIAS),
         ),

@@ -32,7 +32,7 @@ ONE_WAY = "The input values are encoded differently than in training"
 TWO_WAYS = "The inputs differ from those of training in two ways"
 EXCHANGED = "Two layers hold each other's weights"
 OTHER_STATISTICS = (
-    "The moving statistics of batch normalisation do not belong to these {images}. {evidence}"
+    "The moving statistics of batch normalization do not belong to these {images}. {evidence}"
 )
 # Causes that another form of the inputs shows, and what is said if that form does not meet labels.
 UNDONE = frozenset({"orientation-mismatch", "input-domain"})
@@ -91,12 +91,12 @@ SENTENCES = {
         "output may be arbitrary[[, and its reaction to a flip accidental]]."
     ),
     "bn-statistics-lost": (
-        "The moving statistics of batch normalisation were lost when the model was saved or "
+        "The moving statistics of batch normalization were lost when the model was saved or "
         "restored. The following layers therefore receive values on the wrong scale, and the "
         "output may hardly depend on the input."
     ),
     "bn-statistics-unsettled": (
-        "Training was too short for the moving statistics of batch normalisation to converge. "
+        "Training was too short for the moving statistics of batch normalization to converge. "
         "During training the statistics of each batch are used, so training accuracy does not show "
         "the problem. At inference the following layers receive values on the wrong scale, and the "
         "output may hardly depend on the input."

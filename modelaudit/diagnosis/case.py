@@ -104,7 +104,7 @@ class Case(Struct, frozen=True, dict=True):
     def kernels(self) -> tuple[KernelInitialization, ...]:
         """Kernels that could be tested against their initializer.
 
-        A small kernel without bias counts if the first batch normalisation that does not match
+        A small kernel without bias counts if the first batch normalization that does not match
         its input directly follows it.
         """
         return tuple(kernel for kernel in self.measured if kernel.state != "undecidable")
@@ -148,7 +148,7 @@ class Case(Struct, frozen=True, dict=True):
 
     @property
     def misfit(self) -> BatchNormFit | None:
-        """The first batch normalisation in execution order that does not match its input."""
+        """The first batch normalization in execution order that does not match its input."""
         if self.behaviour is None or not self.images or self.one_class:
             return None
         found = (fit for fit in self.behaviour.batchnorm if fit.misfit > self.misfit_limit)
@@ -180,7 +180,7 @@ class Case(Struct, frozen=True, dict=True):
 
     @property
     def before_untouched(self) -> tuple[BatchNormFit, ...]:
-        """The batch normalisations before the first kernel that looks fresh, if one does."""
+        """The batch normalizations before the first kernel that looks fresh, if one does."""
         architecture = self.facts.artifact.architecture
         if self.behaviour is None or architecture is None or not self.fresh:
             return ()

@@ -1,7 +1,7 @@
 """Measured statistics of one case as numbers, from which the odds of the causes are computed.
 
 A feature is missing where nothing measures it: labels that were not given, a model without batch
-normalisation. Missing features have no weight. The numbers are those that the steps judge as well.
+normalization. Missing features have no weight. The numbers are those that the steps judge as well.
 """
 
 from __future__ import annotations
@@ -227,10 +227,10 @@ FEATURES: dict[str, Feature] = {
     "few_steps": Feature("hardly any training steps", read.reported("MA432")),
     "steps": Feature("{} training steps counted by the optimizer", read.steps, _power),
     "norms_lost": Feature(
-        "{:.0%} of the batch normalisations with initial statistics but trained gamma or beta",
+        "{:.0%} of the batch normalizations with initial statistics but trained gamma or beta",
         read.lost,
     ),
-    "norms_new": Feature("{:.0%} of the batch normalisations with all initial values", read.new),
+    "norms_new": Feature("{:.0%} of the batch normalizations with all initial values", read.new),
     "exploded": Feature(
         "kernels far larger than initializers draw them, or gradients that still grew",
         read.reported("MA435"),
@@ -267,10 +267,10 @@ FEATURES: dict[str, Feature] = {
     "spread": Feature("an output that varies by {} of its scale", read.spread, _power),
     "top_share": Feature("one prediction for {:.0%} of the inputs", read.top),
     "first_misfit": Feature(
-        f"a misfit of {{:.2f}} at the first batch normalisation ({FITTING})", read.first_misfit
+        f"a misfit of {{:.2f}} at the first batch normalization ({FITTING})", read.first_misfit
     ),
     "later_misfit": Feature(
-        f"a misfit of up to {{:.2f}} at later batch normalisations ({FITTING})", read.later_misfit
+        f"a misfit of up to {{:.2f}} at later batch normalizations ({FITTING})", read.later_misfit
     ),
     "settling": Feature(
         "statistics that would fit better by {:.2f} on the way from their initial values",

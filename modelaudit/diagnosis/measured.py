@@ -64,7 +64,7 @@ def steps(case: Case) -> float | None:
 
 
 def lost(case: Case) -> float | None:
-    """Share of the batch normalisations with initial statistics, but trained gamma or beta.
+    """Share of the batch normalizations with initial statistics, but trained gamma or beta.
 
     None where training may have used these statistics: no network of the population did that.
     """
@@ -76,7 +76,7 @@ def lost(case: Case) -> float | None:
 
 
 def new(case: Case) -> float | None:
-    """Share of the batch normalisations with all initial values."""
+    """Share of the batch normalizations with all initial values."""
     new = [norm.statistics_initial and norm.affine_initial for norm in case.batchnorm]
     return sum(new) / len(new) if new else None
 
@@ -149,7 +149,7 @@ def norm_fits(case: Case) -> tuple[BatchNormFit, ...]:
 
 
 def first_misfit(case: Case) -> float | None:
-    """Misfit of the first batch normalisation."""
+    """Misfit of the first batch normalization."""
     return next((fit.misfit for fit in norm_fits(case)), None)
 
 

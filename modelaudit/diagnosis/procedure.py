@@ -170,7 +170,7 @@ def _title(name: str, found: CauseFound) -> str:
     if found.proven:
         return f"Two layers hold each other's weights: {found.where}"
     if name == "bn-statistics-lost" and not any(each.code for each in found.evidence):
-        return "The moving statistics of batch normalisation do not belong to these {images}"
+        return "The moving statistics of batch normalization do not belong to these {images}"
     if name != "input-domain" or not values or JOIN in values:
         return ADVICE[name].title
     other = "channel order" if values in SWAPS else "scale"
@@ -278,7 +278,7 @@ def _lacked(case: Case, each: Undecidable) -> RuledOut | None:
     without = case.facts.measurements is not None and not case.batchnorm
     if not without or each.cause not in OF_STATISTICS:
         return None
-    return RuledOut(each.cause, each.what, "the model has no batch normalisation")
+    return RuledOut(each.cause, each.what, "the model has no batch normalization")
 
 
 def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:

@@ -259,7 +259,7 @@ def _restoration(case: Case, first: Cause) -> tuple[str, str]:
         lost = sum(state.statistics_initial for state in case.batchnorm)
         said.append(
             of_all(
-                *(len(case.batchnorm) - lost, len(case.batchnorm), "batch normalisation layer"),
+                *(len(case.batchnorm) - lost, len(case.batchnorm), "batch normalization layer"),
                 *("has trained statistics.", "have trained statistics."),
             )
         )

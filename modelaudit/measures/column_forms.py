@@ -98,7 +98,7 @@ def is_table(x: NDArray[np.generic]) -> bool:
 def column_forms(
     x: NDArray[np.generic], stored: ColumnStatistics | None
 ) -> tuple[DomainTransform, ...]:
-    """Forms of rows (n, C) that undo another unit of a column, or a missing standardisation.
+    """Forms of rows (n, C) that undo another unit of a column, or a missing standardization.
 
     Args:
         x: the rows, finite numbers.

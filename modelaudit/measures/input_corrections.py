@@ -106,7 +106,7 @@ def numpy_of(name: str) -> str:
     if code := column_code(name):
         return code
     if any(">" in part for part in done) and "BGR" in done:
-        # Colours are exchanged between undoing one normalisation and another.
+        # Colours are exchanged between undoing one normalization and another.
         done.remove("BGR")
         return "\n".join(f"images = {_expression(part, exchanged=True)}" for part in done)
     return "\n".join(f"images = {_expression(part)}" for part in done)

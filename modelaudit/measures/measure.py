@@ -239,7 +239,7 @@ class _Measuring:
         return bool((bias == np.asarray(start).astype(bias.dtype)).all())
 
     def _batchnorm_initial(self, route: str) -> bool | None:
-        """State of the batch normalisation after a layer, with only pointwise layers between."""
+        """State of the batch normalization after a layer, with only pointwise layers between."""
         for _ in range(BATCHNORM_STEPS.value):
             takers = self.consumers.get(route, ())
             if len(takers) != 1:

@@ -63,7 +63,7 @@ class DomainTransform(Struct, frozen=True):
         return np.ascontiguousarray(values, dtype=np.float32)
 
     def swapped(self, colours: int) -> DomainTransform:
-        """The same with red and blue exchanged, between undoing one normalisation and another.
+        """The same with red and blue exchanged, between undoing one normalization and another.
 
         Not for `SWAPS`.
         """
@@ -85,7 +85,7 @@ def domain_transforms(x: NDArray[np.generic], channels: int | None) -> tuple[Dom
     """Value transforms that undo common mistakes of preprocessing, depending on the range of `x`.
 
     Values from 0 to 1, from 0 to 255 and from -1 to 1 are mapped to each other, and colour images
-    also to ImageNet's normalisations; from those they are mapped back. Inversion stays in the
+    also to ImageNet's normalizations; from those they are mapped back. Inversion stays in the
     range: 1 - x for [0, 1], 255 - x for [0, 255]. Standardised values have mean 0 and standard
     deviation 1, over all inputs or for each input.
 
@@ -114,7 +114,7 @@ def paired_transforms(x: NDArray[np.generic], channels: int | None) -> tuple[Dom
     """`domain_transforms`, and those from all other ranges, as if `x` were already normalised.
 
     If one of two models normalises its inputs once more than the other, the inverse of the
-    normalisation makes their answers equal, whatever the range of `x`. Arguments as there.
+    normalization makes their answers equal, whatever the range of `x`. Arguments as there.
     """
     colours = channels if channels is not None and x.shape[channels] == 3 else None
     found = [*domain_transforms(x, channels)]
@@ -279,7 +279,7 @@ _TO_UNIT["each"] = _TO_UNIT["imagenet"]
 
 
 def _imagenet(given: str, colours: int) -> Iterator[DomainTransform]:
-    """To ImageNet's normalisations, or back from the one that the values seem to have."""
+    """To ImageNet's normalizations, or back from the one that the values seem to have."""
     same = {given, "imagenet"} if given == "each" else {given}
     targets = ("imagenet", "caffe") if given in RANGES else tuple(_FROM_UNIT)
     for target in targets:

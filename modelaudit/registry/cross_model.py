@@ -12,7 +12,7 @@ SAME_WEIGHTS = "same-weights"
 BREAKING = "breaking-version"  # the rule that compares a version with the previous one
 EXPORT = "export-differs"  # the rule that compares an export with its source
 SAME_EXPORT = "export-agrees"
-_SAME = frozenset({"equal", "equal within quantisation"})
+_SAME = frozenset({"equal", "equal within quantization"})
 _LISTED = 10  # exports with the names of their sources
 
 

@@ -1,4 +1,4 @@
-"""Moving statistics of batch normalisation, computed again on labelled inputs."""
+"""Moving statistics of batch normalization, computed again on labelled inputs."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ def recalibrated(
 
 
 def _statistics(seen: Observation, artifact: Artifact) -> dict[str, tuple[str, str]]:
-    """Route of each batch normalisation -> paths of its mean and variance."""
+    """Route of each batch normalization -> paths of its mean and variance."""
     paths = variable_paths(artifact, seen)
     layers = {
         layer.route: (paths.get(layer.mean.name, ""), paths.get(layer.variance.name, ""))
         for layer in batchnorm_tensors(artifact)
     }
     if not layers or not all(all(pair) for pair in layers.values()):
-        raise Untranslatable("", "it has no batch normalisation whose statistics can be set")
+        raise Untranslatable("", "it has no batch normalization whose statistics can be set")
     return layers
 
 

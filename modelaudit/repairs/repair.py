@@ -68,7 +68,7 @@ def repair_model(
         out: path of the new file; its suffix says its format (.h5, .keras).
         runtimes: where models are run; None to run none.
         drop_optimizer: leave out the training settings and the optimizer's state.
-        recalibrate: labelled inputs for new moving statistics of batch normalisation.
+        recalibrate: labelled inputs for new moving statistics of batch normalization.
         rename_classes: labelled inputs for the order of the class names, which are written to
             `labels.txt` beside the new file.
 

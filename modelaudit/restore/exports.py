@@ -1,6 +1,6 @@
 """Are the weights of a model in its export to TensorFlow Lite or TensorFlow.js?
 
-A converter transposes kernels, folds batch normalisation into the convolution before it, splits the
+A converter transposes kernels, folds batch normalization into the convolution before it, splits the
 kernels of recurrent layers into gates, rounds values to half precision, or quantises them. Each
 weight of the source is looked for in each of these forms, and is found if no value is further from
 it than half a step of the numbers that the export stores.
@@ -88,7 +88,7 @@ class _Search:
                 self.by_size[tensor.size].append(tensor.name)
 
     def run(self) -> None:
-        """Kernels with their biases and normalisations first, then all other weights."""
+        """Kernels with their biases and normalizations first, then all other weights."""
         norms = foldable_norms(self.source, lambda name: self._values(self.source, name))
         # Of the kernels of one layer, such as a separable convolution, the last gives its output.
         first = {kernel.route: kernel.tensor for kernel in reversed(self.source.kernels)}

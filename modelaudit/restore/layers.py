@@ -97,7 +97,7 @@ def _differences(
             continue
         details = seen.details.get(named, {})
         config = dict(layer.config)
-        # A frozen layer computes what a trainable one does, except batch normalisation in
+        # A frozen layer computes what a trainable one does, except batch normalization in
         # training mode, which uses the moving statistics only while it is frozen.
         if not (training and has(layer.class_name, Trait.BATCH_NORMALISATION)):
             config.pop("trainable", None)

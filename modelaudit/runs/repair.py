@@ -58,7 +58,7 @@ def repairs(
             have the same relative paths. Files at a URL are uploaded as they are made.
         suffix: suffix of the new files of a directory, "" for that of the original or .keras.
         drop_optimizer: leave out the training settings and the optimizer's state.
-        recalibrate: labelled inputs for new moving statistics of batch normalisation.
+        recalibrate: labelled inputs for new moving statistics of batch normalization.
         rename_classes: labelled inputs for the order of the class names.
 
     Raises:

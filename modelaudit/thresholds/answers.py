@@ -303,7 +303,7 @@ MARGIN = Threshold(
     80.0,
     "nats",
     "median lead of the best class above which the inputs are too large",
-    "networks without normalisation, trained on 0 to 1 and on 0 to 255: 0.1 to 41; fed 255 times "
+    "networks without normalization, trained on 0 to 1 and on 0 to 255: 0.1 to 41; fed 255 times "
     "as much: 23 to 10,000",
 )
 MARGIN_TRAINED = Threshold(
@@ -334,13 +334,13 @@ NORMALISED = Threshold(
     8.0,
     "",
     "magnitude up to which values of both signs count as normalised to a deviation of about 1",
-    "ImageNet's normalisation of 0 to 1: -2.12 to 2.64; bytes less a mean: -124 to 151",
+    "ImageNet's normalization of 0 to 1: -2.12 to 2.64; bytes less a mean: -124 to 151",
 )
 USUAL = Threshold(
     0.1,
     "of the width of the usual range",
     "distance of an end of the range that a model's files state from that of the usual one up to "
     "which the change to the usual one is advised",
-    "ImageNet's normalisation with one mean and one deviation for all colours: 0.08; -0.5 to 0.5 "
+    "ImageNet's normalization with one mean and one deviation for all colours: 0.08; -0.5 to 0.5 "
     "beside -1 to 1: 0.25",
 )

@@ -129,7 +129,7 @@ EXPORT_GAIN = Threshold(
 EXPORT_AGREEMENT = Threshold(
     0.85,
     "of the inputs",
-    "upper end of the interval of the agreement of the top class below which quantisation is no "
+    "upper end of the interval of the agreement of the top class below which quantization is no "
     "excuse",
     "chosen: right exports of five networks agree on 97 % and more",
 )

@@ -201,7 +201,7 @@ AS_DRAWN = Threshold(
 OFF_SCALE = Threshold(
     1.0,
     "standard deviations",
-    "mean deviation at the first batch normalisation that only another scale brings about",
+    "mean deviation at the first batch normalization that only another scale brings about",
     "no orientation of the training images reaches it",
 )
 ON_SCALE = Threshold(
@@ -228,7 +228,7 @@ OFF_SCALE_ALONE = Threshold(
 BATCHNORM_STEPS = Threshold(
     4,
     "layers",
-    "number of layers up to which a batch normalisation belongs to the kernel before it",
+    "number of layers up to which a batch normalization belongs to the kernel before it",
     "an activation, a bias, padding or a merge may be between them",
 )
 

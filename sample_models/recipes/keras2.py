@@ -89,7 +89,7 @@ def _load_refused_by_keras3(path: Path) -> Predict:
 
 
 def _statistics_lost(split: Split, out: Path) -> Sample:
-    """Copy only the *trainable* variables: batch normalisation keeps mean 0 and variance 1."""
+    """Copy only the *trainable* variables: batch normalization keeps mean 0 and variance 1."""
     trained = train(tf_keras, conv_net(tf_keras), split.train_x, split.train_y)
     copied = conv_net(tf_keras)
     for target, source in zip(copied.trainable_variables, trained.trainable_variables, strict=True):
@@ -98,7 +98,7 @@ def _statistics_lost(split: Split, out: Path) -> Sample:
     return Sample(
         "digits_statistics_lost",
         "SavedModel, Keras 2",
-        "batch normalisation statistics lost: moving mean 0, moving variance 1, the rest trained",
+        "batch normalization statistics lost: moving mean 0, moving variance 1, the rest trained",
         WRITER,
         WRITER,
         _load_keras2,

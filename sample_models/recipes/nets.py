@@ -20,7 +20,7 @@ def conv_net(
     classes: int = 10,
     second_name: str = "conv_2",
 ) -> Any:
-    """Three convolutions with batch normalisation, and a dense head: 10 to 16 thousand weights.
+    """Three convolutions with batch normalization, and a dense head: 10 to 16 thousand weights.
 
     Args:
         k: `keras` (3) or `tf_keras` (2); both have the layers under the same names.

@@ -210,7 +210,7 @@ def test_other_statistics_are_not_called_lost():
     first = found.causes[0]
     assert first.cause == "bn-statistics-lost"
     assert (
-        first.title == "The moving statistics of batch normalisation do not belong to these images"
+        first.title == "The moving statistics of batch normalization do not belong to these images"
     )
     assert "were lost" not in found.answer
     lost = diagnosed(measured=measurements(batchnorm=[norm(lost=True, affine=True)]))

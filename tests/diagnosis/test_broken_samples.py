@@ -179,7 +179,7 @@ def test_a_logarithm_of_0_is_identified(digits, tmp_path, probe):
     tf.debugging.disable_check_numerics()
 
 
-def test_a_normalisation_that_was_not_restored(digits, tmp_path, probe):
+def test_a_normalization_that_was_not_restored(digits, tmp_path, probe):
     """Renamed, so skipped when loading by name: initial values, including gamma and beta."""
     model = sound()
     gamma, beta, mean, variance = model.get_layer("norm_2").get_weights()

@@ -103,7 +103,7 @@ def seen_as(*outputs, **changes):
         ("input-domain", "/255", *seen_as(output(**SURE | WAYS))),
         # Statistics that are far off and fit at another scale are sufficient evidence.
         ("input-domain", "/255", *seen_as(output(domain={"/255": 0.0}), batchnorm=(DISTANT,))),
-        # Without normalisation, only overconfident predictions show too large values.
+        # Without normalization, only overconfident predictions show too large values.
         ("input-domain", "/255", *seen_as(output(**SURE))),
         ("collapse-open", "", *seen_as(silent())),
         ("undecided-without-images", "", *seen_as(silent(orientation={}), user=False)),
@@ -215,7 +215,7 @@ def test_nan_weights_are_not_damage_of_the_file():
         ([norm(affine=True)], [initial("a")], "learned-invariance"),
     ],
 )
-def test_normalisations_at_initial_values_with_trained_kernels(layers, kernels, cause):
+def test_normalizations_at_initial_values_with_trained_kernels(layers, kernels, cause):
     assert diagnosed(None, measurements(*kernels, batchnorm=layers)).causes[0].cause == cause
 
 

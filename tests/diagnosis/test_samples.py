@@ -31,7 +31,7 @@ EXPECTED = {
     "partial restore": ("partial-restore", "partial-restore"),
     "collapsed": ("head-bias", "head-bias"),
     "constant by construction": ("constant-by-construction", "constant-by-construction"),
-    "batch normalisation statistics lost": ("bn-statistics-lost", "bn-statistics-lost"),
+    "batch normalization statistics lost": ("bn-statistics-lost", "bn-statistics-lost"),
     "unsafe": ("not-run", "not-run"),  # loading would run code
 }  # fmt: skip
 PREFIXES = {"digits_tf1_checkpoint": "digits_tf1_checkpoint/lenet.ckpt"}

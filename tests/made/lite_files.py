@@ -43,7 +43,7 @@ def packed(model: Any) -> bytes:
 
 
 def quantization(scale: list[float], zero: list[int], axis: int = 0) -> Any:
-    """Parameters of affine quantisation."""
+    """Parameters of affine quantization."""
     made = schema().QuantizationParametersT()
     made.scale, made.zeroPoint, made.quantizedDimension = scale, zero, axis
     return made
@@ -170,7 +170,7 @@ def with_archive(data: bytes, members: Mapping[str, bytes]) -> bytes:
 
 
 def described(mean: float, std: float, labels: str = "labels.txt") -> bytes:
-    """Metadata of an image classifier: its normalisation, and the file of its labels.
+    """Metadata of an image classifier: its normalization, and the file of its labels.
 
     Written field by field, since TensorFlow has no classes for this schema.
     """

@@ -86,7 +86,7 @@ def preprocessed(pixels, mode):
 
 @pytest.mark.parametrize("source", RANGES)
 @pytest.mark.parametrize("axis", [3, 1])
-def test_every_normalisation_is_that_of_keras_and_can_be_undone(source, axis) -> None:
+def test_every_normalization_is_that_of_keras_and_can_be_undone(source, axis) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype("float32")
     pixels[0, 0, :2] = [[0, 0, 0], [255, 255, 255]]
     given = np.moveaxis(RANGES[source](pixels), -1, axis)
@@ -109,7 +109,7 @@ def test_each_input_is_standardised_by_itself() -> None:
 
 
 @pytest.mark.parametrize("source", RANGES)
-def test_red_and_blue_are_exchanged_between_two_normalisations(source) -> None:
+def test_red_and_blue_are_exchanged_between_two_normalizations(source) -> None:
     """As in a pipeline that reads blue, green, red, and then normalises for another network."""
     pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype("float32")
     pixels[0, 0, :2] = [[0, 0, 0], [255, 255, 255]]

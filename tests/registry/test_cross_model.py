@@ -64,7 +64,7 @@ def test_exports_are_reported_with_their_sources():
 
     rows = [export("a.tflite", "equal"), export("b.tflite", "different", differs),
             export("c.tflite", "different", waived), export("d.tflite", "could not be told"),
-            row("a.h5", "1", ""), export("e.tflite", "equal within quantisation"),
+            row("a.h5", "1", ""), export("e.tflite", "equal within quantization"),
             export("f.tflite", "equal", ran=False)]  # fmt: skip
     other, same, still = cross_model_facts(rows)
     assert (other.kind, other.models) == ("export-differs", ("b.tflite",))

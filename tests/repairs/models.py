@@ -115,7 +115,7 @@ def local(k: Keras) -> Any:
 
 
 def batches(k: Keras) -> Any:
-    """Batch normalisation that is always in training mode, along two axes."""
+    """Batch normalization that is always in training mode, along two axes."""
     layers = k.layers
     x = layers.Input((6, 5))
     y = layers.BatchNormalization(epsilon=1e-2)(layers.Dense(3)(x), training=True)

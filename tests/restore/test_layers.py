@@ -224,7 +224,7 @@ def test_nested_models_may_get_another_name_with_all_their_layers() -> None:
 
 
 @pytest.mark.parametrize(("called", "expected"), [(None, 0), (True, 1)])
-def test_trainable_matters_only_for_batch_normalisation_in_training_mode(
+def test_trainable_matters_only_for_batch_normalization_in_training_mode(
     called: bool | None, expected: int
 ) -> None:
     """Loaders reset it, and at inference a frozen layer computes what a trainable one does."""

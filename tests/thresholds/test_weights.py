@@ -246,7 +246,7 @@ def kernels_as_drawn_beside_trained_biases(share):
 
 
 def chain(between):
-    """A kernel and the batch normalisation that follows it after so many layers."""
+    """A kernel and the batch normalization that follows it after so many layers."""
     names = ["conv", *(f"relu{i}" for i in range(between)), "bn"]
     classes = ["Conv2D", *["ReLU"] * between, "BatchNormalization"]
     roles = {"moving_mean": "bn/mean", "moving_variance": "bn/variance"}
@@ -261,7 +261,7 @@ def chain(between):
 
 
 @at("weights.BATCHNORM_STEPS", {4: "fresh", 5: "undecidable"})
-def initial_batch_normalisation(steps):
+def initial_batch_normalization(steps):
     return measure(chain(steps - 1)).initialization[0].state
 
 

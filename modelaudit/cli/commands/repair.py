@@ -87,7 +87,7 @@ def _wrap(text: str, first: str = "  ") -> str:
     type=click.Path(path_type=Path, exists=True),
     metavar="IMAGES",
     help="Labelled images, as --probe-data takes them: compute the moving statistics of batch "
-    "normalisation on one half, and write the file only if the other half is answered better.",
+    "normalization on one half, and write the file only if the other half is answered better.",
 )
 @options.option(
     "--rename-classes",

@@ -82,7 +82,7 @@ def informed_scale(output: OutputBehaviour, first: BatchNormFit | None) -> str:
     """The other scale or channel order that carries more information, or "".
 
     Larger values alone make predictions more confident, so scales are compared at equal
-    confidence. The first batch normalisation must not speak against it.
+    confidence. The first batch normalization must not speak against it.
     """
     if (output.collapse.classes or 0) < MIN_CLASSES.value:
         return ""
@@ -116,7 +116,7 @@ def informed_scale(output: OutputBehaviour, first: BatchNormFit | None) -> str:
 
 
 def _contradicted(first: BatchNormFit | None, name: str) -> bool:
-    """Whether the first batch normalisation fits inputs in a form worse than inputs as given."""
+    """Whether the first batch normalization fits inputs in a form worse than inputs as given."""
     if first is None:
         return False
     return first.domain.get(name, 0.0) > max(first.mean_deviation, ON_SCALE.value)

@@ -247,7 +247,7 @@ def input_domain(case: Case) -> StepResult:
         )
     more = _more_labels(case, moved=False)
     return more or CauseExcluded(
-        "no other scale of the values, nor inversion, standardisation or swapping red and blue, is "
+        "no other scale of the values, nor inversion, standardization or swapping red and blue, is "
         "recognised better than the images as given"
     )
 

@@ -33,7 +33,7 @@ from modelaudit.thresholds.weights import CLOSER, MISFIT, OFF_SCALE, OFF_SCALE_A
 
 
 def _strain(seen: Behaviour, name: str = "") -> float:
-    """Mean deviation over all batch normalisation layers, as given or on one scale."""
+    """Mean deviation over all batch normalization layers, as given or on one scale."""
     strains = (
         fit.domain.get(name, math.inf) if name else fit.mean_deviation for fit in seen.batchnorm
     )
@@ -78,7 +78,7 @@ def by_upstream_statistics(
 
     Args:
         seen: what running the model showed.
-        fits: the batch normalisations before that layer, in execution order.
+        fits: the batch normalizations before that layer, in execution order.
     """
     if not fits or fits[0].misfit <= MISFIT.value:
         return None
@@ -104,7 +104,7 @@ def _all_closer(seen: Behaviour, first: BatchNormFit, name: str) -> Evidence:
 def by_margin(seen: Behaviour, output: OutputBehaviour) -> CauseFound | None:
     """Predictions far more confident than training produces, but normal on another scale.
 
-    This is the only sign without normalisation: rectified layers respond equally on every scale.
+    This is the only sign without normalization: rectified layers respond equally on every scale.
     """
     if output.margin is None or output.margin <= MARGIN.value:
         return None
@@ -151,7 +151,7 @@ def _less_right(output: OutputBehaviour, name: str) -> bool:
 
 
 def statistics_evidence(first: BatchNormFit, name: str) -> Evidence:
-    """That the statistics of the first batch normalisation match on another scale."""
+    """That the statistics of the first batch normalization match on another scale."""
     text = (
         f"What reaches {first.route!r} is {first.mean_deviation:.2g} standard deviations from its "
         f"training mean; with the inputs {words_of(name)}, it is {first.domain[name]:.2f} from it."

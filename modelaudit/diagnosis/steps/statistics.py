@@ -24,10 +24,10 @@ def unsettled_statistics(case: Case) -> StepResult:
     if seen is None or not case.images:
         return CauseUnknown(case.unfed())
     if not seen.batchnorm:
-        return CauseExcluded("the model has no batch normalisation whose input was measured")
+        return CauseExcluded("the model has no batch normalization whose input was measured")
     bad = case.misfit
     if bad is None or bad.settled is None or bad.settled_misfit is None:
-        return CauseExcluded("every batch normalisation layer's statistics match its input")
+        return CauseExcluded("every batch normalization layer's statistics match its input")
     if bad.settled_misfit > SETTLING.value:
         return CauseExcluded(
             f"the statistics of {bad.route!r} are not between their initial values (mean 0, "
@@ -63,7 +63,7 @@ def unconverged_statistics(case: Case) -> StepResult:
         return CauseUnknown(case.unfed())
     tried = seen.interventions.get("recalibrate_batchnorm")
     if tried is None or case.misfit is None:
-        return CauseExcluded("every batch normalisation layer's statistics match its input")
+        return CauseExcluded("every batch normalization layer's statistics match its input")
     before, after = tried.before, tried.after
     output = output_called(case, tried.output)
     restored = met_with_statistics(case)
@@ -160,7 +160,7 @@ def _exchanged(case: Case) -> CauseFound | None:
 def wrong_weights(case: Case) -> StepResult:
     """Stored statistics contradict the layer input: misplaced weights in the layers before.
 
-    At the first batch normalisation layer, other inputs than in training have the same effect.
+    At the first batch normalization layer, other inputs than in training have the same effect.
     """
     seen = case.behaviour
     if seen is None or not case.images:
@@ -171,7 +171,7 @@ def wrong_weights(case: Case) -> StepResult:
     bad = case.misfit
     if bad is not None:
         text = (
-            f"{bad.route!r} is the first batch normalisation layer whose stored statistics do not "
+            f"{bad.route!r} is the first batch normalization layer whose stored statistics do not "
             f"match its input (misfit {bad.misfit:.2f}; sound models stay below "
             f"{case.misfit_limit:.2f}"
             + f" on {case.words.many} with equal predictions" * case.alike
@@ -201,7 +201,7 @@ def wrong_weights(case: Case) -> StepResult:
     if seen.batchnorm:
         worst = max(fit.misfit for fit in seen.batchnorm)
         return CauseExcluded(
-            f"the statistics of all {len(seen.batchnorm)} batch normalisation layers match their "
+            f"the statistics of all {len(seen.batchnorm)} batch normalization layers match their "
             f"inputs (misfit at most {worst:.2f})"
         )
     labelled = [output for output in case.outputs if scores(output)[0]]

@@ -102,7 +102,7 @@ def never_loaded(case: Case) -> StepResult:
     ]
     if case.batchnorm:
         count = len(case.batchnorm)
-        norms = every(count, "batch normalisation layer has", "batch normalisation layers have")
+        norms = every(count, "batch normalization layer has", "batch normalization layers have")
         text = f"{norms} mean 0 and variance 1."
         evidence.append(Evidence(text, "MA402", count, None, count))
     return CauseFound(tuple(evidence))
@@ -180,12 +180,12 @@ def statistics_lost(case: Case) -> StepResult:
     why = initial_statistics(case.facts.artifact, case.batchnorm)
     if why is InitialStatistics.USED:
         return CauseExcluded(
-            "the biases before the batch normalisation layers with mean 0 and variance 1 were "
+            "the biases before the batch normalization layers with mean 0 and variance 1 were "
             "trained, so training used these statistics"
         )
     if why is InitialStatistics.CALLED:
         return CauseExcluded(
-            "the batch normalisation layers with mean 0 and variance 1 are called with "
+            "the batch normalization layers with mean 0 and variance 1 are called with "
             "`training=False`, so training used these statistics"
         )
     if why is InitialStatistics.UNREAD:
@@ -204,7 +204,7 @@ def statistics_lost(case: Case) -> StepResult:
         names = first_of([s.route for s in lost], LISTED)
         evidence = [
             Evidence(
-                f"{len(lost)} of {count} batch normalisation layers have exactly mean 0 and "
+                f"{len(lost)} of {count} batch normalization layers have exactly mean 0 and "
                 f"variance 1 but trained gamma or beta: {names}.",
                 "MA401",
                 len(lost),
@@ -216,12 +216,12 @@ def statistics_lost(case: Case) -> StepResult:
             evidence.append(repaired)
         return CauseFound(tuple(evidence), where=names)
     if not case.batchnorm:
-        return CauseExcluded("the model has no batch normalisation")
+        return CauseExcluded("the model has no batch normalization")
     reset = half_reset(case.facts.artifact, case.batchnorm)
     half = [each.route for each in reset if each.severity is not Severity.LOW]
     if half:
         names, count = first_of(half, LISTED), len(case.batchnorm)
-        text = of_all(len(half), count, "batch normalisation layer", "has", "have")
+        text = of_all(len(half), count, "batch normalization layer", "has", "have")
         text += f" one of moving mean and moving variance as before training: {names}."
         evidence = [Evidence(text, "MA401", len(half), 0, count), *filter(None, [repaired])]
         return CauseFound(tuple(evidence), where=names)
@@ -233,15 +233,15 @@ def statistics_lost(case: Case) -> StepResult:
     if new and trained:
         return _untouched(case, new, trained)
     return CauseExcluded(
-        "no batch normalisation layer combines initial statistics with trained gamma or beta"
+        "no batch normalization layer combines initial statistics with trained gamma or beta"
     )
 
 
 def _untouched(case: Case, new: list[str], trained: int) -> CauseFound:
-    """Untrained normalisation layers in a model with trained kernels."""
+    """Untrained normalization layers in a model with trained kernels."""
     count = len(case.batchnorm)
     text = (
-        of_all(len(new), count, "batch normalisation layer", "still has", "still have")
+        of_all(len(new), count, "batch normalization layer", "still has", "still have")
         + " exactly the initial values (mean 0, variance 1, gamma 1, beta 0), while "
         + f"{counted(trained, 'kernel is', 'kernels are')} trained: {first_of(new, LISTED)}."
     )

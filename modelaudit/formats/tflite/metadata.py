@@ -35,7 +35,7 @@ class Metadata(Struct):
         used: indexes of the buffers of the entries.
         runtime: the lowest runtime that the file declares; "" if it does not.
         tensorflow: the version that converted the model; "" if the file does not say.
-        preprocessing: normalisation of the inputs.
+        preprocessing: normalization of the inputs.
         files: names of the files that the metadata describes -> their type.
         archive: the bytes of the archive behind the model; None without one.
         labels: the names of the classes, and the file that they are in.
@@ -112,7 +112,7 @@ def _read_description(found: Metadata, window: FileWindow, limits: Limits) -> No
                 for tensor in graph.tables(side):
                     files += tensor.tables("associated_files")
                     if side.startswith("input"):
-                        found.preprocessing += tuple(_normalisations(tensor))
+                        found.preprocessing += tuple(_normalizations(tensor))
         found.files = {each.text("name"): each.number("type") for each in files}
 
 
@@ -122,7 +122,7 @@ _DESCRIPTIONS: dict[str, Callable[[Metadata, FileWindow, Limits], None]] = {
 }
 
 
-def _normalisations(tensor: FlatTable) -> Iterator[LitePreprocessing]:
+def _normalizations(tensor: FlatTable) -> Iterator[LitePreprocessing]:
     for unit in tensor.tables("process_units"):
         options = unit.union("options")
         if options is not None and options.kind == "NormalizationOptions":

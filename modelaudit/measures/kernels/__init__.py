@@ -1,1 +1,1 @@
-"""Measures of kernels and of batch normalisation statistics."""
+"""Measures of kernels and of batch normalization statistics."""

@@ -78,7 +78,7 @@ def kernel_initialization(
     Args:
         kernel: the kernel; its initializer is None if the file does not contain it.
         dtype: stored dtype, which determines how far rounding can exceed the bound.
-        companions: state of bias and batch normalisation.
+        companions: state of bias and batch normalization.
         kernels: number of kernels in the model.
     """
     known = kernel.initializer is not None
@@ -214,7 +214,7 @@ def _structure(values: KernelValues, fit: LawFit) -> dict[str, Json]:
 def with_first_inconsistent(
     verdict: KernelInitialization, inconsistent: bool
 ) -> KernelInitialization:
-    """Decide about a small kernel without bias from the batch normalisation directly after it.
+    """Decide about a small kernel without bias from the batch normalization directly after it.
 
     On images, the stored statistics after a re-initialised kernel do not fit its outputs, and the
     first such kernel in a model is followed by the first statistics that do not fit.
@@ -310,7 +310,7 @@ def _still_initial(
     if companions.bias_initial:
         return replace(verdict, reason=f"too few weights ({verdict.weights})")
     if companions.batchnorm_initial:
-        reason = "weights and the following batch normalisation are at their initial values"
+        reason = "weights and the following batch normalization are at their initial values"
         return replace(fresh, reason=reason)
     if not strict:
         return replace(verdict, reason="there is neither a bounded initializer nor a bias to test")

@@ -15,7 +15,7 @@ class PairVerdict(StrEnum):
     """Whether an export is the same model as its source."""
 
     EQUAL = "equal"
-    QUANTISED = "equal within quantisation"
+    QUANTISED = "equal within quantization"
     DIFFERENT = "different"
     UNKNOWN = "could not be told"
 
@@ -60,7 +60,7 @@ class PairExplanation(Struct, frozen=True):
     Attributes:
         kind: what it is.
         detail: the transform, the form of the output, the layer, or the output, by the kind.
-        certain: whether it leaves no difference beyond quantisation, or is seen in the weights.
+        certain: whether it leaves no difference beyond quantization, or is seen in the weights.
         numbers: what was measured.
     """
 

@@ -1,6 +1,6 @@
 """Which form of the inputs makes an export answer as its source does to the inputs as they are.
 
-All orientations, value ranges, orders of channels and normalisations are tried on a few inputs:
+All orientations, value ranges, orders of channels and normalizations are tried on a few inputs:
 first one change at a time, then all of them together.
 """
 

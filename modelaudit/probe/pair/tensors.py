@@ -1,4 +1,4 @@
-"""Inner values of an export: where it parts from its source, and what quantisation leaves."""
+"""Inner values of an export: where it parts from its source, and what quantization leaves."""
 
 from __future__ import annotations
 

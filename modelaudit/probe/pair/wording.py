@@ -101,7 +101,7 @@ def _output(output: PairedOutput, inputs: str) -> str:
         f"{output.n} {kind}, by {output.largest:.2g} at most"
     )
     if output.median_steps is not None and output.largest_steps is not None:
-        said += f" ({output.median_steps:.2g} and {output.largest_steps:.2g} quantisation steps)"
+        said += f" ({output.median_steps:.2g} and {output.largest_steps:.2g} quantization steps)"
     if output.agreed is not None and output.interval is not None:
         low, high = map(_share, output.interval)
         said += f"; the top class is the same for {output.agreed} ({low} to {high})"

@@ -32,7 +32,7 @@ from modelaudit.structs import replace
 from modelaudit.thresholds.weights import MISFIT
 
 RECTIFIERS = classes(Trait.RECTIFIER) | {"relu", "relu6"}
-FITTED = 128  # maximum number of batch normalisations
+FITTED = 128  # maximum number of batch normalizations
 WATCHED = 24  # maximum number of layers with residuals
 WATCHED_BYTES = 256 << 20
 NO_LAYERS = "the file contains a graph without layers, so activations cannot be captured"
@@ -59,7 +59,7 @@ class LayerActivations:
         self._seen: tuple[Mapping[str, Array], ...] | None = None
 
     def _given(self) -> tuple[Mapping[str, Array], ...]:
-        """Inputs of batch normalisations, outputs of rectified layers and of kernel layers."""
+        """Inputs of batch normalizations, outputs of rectified layers and of kernel layers."""
         if not self._layers:
             raise MeasurementUnavailable(NO_LAYERS)
         if self._seen is None:

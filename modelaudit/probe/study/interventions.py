@@ -159,7 +159,7 @@ def with_recalibrated_statistics(
             )
         layers[layer.route] = (mean, variance)
     if not layers:
-        raise MeasurementUnavailable("the model has no batch normalisation")
+        raise MeasurementUnavailable("the model has no batch normalization")
     with runner.refitted(layers, few):
         return runner.predict()
 

@@ -162,7 +162,7 @@ def _better(
     """The likeliest other form, if any other scores better than the inputs as given.
 
     A form that makes the model surer than training does gives way to one that is as good and does
-    not: without normalisation, values that are too large leave the answers as they are. A single
+    not: without normalization, values that are too large leave the answers as they are. A single
     change is tested among single changes as well: they are fewer and likelier than combinations,
     whose number would hide it.
     """

@@ -153,7 +153,7 @@ class Runner(Struct, frozen=True):
 
     @contextmanager
     def refitted(self, layers: Mapping[str, tuple[str, str]], name: str) -> Iterator[None]:
-        """Context in which batch normalisations have the statistics of at most `most` inputs."""
+        """Context in which batch normalizations have the statistics of at most `most` inputs."""
         try:
             self._need(self.session.refit(self._feeds(name, AS_GIVEN), layers, rows=self.most))
             yield

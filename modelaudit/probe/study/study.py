@@ -141,7 +141,7 @@ class _Study:
         seen, n = self.seen, len(self.rows)
         self.inner = LayerActivations(self.runner, self.artifact, seen, self.few, n)
         repeats = run_repeatedly(self.runner, self.artifact, self.few)
-        fits = self._try("batch normalisation", self._batchnorm) or ()
+        fits = self._try("batch normalization", self._batchnorm) or ()
         answers = self._answers(repeats)
         outputs = tuple(
             describe_output(
@@ -295,7 +295,7 @@ class _Study:
             asked = ("recalibrate_batchnorm", ""), ("recalibrate_one_batchnorm", first)
             for key, only in asked if first and len(fits) > 1 else asked[:1]:
                 again = partial(self._recalibrated, repeats, output, only)
-                ask(key, "recalibrated batch normalisation", again)
+                ask(key, "recalibrated batch normalization", again)
         return found
 
     def _centred(self, repeats: RepeatedRuns, output: OutputBehaviour) -> Intervention:

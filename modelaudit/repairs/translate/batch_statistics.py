@@ -1,4 +1,4 @@
-"""Batch normalisation that Keras 2 always called with training=True, for Keras 3.
+"""Batch normalization that Keras 2 always called with training=True, for Keras 3.
 
 Keras 2 normalises such a call by the statistics of its batch; in Keras 3 the caller overrides
 `training`. Operations before the layer do the same: they normalise by the batch, then give the
@@ -60,7 +60,7 @@ class BatchStatistics(Struct, frozen=True):
 
 
 def batch_statistics(artifact: Artifact, route: str) -> BatchStatistics | None:
-    """The statistics of the batch normalisation at a route; None if they are not known."""
+    """The statistics of the batch normalization at a route; None if they are not known."""
     assert artifact.architecture is not None
     for layer in artifact.architecture.layers:
         if layer.route == route and len(layer.call_kwargs) == 1:

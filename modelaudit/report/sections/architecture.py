@@ -206,7 +206,7 @@ def build(audit: Audit) -> Section:
     blocks: list[Block] = [
         prose(
             "A layer is one step of the network; its parameters are the numbers stored for it: "
-            "trained weights and batch-normalisation statistics."
+            "trained weights and batch-normalization statistics."
             + f" The receptive field is how many {words.unit} of the input one output of the layer "
             "can depend on." * bool(data.profile.fields),
             tone="terms",

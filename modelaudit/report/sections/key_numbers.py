@@ -126,7 +126,7 @@ def _loads(audit: Audit) -> KeyNumber | None:
 
 
 def _parameters(audit: Audit) -> KeyNumber | None:
-    """The number of parameters, including batch-normalisation statistics."""
+    """The number of parameters, including batch-normalization statistics."""
     if not audit.architecture.empty:
         note = f"stored in {text.plural(len(audit.architecture.layers), 'layer')}"
         return KeyNumber(f"{audit.architecture.params:,}", "parameters", note)

@@ -157,7 +157,7 @@ def _batchnorm(symmetry: SymmetrySection, behaviour: BehaviourSection, many: str
         )
         for item, misfit in items
     )
-    said = "Batch normalisation uses means and variances stored in the file. "
+    said = "Batch normalization uses means and variances stored in the file. "
     said += (
         f"In {unusual:,} of {text.plural(len(items), 'layer')} they seem to be lost or to belong "
         "to other weights."
@@ -165,7 +165,7 @@ def _batchnorm(symmetry: SymmetrySection, behaviour: BehaviourSection, many: str
         else "There is no sign that they are lost or belong to other weights."
     )
     table = Table(
-        "Batch normalisation by layer",
+        "Batch normalization by layer",
         ("Layer", "Channels", "Statistics", "Scale and shift", f"Misfit on {many}"),
         rows,
         note=f"Misfit: distance between the stored statistics and those of your {many}; 0 is a "

@@ -41,7 +41,7 @@ KEYS: Mapping[str, str] = {
 # Tests of whether a kernel is still at its initial values; audit.json has the rest.
 TESTS: Mapping[str, str] = {
     "bias_initial": "bias at its initial value",
-    "batchnorm_initial": "following batch normalisation at its initial values",
+    "batchnorm_initial": "following batch normalization at its initial values",
     "inside_bound": "all weights within the initializer's bounds",
     "ks_p": "p-value of the Kolmogorov–Smirnov test against the initializer",
     "level": "p-value below which the weights count as trained",

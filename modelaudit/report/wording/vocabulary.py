@@ -117,7 +117,7 @@ TRANSFORMS: Mapping[str, str] = {
         )
     },
     "BGR": "red and blue swapped",
-    **dict.fromkeys(("imagenet>BGR", "caffe>BGR"), "red and blue swapped before normalisation"),
+    **dict.fromkeys(("imagenet>BGR", "caffe>BGR"), "red and blue swapped before normalization"),
 }
 
 ACTIONS: Mapping[str, str] = {
@@ -180,8 +180,8 @@ CAUSES: Mapping[str, str] = {
     "never-loaded": "Weights never loaded, or never trained",
     "partial-restore": "Part of the weights was never restored or never trained",
     "untrained-layers": "Training did not change some layers",
-    "bn-statistics-lost": "Batch-normalisation statistics lost",
-    "bn-statistics-unsettled": "Batch-normalisation statistics have not converged",
+    "bn-statistics-lost": "Batch-normalization statistics lost",
+    "bn-statistics-unsettled": "Batch-normalization statistics have not converged",
     "nondeterministic": "The same inputs get different outputs",
     "sampled-output": "Output is drawn at random, probably on purpose",
     "constant-by-construction": "Output is constant by construction",
@@ -225,7 +225,7 @@ FAMILIES: Mapping[str, str] = {
 
 # Names of skipped measurements, by their key in the audit.
 MEASUREMENTS: Mapping[str, str] = {
-    "batch normalisation": "Fit of the batch-normalisation statistics to the inputs",
+    "batch normalization": "Fit of the batch-normalization statistics to the inputs",
     "built-in mix": "Outputs for the built-in probe inputs",
     "centred head bias": "Whether the last layer's bias dominates the output",
     "cleared biases": "Whether a negative bias silences a layer",
@@ -233,7 +233,7 @@ MEASUREMENTS: Mapping[str, str] = {
     "kernels": "Kernel symmetry",
     "layer residuals": "Equivariance of each layer to flips",
     "profile": "The architecture",
-    "recalibrated batch normalisation": "Effect of recomputed batch-normalisation statistics",
+    "recalibrated batch normalization": "Effect of recomputed batch-normalization statistics",
     "receptive_field": "Receptive field of each layer",
     "sensitivity": "Sensitivity to gradual changes of the inputs",
 }
@@ -242,7 +242,7 @@ INTERVENTIONS: Mapping[str, str] = {
     "centre_head_bias": "last layer's bias centred",
     "clear_negative_bias": "all-negative bias set to 0",
     "inputs_times_255": "inputs from 0 to 255 instead of 0 to 1",
-    "recalibrate_batchnorm": "batch-normalisation statistics recomputed on your inputs",
+    "recalibrate_batchnorm": "batch-normalization statistics recomputed on your inputs",
     "recalibrate_one_batchnorm": "the same of the first layer that does not match its input",
 }
 

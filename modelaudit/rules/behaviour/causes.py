@@ -208,8 +208,8 @@ TABLE = (
         cause="bn-statistics-unsettled",
         severity=Severity.HIGH,
         unsure=Severity.MEDIUM,
-        summary="The moving statistics of batch normalisation have not converged",
-        pass_title="No moving statistics of batch normalisation are on the way from their "
+        summary="The moving statistics of batch normalization have not converged",
+        pass_title="No moving statistics of batch normalization are on the way from their "
         "initial values",
         why="In inference the model normalises with statistics that its activations do not have, "
         "although its accuracy in training looked right.",
@@ -222,7 +222,7 @@ TABLE = (
         severity=Severity.MEDIUM,
         unsure=Severity.MEDIUM,
         summary="The activations of a layer do not match its stored statistics",
-        pass_title="The activations match the stored statistics of every batch normalisation",
+        pass_title="The activations match the stored statistics of every batch normalization",
         why="The weights before it are those of another layer, epoch or model, or the inputs are "
         "unlike the training inputs.",
         fix="Compare the outputs with reference outputs saved during training: they distinguish "

@@ -310,7 +310,7 @@ RULES = (
         pass_title="No layer is dead",
         why="The layers after a dead layer receive a constant. If no other way leads around it, the "
         "output is constant too.",
-        fix="Check the bias of that layer and the batch normalisation around it. Restore a "
+        fix="Check the bias of that layer and the batch normalization around it. Restore a "
         "checkpoint from before the layer died.",
         check=_dead,
         limit=Limit(DEAD.value, 0.01, 1.0, DEAD.unit),

@@ -68,7 +68,7 @@ _ERASED = "a scale of 0, so that values that were stored are 0"
 
 
 def _wrong(tensor: LiteTensor, given: Quantization, *, erased: bool) -> str:
-    """What is wrong with a tensor's quantisation, after "has"; "" if nothing is."""
+    """What is wrong with a tensor's quantization, after "has"; "" if nothing is."""
     if not all(map(math.isfinite, given.scale)):
         return "a scale that is not a finite number"
     if min(given.scale) < 0:

@@ -144,7 +144,7 @@ def _reals(facts: Facts) -> Iterator[tuple[str, Tensor, str]]:
             if tensor is None or not wanted or role.rpartition("/")[2] not in REAL_ROLES:
                 continue
             if norm and tensor.dtype == "float32" and "16" in wanted:
-                continue  # Keras 2 keeps the variables of normalisations in float32
+                continue  # Keras 2 keeps the variables of normalizations in float32
             yield f"{layer.route}/{role}", tensor, "" if layer.custom else wanted
 
 

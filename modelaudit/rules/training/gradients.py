@@ -336,7 +336,7 @@ RULES = (
         pass_title="Gradients keep their size from the last layer to the first",
         why="Deep stacks of sigmoid or tanh layers shrink the gradient at each layer. The first "
         "ones hardly learn, and what they pass on is nearly the same for every input.",
-        fix="Use relu with He initialization, batch normalisation or residual connections.",
+        fix="Use relu with He initialization, batch normalization or residual connections.",
         check=_vanishing,
         bad=lambda: adam(("a", 1e-9, 1e-18), ("b", 0.1, 0.1)),
         good=lambda: adam(("a", 0.1, 0.1), ("b", 0.1, 0.1)),

@@ -202,7 +202,7 @@ def _hidden_still(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not facts.measured.batchnorm:
-        raise NotRelevant("the model has no batch normalisation")
+        raise NotRelevant("the model has no batch normalization")
     yield from unsettled(rule, facts, compiled_state(facts).steps)
 
 

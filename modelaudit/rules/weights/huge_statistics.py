@@ -23,7 +23,7 @@ _NORMS = Trait.BATCH_NORMALISATION | Trait.CHANNEL_NORMALISATION
 def _check(rule: Rule, facts: Facts) -> Iterator[Finding]:
     sizes = {each.route: _size(each) for each in batchnorm_tensors(facts.artifact)}
     if not sizes:
-        raise NotRelevant("the model has no batch normalisation")
+        raise NotRelevant("the model has no batch normalization")
     huge = [route for route, size in sizes.items() if size > HUGE_STATISTICS.value]
     behind = [route for route in huge if _behind_another(facts, route)]
     for routes, exploded in ((behind, True), ([r for r in huge if r not in behind], False)):

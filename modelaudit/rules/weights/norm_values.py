@@ -23,7 +23,7 @@ def _negative_variance(rule: Rule, facts: Facts) -> Iterator[Finding]:
     assert facts.measurements is not None
     states, architecture = facts.measurements.batchnorm, facts.artifact.architecture
     if not states:
-        raise NotRelevant("the model has no batch normalisation")
+        raise NotRelevant("the model has no batch normalization")
     for state in states:
         if state.min_variance < 0:
             layer = architecture.find(state.route) if architecture else None
@@ -47,10 +47,10 @@ def _negative_variance(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _dead_normalisation(rule: Rule, facts: Facts) -> Iterator[Finding]:
+def _dead_normalization(rule: Rule, facts: Facts) -> Iterator[Finding]:
     found, plain = [*batchnorm_tensors(facts.artifact)], plain_norms(facts.artifact)
     if not (found or plain):
-        raise NotRelevant("the model has no normalisation")
+        raise NotRelevant("the model has no normalization")
     for norm in plain:
         if norm.gamma.size > 1 and is_all(norm.gamma, 0.0):
             start = initializer_of(facts, norm.route, "gamma") == "zeros"
@@ -139,14 +139,14 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=(Need.TENSORS,),
-        summary="Gamma or the moving variance of a normalisation is zero in every channel",
-        pass_title="No normalisation has gamma or a moving variance of zero in every channel",
+        summary="Gamma or the moving variance of a normalization is zero in every channel",
+        pass_title="No normalization has gamma or a moving variance of zero in every channel",
         why="Without gamma, the layer outputs constants. With a variance of 0 it multiplies its "
         "input by about 30. Training on one sample at a time leaves a variance of 0 behind a Dense "
         "layer, and no gradient reaches the layers before it.",
         fix="Train with larger batches, if they had one sample. Otherwise restore the file from an "
         "intact copy, or the last checkpoint before all channels died.",
-        check=_dead_normalisation,
+        check=_dead_normalization,
         bad=lambda: _norm(0.0, 0.5),
         good=lambda: _norm(0.5, 0.5),
     ),

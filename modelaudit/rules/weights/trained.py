@@ -52,14 +52,14 @@ LISTED = 8
 def _batchnorm(facts: Facts) -> tuple[BatchNormState, ...]:
     states = facts.measured.batchnorm
     if not states:
-        raise NotRelevant("the model has no batch normalisation")
+        raise NotRelevant("the model has no batch normalization")
     return states
 
 
 def _statistics_lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
     states = _batchnorm(facts)
     lost = [s.route for s in states if s.statistics_initial and not s.affine_initial]
-    said = of_all(len(lost), len(states), "batch normalisation layer", "has", "have")
+    said = of_all(len(lost), len(states), "batch normalization layer", "has", "have")
     said += " moving mean 0 and moving variance 1 exactly, although gamma or beta were trained"
     severity, explained, fix = explanation(rule, facts.artifact, states)
     said += f"; {explained}" * bool(explained)
@@ -73,7 +73,7 @@ def _statistics_untouched(rule: Rule, facts: Facts) -> Iterator[Finding]:
     states = _batchnorm(facts)
     new = [s.route for s in states if s.statistics_initial and s.affine_initial]
     said = of_all(
-        *(len(new), len(states), "batch normalisation layer"),
+        *(len(new), len(states), "batch normalization layer"),
         *("still has exactly its initial values", "still have exactly their initial values"),
     )
     # Layers that are not meant to be trained stay as they are, as in networks of random features.
@@ -266,8 +266,8 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=MEASURED,
-        summary="Batch normalisation lost its moving statistics",
-        pass_title="Every batch normalisation layer with trained parameters has trained statistics",
+        summary="Batch normalization lost its moving statistics",
+        pass_title="Every batch normalization layer with trained parameters has trained statistics",
         why="At inference the layer normalises with these statistics. With mean 0 and variance 1 "
         "in their place, the layers after it receive values on the wrong scale, and the network "
         "often predicts the same for every input.",
@@ -291,8 +291,8 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
         needs=MEASURED,
-        summary="Batch normalisation still has its initial values",
-        pass_title="Every batch normalisation layer was trained",
+        summary="Batch normalization still has its initial values",
+        pass_title="Every batch normalization layer was trained",
         why="A single training step changes these values.",
         fix="Check whether the weights were loaded before the model was saved.",
         check=_statistics_untouched,

@@ -43,7 +43,7 @@ def test_the_commands_of_the_page(modelaudit, lite_models, tmp_path):
     ran = modelaudit(*right)
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout)
-    assert found["export"]["verdict"] == "equal within quantisation"
+    assert found["export"]["verdict"] == "equal within quantization"
     assert (found["same"], found["not_compared"]) == (True, "")
     assert (found["export"]["causes"], found["code"]) == ([], "")
     (output,) = found["export"]["outputs"]

@@ -1,4 +1,4 @@
-"""Steps on the statistics of batch normalisation."""
+"""Steps on the statistics of batch normalization."""
 
 from __future__ import annotations
 
@@ -87,9 +87,9 @@ def test_statistics_do_not_follow_from_the_design_of_the_head():
         assert "partial-restore" in step[cause].explained_by
 
 
-def test_models_without_batch_normalisation_are_not_said_to_have_matching_statistics():
+def test_models_without_batch_normalization_are_not_said_to_have_matching_statistics():
     excluded = unsettled_statistics(case(behaviour()))
-    assert excluded.by == "the model has no batch normalisation whose input was measured"
+    assert excluded.by == "the model has no batch normalization whose input was measured"
     assert "match" in unsettled_statistics(case(behaviour(batchnorm=(fit(),)))).by
 
 
@@ -132,7 +132,7 @@ def test_the_statistics_of_one_layer_are_compared_with_all(one, every, scores, s
 
 
 @pytest.mark.parametrize("layers", [(), (norm(),)])
-def test_without_batch_normalisation_its_statistics_are_no_open_question(layers):
+def test_without_batch_normalization_its_statistics_are_no_open_question(layers):
     found = diagnosed(behaviour(output(), user=False), measurements(batchnorm=layers))
     asked = {each.cause for each in found.undecidable}
     assert ("bn-statistics-unsettled" in asked) is bool(layers)

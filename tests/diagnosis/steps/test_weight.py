@@ -11,7 +11,7 @@ from tests.thresholds.edges import case
 
 
 def untouched(layers, after=None):
-    """Layers of batch normalisation beside trained kernels; `after` recalibration, 1 bit before."""
+    """Layers of batch normalization beside trained kernels; `after` recalibration, 1 bit before."""
     tried = (
         {} if after is None else {"recalibrate_batchnorm": Intervention(before=1.0, after=after)}
     )
@@ -28,7 +28,7 @@ def untouched(layers, after=None):
         ([norm(lost=True, affine=True)], 1.5),
     ],
 )
-def test_recalibration_that_helps_is_evidence_of_untrained_normalisation(layers, after):
+def test_recalibration_that_helps_is_evidence_of_untrained_normalization(layers, after):
     found = untouched(layers, after)
     assert any("from 1.00 to" in each.text for each in found.evidence) is (after == 1.5)
 

@@ -119,7 +119,7 @@ def test_nothing_is_wrong_with_what_the_converter_writes(lite_models, name):
     [("float", 0), ("float16", 2**-11), ("dynamic", 0.51 / 127), ("int8", 0.51 / 127)],
 )
 def test_kernels_are_those_of_the_source(lite_models, name, error):
-    """In the order of Keras' axes, within half a step of the quantisation."""
+    """In the order of Keras' axes, within half a step of the quantization."""
     source = read(lite_models / "source.keras", Limits())
     export = read(lite_models / f"{name}.tflite", Limits())
     assert len(export.kernels) == len(source.kernels) == 4

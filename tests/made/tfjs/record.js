@@ -12,7 +12,7 @@ const tf = require("@tensorflow/tfjs");
 
 const HERE = __dirname;
 
-// Both quantisations of the converter: numbers of 8 or 16 bits that stand for scale * number + min,
+// Both quantizations of the converter: numbers of 8 or 16 bits that stand for scale * number + min,
 // and half precision.
 function quantised(values, kind) {
   if (kind === "float16") {

@@ -90,7 +90,7 @@ def test_small_kernels_without_a_bias_cannot_be_decided(
         (LayerContext(batchnorm_initial=True), "fresh"),
     ],
 )
-def test_untruncated_normal_weights_need_a_bias_or_a_normalisation(
+def test_untruncated_normal_weights_need_a_bias_or_a_normalization(
     companions: LayerContext, state: str
 ) -> None:
     """Old versions do not truncate `he_normal`; trained kernels look like that, too."""

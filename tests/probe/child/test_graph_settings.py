@@ -38,7 +38,7 @@ def test_dropout_is_off_and_labels_are_not_fed(tf, v1, style) -> None:
 
 
 def normalised(tf, v1, x, flag):
-    """Batch normalisation that uses the batch's mean and updates a variable if `flag`."""
+    """Batch normalization that uses the batch's mean and updates a variable if `flag`."""
     stored = v1.get_variable("stored", [6], initializer=v1.ones_initializer(), trainable=False)
     mean = tf.reduce_mean(x, 0)
 

@@ -100,7 +100,7 @@ def test_only_as_many_samples_as_asked_for(plain: Session, golden: dict) -> None
         np.testing.assert_allclose(some, whole[:rows], atol=1e-6)
 
 
-def test_training_flag_reaches_batch_normalisation(plain: Session) -> None:
+def test_training_flag_reaches_batch_normalization(plain: Session) -> None:
     still = only(plain.predict([Feed("x")], training=False))
     moving = only(plain.predict([Feed("x")], training=True))
     unsaid = only(plain.predict([Feed("x")], training=None))

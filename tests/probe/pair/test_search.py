@@ -93,7 +93,7 @@ def test_an_order_is_fitted_again_to_all_inputs():
     assert (found.output.order, found.error) == (order, 0.0)
 
 
-def test_noise_of_quantisation_has_no_better_form():
+def test_noise_of_quantization_has_no_better_form():
     """An export whose outputs are rounded stays as it is."""
     best, _ = found(lambda x: np.round(source(x) * 8) / 8, enough=0.3)
     assert best.complexity == 0

@@ -237,7 +237,7 @@ def test_few_errors_near_zero_decide_no_more_than_others(lucky) -> None:
 
 
 def test_a_form_that_makes_the_model_surer_than_training_does_gives_way():
-    """Without normalisation, 255 times larger values leave each answer as it is."""
+    """Without normalization, 255 times larger values leave each answer as it is."""
     labels = np.arange(64) % 10
     sure = np.where(np.eye(10)[labels] > 0, 6.0, 0.0)
     tried = {"e": np.roll(sure, 1, 1), "V": sure, "V + *255": 255 * sure}

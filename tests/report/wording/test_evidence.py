@@ -61,7 +61,7 @@ def test_tests_of_a_kernel_are_described_in_words():
     assert "p-value of the Kolmogorov–Smirnov test against the initializer: 0.578" in told
     assert "bias at its initial value: yes" in told
     assert "_" not in told
-    assert "batch normalisation" not in told  # there is none
+    assert "batch normalization" not in told  # there is none
 
 
 def test_capabilities_of_code_are_not_shown_as_json():

@@ -50,7 +50,7 @@ def with_scale(scale, zero=0, dtype=np.int8):
         ([1e10], 0, "beyond"),
     ],
 )
-def test_quantisation_that_makes_no_sense(ran, scale, zero, words):
+def test_quantization_that_makes_no_sense(ran, scale, zero, words):
     (finding,) = ran("MA126", with_scale(scale, zero)).findings
     assert words in finding.detail
     assert "conv/kernel" in finding.detail
@@ -84,7 +84,7 @@ def test_names_of_onnx_begin_with_a_slash(ran, name, told):
 
 
 @pytest.mark.parametrize(("scale", "zero"), [([0.5], -128), ([0.5], 127), ([1e-9] * 4, 0)])
-def test_quantisation_at_the_edges(ran, scale, zero):
+def test_quantization_at_the_edges(ran, scale, zero):
     assert ran("MA126", with_scale(scale, zero)).outcome is Outcome.PASS
 
 

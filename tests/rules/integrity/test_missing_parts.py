@@ -84,7 +84,7 @@ STEP = ((), ())  # iterations and learning rate
         (STEP, True, Outcome.PASS),  # not trained yet, or plain gradient descent
         ((*STEP, (4, 2), (2,), (2,)), True, Outcome.PASS),  # momentum
         ((*STEP, (4, 2), (4, 2), (2,), (2,), (2,), (2,)), True, Outcome.PASS),  # Adam
-        ((*STEP, (4, 2), (4, 2), (2,), (2,)), False, Outcome.PASS),  # frozen normalisation
+        ((*STEP, (4, 2), (4, 2), (2,), (2,)), False, Outcome.PASS),  # frozen normalization
         ((*STEP, (4, 2), (4, 2), (2,), (2,)), True, Outcome.FAIL),
         ((*STEP, (4, 2), (4, 2)), True, Outcome.FAIL),
         ((*STEP, (2,)), True, Outcome.FAIL),  # part of one variable for each: momentum

@@ -229,7 +229,7 @@ def test_the_dtype_of_the_config_is_no_fault(tmp_path: Path, said: Json, stored:
     assert reported(write(tmp_path / "m.h5", saved, values(stored))) == {}
 
 
-def test_normalisations_of_half_precision_models_are_wider(tmp_path: Path) -> None:
+def test_normalizations_of_half_precision_models_are_wider(tmp_path: Path) -> None:
     norm = layer("BatchNormalization", "n", dtype="float16", axis=-1)
     roles = ("gamma", "beta", "moving_mean", "moving_variance")
     weights = {

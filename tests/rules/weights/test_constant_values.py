@@ -35,7 +35,7 @@ def norm(tmp_path: Path, gamma: float, variance: float, mean: float = 0.1, initi
     return normalised(tmp_path, "BatchNormalization", values, initial)
 
 
-def test_a_normalisation_without_scale_or_variance_is_found(tmp_path: Path) -> None:
+def test_a_normalization_without_scale_or_variance_is_found(tmp_path: Path) -> None:
     assert reported(norm(tmp_path, 0.0, 0.5)) == {"MA421": [Severity.HIGH]}
     assert reported(norm(tmp_path, 0.5, 0.0)) == {"MA421": [Severity.HIGH]}
     assert reported(norm(tmp_path, 0.5, 0.5)) == {}
@@ -45,7 +45,7 @@ def plain_norm(tmp_path: Path, gamma: float, beta: float = 0.2, initial: str = "
     return normalised(tmp_path, "LayerNormalization", {"gamma": gamma, "beta": beta}, initial)
 
 
-def test_a_normalisation_of_each_sample_without_scale_is_found(tmp_path: Path) -> None:
+def test_a_normalization_of_each_sample_without_scale_is_found(tmp_path: Path) -> None:
     facts = plain_norm(tmp_path, 0.0)
     assert reported(facts) == {"MA421": [Severity.HIGH]}
     bare = replace(facts.artifact, architecture=None)

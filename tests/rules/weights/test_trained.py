@@ -56,7 +56,7 @@ def test_without_measurements_there_is_no_answer(code):
 def test_without_such_layers_the_rule_does_not_apply(code):
     result = result_of(code, examples.measured(Measurements())())
     assert (result.outcome, result.moot) == (Outcome.NOT_APPLICABLE, True)
-    assert ("batch normalisation" if code in BATCHNORM else "kernel") in result.reason
+    assert ("batch normalization" if code in BATCHNORM else "kernel") in result.reason
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_a_function_passed_to_another(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "collection", ["saved_model_main_op", "legacy_init_op", "table_initializer", "init_op"]
 )
-def test_operations_run_on_initialisation(tmp_path: Path, collection: str) -> None:
+def test_operations_run_on_initialization(tmp_path: Path, collection: str) -> None:
     graph = Graph()
     path = graph.text(graph.graph.node, "p", PATH)
     graph.node(graph.graph.node, "init", "WriteFile", path, "x")
