@@ -13,7 +13,7 @@ from modelaudit.errors import UsageError
 from modelaudit.terminal_text import wrapped
 
 WIDTH = 78
-LISTED = 80  # minimum number of columns for a list of rules
+BESIDE = 110  # columns from which on a list of rules has summaries beside names
 
 
 @click.command(short_help="List the rules, or explain one.")
@@ -45,10 +45,15 @@ def rules(code: str | None, as_json: bool) -> None:
             click.echo(json.dumps([describe(each) for each in all_rules()], indent=2))
             return
         # One line per rule if the output is piped, for searching.
-        width = max(columns(), LISTED) if sys.stdout.isatty() else sys.maxsize
+        width = columns() if sys.stdout.isatty() else sys.maxsize
         names = max(len(each.name) for each in all_rules())
         for each in all_rules():
-            begin = f"{each.code}  {each.severity.value:<8}  {each.name:<{names}}  "
+            begin = f"{each.code}  {each.severity.value:<8}  "
+            if width < BESIDE:
+                click.echo(f"{begin}{each.name}")
+                begin = " " * len(f"{each.code}  ")
+            else:
+                begin += f"{each.name:<{names}}  "
             click.echo(wrapped(each.summary, width, begin, " " * len(begin)))
         return
     try:
