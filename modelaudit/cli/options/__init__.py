@@ -1,1 +1,1 @@
-"""options."""
+"""Options that several commands have, and their values."""

@@ -1,1 +1,1 @@
-"""export."""
+"""Reports for other programs: SARIF, JUnit, CycloneDX, GitLab and Markdown."""

@@ -1,1 +1,1 @@
-"""container."""
+"""MA7xx: pickles, foreign content and threats in archives and HDF5 files."""
