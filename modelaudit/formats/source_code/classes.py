@@ -87,77 +87,88 @@ class MadeLayer(Struct, frozen=True):
 
 
 class ClassCode(Struct, frozen=True):
-    """One class of a program.
-
-    `where` is the file and line of its definition, `module` the file's dotted path. `bases` are
-    full names as imports resolve them, as `keras.layers.Layer`. `registered` is the name under
-    which a decorator registers it with Keras, "" if none does. `static` says that its source shows
-    how it is made: it has no metaclass, no other decorator, and uses its `**kwargs` as is.
-    `constructor` and `base_call` are None where the class does not define or call one. `built` are
-    attributes that its `build` builds or calls, `variables` those that are a `tf.Variable`,
-    `drawn` those of them that a method makes which draws random numbers, and `weights` the names
-    that it gives to `add_weight`; `names_first` says that it gives one by position. `called` are
-    the attributes of `self` that its methods call. `stored` maps a parameter of the constructor to
-    the attribute that keeps it as it is. `of_shapes` are the attributes of its input's shape that
-    `build` uses. `deserializes` says that its `from_config` makes objects of parts of the config;
-    `revived` are the parameters of which its constructor makes them, as by
-    `keras.initializers.get`. `growing` are lists of weights or layers that a second call of its
-    `build` makes longer; `marks_built` says that `build` sets `self.built`, and `calls_base` that
-    it calls that of its base class. `slashed` are names with a slash that it gives to layers or
-    weights, and whether it always does. `traced` says that its `call` is a `tf.function`.
-    `of_output_shapes` are the attributes of its input's shape that `compute_output_shape` uses.
-    `trains` says that `call` trains if it is not told: its `training` has the default True.
-    `several_outputs` says that `compute_output_shape` gives a list of shapes, and `variable_names`
-    are names that the class gives to a `tf.Variable`, with `*` for the name of the layer.
-    `reorders` says that it may keep layers in another order than it makes them. `assigned` are
-    the attributes that its methods give a value, `running` is what it does when it is used.
-    `call` are the parameters of its `call`. `sets_output_shape` says that `compute_output_shape`
-    sets an item of the shape that it is given, `only_makes` that `from_config` passes the config to
-    the constructor and does no more, `builds_itself` that the constructor calls `self.build`, and
-    `uses_shape` that `build` uses the shape that it is given. `kept` are the layers that it makes,
-    where the two generations of Keras have them in other orders.
-    """
+    """One class of a program."""
 
     name: str
+    """Its name."""
     module: str
+    """The file's dotted path."""
     where: str
+    """File and line of its definition."""
     bases: tuple[str, ...] = ()
+    """Full names as imports resolve them, as `keras.layers.Layer`."""
     registered: str = ""
+    """The name under which a decorator registers it with Keras, "" if none does."""
     static: bool = True
+    """Its source shows how it is made: no metaclass or other decorator, `**kwargs` used as is."""
     constructor: Parameters | None = None
+    """The parameters of `__init__`; None if the class defines none."""
     base_call: BaseCall | None = None
+    """The call of the base class's constructor; None if there is none."""
     methods: frozenset[str] = frozenset()
+    """The names of its methods."""
     made: tuple[MadeLayer, ...] = ()
+    """The layers and weights that it makes."""
     built: frozenset[str] = frozenset()
+    """Attributes that its `build` builds or calls."""
     variables: frozenset[str] = frozenset()
+    """Attributes that are a `tf.Variable`."""
     drawn: frozenset[str] = frozenset()
+    """Those of `variables` that a method makes which draws random numbers."""
     weights: frozenset[str] = frozenset()
+    """The names that it gives to `add_weight`."""
     called: frozenset[str] = frozenset()
+    """The attributes of `self` that its methods call."""
     stored: Mapping[str, str] = field(default_factory=dict)
+    """Parameter of the constructor -> the attribute that keeps it as it is."""
     names_first: bool = False
+    """It gives a name to `add_weight` by position."""
     deserializes: bool = False
+    """Its `from_config` makes objects of parts of the config."""
     slashed: Mapping[str, bool] = field(default_factory=dict)
+    """Names with a slash that it gives to layers or weights -> whether it always does."""
     of_shapes: frozenset[str] = frozenset()
+    """The attributes of its input's shape that `build` uses."""
     revived: frozenset[str] = frozenset()
+    """Parameters of which its constructor makes objects, as by `keras.initializers.get`."""
     growing: frozenset[str] = frozenset()
+    """Lists of weights or layers that a second call of its `build` makes longer."""
     marks_built: bool = False
+    """Its `build` sets `self.built`."""
     calls_base: bool = False
+    """Its `build` calls that of its base class."""
     traced: bool = False
+    """Its `call` is a `tf.function`."""
     of_output_shapes: frozenset[str] = frozenset()
+    """The attributes of its input's shape that `compute_output_shape` uses."""
     trains: bool = False
+    """Its `call` trains if it is not told: `training` has the default True."""
     several_outputs: bool = False
+    """Its `compute_output_shape` gives a list of shapes."""
     variable_names: frozenset[str] = frozenset()
+    """Names that it gives to a `tf.Variable`, with `*` for the name of the layer."""
     reorders: bool = False
+    """It may keep layers in another order than it makes them."""
     in_turn: frozenset[str] = frozenset()
+    """Lists that a method fills in turn."""
     looks_up: bool = False
+    """It calls `tf.nn.embedding_lookup`, and never `tf.cast`."""
     assigned: frozenset[str] = frozenset()
+    """The attributes that its methods give a value."""
     running: RunningCode = RunningCode()
+    """What it does when it is used."""
     call: Parameters | None = None
+    """The parameters of its `call`."""
     sets_output_shape: bool = False
+    """Its `compute_output_shape` sets an item of the shape that it is given."""
     only_makes: bool = False
+    """Its `from_config` passes the config to the constructor and does no more."""
     builds_itself: bool = False
+    """Its constructor calls `self.build`."""
     uses_shape: bool = False
+    """Its `build` uses the shape that it is given."""
     kept: KeptOrders = ((), ())
+    """The layers that it makes, in the orders in which Keras 2 and Keras 3 may keep them."""
 
 
 class SourceCode(Struct, frozen=True):
