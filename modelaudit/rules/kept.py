@@ -15,7 +15,7 @@ from modelaudit.rules.catalogue import all_rules
 from modelaudit.rules.engine import run_rule, run_rules
 from modelaudit.rules.integrity.files import DAMAGES
 from modelaudit.rules.model import Facts, Family, Need
-from modelaudit.rules.security.conduct import CHANGED
+from modelaudit.rules.security.observed_actions import CHANGED
 from modelaudit.structs import replace
 from modelaudit.work_budget import Phase
 

@@ -51,7 +51,6 @@ from modelaudit.runtimes.checks.stored import (
 from modelaudit.runtimes.checks.stored.checkpoints import nameless_prefix
 from modelaudit.runtimes.checks.stored.own_variables import check_variables
 from modelaudit.runtimes.checks.values import input_shapes
-from modelaudit.runtimes.found_reasons import all_reasons, bounded
 from modelaudit.runtimes.graph_usage import usage_of
 from modelaudit.runtimes.model import (
     NOT_READ,
@@ -61,6 +60,7 @@ from modelaudit.runtimes.model import (
     Prediction,
     Reason,
 )
+from modelaudit.runtimes.prediction_reasons import all_reasons, bounded
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import is_model
 from modelaudit.runtimes.untried import untried

@@ -11,7 +11,6 @@ from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Artifact
 from modelaudit.findings import Severity
 from modelaudit.measures.architecture.layer_graph import layer_graph
-from modelaudit.rules.initial_weights.built_again import earlier_copies
 from modelaudit.rules.initial_weights.initial_explained import (
     BODY,
     COPY,
@@ -21,6 +20,7 @@ from modelaudit.rules.initial_weights.initial_explained import (
     NO_STATE,
     ZEROS,
 )
+from modelaudit.rules.initial_weights.rebuilt_graphs import earlier_copies
 from modelaudit.rules.initial_weights.training_reach import HALF
 
 _OF_ATTENTION = frozenset(("query", "key", "value", "attention_output"))  # parts of one layer

@@ -15,7 +15,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.absent_values import only_counters, without_values
 from modelaudit.rules.grammar import counted, quoted
 from modelaudit.rules.grouped import LISTED
-from modelaudit.rules.integrity.other_names import (
+from modelaudit.rules.integrity.unmatched_names import (
     lacking_weights,
     taken_out,
     unclaimed_tensors,

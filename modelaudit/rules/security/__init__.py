@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelaudit.rules.model import Rule
-from modelaudit.rules.security import conduct, signatures
+from modelaudit.rules.security import observed_actions, signatures
 from modelaudit.rules.security.config import (
     custom_objects as custom,
 )
@@ -46,6 +46,6 @@ RULES: tuple[Rule, ...] = (
     *graph_structure.RULES,
     *graph_limits.RULES,
     *graph_runnable.RULES,
-    *conduct.RULES,
+    *observed_actions.RULES,
     *signatures.RULES,
 )

@@ -16,7 +16,7 @@ from modelaudit.rules.architecture.cancelled_biases import cancelled_biases
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads.constant_scores import nearly_nothing
 from modelaudit.rules.initial_weights.drawn_weights import looks_drawn
-from modelaudit.rules.initial_weights.first_moves import (
+from modelaudit.rules.initial_weights.first_kernel_steps import (
     large_by_moves,
     large_by_steps,
     moved_by_inputs,

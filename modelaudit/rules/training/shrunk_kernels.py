@@ -13,7 +13,7 @@ from modelaudit.measures.optimizer_state import compiled_optimizer
 from modelaudit.rules.architecture.cancelled_biases import normalized_behind
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads.collapsed_codes import collapsed_codes, outweighed_codes
-from modelaudit.rules.initial_weights.shrunk_tables import shrunk_tables
+from modelaudit.rules.initial_weights.shrunk_embeddings import shrunk_embeddings
 from modelaudit.rules.initial_weights.sized_kernels import (
     SizedKernel,
     example_kernel,
@@ -66,7 +66,7 @@ def _weights(rule: Rule, facts: Facts) -> Iterator[Finding]:
         takers = graph.consumers()
         routes = [each.route for each in graph.layers]
         rescaled = {each for each in routes if normalized_behind(graph, takers, each)}
-        tables += shrunk_tables(rule, facts, graph, rescaled)
+        tables += shrunk_embeddings(rule, facts, graph, rescaled)
     yield from tables
     try:
         yield from _shrunk(rule, facts)

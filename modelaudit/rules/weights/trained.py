@@ -37,13 +37,13 @@ from modelaudit.rules.training.alike_inputs import fed_zeros
 from modelaudit.rules.training.extent import steps_without_effect
 from modelaudit.rules.training.never_learned import why_initial, why_left
 from modelaudit.rules.training.trainability import frozen_heads
-from modelaudit.rules.weights.cut_off import cut_off
 from modelaudit.rules.weights.half_statistics import (
     NEVER_BY_BATCH,
     UNTOLD,
     explanation,
     half_lost,
 )
+from modelaudit.rules.weights.without_gradient import without_gradient
 from modelaudit.terminal_text import first_of
 
 LISTED = 8
@@ -163,7 +163,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
     trained = counted(others, "other kernel is", "other kernels are") + " trained"
     while_others = f"while {trained if others else 'biases elsewhere are trained'}"
     said = fed_zeros(facts.artifact)  # by MA439, with what to do
-    cut = cut_off(facts)  # by MA305, MA314, MA406 or MA439
+    cut = without_gradient(facts)  # by MA305, MA314, MA406 or MA439
     frozen = {layer.route for layer in frozen_heads(facts)}  # by MA321
     idle = steps_without_effect(facts) > 0  # by MA319
     found = [

@@ -10,7 +10,7 @@ from modelaudit.probe.protocol import HELD, Observation
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.examples import healthy
 from modelaudit.rules.model import Facts
-from modelaudit.rules.security.conduct import RULES
+from modelaudit.rules.security.observed_actions import RULES
 from modelaudit.structs import replace
 
 LOADED = Observation("here", "load_model", Status.LOADED)

@@ -9,7 +9,7 @@ from modelaudit.findings import Outcome
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.rules.integrity.other_names import under_other_names
+from modelaudit.rules.integrity.unmatched_names import under_other_names
 from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
 

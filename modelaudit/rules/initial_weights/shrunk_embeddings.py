@@ -12,7 +12,7 @@ from modelaudit.rules.model import Facts, Rule
 from modelaudit.thresholds.training import SHRUNK
 
 
-def shrunk_tables(
+def shrunk_embeddings(
     rule: Rule, facts: Facts, graph: LayerGraph, rescaled: Container[str]
 ) -> Iterator[Finding]:
     """Embeddings with a penalty of which no value is left.

@@ -13,7 +13,7 @@ from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.training.still_statistics import around_single
 
 
-def cut_off(facts: Facts) -> Callable[[KernelInitialization], bool]:
+def without_gradient(facts: Facts) -> Callable[[KernelInitialization], bool]:
     """Whether a kernel reaches the outputs only through what lets no gradient pass.
 
     That is a constant (MA305, MA314), a kernel of zeros (MA406) or a normalization of batches of one
