@@ -322,9 +322,8 @@ def _inputs(first: float, second: float) -> Facts:
     """A layer whose bias has an average gradient of 0.1 and an average square of 0.2."""
     facts = adam(("kernel", first, second), ("bias", 0.1, 0.2))
     variables = {name: f"{name}/kernel" for name in ("kernel", "bias")}
-    layer = examples.layer("dense", variables=variables)
-    architecture = examples.model(layer).architecture
-    return replace(facts, artifact=replace(facts.artifact, architecture=architecture))
+    made = examples.model(examples.layer("dense", variables=variables))
+    return replace(facts, artifact=replace(facts.artifact, architecture=made.architecture))
 
 
 RULES = (
@@ -338,8 +337,9 @@ RULES = (
         summary="A layer got the same values from every training input",
         pass_title="The training inputs of every layer differed",
         why="Integer division of pixels, a normalization of each row by itself, or a mask that "
-        "covers everything leaves the same input for all samples. What can be learned from it is the "
-        "frequency of the classes, so the model answers the same for every input.",
+        "covers everything leaves the same input for all samples; labels of one class, one row of an "
+        "embedding, or one vector for all leave as little. What can be learned is how frequent the "
+        "classes are, so the model answers the same for every input.",
         fix="Look at what the model was given, then train again:\n\n"
         "    print(x.dtype, x.min(), x.max(), x.std(axis=0))\n"
         '    x = x.astype("float32") / 255  # scale as floats, by constants of the whole data set',
