@@ -9,12 +9,7 @@ import numpy as np
 import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.formats.reader import read
-from modelaudit.formats.source_code.reading import read_source_code
-from modelaudit.runtimes.catalogue import as_installed, find_profile
-from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
-from modelaudit.runtimes.predict import predict_calls
-from modelaudit.settings import Limits
+from tests.runtimes.restore_predictions import DATA, predicted
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 CODE = """
@@ -40,14 +35,6 @@ class Step(layers.Layer):
     def call(self, value):
         return self.step(value)
 """
-DATA = np.linspace(-1, 1, 12, dtype="float32").reshape(3, 4)
-
-
-def predicted(path: Path, *code: str) -> Prediction:
-    profile = as_installed(find_profile("tf==2.21.0"))
-    request = LoadRequest(LoadCall.RESTORE)
-    found = predict_calls(read(path, Limits()), [(profile, request)], read_source_code(code))
-    return found[0]
 
 
 @pytest.mark.parametrize("kind", ["Steps", "Step"])
@@ -69,7 +56,7 @@ def test_the_code_tells_what_a_checkpoint_lacks(tmp_path: Path, kind: str) -> No
     tf.train.Checkpoint(read_into).read(str(tmp_path / "ckpt")).expect_partial()
     same = np.allclose(saved(DATA), read_into(DATA))
     assert same == (kind == "Step")
-    found = predicted(tmp_path / "ckpt.index", str(code))
+    found = predicted(tmp_path / "ckpt.index", code)
     assert found.predicted is (LoadOutcome.LOADS if same else LoadOutcome.DIFFERS)
-    without = predicted(tmp_path / "ckpt.index").predicted
+    without = predicted(tmp_path / "ckpt.index", None).predicted
     assert without is (LoadOutcome.LOADS if same else LoadOutcome.UNKNOWN)
