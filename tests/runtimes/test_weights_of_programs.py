@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,22 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
 from modelaudit.formats.source_code.reading import read_source_code
 from modelaudit.runtimes.catalogue import as_installed, find_profile
-from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
+from modelaudit.runtimes.model import LoadCall, LoadRequest
 from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.made_programs import (
+    DATA,
+    DIFFERS,
+    FAILS,
+    LOADS,
+    PROGRAM,
+    TARGETS,
+    made,
+    observed,
+    predicted,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-LOADS, FAILS, DIFFERS = LoadOutcome.LOADS, LoadOutcome.FAILS, LoadOutcome.DIFFERS
-TARGETS = {"keras": "tf==2.21.0", "tf_keras": "tf-keras==2.21.0"}
-PROGRAM = Path(__file__).with_name("weights_of_programs.txt")
 NORMALIZES = """
 import tensorflow as tf
 
@@ -39,41 +46,6 @@ class OWN(keras.layers.Layer):
         x = self.gamma * (x - mean)
         return x / (tf.math.reduce_std(x, -1, keepdims=True) + self.eps) + self.beta
 """
-DATA = np.linspace(-1, 1, 8, dtype="float32").reshape(2, 4)
-
-
-def classes(keras: Any) -> dict[str, Any]:
-    """What the program defines."""
-    names: dict[str, Any] = {"keras": keras, "__name__": "weights_of_programs"}
-    exec(compile(PROGRAM.read_text(encoding="utf-8"), str(PROGRAM), "exec"), names)
-    return names
-
-
-def made(keras: Any, name: str, trained: bool) -> Any:
-    """A model of a class of the program that has answered, and was perhaps trained for a step."""
-    keras.backend.clear_session()
-    model = classes(keras)[name]()
-    model(DATA)
-    if trained:
-        model.compile("adam", "mse", run_eagerly=True)
-        model.fit(DATA, np.ones((2, 2), "float32"), verbose=0)
-    return model
-
-
-def observed(load: Callable[[Any], Any], fresh: Any, saved: Any) -> LoadOutcome:
-    try:
-        load(fresh)
-    except Exception:  # whatever a loader says, it does not load
-        return FAILS
-    same = np.allclose(np.asarray(fresh(DATA)), np.asarray(saved(DATA)), atol=1e-5)
-    return LOADS if same else DIFFERS
-
-
-def predicted(path: Path, target: str, request: LoadRequest) -> Prediction:
-    code = read_source_code([str(PROGRAM)])
-    asked = [(as_installed(find_profile(target)), request)]
-    (found,) = predict_calls(read(path, Limits()), asked, code)
-    return found
 
 
 @pytest.mark.parametrize(
@@ -151,75 +123,6 @@ def test_a_variable_of_the_model_itself_across_generations(tmp_path: Path) -> No
     assert because.error.partition(": ")[2] in str(raised.value)
 
 
-def as_keras_2_14(layer: Any, group: Any) -> None:
-    """The weights of a model by its attributes, as Keras 2.14 writes those of a subclass.
-
-    It does not look into lists of lists.
-    """
-    own = [*layer._trainable_weights, *layer._non_trainable_weights]
-    for place, weight in enumerate(own):
-        group[f"vars/{place}"] = np.asarray(weight)
-    for name, value in sorted(vars(layer).items()):
-        if hasattr(value, "_trainable_weights") and not name.startswith("_"):
-            as_keras_2_14(value, group.create_group(name))
-
-
-@pytest.mark.parametrize(
-    ("name", "outcome"),
-    [
-        ("Called", LOADS),
-        ("Prompted", DIFFERS),
-        ("Numbered2", DIFFERS),
-        ("Decoding1", FAILS),
-        ("Weighing", FAILS),
-        ("OfRows", DIFFERS),
-    ],
-)
-def test_archives_of_keras_2_in_keras_3(tmp_path: Path, name: str, outcome: LoadOutcome) -> None:
-    """As Keras 2.14 and 3.15 were seen to write and read them."""
-    h5py, keras = pytest.importorskip("h5py"), pytest.importorskip("keras")
-    saved, path = made(pytest.importorskip("tf_keras"), name, False), tmp_path / "w.weights.h5"
-    with h5py.File(path, "w") as file:
-        as_keras_2_14(saved, file)
-    request = LoadRequest(LoadCall.LOAD_WEIGHTS)
-    assert predicted(path, TARGETS["keras"], request).predicted is outcome
-    fresh = made(keras, name, trained=False)
-    assert observed(lambda other: other.load_weights(path), fresh, saved) is outcome
-
-
-@pytest.mark.parametrize("name", ["BothWays", "ByTimes"])
-def test_checkpoints_of_keras_2_in_keras_3(tmp_path: Path, name: str) -> None:
-    """A list of layers is not found there, but each of them by an attribute of its own."""
-    tf, keras = pytest.importorskip("tensorflow"), pytest.importorskip("keras")
-    saved = made(pytest.importorskip("tf_keras"), name, trained=False)
-    prefix = tf.train.Checkpoint(saved).write(str(tmp_path / "c"))
-    outcome = observed(
-        lambda fresh: tf.train.Checkpoint(fresh).restore(prefix).expect_partial(),
-        made(keras, name, trained=False),
-        saved,
-    )
-    assert outcome is (LOADS if name == "BothWays" else DIFFERS)
-    request = LoadRequest(LoadCall.RESTORE)
-    assert predicted(Path(prefix), "tf==2.21.0", request).predicted is outcome
-
-
-@pytest.mark.parametrize(
-    ("name", "outcome"), [("Critic", LOADS), ("ByMethods", DIFFERS), ("ByTimes", DIFFERS)]
-)
-def test_checkpoints_of_keras_3_in_keras_2(tmp_path: Path, name: str, outcome: LoadOutcome) -> None:
-    """What Keras 3 left out is not there for Keras 2, which has its lists in checkpoints."""
-    tf, old = pytest.importorskip("tensorflow"), pytest.importorskip("tf_keras")
-    saved = made(pytest.importorskip("keras"), name, trained=False)
-    prefix = tf.train.Checkpoint(saved).write(str(tmp_path / "c"))
-    request = LoadRequest(LoadCall.RESTORE)
-    assert predicted(Path(prefix), TARGETS["tf_keras"], request).predicted is outcome
-
-    def restore(fresh: Any) -> None:
-        tf.train.Checkpoint(fresh).restore(prefix).expect_partial()
-
-    assert observed(restore, made(old, name, trained=False), saved) is outcome
-
-
 @pytest.mark.parametrize(("name", "outcome"), [("InTurn", FAILS), ("OneByOne", LOADS)])
 def test_lists_filled_in_turn(tmp_path: Path, name: str, outcome: LoadOutcome) -> None:
     """Keras 2 has the layers of one list ahead of those of the other."""
@@ -267,20 +170,6 @@ def test_what_training_changes(generation: str, name: str, learns: bool) -> None
     assert not np.allclose(np.asarray(model(DATA)), answers, atol=1e-6)
 
 
-@pytest.mark.parametrize("generation", TARGETS)
-@pytest.mark.parametrize("name", ["Layered", "Holder", "Modules"])
-def test_archives(tmp_path: Path, generation: str, name: str) -> None:
-    keras = pytest.importorskip(generation)
-    model, path = made(keras, name, trained=False), tmp_path / "m.keras"
-    model.save(path)
-    own = {type(each).__name__: type(each) for each in (model, *model.layers)}
-    request = LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset(own))
-    found = predicted(path, TARGETS[generation], request).predicted
-    again = keras.models.load_model(path, custom_objects=own, compile=False)
-    same = np.allclose(np.asarray(again(DATA)), np.asarray(model(DATA)), atol=1e-5)
-    assert (found, same) == ((LOADS, True) if name == "Layered" else (DIFFERS, False))
-
-
 @pytest.mark.parametrize("name", ["Factors", "FilterFactors", "SavedFactors"])
 def test_weights_of_keras_2_that_keras_3_does_not_read(tmp_path: Path, name: str) -> None:
     path = tmp_path / "w.weights.h5"
@@ -310,71 +199,6 @@ def test_a_saved_model_with_a_class_named_like_one_of_keras(
     again = keras.models.load_model(tmp_path / "sm", compile=False)
     same = np.allclose(np.asarray(again(DATA)), np.asarray(model(DATA)), atol=1e-5)
     assert (found.predicted, same) == (outcome, outcome is LOADS)
-
-
-@pytest.mark.parametrize("saver", TARGETS)
-@pytest.mark.parametrize("name", ["SelfBuilt", "TrainsIfTold"])
-def test_archives_of_models_that_keras_3_does_not_build(
-    tmp_path: Path, saver: str, name: str
-) -> None:
-    """No layer has weights while the archive is read, so that none misses those of the file."""
-    old, keras, path = (
-        pytest.importorskip(saver),
-        pytest.importorskip("keras"),
-        tmp_path / "m.keras",
-    )
-    model = classes(old)[name]()
-    answers = np.asarray(model(DATA, training=False))
-    model.save(path)
-    request = LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset((name,)))
-    found = predicted(path, TARGETS["keras"], request)
-    assert found.predicted is DIFFERS
-    assert [each.code for each in found.because] == ["inner-layers-not-built"]
-    own = {name: classes(keras)[name]}
-    again = keras.models.load_model(path, custom_objects=own, compile=False)
-    assert not np.allclose(np.asarray(again(DATA, training=False)), answers, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("name", "trained", "outcome"),
-    [
-        ("Called", False, LOADS),
-        ("Traced", False, DIFFERS),
-        ("Holder", False, DIFFERS),
-        ("Flat", False, LOADS),
-        ("Gated", False, LOADS),
-        ("Deep", False, DIFFERS),
-        ("Counting", False, DIFFERS),
-        ("Added", False, DIFFERS),
-        ("LayerNormed", True, LOADS),
-        ("BatchNormed", True, DIFFERS),
-        ("Attending", True, DIFFERS),
-        ("Pairs", True, DIFFERS),
-        ("Stacked", True, DIFFERS),
-        ("Methodical", True, DIFFERS),
-        ("Numbered2", False, LOADS),
-        ("ByVars", False, DIFFERS),
-        ("ByTimes", False, DIFFERS),
-        ("BySum", False, DIFFERS),
-        ("ByExtending", False, DIFFERS),
-        ("ByItems", False, DIFFERS),
-        ("ByMethods", False, DIFFERS),
-        ("BothWays", False, LOADS),
-        ("TwiceMade", False, LOADS),
-    ],
-)
-def test_checkpoints(tmp_path: Path, name: str, trained: bool, outcome: LoadOutcome) -> None:
-    """With the optimizer, Keras 3 also has the weights that it trains, but no statistics."""
-    tf, keras = pytest.importorskip("tensorflow"), pytest.importorskip("keras")
-    model = made(keras, name, trained)
-    prefix = tf.train.Checkpoint(model).write(str(tmp_path / "c"))
-    request = LoadRequest(LoadCall.RESTORE, trained=trained)
-    assert predicted(Path(prefix), "tf==2.21.0", request).predicted is outcome
-
-    def restore(fresh: Any) -> None:
-        tf.train.Checkpoint(fresh).restore(prefix)
-
-    assert observed(restore, made(keras, name, trained), model) is outcome
 
 
 def test_weights_of_keras_3_in_a_subclass_of_a_layer_in_keras_2(tmp_path: Path) -> None:
