@@ -227,6 +227,10 @@ def has(class_name: str, traits: int) -> bool:
 
 # Layers with weights whose shapes have nothing to do with the last axis of their input.
 OTHER_WEIGHTS = frozenset(("EinsumDense", "Embedding", "ReversibleEmbedding"))
+# Classes of which each weight is called kernel or bias.
+KERNEL_AND_BIAS = frozenset(
+    ("Dense", "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose")
+)
 # Of `keras.layers.experimental` of Keras 2, whose `load_model` does not find them by their names.
 EXPERIMENTAL = frozenset(("RandomFourierFeatures", "DynamicEmbedding", "DynamicLookup"))
 

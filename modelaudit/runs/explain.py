@@ -15,7 +15,6 @@ from modelaudit.registry.remote.address import Place
 from modelaudit.result_row import offered_repair
 from modelaudit.runs.found_models import find_models
 from modelaudit.runs.isolated_read import run_in_child
-from modelaudit.runs.printed_commands import from_here
 from modelaudit.settings import Settings
 from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.store.typed_json import decode, encode
@@ -28,6 +27,7 @@ class Explanation(Struct, frozen=True):
     diagnosis: Diagnosis | None
     failure: str = ""
     repair: str = ""
+    target: AuditTarget | None = None
 
 
 def explanations(path: Place, settings: Settings) -> Iterator[Explanation]:
@@ -52,5 +52,5 @@ def explanations(path: Place, settings: Settings) -> Iterator[Explanation]:
                 yield Explanation(target.relative, None, answer.lost)
             else:
                 told = decode(Diagnosis, answer.value["diagnosis"])
-                repair = from_here(str(answer.value["repair"]), target)
-                yield Explanation(target.relative, told, repair=repair)
+                repair = str(answer.value["repair"])
+                yield Explanation(target.relative, told, repair=repair, target=target)

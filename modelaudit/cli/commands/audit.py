@@ -33,9 +33,10 @@ def show(rows: list[ResultRow], found: FoundModels) -> None:
     """Print a line for each model, and a summary."""
     from modelaudit.cli.run_summary import summary_line
     from modelaudit.cli.terminal import say, table
-    from modelaudit.runs.printed_commands import from_here
 
     if rows:
+        from modelaudit.cli.printed_commands import from_here
+
         targets = {target.shown: target for target in found.targets}
         commands = [
             from_here(row.repair, targets[row.path]) if row.path in targets else row.repair

@@ -112,6 +112,7 @@ def explain(model: Place, as_json: bool, **chosen: Any) -> None:
     import json
 
     from modelaudit.audit_types.json_form import jsonable
+    from modelaudit.cli.printed_commands import from_here
     from modelaudit.runs.explain import explanations
 
     settings = options.settings_from(fail_on="high", jobs=1, **chosen)
@@ -125,7 +126,8 @@ def explain(model: Place, as_json: bool, **chosen: Any) -> None:
         if as_json:
             click.echo(json.dumps(jsonable(each.diagnosis), indent=2))
         else:
-            click.echo(screen(each.path, each.diagnosis, each.repair))
+            repair = from_here(each.repair, each.target) if each.target else each.repair
+            click.echo(screen(each.path, each.diagnosis, repair))
     if code is ExitCode.NO_MODEL:
         warn(f"no model found at {model}")
     if code:

@@ -48,8 +48,9 @@ def softmax_over_columns(
     """A softmax of an output map over its last axis, where a convolution gives channels first."""
     if layer.custom or layer.route not in graph.outputs or activation_of(layer) != "softmax":
         return
-    before = [layer, *graph.only_sources(layer.route, _keeps_map)]
-    maps = before[-1]
+    # A dense layer gives something else over that axis, and a convolution has channels of its own.
+    before = graph.only_sources(layer.route, _keeps_map) if _keeps_map(layer) else ()
+    maps = [layer, *before][-1]
     filters, rank = maps.config.get("filters"), len(layer.output_shape or maps.output_shape or ())
     given = softmax_axis(layer) if layer.class_name == "Softmax" else -1
     if not has(maps.class_name, Trait.CONVOLUTION) or maps.custom or not channels_first(maps):

@@ -15,6 +15,7 @@ from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.formats.source_code.classes import KERAS, ClassCode, SourceCode
 from modelaudit.formats.source_code.kept import Arm, KeptLayer
 from modelaudit.graphs import Shape
+from modelaudit.layer_classes import KERNEL_AND_BIAS
 from modelaudit.runtimes.checks.own_classes.file_classes import connects
 from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 from modelaudit.runtimes.model import CheckContext, Reason
@@ -28,10 +29,7 @@ _NAMES = {
     "LayerNormalization": frozenset(("gamma", "beta")),
     "Embedding": frozenset(("embeddings",)),
     "DepthwiseConv2D": frozenset(("depthwise_kernel", "bias")),
-    **{
-        name: frozenset(("kernel", "bias"))
-        for name in ("Dense", "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose")
-    },
+    **dict.fromkeys(KERNEL_AND_BIAS, frozenset(("kernel", "bias"))),
 }
 
 Layers = dict[str, list[tuple[str, Shape]]]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modelaudit.runs.printed_commands import from_here
+from modelaudit.cli.printed_commands import from_here
 from modelaudit.settings.audit_target import AuditTarget
 
 
