@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
@@ -35,6 +36,11 @@ ADAPTIVE = frozenset(
 )
 
 
+# Those that divide by sums of squares, or by averages that steps make up for, by the names of these.
+_SUMS = {
+    "Adagrad": re.compile(r"_accumulator$|/accumulator(?=[/:]|$)"),
+    "Adadelta": re.compile(r"_accumulated_grad$|/accum(?:ulated)?_grad(?=[/:]|$)"),
+}
 _RATES = ("learning_rate", "lr")
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 
@@ -51,6 +57,11 @@ class RateFault(Struct, frozen=True):
     severity: Severity
     rate: float
     limit: float = 0.0
+
+
+def keeper_of_sums(squares: str) -> str:
+    """Adagrad or Adadelta, if a tensor of squared gradients has the name that it gives; else ""."""
+    return next((name for name, given in _SUMS.items() if given.search(squares)), "")
 
 
 def rate_fault(

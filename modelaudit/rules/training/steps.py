@@ -9,6 +9,7 @@ from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.audit_types.values import number
 from modelaudit.facts import Json, Layer, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.checkpoint.object_graph import saved_names
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.measures.summary import Measurements
@@ -19,7 +20,7 @@ from modelaudit.rules.initial_weights.initial_values import never_trained
 from modelaudit.rules.initial_weights.sized_kernels import usual_widths
 from modelaudit.rules.initial_weights.unsettled_norms import unsettled
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.network.learning_rates import ADAPTIVE, rate_fault
+from modelaudit.rules.network.learning_rates import ADAPTIVE, keeper_of_sums, rate_fault
 from modelaudit.rules.network.network_heads import activation_of, output_heads, saved_graph
 from modelaudit.rules.training.advice import LONGER, WITH_A_RATE, in_its_format
 from modelaudit.rules.training.extent import (
@@ -93,8 +94,12 @@ def _rate(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if rate is None:
         raise NotApplicable("the learning rate is not stored, or follows a schedule")
     # Averages of squares that are all 0 may as well be a momentum without gradients.
-    squares = not state.name and any(each.second for each in state.moments)
-    fault = rate_fault(facts.artifact, state.name, rate, squares or state.name.lower() in ADAPTIVE)
+    squares = [each.squares for each in state.moments if each.second]
+    called = saved_names(facts.artifact.object_graph)
+    kept = (keeper_of_sums(called.get(each, each)) for each in squares)
+    name = state.name or next(filter(None, kept), "")
+    averages = bool(squares) if not name else name.lower() in ADAPTIVE
+    fault = rate_fault(facts.artifact, name, rate, averages)
     if fault is not None:
         steps = steps_without_effect(facts)
         effect = f" {counted(steps, 'step', 'steps')} left the weights as they were drawn."
