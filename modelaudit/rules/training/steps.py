@@ -9,8 +9,8 @@ from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.audit_types.values import number
 from modelaudit.facts import Json, Layer, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.checkpoint.object_graph import saved_names
 from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -95,7 +95,7 @@ def _rate(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotApplicable("the learning rate is not stored, or follows a schedule")
     # Averages of squares that are all 0 may as well be a momentum without gradients.
     squares = [each.squares for each in state.moments if each.second]
-    called = saved_names(facts.artifact.object_graph)
+    called = variable_names(facts.artifact)
     kept = (keeper_of_sums(called.get(each, each)) for each in squares)
     name = state.name or next(filter(None, kept), "")
     averages = bool(squares) if not name else name.lower() in ADAPTIVE
