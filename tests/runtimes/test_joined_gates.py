@@ -1,6 +1,7 @@
 """Gates that TensorFlow 2.9 to 2.13 computes as a swish or mish of one factor.
 
-This TensorFlow does not, so `JOINED` has what TensorFlow 2.9.3 computed of these files on a CPU.
+This TensorFlow does not, so `JOINED` has what TensorFlow 2.9.3 and 2.13.1 computed of these files
+on a CPU; 2.14.1 computed none of them otherwise.
 """
 
 from __future__ import annotations

@@ -55,7 +55,10 @@ def softmax_over_columns(
     given = softmax_axis(layer) if layer.class_name == "Softmax" else -1
     if not has(maps.class_name, Trait.CONVOLUTION) or maps.custom or not channels_first(maps):
         return
-    if rank not in _COLUMNS or given not in {-1, rank - 1}:
+    axes = layer.config.get("axis")
+    if isinstance(axes, list) and len(axes) != 1:
+        return  # over several axes together
+    if rank not in _COLUMNS or given not in (-1, rank - 1):
         return
     if not isinstance(filters, int) or filters < _POINTERS:
         return

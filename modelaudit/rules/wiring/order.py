@@ -44,8 +44,8 @@ def _without_places(rule: Rule, facts: Facts) -> Iterator[Finding]:
     pools = [steps[x.route] for x in graph.layers if x.class_name in _POOLS and x.route in steps]
     for each in dict.fromkeys(x for x in pools if x.attended):
         yield rule.finding(
-            f"Nothing tells the attention before `{each.pooled}` where a word of `{each.words}` stands: the "
-            "answer is the same for the words in any other order.",
+            f"Nothing tells the attention before `{each.pooled}` where a word of `{each.words}` stands: what "
+            "is pooled is the same for the words in any other order.",
             route=each.pooled,
             evidence={"measured": 0, "unit": "layers that know the places"},
             fix="Add a vector for each place to those of the words, such as keras_hub.layers."

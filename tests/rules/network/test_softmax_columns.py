@@ -37,6 +37,7 @@ def test_channels_that_come_first(k, tmp_path):
     assert told(layers.Activation("softmax")) == [("MA322", "medium")]
     assert told(layers.Dropout(0.1), layers.Softmax()) == [("MA322", "medium")]
     assert told(layers.Softmax(axis=1)) == []
+    assert told(layers.Softmax(axis=[2, 3])) == []  # one place of each map
     assert told(layers.Permute((2, 3, 1)), layers.Softmax()) == []
     assert told(layers.Softmax(), filters=1) == []  # a place in each row
     assert told(activation="softmax", order="channels_last") == []

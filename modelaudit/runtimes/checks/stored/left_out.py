@@ -85,6 +85,7 @@ def left_out(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             f"{holds} in {_IN_LISTS}: the checkpoint lacks them",
             "no error" * bool(own),
             _FIX,
+            unless=f"none of these layers is a {own.name}" if own else "",
         )
 
 
