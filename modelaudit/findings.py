@@ -74,12 +74,27 @@ class Location(Struct, frozen=True):
         return f"{self.file}:{self.route}" if self.file and self.route else self.file or self.route
 
 
+class Remedy(Struct, frozen=True):
+    """What to do about a finding.
+
+    Attributes:
+        text: sentences, and code to paste.
+        repair: the command of `modelaudit repair` that the text offers, "" if none.
+        loads: whether the text is about loading the file; advice on compatibility always is.
+    """
+
+    text: str
+    repair: str = ""
+    loads: bool = False
+
+
 class Finding(Struct, frozen=True):
     """One problem (or observation) in one model.
 
     `evidence` holds the measured values: by convention `measured`, `threshold` and `n` where
     applicable, and further values of the rule. Values are JSON.
     `key` is the part of the evidence that distinguishes findings of one rule at one location.
+    `fix` says what to do, `repair` and `loads` what is in it; see `Remedy`.
     """
 
     code: str
@@ -93,6 +108,8 @@ class Finding(Struct, frozen=True):
     fix: str = ""
     key: str = ""
     waived_by: str | None = None
+    repair: str = ""
+    loads: bool = False
 
     @property
     def outcome(self) -> Outcome:

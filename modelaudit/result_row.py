@@ -144,8 +144,7 @@ def result_row(audit: Audit) -> ResultRow:
 
 def offered_repair(audit: Audit) -> str:
     """The command that a finding offers to repair the file, "" if none does."""
-    lines = (line.strip() for each in audit.findings for line in each.fix.splitlines())
-    return next((line for line in lines if line.startswith("modelaudit repair ")), "")
+    return next((each.repair for each in audit.findings if each.repair), "")
 
 
 def row_to_json(row: ResultRow) -> dict[str, Json]:

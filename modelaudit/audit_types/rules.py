@@ -50,6 +50,10 @@ class FindingRow(AuditSection, frozen=True, kw_only=True):
     """waived if a waiver covers it."""
     fingerprint: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
     """Identity of the finding. It stays the same when the model is audited again or renamed."""
+    repair: str = ""
+    """The command of `modelaudit repair` that `fix` offers; empty if it offers none."""
+    loads: bool = False
+    """Whether `fix` is about loading the file: code that loads it, or advice on compatibility."""
 
 
 class SkippedRule(AuditSection, frozen=True, kw_only=True):

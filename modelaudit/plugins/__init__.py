@@ -17,7 +17,7 @@ directory that is audited.
 
 from __future__ import annotations
 
-from modelaudit.findings import Confidence, Finding, Location, Severity
+from modelaudit.findings import Confidence, Finding, Location, Remedy, Severity
 from modelaudit.formats.plugin_formats import PluginFormat
 from modelaudit.plugins.loading import PluginStatus, load, loaded
 from modelaudit.report.export.job import Job
@@ -37,6 +37,7 @@ __all__ = [
     "NotRelevant",
     "PluginFormat",
     "PluginStatus",
+    "Remedy",
     "ReportFormat",
     "Rule",
     "Severity",

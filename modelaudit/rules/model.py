@@ -15,7 +15,7 @@ from modelaudit.audit_types.loading import Port
 from modelaudit.audit_types.model import InputModality
 from modelaudit.audit_types.signing import SigningSection
 from modelaudit.facts import Artifact, Json, Signature
-from modelaudit.findings import Confidence, Finding, Location, RuleResult, Severity
+from modelaudit.findings import Confidence, Finding, Location, Remedy, RuleResult, Severity
 from modelaudit.measures.architecture.modality import model_modality
 from modelaudit.measures.architecture.modality_words import ModalityWords, words_for
 from modelaudit.measures.summary import Behaviour, Measurements
@@ -174,6 +174,7 @@ class Rule(Struct, frozen=True):
         why: why it matters, for a reviewer who is not an expert.
         fix: what to do, with code to paste where there is some.
         bad, good: build the smallest facts on which it fails and passes; the tests run them.
+        fix_loads: whether `fix` is about loading the file; see `Remedy`.
         keeps_from_running: whether a model on which it fails is not run by default, as with every
             critical finding on security.
         limit: its threshold, where the settings can change it.
@@ -201,6 +202,7 @@ class Rule(Struct, frozen=True):
     assumes: Literal["", "order", "output"] = ""
     since: str = "0.1.0"
     references: tuple[str, ...] = ()
+    fix_loads: bool = False
 
     def chosen(self, facts: Facts) -> float | None:
         """The threshold that the settings give; None where they give none."""
@@ -221,11 +223,14 @@ class Rule(Struct, frozen=True):
         evidence: Mapping[str, Json] | None = None,
         key: str = "",
         title: str = "",
-        fix: str = "",
+        fix: str | Remedy = "",
         severity: Severity | None = None,
         confidence: Confidence | None = None,
     ) -> Finding:
         """A finding of this rule; arguments that are not given default to the declaration."""
+        remedy = fix if isinstance(fix, Remedy) else Remedy(fix)
+        if not remedy.text:
+            remedy = Remedy(self.fix, loads=self.fix_loads)
         return Finding(
             code=self.code,
             name=self.name,
@@ -235,8 +240,10 @@ class Rule(Struct, frozen=True):
             detail=_cut(detail),
             location=Location(file, _shortened(route)),
             evidence=evidence or {},
-            fix=_cut(fix or self.fix),
+            fix=_cut(remedy.text),
             key=key,
+            repair=remedy.repair,
+            loads=remedy.loads or self.family is Family.COMPATIBILITY,
         )
 
 

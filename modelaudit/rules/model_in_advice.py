@@ -63,7 +63,9 @@ def name_model(
             result,
             findings=tuple(
                 replace(
-                    finding, fix=with_model(finding.fix, path).replace("--for RUNTIME ", runtime)
+                    finding,
+                    fix=with_model(finding.fix, path).replace("--for RUNTIME ", runtime),
+                    repair=with_model(finding.repair, path),
                 )
                 for finding in result.findings
             ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modelaudit.findings import Finding, RuleResult, Severity
+from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.model import Family, Rule
 from modelaudit.structs import replace
 
@@ -12,7 +13,6 @@ WITHHELD = (
     "Withheld because a critical security finding is open for this file: nothing should help to "
     "load it. Resolve that finding first."
 )
-UNSAFE = ("safe_mode=False", "load_model(", "model_from_json(")
 
 
 def withhold_unsafe_fixes(
@@ -20,14 +20,18 @@ def withhold_unsafe_fixes(
 ) -> tuple[RuleResult, ...]:
     """Results in which no fix helps to load a dangerous file.
 
+    Advice of rules from elsewhere, such as plug-ins, is held as well, but for security: it may not
+    say that it is about loading the file.
+
     Args:
         results: of one model, after waivers.
         rules: the rules that were run.
     """
     if loading_danger(results, rules) is None:
         return tuple(results)
-    families = {rule.code: rule.family for rule in rules}
-    return tuple(_held(result, families.get(result.code)) for result in results)
+    trusted = {each.code for each in CATALOGUE}
+    trusted |= {each.code for each in rules if each.family is Family.SECURITY}
+    return tuple(_held(result, known=result.code in trusted) for result in results)
 
 
 def loading_danger(results: Sequence[RuleResult], rules: Sequence[Rule]) -> Finding | None:
@@ -42,10 +46,10 @@ def loading_danger(results: Sequence[RuleResult], rules: Sequence[Rule]) -> Find
     return next((finding for code, finding in found if code in security), None)
 
 
-def _held(result: RuleResult, family: Family | None) -> RuleResult:
+def _held(result: RuleResult, *, known: bool) -> RuleResult:
     findings = tuple(
-        replace(finding, fix=WITHHELD)
-        if family is Family.COMPATIBILITY or any(each in finding.fix for each in UNSAFE)
+        replace(finding, fix=WITHHELD, repair="", loads=False)
+        if finding.loads or not known
         else finding
         for finding in result.findings
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.findings import Remedy
 from modelaudit.rules.compatibility.repair_advice import repair_command, with_repair
 from modelaudit.rules.compatibility.uncompiled import COMPILED
 from modelaudit.rules.grammar import counted
@@ -67,7 +68,7 @@ def told(facts: Facts, prediction: Prediction) -> str:
     return f"{text} If this is mended, {stop} {what}: {shown}{more}.{compiling}"
 
 
-def advice(facts: Facts, prediction: Prediction) -> str:
+def advice(facts: Facts, prediction: Prediction) -> Remedy:
     """What makes the model load; of several causes, nothing that only one of them needs."""
     found = causes(prediction)
     if len(found) == 1:
@@ -95,9 +96,9 @@ def advice(facts: Facts, prediction: Prediction) -> str:
         return with_repair(facts, prediction.runtime, use)
     fixes = tuple(dict.fromkeys(each.fix for each in found[:SHOWN]))
     if len(fixes) == 1:
-        return fixes[0]
+        return Remedy(fixes[0])
     steps = " ".join(f"({number}) {fix}" for number, fix in enumerate(fixes, 1))
-    return f"Each cause needs a change, in this order: {steps}"
+    return Remedy(f"Each cause needs a change, in this order: {steps}")
 
 
 def _compiling(facts: Facts, prediction: Prediction, fix: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modelaudit.changes.interface import signature_changes, with_known_names
 from modelaudit.facts import Artifact, Endpoint, Format, Json, Signature
-from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.findings import Confidence, Finding, Remedy, Severity
 from modelaudit.formats.export_names import EXPORTS
 from modelaudit.graphs import LiteModel
 from modelaudit.probe.pair.model import ExportNumbers, PairVerdict
@@ -84,7 +84,11 @@ def _check_export(rule: Rule, facts: Facts) -> Iterator[Finding]:
         f"{said}.",
         key=name,
         evidence=_export_evidence(source),
-        fix=f"Mend it where it is called, or export it again:\n\n{_indented(mend)}" if mend else "",
+        fix=Remedy(
+            f"Mend it where it is called, or export it again:\n\n{_indented(mend)}", loads=True
+        )
+        if mend
+        else "",
         severity=None if source.ran else Severity.LOW,
         confidence=Confidence.CERTAIN if certain else None,
     )

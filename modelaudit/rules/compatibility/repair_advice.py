@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
+from modelaudit.findings import Remedy
 from modelaudit.rules.model import Facts
 from modelaudit.rules.model_in_advice import in_shell
 from modelaudit.runtimes.catalogue import find_profile
@@ -31,17 +32,18 @@ def repair_command(facts: Facts, runtime: str) -> str:
     return f"modelaudit repair {model} --for {runtime} --out repaired{suffix}"
 
 
-def with_repair(facts: Facts, runtime: str, fix: str) -> str:
+def with_repair(facts: Facts, runtime: str, fix: str) -> Remedy:
     """`fix`, which may be empty, with the command before it, if there is one."""
     command = repair_command(facts, runtime)
     if not command:
-        return fix
+        return Remedy(fix)
     made = (
         f"Make a file that {runtime} loads with `modelaudit repair`. It compares the weights with "
         f"the original's, and the outputs where both can be run, before it writes the file."
         f"\n\n    {command}"
     )
-    return f"{made}\n\nOr {fix[:1].lower()}{fix[1:]}" if fix else made
+    text = f"{made}\n\nOr {fix[:1].lower()}{fix[1:]}" if fix else made
+    return Remedy(text, repair=command)
 
 
 def _left_by_repair(facts: Facts, runtime: str) -> bool:

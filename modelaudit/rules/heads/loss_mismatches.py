@@ -79,6 +79,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
         "divides them by their sum first, which makes the least likely class the largest share: "
         "training lowers the probability of the right class.",
         _PROBABILITIES_OR_SCORES,
+        changes_loss=True,
         from_logits=False,
         of_classes=Severity.HIGH,
     ),
@@ -89,6 +90,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
         "{loss} expects probabilities, but {last} gives their logarithms, which are never above 0: "
         "all are clipped, where they give no gradient.",
         _PROBABILITIES_OR_SCORES,
+        changes_loss=True,
         from_logits=False,
         of_classes=Severity.HIGH,
     ),
@@ -113,6 +115,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
         Severity.MEDIUM,
         _BARE,
         'Compile with from_logits=True, or use activation="{suited}", and train again.',
+        changes_loss=True,
         from_logits=False,
         of_classes=Severity.HIGH,
     ),
@@ -200,6 +203,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
         "losses, it looks for the scores before it in no version of Keras, or for a part of its sum "
         "only: the probabilities that it compares are alike.",
         "Remove the activation, or compile with from_logits=False, and train again.",
+        changes_loss=True,
         from_logits=True,
     ),
     Mismatch(
@@ -210,6 +214,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
         "warns of it and uses the scores before it where it finds them; otherwise, as with JAX or "
         "PyTorch, it squashes the probabilities again.",
         "Remove the activation, or compile with from_logits=False.",
+        changes_loss=True,
         from_logits=True,
     ),
     Mismatch(
@@ -327,7 +332,7 @@ def by_their_names(rule: Rule, head: NetworkHead, loss: CompiledLoss) -> Iterato
     said = found.detail.format(**words)
     if alike.name in CROSS_ENTROPIES:  # what Keras does with other values, this one may not
         said = f"{said.partition('. ')[0].removesuffix('.')}."
-    own = found.fix if "from_logits" not in found.fix else _PROBABILITIES_AGAIN
+    own = _PROBABILITIES_AGAIN if found.changes_loss else found.fix
     if alike.from_logits and head.last in PROBABILITIES:
         said = f"{loss.name} expects scores, but the output has a {head.last}."
         own = "Remove the activation of the last layer and train again."

@@ -47,6 +47,8 @@ class Mismatch(Struct, frozen=True):
         takes: the smallest and largest value that the losses take: not for a head between them.
         ranks: the fewest and the most axes of the output, with that of the batch; one of which the
             file tells no shape counts as a row.
+        changes_loss: whether the fix is another setting of the loss, which a function of the program's
+            own need not have.
     """
 
     losses: frozenset[str]
@@ -62,6 +64,7 @@ class Mismatch(Struct, frozen=True):
     takes: tuple[float, float] | None = None
     of_classes: Severity | None = None
     ranks: tuple[int, float] = (0, math.inf)
+    changes_loss: bool = False
 
     def severity_of(self, loss: CompiledLoss, units: int | None) -> Severity:
         """How severe it is with one of its losses; two classes are learnt all the same."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from enum import StrEnum
 from functools import wraps
 
 from modelaudit.audit_types.values import number
@@ -15,7 +16,6 @@ from modelaudit.rules.architecture.starting_values import begin_below
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.structs import replace
 
-_SAVE = "\n    model.save(path)"
 FREEZE = (
     "Restore the trained checkpoint in the session in which the graph is frozen, after the initializers "
     "have run, and freeze it again."
@@ -30,16 +30,31 @@ EXPORT_AGAIN = (
     "without `training=True`, pass that. `fit` of Keras 3 passes it to a subclass only if `call` has a "
     "parameter `training`. Then train and export again."
 )
-TRAIN = f"Train the model, then save it:\n\n    model.fit(x, y){_SAVE}"
-WITH_A_RATE = (
-    f"Train the model at a learning rate above 0, then save it:\n\n    model.fit(x, y){_SAVE}"
-)
-LONGER = (
-    f"Train for more epochs, then save the model:\n\n    model.fit(x, y, epochs=50){_SAVE}\n\n"
-    "If EarlyStopping ended training, give it a patience, such as 10: the default of 0 ends it after the "
-    "first epoch that is no better, at the latest."
-)
 
+
+class Training(StrEnum):
+    """What to do about a training that was missing or short."""
+
+    AT_ALL = "at-all"
+    WITH_A_RATE = "with-a-rate"
+    LONGER = "longer"
+
+
+_WHOLE = "model.save(path)"
+# `{save}` is the call that writes the format of the audited file.
+_TEXTS = {
+    Training.AT_ALL: "Train the model, then save it:\n\n    model.fit(x, y)\n    {save}",
+    Training.WITH_A_RATE: (
+        "Train the model at a learning rate above 0, then save it:\n\n"
+        "    model.fit(x, y)\n    {save}"
+    ),
+    Training.LONGER: (
+        "Train for more epochs, then save the model:\n\n"
+        "    model.fit(x, y, epochs=50)\n    {save}\n\n"
+        "If EarlyStopping ended training, give it a patience, such as 10: the default of 0 ends it after "
+        "the first epoch that is no better, at the latest."
+    ),
+}
 _SESSIONS = (
     Format.SAVEDMODEL_TF1,
     Format.TF1_CHECKPOINT,
@@ -47,41 +62,49 @@ _SESSIONS = (
     Format.SESSION_BUNDLE,
 )
 _WEIGHTS = (Format.WEIGHTS_H5_LEGACY, Format.WEIGHTS_H5_V3, Format.NPZ_WEIGHTS)
-_IN_A_SESSION = (
-    "Train the model in its session, or restore a trained checkpoint there after the initializers have run, "
-    "then save it."
-)
-_THERE = {
-    WITH_A_RATE: "Train the model at a learning rate above 0 in its session, then save it.",
-    LONGER: "Train the model for more steps in its session, then save it.",
+_IN_A_SESSION = {
+    Training.AT_ALL: (
+        "Train the model in its session, or restore a trained checkpoint there after the initializers have "
+        "run, then save it."
+    ),
+    Training.WITH_A_RATE: (
+        "Train the model at a learning rate above 0 in its session, then save it."
+    ),
+    Training.LONGER: "Train the model for more steps in its session, then save it.",
 }
 Check = Callable[[Rule, Facts], Iterator[Finding]]
 
 
-def in_its_format(check: Check) -> Check:
-    """The check, whose findings advise the call that writes the format of the audited file."""
+def whole(training: Training) -> str:
+    """What to do about a model that `Model.save` wrote."""
+    return _TEXTS[training].format(save=_WHOLE)
+
+
+def in_its_format(training: Training, check: Check) -> Check:
+    """The check of a rule whose advice names the call that writes the format of the audited file."""
 
     @wraps(check)
     def checked(rule: Rule, facts: Facts) -> Iterator[Finding]:
-        for found in check(rule, facts):
-            known = found.fix in (TRAIN, WITH_A_RATE, LONGER)
-            fix = as_saved(found.fix, facts.artifact.format) if known else found.fix
-            yield replace(found, fix=fix)
+        fix = as_saved(training, facts.artifact.format)
+        yield from check(replace(rule, fix=fix), facts)
 
     return checked
 
 
-def as_saved(fix: str, form: Format) -> str:
-    """Advice with the call that writes this format; "" stays that but for sessions and graphs."""
+def as_saved(training: Training | None, form: Format) -> str:
+    """What to do, with the call that writes this format; without a training, only for graphs."""
     if form is Format.FROZEN_GRAPH:
         return FREEZE
     if form in _SESSIONS:
-        return _THERE.get(fix, _IN_A_SESSION)
-    call = "model.save_weights(path)"
+        return _IN_A_SESSION[training or Training.AT_ALL]
+    if training is None:
+        return ""
+    call = _WHOLE
+    if form in _WEIGHTS:
+        call = "model.save_weights(path)"
     if form is Format.TF2_CHECKPOINT:
-        call += "  # or tf.train.Checkpoint(model=model).save(path), as it was written"
-    weights = form in _WEIGHTS or form is Format.TF2_CHECKPOINT
-    return fix.replace("model.save(path)", call) if weights else fix
+        call = "model.save_weights(path)  # or tf.train.Checkpoint(model=model).save(path), as it was written"
+    return _TEXTS[training].format(save=call)
 
 
 def for_silent(facts: Facts, routes: Collection[str]) -> str:

@@ -34,7 +34,7 @@ from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network.learning_rates import rate_of
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.network.quantized_layers import quantized
-from modelaudit.rules.training.advice import TRAIN, rescaling_before, scaled_once
+from modelaudit.rules.training.advice import Training, rescaling_before, scaled_once
 from modelaudit.rules.training.saturated_inputs import large_for_limits
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import LOW_RATE, SCALED_BEFORE
@@ -236,10 +236,10 @@ def short(facts: Facts, state: OptimizerState) -> tuple[float, float] | None:
     return found if found is not None and found[1] < SHORT_REACH.value else None
 
 
-def fix_without_steps(facts: Facts) -> str:
-    """What to do if the optimizer has made no step; empty otherwise."""
+def training_without_steps(facts: Facts) -> Training | None:
+    """What to do if the optimizer has made no step; None otherwise."""
     state = optimizer_state(facts.artifact)
-    return TRAIN if state is not None and state.steps == 0 else ""
+    return Training.AT_ALL if state is not None and state.steps == 0 else None
 
 
 def steps_without_effect(facts: Facts) -> int:

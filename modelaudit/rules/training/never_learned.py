@@ -22,7 +22,7 @@ from modelaudit.rules.network.frozen_layers import all_frozen
 from modelaudit.rules.network.learning_rates import rate_of
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.training.advice import as_saved
-from modelaudit.rules.training.extent import fix_without_steps, steps_without_effect
+from modelaudit.rules.training.extent import steps_without_effect, training_without_steps
 from modelaudit.rules.training.loss_parameters import worthless
 from modelaudit.thresholds.design import LARGE_EPSILON, LOW_RATE
 
@@ -165,7 +165,7 @@ def _only_frozen_trained(facts: Facts) -> bool:
 
 def _fix(facts: Facts) -> str:
     """What to do with a graph, or where the optimizer has made no step; empty otherwise."""
-    return as_saved(fix_without_steps(facts), facts.artifact.format)
+    return as_saved(training_without_steps(facts), facts.artifact.format)
 
 
 def _clipped(artifact: Artifact, state: OptimizerState | None) -> str:

@@ -22,7 +22,7 @@ from modelaudit.rules.initial_weights.unsettled_norms import unsettled
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network.learning_rates import ADAPTIVE, keeper_of_sums, rate_fault
 from modelaudit.rules.network.network_heads import activation_of, output_heads, saved_graph
-from modelaudit.rules.training.advice import LONGER, WITH_A_RATE, in_its_format
+from modelaudit.rules.training.advice import Training, in_its_format, whole
 from modelaudit.rules.training.extent import (
     hardly_changed,
     hardly_left,
@@ -291,8 +291,8 @@ RULES = (
         summary="Training made no step, a step of size 0, or steps that hardly changed the weights",
         pass_title="The optimizer changed the weights, or they were trained before",
         why="The model was compiled and saved, but its weights are those that it started with.",
-        fix=WITH_A_RATE,
-        check=in_its_format(_not_trained),
+        fix=whole(Training.WITH_A_RATE),
+        check=in_its_format(Training.WITH_A_RATE, _not_trained),
         bad=lambda: _initial(0),
         good=lambda: _initial(0, moved=True),
     ),
@@ -325,8 +325,8 @@ RULES = (
         pass_title="The optimizer has made more than a few steps",
         why="After a few steps the outputs are close to those of random weights. A model that was "
         "compiled again after training starts to count from 0.",
-        fix=LONGER,
-        check=in_its_format(_few),
+        fix=whole(Training.LONGER),
+        check=in_its_format(Training.LONGER, _few),
         bad=lambda: adam(("a", 0.1, 0.1), steps=3),
         good=lambda: adam(("a", 0.1, 0.1)),
     ),

@@ -30,7 +30,8 @@ def test_the_command_names_the_file_and_the_runtime(tmp_path: Path) -> None:
 def test_a_finding_about_a_target_offers_it() -> None:
     facts = static_facts(TEACHABLE, Settings(targets=("tf==2.21",)))
     (found,) = run_rule(rule("MA220"), facts).findings
-    assert "    modelaudit repair keras_model.h5 --for tf==2.21.0" in found.fix
+    assert found.repair == "modelaudit repair keras_model.h5 --for tf==2.21.0 --out repaired.h5"
+    assert f"    {found.repair}" in found.fix
 
 
 @pytest.mark.parametrize("name", ["digits_lambda.keras", "digits_tf1_savedmodel"])

@@ -7,6 +7,7 @@ import pytest
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.heads.examples import example_head
+from modelaudit.rules.heads.loss_mismatches import MISMATCHES
 
 
 def said(last, loss, units=1):
@@ -71,3 +72,9 @@ def test_heads_that_do_not_suit_what_a_loss_seems_to_be(last, loss, units, fix):
 )
 def test_heads_that_suit_it_or_names_that_tell_nothing(last, loss, units):
     assert not said(last, loss, units)
+
+
+@pytest.mark.parametrize("row", MISMATCHES, ids=lambda row: row.fix)
+def test_a_fix_that_changes_the_loss_says_so(row):
+    """A function of the program's own need not have `from_logits`."""
+    assert row.changes_loss is ("from_logits" in row.fix)

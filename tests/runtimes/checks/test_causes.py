@@ -251,7 +251,7 @@ def test_what_is_quoted_and_advised_is_so(
     real = _loaded(case, _copied(path, tmp_path / "loaded"))
     assert real
     assert says(first.error, real), (first.error, real[-600:])
-    fix = advice(facts, found)
+    fix = advice(facts, found).text
     assert not faults(told(facts, found), fix)
     for number, (words, way) in enumerate(case.ways.items()):
         assert words.lower() in fix.lower()

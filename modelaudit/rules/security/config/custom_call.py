@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
 from modelaudit.file_formats import Content, formats
+from modelaudit.findings import Remedy
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.model import LoadCall, Prediction
 from modelaudit.runtimes.saved_config import passed
@@ -30,7 +31,7 @@ _MOST = 8  # names in a call
 _WHOLE = formats(Content.MODEL)
 
 
-def loading_fix(facts: Facts, names: Iterable[str]) -> str:
+def loading_fix(facts: Facts, names: Iterable[str]) -> Remedy:
     """What to do, with the exact call if nothing else keeps a runtime from loading the model.
 
     Args:
@@ -38,7 +39,7 @@ def loading_fix(facts: Facts, names: Iterable[str]) -> str:
         names: keys of `custom_objects`: a class name, or `package>Name`.
 
     Returns:
-        The text; "" if there is no such call.
+        The advice; without a text if there is no such call.
     """
     keys = sorted(names)
     classes = [passed(key)["sign"] for key in keys]
@@ -47,21 +48,23 @@ def loading_fix(facts: Facts, names: Iterable[str]) -> str:
     values = [_OF_TENSORFLOW.get(each, each) for each in values]
     chosen = next((each for each in facts.predictions if _needs_only(each, classes)), None)
     if chosen is None or not plain or not 0 < len(keys) <= _MOST:
-        return ""
+        return Remedy("")
     given = ", ".join(f"{key!r}: {name}" for key, name in zip(keys, values, strict=True))
     call = _call(facts.artifact, f"custom_objects={{{given}}}")
     if not call:
-        return ""
+        return Remedy("")
     keras = "tf_keras as keras" if chosen.runtime.startswith("tf-keras") else "keras"
     theirs = [each for each in classes if each not in _OF_TENSORFLOW]
     lines = ["import tensorflow as tf"] * (len(theirs) < len(classes)) + [f"import {keras}", *call]
     first = _KNOWN if facts.settings.source_code else _CODE
     code = first.format(names=", ".join(theirs)) if theirs else _OWN
     code += "\n".join(f"    {line}" for line in lines)
-    if facts.settings.source_code:
-        return code
-    code += _UNBUILT * (facts.artifact.format is Format.KERAS_ARCHIVE)
-    return code + _CHECKED * bool(theirs)
+    if not facts.settings.source_code:
+        if facts.artifact.format is Format.KERAS_ARCHIVE:
+            code += _UNBUILT
+        if theirs:
+            code += _CHECKED
+    return Remedy(code, loads=True)
 
 
 def _needs_only(prediction: Prediction, classes: list[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.facts import Artifact, Format
-from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.findings import Confidence, Finding, Remedy, Severity
 from modelaudit.layer_classes import EXPERIMENTAL, LAYER_CLASSES
 from modelaudit.rules.conditions import lacked, registration
 from modelaudit.rules.grammar import times
@@ -133,13 +133,14 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
     facts.all_predictions()  # which name some of them
 
 
-def _given(facts: Facts, name: str, package: str, module: str) -> str:
+def _given(facts: Facts, name: str, package: str, module: str) -> Remedy:
     """The call that loads a model with a class of Keras that the loader does not look for."""
     imported = f"import {package}" + " as keras" * (package != "keras")
-    return (
+    return Remedy(
         f"Give the class when you load the model:\n\n    {imported}\n"
         f"    model = keras.models.load_model({facts.artifact.root.name!r}, custom_objects={{{name!r}: "
-        f"{module}.{name}}})"
+        f"{module}.{name}}})",
+        loads=True,
     )
 
 

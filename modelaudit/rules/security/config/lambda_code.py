@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from modelaudit.file_formats import Container
-from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.findings import Confidence, Finding, Remedy, Severity
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.config.allowed_code import Judgement
 from modelaudit.rules.security.config.capabilities import abilities
@@ -87,7 +87,7 @@ def _finding(
         evidence=evidence,
         key=code.digest,
         severity=severity,
-        fix=_PLAIN + _UNCHANGED_H5 if in_h5 and rule.code == "MA701" else "",
+        fix=Remedy(_PLAIN + _UNCHANGED_H5, loads=True) if in_h5 and rule.code == "MA701" else "",
     )
 
 
@@ -178,6 +178,7 @@ RULES = (
         "harmless. It still runs only in the Python version that wrote it, and a Lambda layer is "
         "where an attacker would put code.",
         fix=_PLAIN + _UNCHANGED,
+        fix_loads=True,
         check=check_plain,
         bad=example(lambda_layer(ARITHMETIC)),
         good=dense,
