@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from msgspec import Struct
+
 from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact, Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
@@ -32,35 +34,46 @@ from modelaudit.rules.network.softmax_shares import (
 )
 from modelaudit.rules.plain_graphs.architecture import graph_architecture
 from modelaudit.structs import PerObject, replace
-from modelaudit.thresholds.design import CRUSHED
-
-_DIFFERENCE = "a difference of a value and itself"
-_COSINE = "a cosine of a value and itself"
-_NORMALIZATION = "a normalization over a single value"
-_PRODUCT = "a multiplication by 0"
-_LIMIT = "a limit of 0"
-_SHARES = "a mean of all shares of a softmax"
-_ADDED = "a {} over the axis that a softmax runs over"
-_OVER_PLACES = "a mean over the positions that a softmax runs over"
-_CATEGORY = "one bin for all values"
-_OF_A_BATCH = "over the inputs of a batch"
-RELUS = frozenset(("ReLU", "ThresholdedReLU"))  # that may give 0 up to a limit
 
 
-def constant_reason(graph: LayerGraph, layer: Layer) -> str:
-    """Why a layer gives the same for every input, whatever its weights are; empty if it does not."""
+class Constancy(Struct, frozen=True):
+    """Why a layer gives the same for every input: a code, and what it computes, in words."""
+
+    code: str
+    text: str
+    activation: str = ""  # that normalizes over too little
+
+
+_DIFFERENCE = Constancy("difference", "a difference of a value and itself")
+_COSINE = Constancy("cosine", "a cosine of a value and itself")
+_NORMALIZATION = Constancy("normalization", "a normalization over a single value")
+_PRODUCT = Constancy("product", "a multiplication by 0")
+_LIMIT = Constancy("limit", "a limit of 0")
+_SHARES = Constancy("mean-of-shares", "a mean of all shares of a softmax")
+_OVER_PLACES = Constancy("over-positions", "a mean over the positions that a softmax runs over")
+_CATEGORY = Constancy("one-bin", "one bin for all values")
+ADDED, OVER_ONE, OVER_BATCH = "added-shares", "over-one-value", "over-batch"
+
+
+def over_one_value(activation: str) -> Constancy:
+    """The reason of an activation that normalizes over one value, such as a softmax of one unit."""
+    return Constancy(OVER_ONE, f"{activation} over a single value", activation)
+
+
+def constant_reason(graph: LayerGraph, layer: Layer) -> Constancy | None:
+    """Why a layer gives the same for every input, whatever its weights are; None if it does not."""
     config, shape = layer.config, layer.output_shape
     if layer.custom:
-        return ""
+        return None
     if own := _of_itself(graph, layer) or _by_settings(layer) or _added(graph, layer):
         return own
     name = activation_of(layer)
     if name in SOFTMAXES and layer.class_name not in _OWN_ACTIVATION:
         axis = softmax_axis(layer) if layer.class_name == "Softmax" else -1
         if axis == 0 or (shape and axis == -len(shape)):
-            return f"{name} {_OF_A_BATCH}"
+            return Constancy(OVER_BATCH, f"{name} over the inputs of a batch", name)
         if over_one(layer, axis):
-            return f"{name} over a single value"
+            return over_one_value(name)
     if layer.class_name == "LayerNormalization":
         axes = config.get("axis", -1)
         axes = axes if isinstance(axes, list) else [axes]
@@ -70,24 +83,24 @@ def constant_reason(graph: LayerGraph, layer: Layer) -> str:
     if flat and shape and config.get("groups") in (-1, shape[-1]):
         return _NORMALIZATION
     if has(layer.class_name, Trait.GLOBAL_POOLING) and has(layer.class_name, Trait.LINEAR):
-        return (
-            _SHARES if averages_shares(graph, layer) else _OVER_PLACES * over_places(graph, layer)
-        )
-    return ""
+        if averages_shares(graph, layer):
+            return _SHARES
+        return _OVER_PLACES if over_places(graph, layer) else None
+    return None
 
 
-def _of_itself(graph: LayerGraph, layer: Layer) -> str:
-    """What a layer computes of one tensor that it gets twice; empty if that is no constant."""
+def _of_itself(graph: LayerGraph, layer: Layer) -> Constancy | None:
+    """What a layer computes of one tensor that it gets twice; None if that is no constant."""
     name = operation_name(layer)
     if name not in {"Subtract", "Dot"}:
-        return ""
+        return None
     calls = graph.calls[layer.route]
     if not calls or not all(_is_one(graph, call) for call in calls):
-        return ""
+        return None
     if name == "Subtract":
         return _DIFFERENCE
     vectors = len(layer.output_shape or ()) == 2 and layer.config.get("normalize") is True
-    return _COSINE if layer.class_name == "Dot" and vectors else ""
+    return _COSINE if layer.class_name == "Dot" and vectors else None
 
 
 def _times_zero(layer: Layer) -> bool:
@@ -100,18 +113,18 @@ def _times_zero(layer: Layer) -> bool:
     return bool(found) and not any(found)
 
 
-def _by_settings(layer: Layer) -> str:
-    """What the settings of a layer alone make constant; empty if nothing."""
+def _by_settings(layer: Layer) -> Constancy | None:
+    """What the settings of a layer alone make constant; None if nothing."""
     if (layer.class_name == "Rescaling" and layer.config.get("scale") == 0) or _times_zero(layer):
         return _PRODUCT
     if layer.class_name == "ReLU" and layer.config.get("max_value") == 0:
         return _LIMIT
-    return _CATEGORY * _one_bin(layer)
+    return _CATEGORY if _one_bin(layer) else None
 
 
-def _added(graph: LayerGraph, layer: Layer) -> str:
-    added = adds_up_shares(graph, layer)
-    return _ADDED.format(added) if added else ""
+def _added(graph: LayerGraph, layer: Layer) -> Constancy | None:
+    how = adds_up_shares(graph, layer)
+    return Constancy(ADDED, f"a {how} over the axis that a softmax runs over") if how else None
 
 
 def _one_bin(layer: Layer) -> bool:
@@ -120,14 +133,6 @@ def _one_bin(layer: Layer) -> bool:
         bounds = layer.config.get("bin_boundaries")
         return bounds == [] or (bounds is None and layer.config.get("num_bins") == 1)
     return layer.class_name == "Hashing" and layer.config.get("num_bins") == 1
-
-
-def unreached(layer: Layer) -> float | None:
-    """The threshold of a ReLU that no usual value reaches; None if it has none."""
-    if layer.class_name not in RELUS:
-        return None
-    limit = number(layer.config.get("threshold", layer.config.get("theta")))
-    return limit if limit is not None and limit >= CRUSHED.value else None
 
 
 def _is_one(graph: LayerGraph, call: tuple[str, ...]) -> bool:
@@ -152,7 +157,7 @@ def _behind_weights(graph: LayerGraph, layer: Layer) -> bool:
     return any(each.variables or weighs(each) for each in before)
 
 
-def constant_fix(graph: LayerGraph, layer: Layer, reason: str) -> str:
+def constant_fix(graph: LayerGraph, layer: Layer, reason: Constancy) -> str:
     """What to do about a layer that is constant for a reason; empty where the rule says it."""
     if reason == _DIFFERENCE:
         return f"Subtract two different tensors in `{layer.name}`, or remove it, and train again."
@@ -190,7 +195,7 @@ def constant_fix(graph: LayerGraph, layer: Layer, reason: str) -> str:
             "For classes, let the softmax run over the last axis, behind the mean, and train again:\n"
             f"keras.layers.Softmax(axis=-1, name={name!r})  # behind `{layer.name}`"
         )
-    if reason == _added(graph, layer):
+    if reason.code == ADDED:
         return apart_fix(graph, layer)
     if reason == _CATEGORY and layer.class_name == "Discretization":
         bins = layer.config.get("num_bins")
@@ -234,7 +239,7 @@ def over_one(layer: Layer, axis: int) -> bool:
     return axis == -1 and sizes == [1]
 
 
-def _reasons(graph: LayerGraph) -> Mapping[str, str]:
+def _reasons(graph: LayerGraph) -> Mapping[str, Constancy]:
     reasons = ((layer.route, constant_reason(graph, layer)) for layer in graph.layers)
     return {route: reason for route, reason in reasons if reason}
 
@@ -263,16 +268,15 @@ constant_outputs = PerObject(_constant_outputs)
 """Output that is the same for every input -> the layer that makes it so."""
 
 
-def constant_in_graph(artifact: Artifact) -> Mapping[str, tuple[Layer, str, str]]:
+def constant_in_graph(artifact: Artifact) -> Mapping[str, tuple[Layer, Constancy, str]]:
     """The same of the layers that a graph shows, each with the reason and what to do."""
     shown = graph_architecture(artifact)
     if shown is None:
         return {}
     graph = layer_graph(shown)
-    found = constant_outputs(graph)
-    reasons = {route: constant_reasons(graph)[layer.route] for route, layer in found.items()}
+    found, why = constant_outputs(graph), constant_reasons(graph)
     return {
-        route: (layer, reasons[route], constant_fix(graph, layer, reasons[route]))
+        route: (layer, why[layer.route], constant_fix(graph, layer, why[layer.route]))
         for route, layer in found.items()
     }
 
@@ -286,7 +290,7 @@ def behind_constants(facts: Facts) -> Callable[[str], bool]:
         return lambda _: False
     graph = saved_graph(facts)
     reasons = constant_reasons(graph)
-    stops = {route for route, why in reasons.items() if not why.endswith(_OF_A_BATCH)}
+    stops = {route for route, why in reasons.items() if why.code != OVER_BATCH}
     if not stops:
         return lambda _: False
     live = graph.above((each for each in graph.outputs if each not in stops), around=stops)
@@ -298,19 +302,17 @@ def _hidden(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = joined_graph(facts)
     reasons = constant_reasons(graph)
     reported = {layer.route for layer in constant_outputs(graph).values()}
-    for layer in graph.layers if reasons else ():
-        reason = reasons.get(layer.route, "")
-        if not reason or layer.route in reported:
-            continue
+    for route in [each for each in reasons if each not in reported]:
+        layer, reason = graph.layer(route), reasons[route]
         fix = constant_fix(graph, layer, reason)
-        if reason.startswith("softmax over a single"):
+        if reason.code == OVER_ONE and reason.activation == "softmax":
             fix = softmax_fix(layer, column=is_column(graph, layer))
-        batch = reason.endswith(_OF_A_BATCH)
+        batch = reason.code == OVER_BATCH
         yield rule.finding(
-            f"`{layer.route}` computes {reason}, so it gives the same for every input"
+            f"`{layer.route}` computes {reason.text}, so it gives the same for every input"
             + (" that is given alone." if batch else "."),
             route=layer.route,
-            evidence={"measured": reason, "class": layer.class_name},
+            evidence={"measured": reason.text, "class": layer.class_name},
             severity=Severity.LOW if batch else None,  # where a batch is one bag of instances
             fix=fix,
         )

@@ -21,12 +21,13 @@ from modelaudit.rules.architecture.augmented_ranges import (
     row,
     scaled_again,
 )
-from modelaudit.rules.architecture.constant_layers import RELUS, over_one, unreached
+from modelaudit.rules.architecture.constant_layers import over_one
 from modelaudit.rules.architecture.random_factors import WITH_FACTORS, large_factors
 from modelaudit.rules.assumed_parts import with_held_layers
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
+from modelaudit.rules.network.limited_values import RELUS, unreached
 from modelaudit.rules.network.network_heads import activation_of, saved_graph, weighs
 from modelaudit.rules.network.positions_softmax import (
     softmax_over_columns,

@@ -19,10 +19,13 @@ from modelaudit.formats.keras.compiled_losses import (
 )
 from modelaudit.measures.optimizer_state import never_stepped
 from modelaudit.rules.architecture.constant_layers import (
+    OVER_BATCH,
+    Constancy,
     constant_fix,
     constant_in_graph,
     constant_outputs,
-    constant_reason,
+    constant_reasons,
+    over_one_value,
 )
 from modelaudit.rules.assumed_parts import with_outputs
 from modelaudit.rules.grouped import by_cause, one_for_alike
@@ -118,7 +121,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
         for head, loss in (_known_heads if constant else paired_heads)(facts):
             step = next((each for each in head.steps if _over_one_value(head, each)), None)
             if step is not None:
-                said, reason = True, f"{step.activation} over a single value"
+                said, reason = True, over_one_value(step.activation)
                 yield _same(rule, facts, head.route, step.layer, reason, "", head, loss)
         for route, (layer, reason, fix) in constant.items() if not said else ():
             yield _same(rule, facts, route, layer, reason, fix, None)
@@ -128,7 +131,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
     heads = {each[0].route: each for each in (_known_heads if found else paired_heads)(facts)}
     for route, layer in found.items():
         known: tuple[NetworkHead | None, CompiledLoss | None] = heads.get(route) or (None, None)
-        reason = constant_reason(graph, layer)
+        reason = constant_reasons(graph)[layer.route]
         yield _same(rule, facts, route, layer, reason, constant_fix(graph, layer, reason), *known)
 
 
@@ -137,21 +140,22 @@ def _same(
     facts: Facts,
     route: str,
     layer: Layer,
-    reason: str,
+    reason: Constancy,
     fix: str,
     head: NetworkHead | None,
     loss: CompiledLoss | None = None,
 ) -> Finding:
-    if reason.startswith("softmax"):
+    one = reason.activation == "softmax"
+    if one:
         column = facts.artifact.architecture is not None and is_column(saved_graph(facts), layer)
         fix = softmax_fix(layer, column=column)
         if head is not None and head.units == 1 and not column:
             fix = of_one_class(facts.artifact.training, head, loss)
     return rule.finding(
-        f"`{layer.route}` applies {reason}, which gives {'1' if reason[:7] == 'softmax' else 'the same'}"
-        " for every input" + (", given one at a time." if "batch" in reason else "."),
+        f"`{layer.route}` applies {reason.text}, which gives {'1' if one else 'the same'} for every input"
+        + (", given one at a time." if reason.code == OVER_BATCH else "."),
         route=layer.route,
-        evidence={"measured": head.units if head else None, "unit": "units", "reason": reason},
+        evidence={"measured": head.units if head else None, "unit": "units", "reason": reason.text},
         key=route,
         fix=fix,
     )

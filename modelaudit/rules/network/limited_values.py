@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from modelaudit.audit_types.values import number
 from modelaudit.facts import Layer
 from modelaudit.formats.keras.dialects import activation
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules.network.network_heads import POSITIVE, activation_of, plain_activation
+from modelaudit.thresholds.design import CRUSHED
 
 _KEEP_LIMITS = Trait.KEEPS_RANGE | Trait.DROPOUT | Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING
 _KEEPS_SIGN = Trait.KEEPS_RANGE | Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING
@@ -17,6 +19,7 @@ _SUMS = frozenset(("Add", "Multiply"))
 _STATES = frozenset(("GRU", "LSTM", "SimpleRNN"))
 _LIMITED = frozenset(("tanh", "sigmoid", "softmax", "softsign"))
 _APPLIED_LAST = Trait.AFFINE | Trait.CONVOLUTION | Trait.POINTWISE
+RELUS = frozenset(("ReLU", "ThresholdedReLU"))  # that may give 0 up to a limit
 _BETWEEN_VALUES = ("nearest", "bilinear", "area", "linear")  # others overshoot
 
 
@@ -71,3 +74,11 @@ def keeps_sign(layer: Layer) -> bool:
     """Whether a layer gives no value of another sign than those that it gets."""
     smooth = layer.config.get("interpolation", "nearest") in ("nearest", "bilinear", "area")
     return smooth and has(layer.class_name, _KEEPS_SIGN)
+
+
+def unreached(layer: Layer) -> float | None:
+    """The threshold of a ReLU that no usual value reaches; None if it has none."""
+    if layer.class_name not in RELUS:
+        return None
+    limit = number(layer.config.get("threshold", layer.config.get("theta")))
+    return limit if limit is not None and limit >= CRUSHED.value else None

@@ -15,7 +15,6 @@ from modelaudit.measures.kernels.one_vector import errors_stayed
 from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.measures.weights_in_order import NOT_TRAINED
 from modelaudit.rules import examples
-from modelaudit.rules.architecture.constant_layers import unreached
 from modelaudit.rules.heads.constant_scores import constant_scores
 from modelaudit.rules.heads.one_class import one_class, one_error
 from modelaudit.rules.initial_weights.training_reach import (
@@ -26,6 +25,7 @@ from modelaudit.rules.initial_weights.training_reach import (
     require_steps,
 )
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.network.limited_values import unreached
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
 from modelaudit.rules.training.alike_vectors import (

@@ -8,13 +8,14 @@ from modelaudit.findings import Finding, Severity
 from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, HINGES, KNOWN, compiled_losses
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
-from modelaudit.rules.architecture.constant_layers import constant_reason, unreached
+from modelaudit.rules.architecture.constant_layers import constant_reason
 from modelaudit.rules.architecture.dead_ends import rounds
 from modelaudit.rules.architecture.starting_values import begin_below
 from modelaudit.rules.initial_weights.sized_kernels import starts_constant
 from modelaudit.rules.initial_weights.training_reach import forgets_squares
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.learning_rates import too_large
+from modelaudit.rules.network.limited_values import unreached
 from modelaudit.rules.network.masks import mask_before
 from modelaudit.rules.network.network_heads import activation_of, saved_graph
 from modelaudit.rules.plain_graphs.architecture import shown_architecture
