@@ -51,30 +51,27 @@ class ReadError(ModelAuditError):
         kind: machine-readable reason, one of the values of `ProblemKind`.
         file: path of the file, relative to the artefact's root (or as given).
         reason: one sentence for people, without the file name.
+        setting: the field of `settings.Limits` that ended reading, "" if none did.
     """
 
-    def __init__(self, kind: str, file: str, reason: str) -> None:
+    def __init__(self, kind: str, file: str, reason: str, setting: str = "") -> None:
         super().__init__(f"{file}: {reason}")
         self.kind = kind
         self.file = file
         self.reason = reason
+        self.setting = setting
 
 
 class LimitExceeded(ReadError):
-    """A bound on untrusted input was hit (size, ratio, depth, count).
-
-    `setting` is the field of `settings.Limits` that sets the bound, "" for a fixed one.
-    """
+    """A bound on untrusted input was hit (size, ratio, depth, count)."""
 
     def __init__(
         self, file: str, limit: str, measured: float, allowed: float, setting: str = ""
     ) -> None:
         reason = f"limit {limit} exceeded: {measured:,.0f} over {allowed:,.0f}"
-        super().__init__(
-            "limit-exceeded", file, f"{reason} (setting {setting})" if setting else reason
-        )
+        said = f"{reason} (setting {setting})" if setting else reason
+        super().__init__("limit-exceeded", file, said, setting)
         self.limit = limit
-        self.setting = setting
         self.measured = measured
         self.allowed = allowed
 

@@ -17,6 +17,7 @@ from modelaudit.formats.executables import HEAD_BYTES, executable_kind
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest
 from modelaudit.formats.io.dtypes import stored_dtype
 from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.io.problems import limit_problem, problem_of
 from modelaudit.formats.io.tensor_stats import FileArray, summarise_or_problem
 from modelaudit.formats.keras.variables.unbound import named_kernels
 from modelaudit.formats.zip.archive_members import ZipParts
@@ -60,8 +61,8 @@ def read_npz(window: FileWindow, limits: Limits) -> tuple[tuple[Tensor, ...], tu
     problems = list(parts.problems())
     for name in parts.names():
         if is_spent():
-            detail = f"stopped after {len(tensors):,} arrays (setting work)"
-            problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, window.file, detail, name))
+            detail = f"stopped after {len(tensors):,} arrays"
+            problems.append(limit_problem(window.file, detail, "work", name))
             break
         try:
             tensor, problem = _read_array(parts.window(name), name.removesuffix(".npy"), limits)
@@ -72,7 +73,7 @@ def read_npz(window: FileWindow, limits: Limits) -> tuple[tuple[Tensor, ...], tu
             problems.append(Problem(kind, window.file, detail, name, evidence))
             continue
         except ReadError as error:
-            problems.append(Problem(ProblemKind(error.kind), window.file, error.reason, name))
+            problems.append(problem_of(error, window.file, name))
             continue
         tensors.append(tensor)
         if problem is not None:

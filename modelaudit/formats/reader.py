@@ -14,6 +14,7 @@ from modelaudit.formats.hidden_checkpoint import with_hidden_checkpoint
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, open_regular
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.lfs_pointers import pointer_problem, with_pointers
+from modelaudit.formats.io.problems import problem_of
 from modelaudit.formats.io.work_allowance import budget_of, with_work_spent
 from modelaudit.formats.other_formats import archive_detail, head, unsupported_reason
 from modelaudit.formats.pickles import as_pickle, pickle_problem
@@ -250,7 +251,7 @@ def _failed(path: Path, form: Format, error: ReadError, limits: Limits) -> Artif
     if error.kind == ProblemKind.UNREADABLE:
         form = Format.UNREADABLE
     file = error.file or display_path(path, path)
-    found = _bare(path, form, Problem(ProblemKind(error.kind), file, error.reason), limits)
+    found = _bare(path, form, problem_of(error, file), limits)
     # Of a model with files beside this one, not all are known.
     beside = isinstance(error, LimitExceeded) and form in _WITH_FILES_BESIDE
     return replace(found, sha256=None) if beside else found

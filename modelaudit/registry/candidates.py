@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from modelaudit.facts import Format, Problem, ProblemKind, Signature
 from modelaudit.file_formats import MODEL_SUFFIXES, Content, formats
 from modelaudit.formats.io.density import Density
+from modelaudit.formats.io.problems import limit_problem
 from modelaudit.settings import Limits
 from modelaudit.settings.audit_target import OuterArchive
 from modelaudit.structs import replace
@@ -130,9 +131,9 @@ class ArchiveRoom:
             return ()
         reason = (
             f"{over:,} of the models and archives in it are not looked at, since it has more than "
-            f"{self._most:,} for its size (setting {self._setting})"
+            f"{self._most:,} for its size"
         )
-        return (Problem(ProblemKind.LIMIT_EXCEEDED, archive, reason),)
+        return (limit_problem(archive, reason, self._setting),)
 
 
 def not_unpacked(

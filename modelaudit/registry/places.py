@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelaudit.errors import ReadError, UsageError
-from modelaudit.facts import Problem, ProblemKind
+from modelaudit.formats.io.problems import problem_of
 from modelaudit.registry.candidates import Discovery, merged
 from modelaudit.registry.discover import discover
 from modelaudit.registry.found_place import FoundPlace
@@ -76,7 +76,7 @@ def _find_at_url(
     try:
         copy = mirror(url, settings.cache, settings.limits, settings.selection, apart=apart)
     except ReadError as error:
-        problem = Problem(ProblemKind(error.kind), str(url), error.reason)
+        problem = problem_of(error, str(url))
         return FoundPlace(Discovery(Path(), problems=(problem,)), str(url), ("",))
     selection = settings.selection
     if copy.holds_files:

@@ -19,6 +19,7 @@ from modelaudit.file_formats import (
 from modelaudit.formats import other_formats
 from modelaudit.formats.io.bounded import display_path
 from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.io.problems import problem_of
 from modelaudit.formats.plugin_formats import claimed
 from modelaudit.formats.tfjs.sniff import starts_tfjs
 from modelaudit.model_versions import is_version
@@ -128,8 +129,7 @@ class TreeWalk:
             room = self._room or ArchiveRoom(FileWindow.of_file(archive).size, self._limits)
             found = self._archives.unpacked(archive, room.work)
         except ReadError as error:
-            problem = Problem(ProblemKind(error.kind), shown, error.reason)
-            return Discovery(self._root, problems=(problem,))
+            return Discovery(self._root, problems=(problem_of(error, shown),))
         if found.tree is None:
             return Discovery(self._root, others={archive.suffix.lower(): 1})
         walk = TreeWalk(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modelaudit.facts import Problem, ProblemKind
+from modelaudit.facts import ProblemKind
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity
-from modelaudit.formats.io.work_allowance import is_of_work
+from modelaudit.formats.io.problems import limit_problem
+from modelaudit.formats.io.work_allowance import WORK, is_of_work
 from modelaudit.rules.catalogue import all_rules
 from modelaudit.rules.engine import run_rule, run_rules
 from modelaudit.rules.integrity.files import DAMAGES
@@ -66,8 +67,8 @@ def with_limit_told(results: Sequence[RuleResult], facts: Facts) -> tuple[RuleRe
     later = facts.work and not _OF_JUDGING.isdisjoint(facts.work.cut)
     if not facts.work or not facts.work.cut or (told and not later):
         return tuple(results)
-    detail = "judging it took more work than a model of its size may take (setting work)"
-    problem = Problem(ProblemKind.LIMIT_EXCEEDED, artifact.root.name, detail)
+    detail = "judging it took more work than a model of its size may take"
+    problem = limit_problem(artifact.root.name, detail, WORK)
     facts = replace(facts, artifact=replace(artifact, problems=(*artifact.problems, problem)))
     of_limits = {each.code for each in DAMAGES if each.kind is ProblemKind.LIMIT_EXCEEDED}
     again = {rule.code: run_rule(rule, facts) for rule in all_rules() if rule.code in of_limits}

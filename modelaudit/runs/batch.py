@@ -343,7 +343,8 @@ def lost_model_audit(
 ) -> Audit:
     """The audit of a model whose worker crashed or hit a limit, with the findings before that."""
     kind = ProblemKind.LIMIT_EXCEEDED if limit else ProblemKind.UNREADABLE
-    problem = Problem(kind, target.path.name, reason, evidence={"limit": limit} if limit else {})
+    told: dict[str, Json] = {"limit": limit, "setting": limit} if limit else {}
+    problem = Problem(kind, target.path.name, reason, evidence=told)
     artifact = unreadable_artifact(target.path, problem)
     facts = Facts(artifact, settings, probe_skipped="it could not be read", kept=kept)
     return finish_audit(facts, target, created, {})

@@ -41,6 +41,7 @@ from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.restore_ops import VARIABLES, left_out, restored_slices
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, read_bytes
+from modelaudit.formats.io.problems import problem_of
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.formats.keras.variables.unbound import named_kernels
 from modelaudit.graphs import GRAPH_KEY, VARIABLE_KEY_END
@@ -138,7 +139,7 @@ def read_meta(path: Path, root: Path, limits: Limits) -> MetaFile:
         graph = graph_facts(meta.graph_def, file, limits, tuple(meta.meta_info_def.tags), meta)
         graphs = (graph, *nested_graphs(meta.graph_def, file, limits))
     except ReadError as error:
-        return MetaFile(problems=(Problem(ProblemKind(error.kind), file, error.reason),))
+        return MetaFile(problems=(problem_of(error, file),))
     return MetaFile(
         graphs=graphs,
         provenance=provenance_of(meta, graph),
@@ -167,7 +168,7 @@ def _follow(graph: Graph, variables: CheckpointVariables, result: _Result, file:
         names = {name: name for name in holders.values()}
         result.kernels = find_kernels(graph, variables.tensors, holders, names)
     except LimitExceeded as error:
-        result.problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, error.reason))
+        result.problems.append(problem_of(error, file))
 
 
 def variable_holders(

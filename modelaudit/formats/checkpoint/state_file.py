@@ -15,6 +15,7 @@ from modelaudit.formats.checkpoint.state_fields import HISTORY, LATEST
 from modelaudit.formats.graph.parse import parse_text
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.io.bounded import display_path, read_bytes
+from modelaudit.formats.io.problems import problem_of
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.settings import Limits
 
@@ -48,7 +49,7 @@ def read_state_file(
         data = read_bytes(path, limits.text_bytes, file, "text_bytes")
         message = parse_text(pb.CheckpointState, data, file, limits)
     except ReadError as error:
-        return None, [Problem(ProblemKind(error.kind), file, error.reason)]
+        return None, [problem_of(error, file)]
     state = StateFile(message.model_checkpoint_path, tuple(message.all_model_checkpoint_paths))
     own = {str(directory.absolute()), str(directory.resolve())}
     fields = {LATEST: (state.latest,), HISTORY: state.all}

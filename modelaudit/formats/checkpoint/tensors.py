@@ -18,6 +18,7 @@ from modelaudit.formats.io.bounded import display_path
 from modelaudit.formats.io.density import STRINGS
 from modelaudit.formats.io.dtypes import stored_dtype
 from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.io.problems import problem_of
 from modelaudit.formats.io.tensor_stats import (
     PIECE_BYTES,
     StoredArray,
@@ -207,6 +208,6 @@ def read_tensor(
         if total > limits.tensor_bytes:
             raise LimitExceeded(file, "tensor bytes", total, limits.tensor_bytes, "tensor_bytes")
     except ReadError as error:
-        problem = Problem(ProblemKind(error.kind), error.file, error.reason, name)
+        problem = problem_of(error, route=name)
         return Tensor(name, entry.shape, entry.dtype, entry.size, file, role), problem
     return summarise_or_problem(name, entry.shape, entry.dtype, file, role, source, limits)

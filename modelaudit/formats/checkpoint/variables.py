@@ -33,6 +33,7 @@ from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.restore_ops import lost_statistics, whole_shape
 from modelaudit.formats.io.bounded import display_path
 from modelaudit.formats.io.density import NODES, VARIABLES
+from modelaudit.formats.io.problems import limit_problem, problem_of
 from modelaudit.graphs import GRAPH_KEY
 from modelaudit.settings import Limits
 from modelaudit.work_budget import is_spent
@@ -85,7 +86,7 @@ def read_variables(prefix: Path, root: Path, limits: Limits) -> CheckpointVariab
     try:
         bundle = read_tensor_bundle(prefix, root, limits)
     except ReadError as error:
-        problem = Problem(ProblemKind(error.kind), error.file, error.reason)
+        problem = problem_of(error)
         return CheckpointVariables(problems=(problem,), complete=False)
     problems = shard_problems(bundle)
     closed = {
@@ -99,7 +100,7 @@ def read_variables(prefix: Path, root: Path, limits: Limits) -> CheckpointVariab
     try:
         objects = _objects(bundle, limits)
     except ReadError as error:
-        problems.append(Problem(ProblemKind(error.kind), error.file, error.reason, GRAPH_KEY))
+        problems.append(problem_of(error, route=GRAPH_KEY))
     roles = key_roles(objects) if objects else name_roles(bundle.entries.keys())
     tensors: list[Tensor] = []
     keys: dict[str, str] = {}
@@ -122,12 +123,11 @@ def read_variables(prefix: Path, root: Path, limits: Limits) -> CheckpointVariab
         if fault:
             problems.append(fault)
     if len(bundle.entries) > most:
-        detail = f"stopped after {most:,} of {len(bundle.entries):,} tensors (setting {setting})"
-        problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, bundle.index_file, detail))
+        detail = f"stopped after {most:,} of {len(bundle.entries):,} tensors"
+        problems.append(limit_problem(bundle.index_file, detail, setting))
     if budget < 0:
         detail = f"tensors of more than {limits.total_bytes:,} bytes; the rest is skipped"
-        detail += " (setting total_bytes)"
-        problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, bundle.index_file, detail))
+        problems.append(limit_problem(bundle.index_file, detail, "total_bytes"))
     return CheckpointVariables(
         bundle=bundle,
         tensors=tuple(tensors),

@@ -27,6 +27,7 @@ from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.restore_ops import VARIABLES
 from modelaudit.formats.io.bounded import file_entry, model_digest, read_bytes
 from modelaudit.formats.io.density import CONSTANTS
+from modelaudit.formats.io.problems import limit_problem, problem_of
 from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.formats.saved_model.files import GRAPH_NAMES
 from modelaudit.graphs import reachable
@@ -66,7 +67,7 @@ def read_frozen_graph(path: Path, limits: Limits) -> Artifact:
         kernels = find_kernels(graph, tensors, names, names)
         nested.extend(nested_graphs(message, file, limits))
     except LimitExceeded as error:
-        problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, error.reason))
+        problems.append(problem_of(error, file))
     if file in GRAPH_NAMES:
         problems.append(_misnamed(file, message))
     files = (file_entry(path, path, "graph", limits),)
@@ -149,8 +150,8 @@ def const_tensors(
             continue
         if len(tensors) >= most or is_spent():
             by = setting if len(tensors) >= most else "work"
-            detail = f"stopped after {len(tensors):,} constants (setting {by})"
-            problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, node.name))
+            detail = f"stopped after {len(tensors):,} constants"
+            problems.append(limit_problem(file, detail, by, node.name))
             break
         tensor, problem = summarise_or_problem(
             *(node.name, source.shape, source.dtype, file),

@@ -27,6 +27,7 @@ from modelaudit.formats.hdf5.open_file import (
 from modelaudit.formats.io.bounded import BEFORE_JSON
 from modelaudit.formats.io.density import ATTRIBUTES, TEXTS
 from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.io.problems import limit_problem, problem_of
 from modelaudit.settings import Limits
 from modelaudit.work_budget import is_spent
 
@@ -90,8 +91,8 @@ def read_attributes(
         names = _names(thing, route, seen, file, problems)
         count += len(names)
         if count > most:
-            detail = f"more than {most:,} attributes; the rest is skipped (setting {setting})"
-            problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route))
+            detail = f"more than {most:,} attributes; the rest is skipped"
+            problems.append(limit_problem(file, detail, setting, route))
             return found
         if isinstance(thing, h5py.Group):
             found.of_groups.extend((route, name) for name in names)
@@ -99,9 +100,9 @@ def read_attributes(
             where = f"{route}@{text_of(name)}"
             slow = time.monotonic() > deadline
             if slow or is_spent():
-                detail = "reading attributes took too long; the rest is skipped "
-                detail += f"(setting {'read_seconds' if slow else 'work'})"
-                problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, where))
+                detail = "reading attributes took too long; the rest is skipped"
+                by = "read_seconds" if slow else "work"
+                problems.append(limit_problem(file, detail, by, where))
                 return found
             try:
                 stored = h5py.h5a.open(thing.id, name)
@@ -114,7 +115,7 @@ def read_attributes(
                 parts, cut = _bounded(_parts(stored, kind, limits, check), left, texts, by)
             except ReadError as error:
                 detail = f"attribute is skipped: {error.reason}"
-                problems.append(Problem(ProblemKind(error.kind), file, detail, where))
+                problems.append(problem_of(error, file, where, detail))
                 continue
             except HDF5_ERRORS as error:
                 detail = f"attribute cannot be read: {hdf5_reason(error)}"

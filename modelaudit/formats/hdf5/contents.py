@@ -38,6 +38,7 @@ from modelaudit.formats.hdf5.open_file import (
 from modelaudit.formats.hdf5.tensors import source_of
 from modelaudit.formats.io.density import DATASETS
 from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.io.problems import limit_problem
 from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
@@ -224,8 +225,7 @@ def _tensors(
             setting = "work"
         if setting:
             detail = f"stopped after {len(tensors)} of {len(contents.datasets)} tensors"
-            detail += f" (setting {setting})"
-            problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, window.file, detail, found.route))
+            problems.append(limit_problem(window.file, detail, setting, found.route))
             break
         role = _role(found.route, layout, aside=aside)
         tensor = _tensor(file, found, role, window, limits, problems)

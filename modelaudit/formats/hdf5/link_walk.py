@@ -22,6 +22,7 @@ from modelaudit.formats.hdf5.open_file import (
 )
 from modelaudit.formats.hdf5.tensors import ElementType, element_type
 from modelaudit.formats.io.density import LINKS, LONGEST_NAME, NAME_BYTES
+from modelaudit.formats.io.problems import limit_problem
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 from modelaudit.work_budget import is_spent
@@ -39,6 +40,7 @@ _DEPTH = 256
 # thousand.
 _RATIO_FLOOR = 16 << 20
 
+_OBJECTS = {"hdf5": "objects"}
 _LINKS = {h5py.h5l.TYPE_SOFT: "soft-link", h5py.h5l.TYPE_EXTERNAL: "external-link"}
 
 
@@ -109,21 +111,21 @@ def walk(
         prefix, above, group, depth = stack.pop()
         if depth > _DEPTH:
             detail = f"groups nested deeper than {_DEPTH}"
-            contents.problems.append(_limit(name, prefix, detail, "depth"))
+            contents.problems.append(limit_problem(name, detail, "", prefix, {"hdf5": "depth"}))
             continue
         below: list[tuple[str, bytes, h5py.Group, int]] = []
         links = _links(group, prefix, name, most - count, contents)
         count += len(links)
         lengths = [len(above) + len(link) for link in links]
         named += sum(lengths)
-        if detail := _excess(count, named, max(lengths, default=0), size, limits):
-            route = prefix[:LONGEST_NAME]
-            contents.problems.append(_limit(name, route, detail, "objects"))
+        if excess := _excess(count, named, max(lengths, default=0), size, limits):
+            route, (detail, setting) = prefix[:LONGEST_NAME], excess
+            contents.problems.append(limit_problem(name, detail, setting, route, _OBJECTS))
             break
         for link in links:
             if is_spent():
-                detail = f"stopped after {len(contents.datasets):,} datasets (setting work)"
-                contents.problems.append(_limit(name, prefix, detail, "objects"))
+                detail = f"stopped after {len(contents.datasets):,} datasets"
+                contents.problems.append(limit_problem(name, detail, "work", prefix, _OBJECTS))
                 return contents
             route = f"{prefix}/{text_of(link)}" if prefix else text_of(link)
             path = b"/".join((above, link)) if above else link
@@ -156,16 +158,19 @@ def walk(
     return contents
 
 
-def _excess(count: int, named: int, longest: int, size: int, limits: Limits) -> str:
-    """What a file has too many of: links, or bytes in their names with those of groups above."""
+def _excess(
+    count: int, named: int, longest: int, size: int, limits: Limits
+) -> tuple[str, str] | None:
+    """What a file has too many of, links or bytes in names, and the setting that bounds it."""
     most, setting = LINKS.most(size, limits)
     if count > most:
-        return f"more than {most:,} links; the rest is skipped (setting {setting})"
+        return f"more than {most:,} links; the rest is skipped", setting
     if longest > LONGEST_NAME:
-        return f"names of more than {LONGEST_NAME:,} bytes; the rest is skipped"
+        return f"names of more than {LONGEST_NAME:,} bytes; the rest is skipped", ""
     most, setting = NAME_BYTES.most(size, limits)
-    more = f"names of more than {most:,} bytes together; the rest is skipped (setting {setting})"
-    return more if named > most else ""
+    if named > most:
+        return f"names of more than {most:,} bytes together; the rest is skipped", setting
+    return None
 
 
 def _links(
@@ -310,16 +315,14 @@ def _dataset_problem(found: DatasetEntry, file: str, limits: Limits) -> Problem 
     evidence = {"declared": declared, "stored": stored}
     if declared > limits.tensor_bytes:
         evidence |= {"hdf5": "ratio", "measured": declared, "threshold": limits.tensor_bytes}
-        detail = (
-            f"declares {declared:,} bytes and stores {stored:,}; not read (setting tensor_bytes)"
-        )
-        return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, evidence)
+        detail = f"declares {declared:,} bytes and stores {stored:,}; not read"
+        return limit_problem(file, detail, "tensor_bytes", route, evidence)
     if found.chunks is not None:
         chunks = math.prod(-(-n // c) for n, c in zip(shape, found.chunks, strict=True))
         if chunks > limits.hdf5_chunks:
             evidence |= {"hdf5": "chunks", "measured": chunks, "threshold": limits.hdf5_chunks}
-            detail = f"{chunks:,} chunks; not read (setting hdf5_chunks)"
-            return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, evidence)
+            detail = f"{chunks:,} chunks; not read"
+            return limit_problem(file, detail, "hdf5_chunks", route, evidence)
     if not stored:
         detail = f"declares {declared:,} bytes, but none were written"
         if declared > _RATIO_FLOOR:
@@ -337,13 +340,8 @@ def _dataset_problem(found: DatasetEntry, file: str, limits: Limits) -> Problem 
     if ratio > limits.hdf5_ratio and declared > _RATIO_FLOOR:
         evidence |= {"hdf5": "ratio", "measured": round(ratio, 1), "threshold": limits.hdf5_ratio}
         detail = f"{stored:,} bytes would decode to {declared:,}, {ratio:,.0f} times; not read"
-        detail += " (setting hdf5_ratio)"
-        return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, evidence)
+        return limit_problem(file, detail, "hdf5_ratio", route, evidence)
     return None
-
-
-def _limit(file: str, route: str, detail: str, what: str) -> Problem:
-    return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, {"hdf5": what})
 
 
 def _broken(file: str, route: str, detail: str) -> Problem:

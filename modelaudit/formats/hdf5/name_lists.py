@@ -16,6 +16,7 @@ from modelaudit.formats.hdf5.link_walk import LinkedObjects
 from modelaudit.formats.hdf5.open_file import text_of
 from modelaudit.formats.io.density import NAMES
 from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.io.problems import limit_problem, problem_of
 from modelaudit.formats.keras.dialects import NUMBERED
 from modelaudit.settings import Limits
 
@@ -65,8 +66,8 @@ def listed_groups(
             weights = read_or_note(read, group, "weight_names", limits, problems, place)
         left -= 1 + len(weights or ())
         if left < 0:
-            detail = f"lists too many layers and weights; the rest is skipped (setting {setting})"
-            problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route))
+            detail = "lists too many layers and weights; the rest is skipped"
+            problems.append(limit_problem(file, detail, setting, route))
             names = names[:count]
             break
         if group is None:
@@ -140,5 +141,5 @@ def read_or_note(
         return read(group, name, limits)
     except ReadError as error:
         file, route = where
-        problems.append(Problem(ProblemKind(error.kind), file, error.reason, route))
+        problems.append(problem_of(error, file, route))
         return None

@@ -14,6 +14,7 @@ from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Problem, ProblemKind, Tensor, TensorStats, is_row
 from modelaudit.formats.io.dtypes import decode, stored_dtype
 from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.io.problems import problem_of
 from modelaudit.settings import Limits
 from modelaudit.thresholds.weights import FADED
 from modelaudit.work_budget import spend
@@ -185,7 +186,7 @@ def summarise_or_problem(
     except ReadError as error:
         stored = stored_dtype(dtype)
         nbytes = math.prod(shape) * stored.itemsize if stored else 0
-        problem = Problem(ProblemKind(error.kind), file, error.reason, name)
+        problem = problem_of(error, file, name)
         return Tensor(name, shape, dtype, nbytes, file, role), problem
 
 

@@ -15,12 +15,13 @@ from pathlib import Path
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Problem, ProblemKind
 from modelaudit.formats.io.bounded import files_below, read_bytes
+from modelaudit.formats.io.problems import limit_problem
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 from modelaudit.work_budget import COUNTED_BYTES, Phase, WorkBudget, lent_budget
 
-_SETTING = "(setting work)"
+WORK = "work"  # the setting
 # The lists of files in a manifest of weights; escaped quotes are in other strings.
 _LISTED = re.compile(rb'"paths"\s*+:\s*+\[((?:\s*+"[^"\\]*+"\s*+,?+)*+)')
 _NAME = re.compile(rb'"([^"]*+)"')
@@ -103,11 +104,11 @@ def with_work_spent(artifact: Artifact, budget: WorkBudget) -> Artifact:
     if told and budget.cut == [Phase.READING]:
         return artifact
     what = "measuring its weights" if budget.cut[-1] is Phase.MEASURING else "reading it"
-    detail = f"{what} took more work than its files may take for their size {_SETTING}"
-    problem = Problem(ProblemKind.LIMIT_EXCEEDED, artifact.root.name, detail)
+    detail = f"{what} took more work than its files may take for their size"
+    problem = limit_problem(artifact.root.name, detail, WORK)
     return replace(artifact, problems=(*artifact.problems, problem))
 
 
 def is_of_work(problem: Problem) -> bool:
-    """Whether reading ended because of the work; names from the file are not at the end."""
-    return problem.kind is ProblemKind.LIMIT_EXCEEDED and problem.detail.endswith(_SETTING)
+    """Whether reading ended because of the work."""
+    return problem.kind is ProblemKind.LIMIT_EXCEEDED and problem.evidence.get("setting") == WORK

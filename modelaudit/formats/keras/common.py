@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.errors import ReadError
 from modelaudit.facts import (
     Architecture,
     Artifact,
@@ -20,6 +20,7 @@ from modelaudit.facts import (
     ProblemKind,
 )
 from modelaudit.formats.io.bounded import json_loads
+from modelaudit.formats.io.problems import problem_of
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.formats.keras.json_config import impossible_sizes, infinite_limits, names_a_class
@@ -68,15 +69,7 @@ class ReadNotes(Struct):
 
     def add(self, error: ReadError, file: str, route: str = "") -> None:
         """Add an error as a problem of `file`."""
-        evidence: dict[str, Json] = {}
-        if isinstance(error, LimitExceeded):
-            evidence = {
-                "limit": error.limit,
-                "measured": error.measured,
-                "threshold": error.allowed,
-                "setting": error.setting,
-            }
-        self.problems.append(Problem(ProblemKind(error.kind), file, error.reason, route, evidence))
+        self.problems.append(problem_of(error, file, route))
 
     @property
     def complete(self) -> bool:

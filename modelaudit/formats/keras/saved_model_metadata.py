@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct, field
 
 from modelaudit.errors import LimitExceeded, ReadError, WorkSpent
-from modelaudit.facts import Document, Json, ObjectNode, Problem, ProblemKind
+from modelaudit.facts import Document, Json, ObjectNode, Problem
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.io.bounded import json_loads, json_parts
 from modelaudit.formats.io.density import CONTAINERS, ELEMENTS, OBJECTS
+from modelaudit.formats.io.problems import problem_of
 from modelaudit.formats.keras.common import document_problems
 from modelaudit.settings import Limits
 
@@ -132,7 +133,7 @@ def read_keras_metadata(
         try:
             message = parse(pb.KerasMetadata, data, KERAS_METADATA, limits)
         except ReadError as error:
-            return KerasMetadata(), [Problem(ProblemKind(error.kind), KERAS_METADATA, error.reason)]
+            return KerasMetadata(), [problem_of(error, KERAS_METADATA)]
         listed = {entry.node_id: entry.identifier for entry in message.nodes}
         own = identifiers.keys() - _wrapped(nodes, identifiers)
         foreign = bool(identifiers and listed) and not own <= listed.keys() <= identifiers.keys()
@@ -142,7 +143,7 @@ def read_keras_metadata(
     try:
         _check_parts([text for _, _, text in texts], file, limits)
     except LimitExceeded as error:
-        return KerasMetadata(), [Problem(ProblemKind(error.kind), file, error.reason)]
+        return KerasMetadata(), [problem_of(error, file)]
     problems: list[Problem] = []
     objects: dict[int, dict[str, Json]] = {}
     others: list[tuple[str, int, dict[str, Json]]] = []
@@ -153,7 +154,7 @@ def read_keras_metadata(
             value = json_loads(text.encode(), limits, source, duplicates, impossible)
         except ReadError as error:
             route = f"nodes/{index}"
-            problems.append(Problem(ProblemKind(error.kind), source, error.reason, route))
+            problems.append(problem_of(error, source, route))
             if isinstance(error, WorkSpent):
                 break  # nothing more can be read
             continue

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from modelaudit.errors import ReadError
-from modelaudit.facts import Json, Problem, ProblemKind
+from modelaudit.facts import Json, Problem
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.io.bounded import read_bytes
+from modelaudit.formats.io.problems import problem_of
 from modelaudit.formats.saved_model.canonical_form import canonical_bytes
 from modelaudit.formats.saved_model.farmhash import fingerprint64
 from modelaudit.formats.saved_model.files import BINARY
@@ -55,7 +56,7 @@ def read_fingerprint(
         data = read_bytes(path, limits.text_bytes, FINGERPRINT, "text_bytes")
         found = parse(pb.FingerprintDef, data, FINGERPRINT, limits)
     except ReadError as error:
-        return {}, [Problem(ProblemKind(error.kind), FINGERPRINT, error.reason)]
+        return {}, [problem_of(error, FINGERPRINT)]
     facts: dict[str, Json] = {name: str(getattr(found, name)) for name in _HASHES}
     producer = found.version.producer
     facts |= {"uuid": found.uuid, "producer": producer, "index_hash": _index_hash(paths)}

@@ -27,6 +27,7 @@ from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.tf_dtypes import dtype_name
 from modelaudit.formats.io.bounded import read_bytes
 from modelaudit.formats.io.density import ENDPOINTS, NODES
+from modelaudit.formats.io.problems import problem_of
 from modelaudit.formats.saved_model.files import BINARY, SPLIT, SPLIT_UNREAD, TEXT
 from modelaudit.settings import Limits
 
@@ -78,7 +79,7 @@ def second_graph(
     try:
         other, known = _text(paths, limits)
     except ReadError as error:
-        return [Problem(ProblemKind(error.kind), TEXT, error.reason)]
+        return [problem_of(error, TEXT)]
     mine, theirs = _copy(message, _OWN), _copy(other)
     for here, there in zip(_packed(mine), _packed(theirs), strict=False):
         if there.HasField("unpacked_any") and not here.HasField("asset_file_def"):
@@ -169,7 +170,7 @@ def read_graphs(
             nested.extend(nested_graphs(meta.graph_def, file, limits))
         except ReadError as error:
             route = f"meta_graphs/{','.join(tags)}"
-            problems.append(Problem(ProblemKind(error.kind), file, error.reason, route))
+            problems.append(problem_of(error, file, route))
     if not message.meta_graphs:
         problems.append(Problem(ProblemKind.CORRUPT, file, "a SavedModel without any MetaGraph"))
     return (*graphs, *nested), problems

@@ -32,6 +32,7 @@ from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.restore_ops import VARIABLES, restored_variables, unrestored
 from modelaudit.formats.graph.unknown_fields import unknown_programs
 from modelaudit.formats.io.bounded import file_entry, files_below, model_digest, read_bytes
+from modelaudit.formats.io.problems import problem_of
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.formats.keras.saved_model_metadata import (
@@ -101,7 +102,7 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
         assigned = restored_variables(graphs[0]) if graphs else {}
         kernels = _kernels(graphs[0], signatures, objects, variables, assigned) if graphs else ()
     except LimitExceeded as error:
-        problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, error.reason))
+        problems.append(problem_of(error, file))
     fingerprint, fingerprint_problems = read_fingerprint(listing.paths, message, limits)
     state, state_problems = read_state_file(root / "variables", root, limits)
     restore = restore_facts(variables, objects, assigned)
@@ -226,7 +227,7 @@ def _read_metadata(
             path = listing.paths[KERAS_METADATA]
             data = read_bytes(path, limits.config_bytes, KERAS_METADATA, "config_bytes")
         except ReadError as error:
-            problem = Problem(ProblemKind(error.kind), KERAS_METADATA, error.reason)
+            problem = problem_of(error, KERAS_METADATA)
             return KerasMetadata(), [problem]
     return read_keras_metadata(data, objects, limits)
 
@@ -247,7 +248,7 @@ def _bind(
             parts = parse_architecture(told, limits=limits, file=metadata.file)
             architecture = replace(architecture, held=parts.layers)
     except ReadError as error:
-        return None, [Problem(ProblemKind(error.kind), metadata.file, error.reason)]
+        return None, [problem_of(error, metadata.file)]
     names = {
         _stored_name(node, variables): str(node.detail["name"])
         for node in objects

@@ -15,6 +15,7 @@ from modelaudit.formats.io.bounded import file_entry
 from modelaudit.formats.io.dtypes import stored_dtype
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.lfs_pointers import pointer_problem
+from modelaudit.formats.io.problems import limit_problem
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.formats.keras.json_config import MAX_DIMENSION, MAX_RANK, mapping, sequence, text
@@ -67,8 +68,8 @@ class ManifestWeights:
         for entry in () if self._stopped else sequence(group.get("weights")):
             if is_spent():
                 self._stopped = True  # the files of later groups are still part of the model
-                detail = f"stopped after {len(self.tensors):,} weights (setting work)"
-                self._add(ProblemKind.LIMIT_EXCEEDED, detail, "")
+                detail = f"stopped after {len(self.tensors):,} weights"
+                self.problems.append(limit_problem(self._model.name, detail, "work"))
                 return
             size = self._weight(mapping(entry), known, at)
             if size is None:

@@ -12,6 +12,7 @@ from modelaudit.facts import Json, Problem, ProblemKind, Tensor
 from modelaudit.formats.executables import HEAD_BYTES, executable_in_numbers
 from modelaudit.formats.io.density import CONSTANTS
 from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.io.problems import limit_problem
 from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.formats.tflite.flatbuffer import FlatTable
 from modelaudit.formats.tflite.values import LiteArray, stored_bytes
@@ -143,8 +144,9 @@ class Constants:
             self._most, self._setting = len(self.tensors), "work"
         if len(self.tensors) >= self._most:
             if self._most == len(self._names):
-                detail = f"stopped after {self._most:,} constants (setting {self._setting})"
-                self._problem(ProblemKind.LIMIT_EXCEEDED, detail, label)
+                detail = f"stopped after {self._most:,} constants"
+                file = self.buffers.window.file
+                self.problems.append(limit_problem(file, detail, self._setting, label))
                 self._names[("more",)] = ""
             return ""
         name = self._unique(label)

@@ -11,7 +11,8 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence, Set
 
 from modelaudit.errors import ReadError
-from modelaudit.facts import Graph, GraphNode, Problem, ProblemKind, Tensor
+from modelaudit.facts import Graph, GraphNode, Problem, Tensor
+from modelaudit.formats.io.problems import problem_of
 from modelaudit.formats.tflite.flatbuffer import FlatTable
 from modelaudit.graphs import LiteSubgraph, LiteTensor
 from modelaudit.settings import Limits
@@ -124,7 +125,7 @@ def _nodes(
                 read[span] = _node(node_def(data), stored.buffer.file, limits)
             except ReadError as error:
                 read[span] = None
-                problems.append(Problem(ProblemKind(error.kind), error.file, error.reason, name))
+                problems.append(problem_of(error, route=name))
         node = read.get(span) if span else None
         if node is None:
             yield GraphNode(name, operator.flex, inputs)

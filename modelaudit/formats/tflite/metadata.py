@@ -12,6 +12,7 @@ from modelaudit.facts import Problem, ProblemKind
 from modelaudit.formats.class_labels import label_lines
 from modelaudit.formats.executables import HEAD_BYTES, executable_kind
 from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.io.problems import limit_problem, problem_of
 from modelaudit.formats.tflite.constants import Buffers, ByteSpan
 from modelaudit.formats.tflite.flatbuffer import FlatBuffer, FlatTable
 from modelaudit.formats.zip.archive_members import ZipParts
@@ -81,8 +82,8 @@ def read_metadata(model: FlatTable, buffers: Buffers, limits: Limits) -> Metadat
             except WorkSpent:
                 raise
             except ReadError as error:
-                kind, detail = ProblemKind(error.kind), f"metadata {name} {error.reason}"
-                found.problems.append(Problem(kind, window.file, detail, name))
+                detail = f"metadata {name} {error.reason}"
+                found.problems.append(problem_of(error, window.file, name, detail))
     if has_end_record(window):
         _read_archive(found, window, limits)
     return found
@@ -136,7 +137,7 @@ def _read_archive(found: Metadata, window: FileWindow, limits: Limits) -> None:
     try:
         parts = ZipParts(window, limits)
     except ReadError as error:
-        found.problems.append(Problem(ProblemKind(error.kind), window.file, error.reason))
+        found.problems.append(problem_of(error, window.file))
         return
     behind = parts.directory.suffix + parts.directory.comment
     # Tools for metadata append an archive without members to a model without files.
@@ -148,8 +149,8 @@ def _read_archive(found: Metadata, window: FileWindow, limits: Limits) -> None:
     found.problems += [each for each in parts.problems() if each.evidence.get("zip") not in usual]
     for number, name in enumerate(parts.names()):
         if is_spent():
-            detail = f"stopped after {number:,} files in the archive (setting work)"
-            found.problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, window.file, detail))
+            detail = f"stopped after {number:,} files in the archive"
+            found.problems.append(limit_problem(window.file, detail, "work"))
             break
         try:
             member = parts.window(name)
@@ -164,5 +165,4 @@ def _read_archive(found: Metadata, window: FileWindow, limits: Limits) -> None:
                 names = label_lines(member.head(limits.text_bytes))
                 found.labels = (name, tuple(names)) if names else None
         except ReadError as error:
-            kind = ProblemKind(error.kind)
-            found.problems.append(Problem(kind, window.file, error.reason, name))
+            found.problems.append(problem_of(error, window.file, name))

@@ -112,7 +112,8 @@ class ArchiveCache:
             if "reason" in value:
                 limited = ProblemKind.LIMIT_EXCEEDED if done.limit else ProblemKind.UNREADABLE
                 kind = ProblemKind(str(value.get("kind", limited)))
-                raise ReadError(kind, archive.name, str(value["reason"]))
+                setting = str(value.get("setting", done.limit))
+                raise ReadError(kind, archive.name, str(value["reason"]), setting)
             if self._key(archive) != before:
                 reason = "was modified while it was unpacked"
                 raise ReadError(ProblemKind.UNREADABLE, archive.name, reason)
@@ -132,7 +133,7 @@ def _in_child(archive: Path, tree: Path, limits: Limits) -> dict[str, Json]:
     try:
         return unpack(archive, tree, limits)
     except ReadError as error:
-        return {"kind": str(error.kind), "reason": error.reason}
+        return {"kind": str(error.kind), "reason": error.reason, "setting": error.setting}
     except OSError as error:
         return {"reason": f"cannot be unpacked: {error.strerror or error}"}
 

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Problem, ProblemKind
+from modelaudit.formats.io.problems import problem_of
 from modelaudit.registry.candidates import Discovery, ModelCandidate, SkippedPath
 from modelaudit.registry.discover import discover
 from modelaudit.registry.found_place import FoundPlace
@@ -53,7 +54,7 @@ def find_tracked(url: Url, settings: Settings, *, all_versions: bool) -> tuple[F
     try:
         registry = registered_at(server, url, all_versions=all_versions)
     except ReadError as error:
-        problem = Problem(ProblemKind(error.kind), str(url), error.reason)
+        problem = problem_of(error, str(url))
         asked = str(url).removeprefix(address).strip("/").partition("@")[0]
         return (FoundPlace(Discovery(Path(), problems=(problem,)), address, (asked,)),)
     chosen = settings.selection

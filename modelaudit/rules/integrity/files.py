@@ -232,9 +232,9 @@ _PLACES = {
 }
 _DECIMAL = re.compile(r"(?<![0-9])[0-9]+\.[0-9]+(?![0-9])")
 _NUMBER = re.compile(r"(?<=[-_.])[0-9]{1,18}(?![0-9])")
-_OF_PARTS = ("(setting density)", "(setting layers)", "(setting work)")
+_OF_PARTS = ("density", "layers", "work")  # settings that bound many small parts
 # Fixed limits on what sound models nest, which TensorFlow and Keras load all the same.
-_OF_DEPTH = ("limit nested models exceeded", "limit function calls followed exceeded")
+_OF_DEPTH = ("nested models", "function calls followed")
 # Readers report the same of a model that is being written.
 _UNWRITTEN_KINDS = frozenset(
     {
@@ -305,7 +305,7 @@ def _severity(rule: Rule, problem: Problem) -> Severity:
         later = series == listed and own > latest
         return rule.severity if later else Severity.LOW
     many = problem.kind is ProblemKind.LIMIT_EXCEEDED and (
-        problem.detail.endswith(_OF_PARTS) or problem.detail.startswith(_OF_DEPTH)
+        problem.evidence.get("setting") in _OF_PARTS or problem.evidence.get("limit") in _OF_DEPTH
     )
     return Severity.MEDIUM if many else rule.severity
 

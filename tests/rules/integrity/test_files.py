@@ -6,8 +6,10 @@ import pickle
 
 import pytest
 
+from modelaudit.errors import LimitExceeded, WorkSpent
 from modelaudit.facts import FileEntry, Format, Problem, ProblemKind
 from modelaudit.findings import Confidence, Outcome, Severity
+from modelaudit.formats.io.problems import limit_problem, problem_of
 from modelaudit.pipeline import static_facts
 from modelaudit.rules import catalogue, examples
 from modelaudit.rules.catalogue import CATALOGUE
@@ -156,16 +158,20 @@ def test_an_unknown_message_of_protocol_buffers_need_be_no_model(name, severity)
 
 
 @pytest.mark.parametrize(
-    ("detail", "severity"),
+    ("problem", "severity"),
     [
-        ("more than 5,000 links; the rest is skipped (setting density)", Severity.MEDIUM),
-        ("limit nested models exceeded: 41 over 40", Severity.MEDIUM),
-        ("limit function calls followed exceeded: 20,001 over 20,000", Severity.MEDIUM),
-        ("32,000 bytes would decode to 33,554,432 (setting hdf5_ratio)", Severity.HIGH),
+        (limit_problem("m.h5", "more than 5,000 links", "density"), Severity.MEDIUM),
+        (limit_problem("m.h5", "stopped", "work"), Severity.MEDIUM),
+        (problem_of(LimitExceeded("m.h5", "layers", 41, 40, "layers")), Severity.MEDIUM),
+        (problem_of(LimitExceeded("m.h5", "nested models", 41, 40)), Severity.MEDIUM),
+        (problem_of(LimitExceeded("m.h5", "function calls followed", 41, 40)), Severity.MEDIUM),
+        (problem_of(WorkSpent(5)), Severity.MEDIUM),
+        (problem_of(LimitExceeded("m.h5", "depth", 41, 40)), Severity.HIGH),
+        (limit_problem("m.h5", "would decode to 33,554,432", "hdf5_ratio"), Severity.HIGH),
+        (limit_problem("m.h5", "link to `x (setting work)`", ""), Severity.HIGH),  # a name
     ],
 )
-def test_a_limit_of_parts_is_no_attack_by_itself(detail: str, severity: Severity) -> None:
-    problem = Problem(ProblemKind.LIMIT_EXCEEDED, "m.h5", detail)
+def test_a_limit_of_parts_is_no_attack_by_itself(problem: Problem, severity: Severity) -> None:
     (found,) = findings(BY_KIND[ProblemKind.LIMIT_EXCEEDED], problem)
     assert found.severity is severity
     assert "`[limits]`" in found.fix
