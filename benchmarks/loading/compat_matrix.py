@@ -6,7 +6,8 @@ MATRIX contains `results.jsonl` (one cell per line: saver_version, arch, format,
 loader_version, api, status), `loader_<label>.json` (versions of each loader), `customs*.py` (the
 classes and functions passed to loaders as custom_objects) and `models/`. Cells with status `n/a`
 are ignored. `--holdout` also prints the accuracy for every third architecture, which must not be
-inspected while the predictions are developed.
+inspected while the predictions are developed. A prediction that is conditional says neither that
+the call succeeds nor that it fails, so it is counted apart.
 """
 
 from __future__ import annotations
@@ -141,6 +142,7 @@ def trained_models(matrix: Path) -> dict[str, bool]:
 def table(title: str, pairs: list[tuple[LoadOutcome, LoadOutcome]]) -> None:
     """Print the confusion table of (predicted, outcome)."""
     counts = collections.Counter(pairs)
+    decided = [each for each in pairs if each[0] is not LoadOutcome.CONDITIONAL]
     right = sum(n for (predicted, truth), n in counts.items() if predicted is truth)
     unknown = sum(n for (predicted, _), n in counts.items() if predicted is LoadOutcome.UNKNOWN)
     unsafe = sum(
@@ -149,12 +151,12 @@ def table(title: str, pairs: list[tuple[LoadOutcome, LoadOutcome]]) -> None:
         if predicted is LoadOutcome.LOADS and truth is not LoadOutcome.LOADS
     )
     outcomes = (LoadOutcome.LOADS, LoadOutcome.FAILS, LoadOutcome.DIFFERS)
-    print(f"\n{title}: {len(pairs)} cells")
+    print(f"\n{title}: {len(pairs)} cells, of which {len(decided)} decided")
     print(f"{'predicted, outcome:':<22}" + "".join(f"{o.value:>10}" for o in outcomes))
-    for predicted in (*outcomes, LoadOutcome.UNKNOWN):
+    for predicted in (*outcomes, LoadOutcome.UNKNOWN, LoadOutcome.CONDITIONAL):
         cells = "".join(f"{counts[predicted, outcome]:>10}" for outcome in outcomes)
         print(f"{predicted.value:<22}{cells}")
-    total = max(len(pairs), 1)
+    total = max(len(decided), 1)
     print(
         f"right {right / total:.2%}, unknown {unknown / total:.2%}, "
         f"predicted to load but did not (or differs) {unsafe}"
@@ -197,7 +199,7 @@ def main() -> int:
             by_confidence[prediction.confidence.value].append(pair)
             if cell["arch"] in held_out:
                 held.append(pair)
-            if pair[0] is not pair[1]:
+            if pair[0] is not pair[1] and pair[0] is not LoadOutcome.CONDITIONAL:
                 groups[describe(cell, prediction)].append((cell, prediction))
         spent += time.process_time() - start
     table("All cells", pairs)
@@ -214,7 +216,8 @@ def main() -> int:
             print(f"       {cell['saver_version']}->{cell['loader_version']} {cell['path']}")
             print(f"       message: {str(cell['message'])[:200]!r}")
             print(f"       reasons: {[(r.code, r.text[:90]) for r in prediction.because]}")
-    wrong_share = sum(a is not b for a, b in pairs) / len(pairs)
+    decided = [(a, b) for a, b in pairs if a is not LoadOutcome.CONDITIONAL]
+    wrong_share = sum(a is not b for a, b in decided) / max(len(decided), 1)
     return int(wrong_share > 0.01)
 
 

@@ -18,11 +18,12 @@ class LoadOutcome(StrEnum):
     FAILS = "fails"
     DIFFERS = "differs"
     UNKNOWN = "unknown"
+    CONDITIONAL = "conditional"  # nothing in the file stops it, but code that was not given may
     LOADS = "loads"
 
     @property
     def rank(self) -> int:
-        """0 (fails) to 3 (loads): of several reasons, the lowest rank decides."""
+        """0 (fails) to 4 (loads): of several reasons, the lowest rank decides."""
         return list(LoadOutcome).index(self)
 
 

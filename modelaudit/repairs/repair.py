@@ -102,7 +102,8 @@ def repair_model(
         calls = predict(
             facts.artifact, (target,), own=own, code=read_source_code(settings.source_code)
         )
-        loads = any(each.predicted is LoadOutcome.LOADS for each in calls)
+        open_to_it = (LoadOutcome.LOADS, LoadOutcome.CONDITIONAL)
+        loads = any(each.predicted in open_to_it for each in calls)
         status = RepairStatus.NOT_NEEDED if loads else RepairStatus.REFUSED
         return replace(blank, status=status, reason="" if loads else why)
     kept = facts.artifact.format is wanted and not drop_optimizer

@@ -63,6 +63,7 @@ from modelaudit.runtimes.model import (
 from modelaudit.runtimes.prediction_reasons import all_reasons, bounded
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import is_model
+from modelaudit.runtimes.unread_code import unread_code
 from modelaudit.runtimes.untried import untried
 from modelaudit.structs import replace
 from modelaudit.work_budget import spend
@@ -85,6 +86,8 @@ _BY_LAYERS = {
     LoadCall.LOAD_WEIGHTS,
     LoadCall.RESTORE,
 }
+
+_OPEN = LoadOutcome.CONDITIONAL.rank  # from which on nothing in the file stops a call
 
 KERAS_3_IN_2 = (
     "Load it in Keras 3, which saved it; editing the file cannot turn it into a Keras 2 model. "
@@ -200,9 +203,11 @@ def _prediction(artifact: Artifact, context: CheckContext) -> Prediction:
     reasons = all_reasons(chain(bounded(_reasons(artifact, context)), _untested(context)))
     if not artifact.complete and not reasons:
         reasons = (_incomplete(artifact),)
+    by_layers = context.request.call in _BY_LAYERS
+    if by_layers and not reasons:
+        reasons = all_reasons(unread_code(artifact, context))
     decisive = min((reason.predicted for reason in reasons), key=_rank, default=LoadOutcome.LOADS)
-    by_layers = context.request.call in _BY_LAYERS and decisive is LoadOutcome.LOADS
-    guessed = untried(artifact) if by_layers else ()
+    guessed = untried(artifact) if by_layers and decisive.rank >= _OPEN else ()
     return Prediction(
         runtime=profile.name,
         call=context.request.label,

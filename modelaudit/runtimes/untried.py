@@ -85,7 +85,7 @@ def kinds_in(value: Json) -> Iterator[tuple[str, dict[str, str]]]:
         pending.extend(each for key, each in current.items() if key not in _ELSEWHERE)
 
 
-def _of_layers(document: Document) -> bool:
+def of_layers(document: Document) -> bool:
     """Whether it describes layers, not how the model was compiled, nor one of its metrics."""
     metric = isinstance(document.value, dict) and "trainable" not in document.value
     return document.route != "training_config" and not (document.file == KERAS_METADATA and metric)
@@ -95,7 +95,7 @@ def _untried(artifact: Artifact) -> tuple[str, ...]:
     if not artifact.documents:
         return ("its layers, which the file does not list",)
     known, found = tried(), dict[str, None]()
-    for document in filter(_of_layers, artifact.documents):
+    for document in filter(of_layers, artifact.documents):
         for name, arguments in kinds_in(document.value):
             shown = name[:_LONGEST]
             if name in _CODE:

@@ -20,6 +20,7 @@ from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
 from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import if_it_fits
 
 DATA = np.linspace(-1, 1, 12, dtype="float32").reshape(3, 4)
 # What the constructor of each model makes.
@@ -107,9 +108,9 @@ def test_weights_of_a_subclass(tmp_path: Path, name: str) -> None:
         with pytest.raises(ValueError, match="could not be loaded"):
             other.load_weights(path)
     wanted = LoadOutcome.LOADS if name in LOADS else LoadOutcome.FAILS
-    assert predicted(path, code).predicted is wanted
+    assert if_it_fits(predicted(path, code)) is wanted
     without = predicted(path)
-    assert without.predicted is (LoadOutcome.FAILS if name == "First" else wanted)
+    assert if_it_fits(without) is (LoadOutcome.FAILS if name == "First" else wanted)
     if without.predicted is LoadOutcome.FAILS:
         assert "before others of its class" in without.because[0].unless
 
@@ -151,6 +152,8 @@ def test_weights_of_keras_3_where_keras_2_14_counts_what_is_left(tmp_path: Path,
     made.load_weights(path)
     fails = name in ("AfterOne", "Between")
     for given in (code, None):
-        assert predicted(path, given).predicted is LoadOutcome.LOADS
+        assert if_it_fits(predicted(path, given)) is LoadOutcome.LOADS
         there = predicted(path, given, "tf==2.14.1")
-        assert there.predicted is (LoadOutcome.FAILS if fails else LoadOutcome.LOADS), there.because
+        assert if_it_fits(there) is (LoadOutcome.FAILS if fails else LoadOutcome.LOADS), (
+            there.because
+        )

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
+from tests.runtimes.fitting_code import if_it_fits
 from tests.runtimes.restore_predictions import DATA, predicted
 
 CODE = """
 import tensorflow as tf
 from keras import Input, Model, Sequential, layers
+from tests.runtimes.fitting_code import if_it_fits
 
 
 class Alone(Model):
@@ -210,9 +212,9 @@ def test_restored(tmp_path: Path, name: str) -> None:
     same = np.allclose(np.asarray(saved(DATA)), np.asarray(other(DATA)), atol=1e-6)
     assert same is (name in LOADS)
     outcome = LoadOutcome.LOADS if same else LoadOutcome.DIFFERS
-    assert predicted(path, code).predicted is outcome
+    assert if_it_fits(predicted(path, code)) is outcome
     if name not in BY_CODE:
-        assert predicted(path, None).predicted is outcome
+        assert if_it_fits(predicted(path, None)) is outcome
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -229,7 +231,7 @@ def test_a_class_with_the_same_attributes_and_no_list(tmp_path: Path) -> None:
         made = names["MADE"][name]()
         made(DATA)
         tensorflow.train.Checkpoint(model=made).write(str(path))
-        assert predicted(path, code).predicted is LoadOutcome.UNKNOWN
+        assert if_it_fits(predicted(path, code)) is LoadOutcome.UNKNOWN
 
 
 PAIRS = """
@@ -303,4 +305,4 @@ def test_a_program_that_keeps_others_under_the_same_names(tmp_path: Path, given:
     same = np.allclose(np.asarray(saved(DATA)), np.asarray(other(DATA)), atol=1e-6)
     assert same is given
     outcome = LoadOutcome.LOADS if same else LoadOutcome.DIFFERS
-    assert predicted(path, code).predicted is outcome
+    assert if_it_fits(predicted(path, code)) is outcome

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
+from tests.runtimes.fitting_code import if_it_fits
 from tests.runtimes.restore_predictions import DATA, predicted
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 CODE = """
 from keras import layers
+from tests.runtimes.fitting_code import if_it_fits
 
 
 class Steps(layers.Layer):
@@ -57,6 +59,6 @@ def test_the_code_tells_what_a_checkpoint_lacks(tmp_path: Path, kind: str) -> No
     same = np.allclose(saved(DATA), read_into(DATA))
     assert same == (kind == "Step")
     found = predicted(tmp_path / "ckpt.index", code)
-    assert found.predicted is (LoadOutcome.LOADS if same else LoadOutcome.DIFFERS)
-    without = predicted(tmp_path / "ckpt.index", None).predicted
+    assert if_it_fits(found) is (LoadOutcome.LOADS if same else LoadOutcome.DIFFERS)
+    without = if_it_fits(predicted(tmp_path / "ckpt.index", None))
     assert without is (LoadOutcome.LOADS if same else LoadOutcome.UNKNOWN)

@@ -16,6 +16,7 @@ from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
 from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import if_it_fits
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 DATA = np.linspace(-1, 1, 12, dtype="float32").reshape(3, 4)
@@ -105,8 +106,8 @@ def test_weights(tmp_path: Path, form: str, network: Callable[[Any, str], Any]) 
     saved.save_weights(path)
     answer = np.asarray(saved(DATA))
     here, there = predicted(path, LoadCall.LOAD_WEIGHTS)
-    assert here.predicted is EXPECTED[form]
-    assert there.predicted is LoadOutcome.LOADS
+    assert if_it_fits(here) is EXPECTED[form]
+    assert if_it_fits(there) is LoadOutcome.LOADS
     for library, found in ((newer, here), (older, there)):
 
         def load(library: Any = library) -> Any:
@@ -114,7 +115,7 @@ def test_weights(tmp_path: Path, form: str, network: Callable[[Any, str], Any]) 
             made.load_weights(path)
             return made
 
-        assert outcome(load, answer) is found.predicted
+        assert outcome(load, answer) is if_it_fits(found)
 
 
 @pytest.mark.parametrize("form", HELD)
@@ -126,19 +127,16 @@ def test_a_whole_model(tmp_path: Path, form: str) -> None:
     saved.save(path)
     answer = np.asarray(saved(DATA))
     here, there = predicted(path, LoadCall.LOAD_MODEL)
-    assert here.predicted is EXPECTED[form]
-    assert there.predicted is LoadOutcome.LOADS
+    assert if_it_fits(here) is EXPECTED[form]
+    assert if_it_fits(there) is LoadOutcome.LOADS
     for library, found in ((newer, here), (older, there)):
         own = {"Block": classes(library, form)[0]}
-        assert (
-            outcome(
-                lambda own=own, library=library: library.models.load_model(
-                    path, custom_objects=own, compile=False
-                ),
-                answer,
-            )
-            is found.predicted
-        )
+        assert outcome(
+            lambda own=own, library=library: library.models.load_model(
+                path, custom_objects=own, compile=False
+            ),
+            answer,
+        ) is if_it_fits(found)
 
 
 def test_a_functional_model_inside_sorts_its_layers_in_another_way(tmp_path: Path) -> None:
@@ -150,7 +148,7 @@ def test_a_functional_model_inside_sorts_its_layers_in_another_way(tmp_path: Pat
     outer = older.Sequential([older.Input((4,)), inner])
     outer.save_weights(tmp_path / "w.h5")
     here, _ = predicted(tmp_path / "w.h5", LoadCall.LOAD_WEIGHTS)
-    assert here.predicted is LoadOutcome.LOADS
+    assert if_it_fits(here) is LoadOutcome.LOADS
 
 
 IN_TURN = """
@@ -208,7 +206,7 @@ def test_lists_that_a_loop_fills_in_turn(
     profile = as_installed(find_profile("tf==2.21.0"))
     asked = [(profile, LoadRequest(LoadCall.LOAD_WEIGHTS))]
     (found,) = predict_calls(read(path, Limits()), asked, code)
-    assert found.predicted is expected
+    assert if_it_fits(found) is expected
 
     def load() -> Any:
         model = made(newer)

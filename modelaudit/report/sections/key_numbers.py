@@ -113,9 +113,16 @@ def _loads(audit: Audit) -> KeyNumber | None:
     open_ones = [states for runtime, states in foretold.items() if runtime not in seen]
     loading = sum(bool(states & {LoadOutcome.LOADS, LoadOutcome.DIFFERS}) for states in open_ones)
     failing = sum(states == {LoadOutcome.FAILS} for states in open_ones)
+    depending = sum(
+        max(states, key=lambda each: each.rank) is LoadOutcome.CONDITIONAL for states in open_ones
+    )
     notes = [
         f"{count} more predicted to {word}"
-        for count, word in ((failing, "fail"), (loading, "load it"))
+        for count, word in (
+            (failing, "fail"),
+            (loading, "load it"),
+            (depending, "load it if the program's code fits"),
+        )
         if count
     ]
     return KeyNumber(

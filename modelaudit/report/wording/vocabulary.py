@@ -66,6 +66,7 @@ MARKS: Mapping[str, Mark] = {
     "refused": Mark("Not run", "?"),
     "unavailable": Mark("Runtime missing", "?"),
     "differs": Mark("Loads, outputs differ", "!"),
+    "conditional": Mark("Depends on code", "?"),
     "unknown": Mark("Unknown", "?"),
     "not-tried": Mark("Not tried", "?"),
     "trained": Mark("Trained", "✓"),

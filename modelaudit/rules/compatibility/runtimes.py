@@ -24,7 +24,8 @@ def _attempts(facts: Facts) -> tuple[Observation, ...]:
 
 def _otherwise(rule: Rule, facts: Facts) -> Iterator[Finding]:
     asked = [(seen, found) for seen in _attempts(facts) if (found := prediction_of(facts, seen))]
-    told = [(seen, found) for seen, found in asked if found.predicted is not LoadOutcome.UNKNOWN]
+    left_open = (LoadOutcome.UNKNOWN, LoadOutcome.CONDITIONAL)
+    told = [(seen, found) for seen, found in asked if found.predicted not in left_open]
     if not told:
         raise NotApplicable("no attempt was made for which there is a prediction")
     by_attempt = {(seen.runtime, seen.call): seen for seen in _attempts(facts)}

@@ -44,7 +44,7 @@ def serving_loads(facts: Facts) -> bool:
     """Whether the serving runtime loads the model: as observed, or else as predicted."""
     if tried := serving_attempts(facts):
         return any(each.status is Status.LOADED for each in tried)
-    good = (LoadOutcome.LOADS, LoadOutcome.DIFFERS)
+    good = (LoadOutcome.LOADS, LoadOutcome.CONDITIONAL, LoadOutcome.DIFFERS)
     return any(each.predicted in good for each in serving_predictions(facts))
 
 

@@ -91,6 +91,7 @@ NOT_MADE = {
         _GRAPH,
     ),
     "arguments-of-subclass": "whether it fails depends on code",
+    **dict.fromkeys(("code-not-given", "code-not-understood"), "whether it fails depends on code"),
     "argument-not-saved": "the tests of lost arguments load such files",
     "integer-as-shape": "the tests of integers as shapes load such files",
     "built-twice": "the tests of models that are built twice load such files",

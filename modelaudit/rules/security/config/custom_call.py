@@ -76,7 +76,8 @@ def _needs_only(prediction: Prediction, classes: list[str]) -> bool:
     if call not in (LoadCall.LOAD_MODEL, LoadCall.FROM_JSON) or options not in ([], [_PASSED]):
         return False
     wanted = {each.sign for each in prediction.conditions}
-    loads = bool(options) and prediction.predicted is LoadOutcome.LOADS
+    open_to_it = (LoadOutcome.LOADS, LoadOutcome.CONDITIONAL)
+    loads = bool(options) and prediction.predicted in open_to_it
     return loads or (bool(wanted) and wanted <= {*classes})
 
 
