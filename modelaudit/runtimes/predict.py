@@ -87,8 +87,6 @@ _BY_LAYERS = {
     LoadCall.RESTORE,
 }
 
-_OPEN = LoadOutcome.CONDITIONAL.rank  # from which on nothing in the file stops a call
-
 KERAS_3_IN_2 = (
     "Load it in Keras 3, which saved it; editing the file cannot turn it into a Keras 2 model. "
     "For Keras 2, build the same layers in tf-keras and copy the weights layer by layer "
@@ -207,7 +205,7 @@ def _prediction(artifact: Artifact, context: CheckContext) -> Prediction:
     if by_layers and not reasons:
         reasons = all_reasons(unread_code(artifact, context))
     decisive = min((reason.predicted for reason in reasons), key=_rank, default=LoadOutcome.LOADS)
-    guessed = untried(artifact) if by_layers and decisive.rank >= _OPEN else ()
+    guessed = untried(artifact) if by_layers and decisive is LoadOutcome.LOADS else ()
     return Prediction(
         runtime=profile.name,
         call=context.request.label,
