@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from msgspec import Struct, field
 
@@ -63,6 +64,8 @@ class Cause(Struct, frozen=True, kw_only=True):
     """The transform that it is about; empty if it is about none."""
     where: str = ""
     """The layer or output that it is about; empty for the whole model."""
+    form: Literal["", "exchanged-layers"] = ""
+    """A form of the cause with a sentence of its own: two layers with each other's weights."""
 
 
 class Consequence(Struct, frozen=True):

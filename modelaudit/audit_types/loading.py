@@ -142,6 +142,8 @@ class Agreement(Struct, frozen=True):
     """Why there are no numbers; empty if there are."""
     rounding: Real = 0.0
     """Largest change of the reference's outputs by rounded weights, if it amplifies rounding."""
+    failure: str = ""
+    """The error of a model that was loaded and could not be called; empty if it answered."""
 
     @property
     def same(self) -> bool:

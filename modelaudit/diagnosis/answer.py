@@ -26,7 +26,6 @@ NO_CAUSE = (
 OPEN = frozenset({"undecided-without-images", "not-run"})
 """What is said of a model whose outputs were not measured, or on built-in inputs only."""
 
-SOUND = "Weights and restore are sound as far as the file shows."
 
 ONE_WAY = "The input values are encoded differently than in training"
 TWO_WAYS = "The inputs differ from those of training in two ways"
@@ -176,7 +175,7 @@ SENTENCES = {
         "effect of training can be judged only on real {images}. " + NO_CAUSE
     ),
     "not-run": (
-        f"Undecided. {{evidence}} {SOUND} How the outputs depend on the input shows only when the "
+        "Undecided. {evidence} {sound} How the outputs depend on the input shows only when the "
         "model runs."
     ),
     "healthy": "Nothing was found that would cause wrong outputs.",
@@ -191,12 +190,7 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     text = text.replace("{right}", _right(case, first))
     weak = still_wrong(case, first.transform)
     text = text.replace("{more}", "more of " * weak) + f" {WEAK}" * (weak and first.cause in UNDONE)
-    artifact = case.facts.artifact
-    held = any(t.role == "weight" for t in artifact.tensors)
-    if first.cause == "not-run" and (not held or variables_without_values(artifact)):
-        text = text.replace(SOUND, "The file holds no weights.")
-    elif case.findings("MA221"):
-        text = text.replace(SOUND, "The file is intact as far as it shows, but see MA221.")
+    text = text.replace("{sound}", _soundness(case))
     if first.cause in DESCRIPTIONS:
         text += _score(case) * (" labels the " not in text)
     if first.cause == "undecided-without-images" and case.unused:
@@ -216,6 +210,17 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     }:
         text += f" The model was not run ({case.not_run()})."
     return text
+
+
+def _soundness(case: Case) -> str:
+    """What the file alone shows of weights and restore."""
+    artifact = case.facts.artifact
+    held = any(t.role == "weight" for t in artifact.tensors)
+    if not held or variables_without_values(artifact):
+        return "The file holds no weights."
+    if case.findings("MA221"):
+        return "The file is intact as far as it shows, but see MA221."
+    return "Weights and restore are sound as far as the file shows."
 
 
 def _score(case: Case) -> str:
@@ -287,7 +292,7 @@ def fill_sentence(cause: Cause, words: ModalityWords, *, several: bool = False) 
     form = cause.transform
     if cause.cause == "input-domain" and cause.belief is None and (not form or column_words(form)):
         said = f"{ONE_WAY}. {{evidence}} Labelled {{images}} would show whether that is all."
-    if cause.title.startswith(EXCHANGED):
+    if cause.form == "exchanged-layers":
         said = (
             f"{EXCHANGED}. {{evidence}} A restore that matches layers by order or shape does that."
         )

@@ -22,7 +22,13 @@ from modelaudit.audit_types.diagnosis import (
     Undecidable,
 )
 from modelaudit.diagnosis.advice import ADVICE
-from modelaudit.diagnosis.answer import OPEN, QUESTION, QUESTION_WITHOUT_SIDES, plain_answer
+from modelaudit.diagnosis.answer import (
+    EXCHANGED,
+    OPEN,
+    QUESTION,
+    QUESTION_WITHOUT_SIDES,
+    plain_answer,
+)
 from modelaudit.diagnosis.arrangement import (
     Decided,
     DiagnosisStep,
@@ -168,7 +174,7 @@ def _title(name: str, found: CauseFound) -> str:
     """The title of a cause; of other values or statistics, which of them it is about."""
     values = parts(found.transform)[1]
     if found.proven:
-        return f"Two layers hold each other's weights: {found.where}"
+        return f"{EXCHANGED}: {found.where}"
     if name == "bn-statistics-lost" and not any(each.code for each in found.evidence):
         return "The moving statistics of batch normalization do not belong to these {images}"
     if name != "input-domain" or not values or JOIN in values:
@@ -197,6 +203,7 @@ def _cause(name: str, found: CauseFound, case: Case, known: Beliefs) -> Cause:
                 single=len(case.outputs) < 2,
             ),
         ),
+        form="exchanged-layers" if found.proven else "",
         transform=found.transform,
         where=found.where,
     )

@@ -93,7 +93,6 @@ OTHER_FORMATS: tuple[OtherFormat, ...] = (
     ARCHITECTURE,
 )
 
-NOT_AT_TOP = "but Keras looks for them at the top of the archive"
 _OF_MACOS = frozenset(("__MACOSX", ".DS_Store"))
 
 # Names of unfinished downloads and copies: by the tools of Hugging Face and Google Cloud, browsers,
@@ -120,8 +119,26 @@ def broken_by_name(name: str, form: Format) -> str:
     return "unfinished copy or download" if _UNFINISHED.fullmatch(name) else ""
 
 
+class Unsupported(Struct, frozen=True):
+    """What a file is that looks like a model and is not supported.
+
+    Attributes:
+        reason: what it is, in words.
+        content: a code of what there is special advice for: `architecture` or `nested-archive`.
+    """
+
+    reason: str
+    content: str = ""
+
+
 def unsupported_reason(name: str, head: bytes) -> str | None:
-    """Why a file that looks like a model is not supported; None if it does not look like one.
+    """Why a file that looks like a model is not supported; see `unsupported_file`."""
+    found = unsupported_file(name, head)
+    return found.reason if found else None
+
+
+def unsupported_file(name: str, head: bytes) -> Unsupported | None:
+    """What a file is that looks like a model and is not supported; None if it looks like none.
 
     Args:
         name: the file's name.
@@ -129,21 +146,27 @@ def unsupported_reason(name: str, head: bytes) -> str | None:
     """
     promised = name.lower().endswith(tuple(MODEL_SUFFIXES))
     if promised and head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
-        return "an HTML page that was saved in place of the file: download the file itself"
+        return Unsupported(
+            "an HTML page that was saved in place of the file: download the file itself"
+        )
     known = next((each for each in OTHER_FORMATS if each.matches(name, head)), None)
-    return known.reason if known else None
+    if known is None:
+        return None
+    return Unsupported(known.reason, "architecture" if known is ARCHITECTURE else "")
 
 
-def archive_detail(members: Collection[str]) -> str | None:
+def other_archive(members: Collection[str]) -> Unsupported | None:
     """What a ZIP archive is that is no Keras archive, by the names of its members."""
     for each in OTHER_FORMATS:
         if each.members and any(re.fullmatch(each.members, name) for name in members):
-            return f"has another format: {each.reason}"
+            return Unsupported(f"has another format: {each.reason}")
     tops = {name.partition("/")[0] for name in members} - _OF_MACOS
     top = next(iter(tops)) if len(tops) == 1 else ""
     inside = {name.removeprefix(f"{top}/") for name in members if name.startswith(f"{top}/")}
     if {"config.json", "model.weights.h5"} <= inside:
-        return f"has the files of a Keras archive in `{printable(top)}/`, {NOT_AT_TOP}"
+        where = "but Keras looks for them at the top of the archive"
+        said = f"has the files of a Keras archive in `{printable(top)}/`, {where}"
+        return Unsupported(said, "nested-archive")
     return None
 
 

@@ -16,7 +16,7 @@ from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.lfs_pointers import pointer_problem, with_pointers
 from modelaudit.formats.io.problems import problem_of
 from modelaudit.formats.io.work_allowance import budget_of, with_work_spent
-from modelaudit.formats.other_formats import archive_detail, head, unsupported_reason
+from modelaudit.formats.other_formats import Unsupported, head, other_archive, unsupported_file
 from modelaudit.formats.pickles import as_pickle, pickle_problem
 from modelaudit.formats.sniff import plain_graph, second_format, sniff
 from modelaudit.formats.vocabularies import read_vocabularies, takes_words
@@ -60,8 +60,9 @@ def read(path: Path, limits: Limits) -> Artifact:
 def _read(path: Path, limits: Limits) -> Artifact:
     # The HDF5 reader determines the layout itself, so the file need not be opened twice.
     form = sniff(path, lambda _: Format.HDF5_OTHER)
-    problem = (_named(path, form) if form in _NAMED else None) or form.info.problem
-    reader = _READERS[form] if problem is None else _no_model(form, *problem)
+    named = _named(path, form) if form in _NAMED else None
+    problem = (ProblemKind.UNSUPPORTED, named.reason) if named else form.info.problem
+    reader = _READERS[form] if problem is None else _no_model(form, *problem, named)
     if form is Format.UNKNOWN and not path.exists():
         if not _has_data(path):
             raise UsageError(f"{path}: no such file or directory")
@@ -120,17 +121,16 @@ def _with_second_format(artifact: Artifact, path: Path, form: Format, limits: Li
 _NAMED = (Format.UNKNOWN, Format.ARCHIVE_OTHER)
 
 
-def _named(path: Path, form: Format) -> tuple[ProblemKind, str] | None:
-    """The problem of a file that is a model of another framework; None if it is none."""
+def _named(path: Path, form: Format) -> Unsupported | None:
+    """What a file is that is a model of another framework; None if it is none."""
     try:
-        reason = unsupported_reason(path.name, head(path)) if path.is_file() else None
-        if reason is None and form is Format.ARCHIVE_OTHER:
+        found = unsupported_file(path.name, head(path)) if path.is_file() else None
+        if found is None and form is Format.ARCHIVE_OTHER:
             members = read_directory(FileWindow.of_file(path), Limits()).members
-            detail = archive_detail([each.name for each in members])
-            return (ProblemKind.UNSUPPORTED, detail) if detail else None
+            return other_archive([each.name for each in members])
     except ReadError:
         return None
-    return (ProblemKind.UNSUPPORTED, f"has another format: {reason}") if reason else None
+    return replace(found, reason=f"has another format: {found.reason}") if found else None
 
 
 def _has_data(prefix: Path) -> bool:
@@ -238,9 +238,12 @@ def _damaged_hdf5(path: Path, limits: Limits) -> Artifact:
     return _bare(path, Format.CORRUPT_HDF5, problem, limits)
 
 
-def _no_model(form: Format, kind: ProblemKind, detail: str) -> Callable[[Path, Limits], Artifact]:
+def _no_model(
+    form: Format, kind: ProblemKind, detail: str, named: Unsupported | None = None
+) -> Callable[[Path, Limits], Artifact]:
     def reader(path: Path, limits: Limits) -> Artifact:
-        problem = Problem(kind, display_path(path, path), detail)
+        evidence: dict[str, Json] = {"content": named.content} if named and named.content else {}
+        problem = Problem(kind, display_path(path, path), detail, evidence=evidence)
         pickled = pickle_problem(path) if form is Format.UNKNOWN and path.is_file() else None
         return _bare(path, form, pickled or problem, limits)
 

@@ -31,10 +31,14 @@ _IN_BLOCKS = re.compile(r"(^|/)Variable(_\d+)?(:0)?$")  # Keras 2.0 to 2.2: of a
 _OF_STEPS = frozenset(("sgd", "lion"))  # which keep no squares, even where what they keep is 0
 # Names of m or of v, as a part of a path or as the end of a name.
 _FIRST = re.compile(r"(/m(?=/)|/m(?=:0$|$)|_momentum$|/momentum(?=[/:]|$)|/Adam$|/Momentum$)")
+SQUARES = {
+    "Adagrad": re.compile(r"_accumulator$|/accumulator(?=[/:]|$)"),
+    "Adadelta": re.compile(r"_accumulated_grad$|/accum(?:ulated)?_grad(?=[/:]|$)"),
+}
+"""Names of what optimizers of sums, or of averages beside those of steps, divide by."""
 _SECOND = re.compile(
     r"(/v(?=/)|/v(?=:0$|$)|_velocity$|/velocity(?=[/:]|$)|/rms(?=[/:]|$)|/Adam_1$|/RMSProp$"
-    r"|_accumulated_grad$|/accum(?:ulated)?_grad(?=[/:]|$)"  # the last two of Adadelta
-    r"|_accumulator$|/accumulator(?=[/:]|$))"  # of Adagrad
+    f"|{'|'.join(each.pattern for each in SQUARES.values())})"
 )
 # TensorFlow 1 names slots after the optimizer, and the powers of the betas of Adam.
 _TF1_SLOT = re.compile(r"/(Adam|RMSProp|Momentum)(_1)?$")

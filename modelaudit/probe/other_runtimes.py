@@ -15,7 +15,7 @@ from modelaudit.probe.host.observe import observe
 from modelaudit.probe.host.runtime import Flavour, Runtime, RuntimeHandle, start_runtime
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.protocol import OWN_ERROR, TFSM_LAYER, Observation, all_calls
-from modelaudit.probe.study.agreement import CALL_FAILED, ReferenceRun, compare_with_reference
+from modelaudit.probe.study.agreement import ReferenceRun, compare_with_reference
 from modelaudit.settings import OtherRuntime, ProbeSettings
 from modelaudit.structs import replace
 
@@ -87,10 +87,8 @@ def _attempt(
         if first is None:
             return seen
         found = compare_with_reference(session, artifact, first)
-        why = found.not_compared.removeprefix(CALL_FAILED)
-        uncallable = "" if why == found.not_compared else why
         uncompiled = not_compiled(session, artifact)  # last, because it changes the model
-        return replace(seen, agreement=found, uncallable=uncallable, uncompiled=uncompiled)
+        return replace(seen, agreement=found, uncallable=found.failure, uncompiled=uncompiled)
 
 
 def not_compiled(session: Session, artifact: Artifact) -> str:

@@ -22,7 +22,6 @@ from modelaudit.probe.other_runtimes import not_compiled
 from modelaudit.probe.protocol import Observation, runtime_name
 from modelaudit.probe.run import variable_values
 from modelaudit.probe.study.agreement import (
-    CALL_FAILED,
     ReferenceRun,
     compare_with_reference,
     run_reference,
@@ -116,7 +115,7 @@ def _loaded(
         proof = replace(proof, why_no_outputs=first)
         data = Path(settings.probe.data) if settings.probe.data else None
         alone = run_reference(session, repaired, settings.probe, data)
-        if alone.reason.startswith(CALL_FAILED):
+        if alone.failed:
             return Attempt(proof, f"the new file loads, but cannot be called: {alone.reason}")
     else:
         both = first.seen.call == seen.call == "load_model"

@@ -9,7 +9,6 @@ from modelaudit.facts import Artifact, Problem, ProblemKind
 from modelaudit.file_formats import Container, Format
 from modelaudit.findings import Finding, Severity
 from modelaudit.formats.checkpoint.state_fields import HISTORY, LATEST
-from modelaudit.formats.other_formats import ARCHITECTURE, NOT_AT_TOP
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.model import OF_NAMES, LoadCall
 from modelaudit.structs import replace
@@ -45,11 +44,11 @@ def advised(artifact: Artifact, problem: Problem, finding: Finding) -> Finding:
             )
         case ProblemKind.SUFFIX_MISMATCH if name := problem.evidence.get("rename"):
             return replace(finding, title=_SUFFIX, fix=f"Rename `{problem.file}` to `{name}`.")
-        case ProblemKind.UNSUPPORTED if problem.detail.endswith(ARCHITECTURE.reason):
+        case ProblemKind.UNSUPPORTED if problem.evidence.get("content") == "architecture":
             name = f"{problem.file.rpartition('.')[0] or problem.file}.json"
             title = "The file contains the architecture of a Keras model, without its weights"
             return replace(finding, title=title, fix=_ARCHITECTURE.format(name=name))
-        case ProblemKind.UNSUPPORTED if problem.detail.endswith(NOT_AT_TOP):
+        case ProblemKind.UNSUPPORTED if problem.evidence.get("content") == "nested-archive":
             fix = "Make the archive again from the files, without the directory that holds them."
             return replace(finding, title="The files of the archive are in a directory", fix=fix)
         case ProblemKind.UNSUPPORTED if artifact.format is Format.TFLITE and problem.route:

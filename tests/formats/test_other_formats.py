@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit.facts import ProblemKind
-from modelaudit.formats.other_formats import APPLE_DOUBLE, unsupported_reason
+from modelaudit.formats.other_formats import APPLE_DOUBLE, other_archive, unsupported_reason
 from modelaudit.formats.reader import read
 from modelaudit.settings import Limits
 
@@ -95,3 +95,22 @@ def test_archives_of_other_frameworks_are_named_by_their_members(tmp_path, membe
             archive.writestr(name, b"")
     (problem,) = read(path, Limits()).problems
     assert said in problem.detail
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b'{"class_name": "Sequential", "config": {}}', "architecture"),
+        (b'<?xml version="1.0"?>\n<net name="x">', ""),
+    ],
+)
+def test_what_there_is_special_advice_for_has_a_code(tmp_path, content, code):
+    path = tmp_path / "Keras architecture as JSON, without weights.pb"
+    path.write_bytes(content)
+    (problem,) = read(path, Limits()).problems
+    assert problem.evidence.get("content", "") == code
+
+
+def test_a_nested_archive_has_a_code():
+    assert other_archive(["a/config.json", "a/model.weights.h5"]).content == "nested-archive"
+    assert other_archive(["a/data.pkl"]).content == ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
 import numpy as np
 from msgspec import Struct
@@ -124,7 +125,7 @@ def kernel_initialization(
         verdict = replace(verdict, initializer=closest, guessed=True)
         share = outside(options[_USUAL], values, rounding)  # by the usual one, whichever is closest
         tests |= {"outside": share, "usual_p": fits[_USUAL].p}
-    reason = _against(best, level, values)
+    misfit = _against(best, level, values)
     sure = False
     if best.inside and dtype == "float32" and best.law is not None:
         if (drawn := generator_drew(best.law, values)) is not None:
@@ -133,16 +134,16 @@ def kernel_initialization(
         fewest = FEWEST_DRAWS if even else MIN_WEIGHTS_WITH_BIAS
         sure = drawn is True and values.weights >= fewest.value
         if sure and even:  # normal draws are of any spread
-            reason = ""  # unlikely draws are draws, too
-    verdict = replace(verdict, tests=tests | {"fits": not reason} | _structure(values, best))
+            misfit = None  # unlikely draws are draws, too
+    verdict = replace(verdict, tests=tests | {"fits": misfit is None} | _structure(values, best))
     if companions.bias_initial is False:
         return replace(verdict, state="trained", reason="the bias has changed")
-    if not reason:
+    if misfit is None:
         if sure:
             return replace(verdict, state="fresh", reason="every weight is a draw, bit for bit")
         return _still_initial(verdict, companions, best.bounded and known)
-    if known or "singular" in reason:
-        return replace(verdict, state="trained", reason=reason)
+    if known or misfit is _Misfit.SPECTRUM:  # which no independent draws have
+        return replace(verdict, state="trained", reason=misfit.value)
     return replace(verdict, reason="weights match none of the common initializers")
 
 
@@ -189,18 +190,27 @@ def _gain(values: KernelValues) -> float:
     return math.sqrt(float(np.square(values.matrix, dtype=np.float64).sum()) / min(sides))
 
 
-def _against(fit: LawFit, level: float, values: KernelValues) -> str:
-    """Why the weights are not those of the initializer, or ""."""
+class _Misfit(StrEnum):
+    """Why weights are not those of an initializer."""
+
+    BOUND = "weights exceed the initializer's bound"
+    DISTRIBUTION = "weights do not follow the initializer's distribution"
+    EXTREMES = "the largest weights are smaller than those of the initializer"
+    SPECTRUM = "the largest singular value is too large for independent weights"
+
+
+def _against(fit: LawFit, level: float, values: KernelValues) -> _Misfit | None:
+    """Why the weights are not those of the initializer; None if they may be."""
     if not fit.inside:
-        return "weights exceed the initializer's bound"
+        return _Misfit.BOUND
     if min(fit.p, fit.spread_p) <= fit.part(level):
-        return "weights do not follow the initializer's distribution"
+        return _Misfit.DISTRIBUTION
     if not fit.fits(level):
-        return "the largest weights are smaller than those of the initializer"
+        return _Misfit.EXTREMES
     excess = _structure(values, fit).get("spectrum_excess")
     if isinstance(excess, float) and excess > MAX_EXCESS.value:
-        return "the largest singular value is too large for independent weights"
-    return ""
+        return _Misfit.SPECTRUM
+    return None
 
 
 def _structure(values: KernelValues, fit: LawFit) -> dict[str, Json]:

@@ -32,7 +32,6 @@ from modelaudit.settings import ProbeSettings
 from modelaudit.structs import replace
 from modelaudit.thresholds.restoration import MOST_NOISE, NOISE_FACTOR, SAME_FIRST_RUN
 
-CALL_FAILED = "it failed: "  # before the error of a model that was loaded and could not be called
 SAMPLES = 16  # number of probe inputs for every runtime
 MORE_SAMPLES = (
     64  # the same for a model that amplifies rounding, since some inputs then say nothing
@@ -51,6 +50,7 @@ class ReferenceRun(Struct, frozen=True):
         rounded: by output and rank, how far rounding of the weights moves the rows; {} if no
             further than is usual.
         reason: why there are no outputs to compare with, or "".
+        failed: whether that is because it could not be called.
     """
 
     seen: Observation
@@ -59,6 +59,7 @@ class ReferenceRun(Struct, frozen=True):
     noise: float = 0.0
     rounded: Mapping[str, NDArray[np.float64]] = {}
     reason: str = ""
+    failed: bool = False
 
 
 def run_reference(
@@ -77,10 +78,10 @@ def run_reference(
     with suppress(StudyEnded):
         for each in inputs_to_try(session, artifact, few, fed):
             found = _run(session, artifact, each.arrays)
-            if not found.reason.startswith(CALL_FAILED):
+            if not found.failed:
                 return found
             first = first or found
-    return first or ReferenceRun(seen, reason=_why(session.observation))
+    return first or _failed(seen, session.observation)
 
 
 def _run(session: Session, artifact: Artifact, given: tuple[Array, ...]) -> ReferenceRun:
@@ -91,7 +92,7 @@ def _run(session: Session, artifact: Artifact, given: tuple[Array, ...]) -> Refe
         arrays = tuple(array[:samples] for array in given)
         answered = run_outputs(session, arrays)
         if isinstance(answered, Observation):
-            return ReferenceRun(seen, reason=_why(answered))
+            return _failed(seen, answered)
         outputs, noise = answered
         least = usual * _scale(outputs)
         rounded = moved_by_rounding(session, arrays, outputs, least) if noise < least else {}
@@ -121,7 +122,7 @@ def compare_with_reference(
         return replace(blank, not_compared=reason)
     answered = run_outputs(session, arrays)
     if isinstance(answered, Observation):
-        return replace(blank, not_compared=_why(answered))
+        return replace(blank, not_compared=_why(answered), failure=answered.failure)
     outputs, own_noise = answered
     noise = max(first.noise, own_noise)
     allowed = _allowed(artifact)
@@ -172,8 +173,13 @@ def _scale(outputs: Mapping[str, Array]) -> float:
     return 1 + max((float(np.abs(y).max(initial=0)) for y in outputs.values()), default=0.0)
 
 
+def _failed(loaded: Observation, called: Observation) -> ReferenceRun:
+    """The run of a model that was loaded and could not be called."""
+    return ReferenceRun(loaded, reason=_why(called), failed=True)
+
+
 def _why(seen: Observation) -> str:
-    return CALL_FAILED + seen.failure
+    return f"it failed: {seen.failure}"
 
 
 def _partner(name: str, place: int, wanted: Mapping[str, Array], outputs: Outputs) -> Array | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
@@ -12,7 +11,7 @@ from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact, Json, Layer
 from modelaudit.findings import Severity
 from modelaudit.layer_classes import Trait, has
-from modelaudit.measures.optimizer_state import OptimizerState
+from modelaudit.measures.optimizer_state import SQUARES, OptimizerState
 from modelaudit.thresholds.design import (
     HIGH_RATE,
     LARGE_SUM_RATE,
@@ -36,11 +35,6 @@ ADAPTIVE = frozenset(
 )
 
 
-# Those that divide by sums of squares, or by averages that steps make up for, by the names of these.
-_SUMS = {
-    "Adagrad": re.compile(r"_accumulator$|/accumulator(?=[/:]|$)"),
-    "Adadelta": re.compile(r"_accumulated_grad$|/accum(?:ulated)?_grad(?=[/:]|$)"),
-}
 _RATES = ("learning_rate", "lr")
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 
@@ -61,7 +55,7 @@ class RateFault(Struct, frozen=True):
 
 def keeper_of_sums(squares: str) -> str:
     """Adagrad or Adadelta, if a tensor of squared gradients has the name that it gives; else ""."""
-    return next((name for name, given in _SUMS.items() if given.search(squares)), "")
+    return next((name for name, given in SQUARES.items() if given.search(squares)), "")
 
 
 def rate_fault(

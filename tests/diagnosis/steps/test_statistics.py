@@ -185,6 +185,7 @@ def test_exchanged_layers_that_meet_labels_need_no_odds(responsible, fits):
     found = diagnosed(labelled(seen))
     first = found.causes[0]
     assert ("Two layers hold each other's weights" in found.answer) is responsible
+    assert first.form == ("exchanged-layers" if responsible else "")
     code = " ".join(step.code for step in first.next_steps)
     assert ("first, second = [layers[name] for name in ['b', 'd']]" in code) is responsible
     if responsible:

@@ -126,3 +126,13 @@ def test_a_state_that_goes_on_from_call_to_call_is_no_rounding(error, same) -> N
     assert found.same is same
     assert found.tolerance < 0.001
     assert ("between two runs" in found.not_compared) is not same
+
+
+def test_the_error_of_a_model_that_cannot_be_called() -> None:
+    failed = Observation("there", "load_model", Status.FAILED, "ValueError", "it failed: once")
+    there = Asked(lambda *_: failed, ("x", (None, 2, 2)))
+    found = compare_with_reference(there, ARTIFACT, reference({"y": A}, x=IMAGE))
+    assert found.failure == failed.failure
+    assert found.not_compared == f"it failed: {failed.failure}"
+    other = compare_with_reference(there, ARTIFACT, ReferenceRun(failed, reason="it failed: x"))
+    assert other.failure == ""
