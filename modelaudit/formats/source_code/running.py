@@ -28,6 +28,7 @@ from modelaudit.formats.source_code.statements import (
     RunningCode,
     Use,
 )
+from modelaudit.formats.source_code.tensor_repeats import tensor_repeats
 from modelaudit.formats.source_code.value_uses import value_uses
 from modelaudit.formats.source_code.walking import walked
 from modelaudit.graphs import reachable
@@ -39,8 +40,14 @@ TRAINING, MASK = "training", "mask"
 _ASKS = ("getattr", "hasattr")
 
 
-def running(methods: Mapping[str, Function], names: Names) -> RunningCode:
-    """What runs of a class whose objects are made, built and called."""
+def running(
+    methods: Mapping[str, Function], names: Names, functions: Mapping[str, Function]
+) -> RunningCode:
+    """What runs of a class whose objects are made, built and called.
+
+    Args:
+        functions: those at the top level of the file.
+    """
     uses = {name: {*_own_names(method)} & methods.keys() for name, method in methods.items()}
 
     def after(*first: str) -> list[str]:
@@ -102,7 +109,30 @@ def running(methods: Mapping[str, Function], names: Names) -> RunningCode:
             if id(found[1]) not in tried | early
         ),
         values=tuple(_value_uses(methods, runs, use, tried)),
+        repeats=by_name(_repeats(runs, functions, names, tried)),
     )
+
+
+def _repeats(
+    runs: list[Function], functions: Mapping[str, Function], names: Names, tried: set[int]
+) -> Iterator[tuple[str, ast.AST]]:
+    """Calls of `ops.tile` with a tensor, in methods or where a method calls a function of them."""
+    told: dict[str, str] = {
+        name: text
+        for name, function in functions.items()
+        for text, node in tensor_repeats(function, names)
+        if id(node) not in {id(x) for x in _conditional(function)}
+    }
+    for method in runs:
+        found = [*tensor_repeats(method, names)]
+        found += [
+            (told[node.func.id], node)
+            for node in walked(method)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in told
+        ]
+        yield from ((text, node) for text, node in found if id(node) not in tried)
 
 
 def _value_uses(

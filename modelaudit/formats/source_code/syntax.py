@@ -63,14 +63,15 @@ def classes_in(tree: ast.Module, module: str, where: str) -> Iterator[ClassCode]
         where: the file, as reasons name it.
     """
     names, functions = _imported(tree), naming_functions(tree)
+    outer = {each.name: each for each in _outer(tree.body) if isinstance(each, Function)}
     for node in _outer(tree.body):
         if isinstance(node, ast.ClassDef):
-            yield _class(node, names, module, where, functions)
+            yield _class(node, names, module, where, functions, outer)
         elif isinstance(node, Function):
             inside = [*_given_back(node)]
             there = _imported(ast.Module([*tree.body, *node.body], [])) if inside else names
             for each in inside:
-                yield _class(each, there, module, where, functions)
+                yield _class(each, there, module, where, functions, outer)
 
 
 def _given_back(function: Function) -> Iterator[ast.ClassDef]:
@@ -151,6 +152,7 @@ def _class(
     module: str,
     where: str,
     functions: Mapping[str, tuple[str, ...]],
+    outer: Mapping[str, Function],
 ) -> ClassCode:
     methods = {each.name: each for each in node.body if isinstance(each, Function)}
     constructor = methods.get(CONSTRUCTOR)
@@ -247,7 +249,7 @@ def _class(
             if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store)
         ),
         uses_shape=BUILD in methods and uses_shape(methods[BUILD]),
-        running=running(methods, names),
+        running=running(methods, names, outer),
         kept=kept_orders(methods, names),
         call=parameters(methods[_CALL]) if _CALL in methods else None,
     )

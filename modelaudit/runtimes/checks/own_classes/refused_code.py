@@ -18,6 +18,9 @@ from modelaudit.runtimes.model import CheckContext
 from modelaudit.structs import replace
 
 _MODELS, _WRAPPER = ("Model", "Sequential"), "Wrapper"
+_ITSELF = "__call__"
+# First Keras 3 whose `ops.tile` goes through the numbers of repeats; 3.12 does not.
+_REPEATS_ONE_BY_ONE = (3, 13)
 _BACKEND, _ADD_WEIGHT, _ARGS = "backend", "add_weight", "args"
 _AGGREGATION, _ENUMERATION = (
     "aggregation",
@@ -88,6 +91,8 @@ def _refusals(
     yield from _by_position(code, owner, context)
     yield from _untold(code, context)
     yield from _starred(code, owner, context)
+    yield from _without_call(code, owner, config, context)
+    yield from _repeats(code, context)
     yield from _built_again(code, owner, config, context)
 
 
@@ -250,6 +255,38 @@ def _starred(code: ClassCode, owner: ClassCode, context: CheckContext) -> Iterat
             "the shape",
             "…",
             f"Name the first argument in the `call` of {owner.name}, as `inputs`.",
+        )
+
+
+def _without_call(
+    code: ClassCode, owner: ClassCode, config: Mapping[str, Json], context: CheckContext
+) -> Iterator[RefusedCode]:
+    """A layer of the model that gives back what it gets, as those of Keras 2 do by themselves."""
+    base = context.code.base(owner).rpartition(".")[2]
+    if code is not owner or not config or base not in ("Layer", _WRAPPER):
+        return
+    if any(context.code.defines(owner, each) is not False for each in (CALL, _ITSELF)):
+        return
+    yield RefusedCode(
+        f"has no `call`, without which {context.profile.name} calls no layer",
+        f"NotImplementedError: Layer {owner.name} does not have a `call()` method implemented.",
+        f"Add `def call(self, inputs): return inputs` to {owner.name}.",
+        Use(called=True),
+    )
+
+
+def _repeats(code: ClassCode, context: CheckContext) -> Iterator[RefusedCode]:
+    """Numbers of repeats in a tensor, which Keras takes one by one while it traces a call."""
+    if context.profile.keras < _REPEATS_ONE_BY_ONE:
+        return
+    for text, use in sorted(code.running.repeats.items()):
+        yield RefusedCode(
+            f"has `{text}`, whose number of repeats is a tensor, through which "
+            f"{context.profile.name} goes one by one",
+            "OperatorNotAllowedInGraphError: Iterating over a symbolic `tf.Tensor` is not allowed",
+            "Give the numbers of repeats as a tuple, as `(batch_size, 1, 1)`.",
+            use,
+            of_trace=True,
         )
 
 

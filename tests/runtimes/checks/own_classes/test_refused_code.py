@@ -120,3 +120,60 @@ def test_a_flag_that_is_none_until_somebody_predicts(tmp_path: Path) -> None:
     assert [(each.code, each.later) for each in found.because] == [
         ("code-of-other-keras", FIRST_CALL)
     ]
+
+
+REPEATED = """
+import tensorflow as tf
+from tensorflow import keras
+from keras import ops
+
+def causal_mask(batch_size, steps):
+    i = ops.arange(steps)[:, None]
+    mask = ops.reshape(ops.cast(i >= ops.arange(steps), "float32"), [1, steps, steps])
+    TIMES
+    return ops.tile(mask, times)
+
+class Masked(keras.layers.Layer):
+    def call(self, x):
+        shape = ops.shape(x)
+        return ops.matmul(causal_mask(shape[0], shape[1]), x)
+"""
+AS_TENSOR = """times = ops.concatenate(
+        [ops.expand_dims(batch_size, -1), ops.convert_to_tensor([1, 1])], 0
+    )"""
+# How often each row is repeated -> what Keras 3.13 and later, and earlier ones, do with it.
+REPEATS = {
+    "times = (batch_size, 1, 1)": ("loads", "loads"),
+    AS_TENSOR: ("fails", "loads"),
+}
+
+
+@pytest.mark.parametrize("times", REPEATS)
+def test_a_number_of_repeats_in_a_tensor(tmp_path: Path, times: str) -> None:
+    """As in Keras' guide on generating text; Keras 3.15 saves the model of the tuple alone."""
+    keras, np = pytest.importorskip("keras"), pytest.importorskip("numpy")
+
+    def made(text: str) -> dict[str, type]:
+        own: dict[str, type] = {}
+        exec(compile(REPEATED.replace("TIMES", text), "own.py", "exec"), own)
+        return own
+
+    start = keras.Input((3, 4))
+    saved = keras.Model(start, made("times = (batch_size, 1, 1)")["Masked"]()(start))
+    saved.save(tmp_path / "m.keras")
+    (tmp_path / "own.py").write_text(REPEATED.replace("TIMES", times), encoding="utf-8")
+    try:
+        loaded = keras.models.load_model(tmp_path / "m.keras", custom_objects=made(times))
+        loaded.predict(np.ones((2, 3, 4)), verbose=0)
+        happened = "loads"
+    except Exception as error:  # TensorFlow does not export its class
+        assert "Iterating over a symbolic" in str(error)
+        happened = "fails"
+    code = read_source_code([str(tmp_path / "own.py")])
+    request = LoadRequest(LoadCall.LOAD_MODEL, custom=code.passed)
+    targets = ("tf==2.21", "keras==3.12", "keras==3.13")
+    asked = [(find_profile(each), request) for each in targets]
+    found = predict_calls(read(tmp_path / "m.keras", Limits()), asked, code)
+    new, old = REPEATS[times]
+    assert [each.predicted.value for each in found] == [new, old, new]
+    assert happened == new
