@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from modelaudit.formats.source_code.classes import KERAS, as_literal
 from modelaudit.formats.source_code.conditions import tensor_conditions
+from modelaudit.formats.source_code.list_masks import MASK, mask_as_tensor
 from modelaudit.formats.source_code.methods import (
     ADD_WEIGHT,
     BUILD,
@@ -36,7 +37,7 @@ from modelaudit.graphs import reachable
 CALL = "call"
 _ADD_VARIABLE = "self.add_variable"
 _ADD_LOSS = "self.add_loss"
-TRAINING, MASK = "training", "mask"
+TRAINING = "training"
 _ASKS = ("getattr", "hasattr")
 
 
@@ -58,6 +59,7 @@ def running(
     early = {id(x) for each in made for x in walked(methods[each])}
     sometimes = {id(x) for method in runs for x in _conditional(method)}
     tried = {id(x) for method in runs for x in _tried(method)}
+    masked = mask_as_tensor(methods[CALL], names) if CALL in methods else None
     told = parameters(methods[CALL]).defaults if CALL in methods else {}
     untold = told.get(TRAINING) == as_literal(None)
     until_told = {id(x) for method in runs for x in _until_told(method)}
@@ -110,6 +112,7 @@ def running(
         ),
         values=tuple(_value_uses(methods, runs, use, tried)),
         repeats=by_name(_repeats(runs, functions, names, tried)),
+        mask="" if masked is None else ast.unparse(masked),
     )
 
 

@@ -87,7 +87,8 @@ class RunningCode(Struct, frozen=True):
     `keras` the full names that it uses of Keras, `losses` how it calls `add_loss`, and `builds` the
     attributes whose `build` is called by its own. `calls` are those of attributes, `conditions`
     the statements whose course depends on a tensor, and `values` what it does with parameters.
-    `repeats` are calls of `ops.tile` whose number of repeats is a tensor.
+    `repeats` are calls of `ops.tile` whose number of repeats is a tensor, and `mask` is the first
+    expression of `call` that takes its mask for one tensor.
     """
 
     reads: Mapping[str, Use] = field(default_factory=dict)
@@ -100,3 +101,4 @@ class RunningCode(Struct, frozen=True):
     conditions: Mapping[str, Use] = field(default_factory=dict)
     values: tuple[ParameterUse, ...] = ()
     repeats: Mapping[str, Use] = field(default_factory=dict)
+    mask: str = ""

@@ -38,6 +38,7 @@ from modelaudit.runtimes.checks.own_classes.constructors import (
     shadowed,
     without_name,
 )
+from modelaudit.runtimes.checks.own_classes.masks_by_position import masks_in_lists
 from modelaudit.runtimes.checks.own_classes.traced_calls import traced_call
 from modelaudit.runtimes.checks.sequential import listed_layers, refused_layer
 from modelaudit.runtimes.checks.values import dtype_policy, slash_in_name
@@ -139,6 +140,7 @@ def _custom(node: Config, context: CheckContext, route: str, archive: bool) -> I
     yield from dtype_policy(config, context, route)
     yield from outdated_code.check(node, context, route or name, archive)
     yield from values_of_json.check(node, context, route or name)
+    yield from masks_in_lists(node, context, route or name)
     code = match_code.code_of(node, context)
     if code is not None:
         traced = traced_call(code, context)

@@ -1,4 +1,4 @@
-"""Layers of the program that are given a mask by position, where none arrives.
+"""Layers of the program that are given a mask by position, where none arrives, or in a list.
 
 Keras 3 passes the mask of a call's one tensor by its name, also None, and also where the call has a
 value in its place. (By the code of 3.8, 3.11 and 3.15; observed in the first and the last.)
@@ -9,13 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Artifact
+from modelaudit.facts import Artifact, Json
+from modelaudit.formats.keras.json_config import mapping, sequence
 from modelaudit.formats.source_code.classes import KERAS, ClassCode, SourceCode
-from modelaudit.formats.source_code.running import CALL, MASK
+from modelaudit.formats.source_code.list_masks import MASK
+from modelaudit.formats.source_code.methods import OUTPUT_SHAPE
+from modelaudit.formats.source_code.running import CALL
 from modelaudit.formats.source_code.statements import Given, InnerCall
+from modelaudit.runtimes.checks.own_classes.given_code import code_of
 from modelaudit.runtimes.checks.own_classes.refused_code import replaced_methods
-from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.model import FIRST_CALL, CheckContext, Reason
+from modelaudit.runtimes.saved_config import Config
 
+_TENSOR, _WORDS = "__keras_tensor__", 3  # the place of the keywords, in a call of Keras 2
 _MASK_ZERO, _MASKING, _COMPUTES = "mask_zero", "Masking", "compute_mask"
 
 
@@ -40,6 +46,45 @@ def masks_by_position(artifact: Artifact, context: CheckContext) -> Iterator[Rea
                         "Pass it by its name, as mask=mask.",
                     )
                     return
+
+
+def masks_in_lists(node: Config, context: CheckContext, route: str) -> Iterator[Reason]:
+    """A layer that takes its mask for one tensor, and is called with a list of tensors.
+
+    Keras 3 gives it a list of their masks, also if none has one, and Keras 2 gives it None then.
+    """
+    code = code_of(node, context) if context.profile.keras3 else None
+    if code is None or not any(map(_in_list, sequence(node.get("inbound_nodes")))):
+        return
+    lineage = [each for each in context.code.lineage(code) if isinstance(each, ClassCode)]
+    owner = next((each for each in lineage if CALL in each.methods), None)
+    if owner is None or not owner.running.mask or not context.code.base(code).startswith(KERAS):
+        return
+    shaped = context.code.defines(code, OUTPUT_SHAPE) is not False
+    yield Reason(
+        "code-of-other-keras",
+        LoadOutcome.FAILS,
+        f"`{route}` is called with a list of tensors, so that {context.profile.name} gives it a "
+        f"list of masks, also where these have none, and {owner.name} ({owner.where}) has "
+        f"`{owner.running.mask}` in its `call`",
+        "…'list' object has no attribute … or ValueError: Attempt to convert a value (None)",
+        "Take `mask` for None if it is a list of None.",
+        route,
+        later=FIRST_CALL * shaped,
+    )
+
+
+def _in_list(call: Json) -> bool:
+    """Whether a call has several tensors in a list, no other tensor, and no mask."""
+    if isinstance(call, dict):
+        words = mapping(call.get("kwargs"))
+        listed = isinstance(next(iter(sequence(call.get("args"))), None), list)
+        given = [*sequence(call.get("args"))[1:], *words.values()]
+        others = any(mapping(each).get("class_name") == _TENSOR for each in given)
+        return listed and not others and words.get(MASK) is None
+    tensors = [sequence(each) for each in sequence(call)]
+    words = mapping(tensors[0][_WORDS]) if tensors and len(tensors[0]) > _WORDS else {}
+    return len(tensors) > 1 and all(not isinstance(each, list) for each in words.values())
 
 
 def _inner(call: InnerCall, part: ClassCode, code: SourceCode) -> ClassCode | None:
