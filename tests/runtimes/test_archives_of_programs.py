@@ -10,6 +10,7 @@ import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.runtimes.model import LoadCall, LoadRequest
+from tests.runtimes.fitting_code import if_it_fits
 from tests.runtimes.made_programs import (
     DATA,
     DIFFERS,
@@ -56,7 +57,7 @@ def test_archives_of_keras_2_in_keras_3(tmp_path: Path, name: str, outcome: Load
     with h5py.File(path, "w") as file:
         as_keras_2_14(saved, file)
     request = LoadRequest(LoadCall.LOAD_WEIGHTS)
-    assert predicted(path, TARGETS["keras"], request).predicted is outcome
+    assert if_it_fits(predicted(path, TARGETS["keras"], request)) is outcome
     fresh = made(keras, name, trained=False)
     assert observed(lambda other: other.load_weights(path), fresh, saved) is outcome
 
@@ -69,7 +70,7 @@ def test_archives(tmp_path: Path, generation: str, name: str) -> None:
     model.save(path)
     own = {type(each).__name__: type(each) for each in (model, *model.layers)}
     request = LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset(own))
-    found = predicted(path, TARGETS[generation], request).predicted
+    found = if_it_fits(predicted(path, TARGETS[generation], request))
     again = keras.models.load_model(path, custom_objects=own, compile=False)
     same = np.allclose(np.asarray(again(DATA)), np.asarray(model(DATA)), atol=1e-5)
     assert (found, same) == ((LOADS, True) if name == "Layered" else (DIFFERS, False))

@@ -9,6 +9,7 @@ import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.runtimes.model import LoadCall, LoadRequest
+from tests.runtimes.fitting_code import if_it_fits
 from tests.runtimes.made_programs import (
     DIFFERS,
     LOADS,
@@ -34,7 +35,7 @@ def test_checkpoints_of_keras_2_in_keras_3(tmp_path: Path, name: str) -> None:
     )
     assert outcome is (LOADS if name == "BothWays" else DIFFERS)
     request = LoadRequest(LoadCall.RESTORE)
-    assert predicted(Path(prefix), "tf==2.21.0", request).predicted is outcome
+    assert if_it_fits(predicted(Path(prefix), "tf==2.21.0", request)) is outcome
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_checkpoints_of_keras_3_in_keras_2(tmp_path: Path, name: str, outcome: L
     saved = made(pytest.importorskip("keras"), name, trained=False)
     prefix = tf.train.Checkpoint(saved).write(str(tmp_path / "c"))
     request = LoadRequest(LoadCall.RESTORE)
-    assert predicted(Path(prefix), TARGETS["tf_keras"], request).predicted is outcome
+    assert if_it_fits(predicted(Path(prefix), TARGETS["tf_keras"], request)) is outcome
 
     def restore(fresh: Any) -> None:
         tf.train.Checkpoint(fresh).restore(prefix).expect_partial()
@@ -88,7 +89,7 @@ def test_checkpoints(tmp_path: Path, name: str, trained: bool, outcome: LoadOutc
     model = made(keras, name, trained)
     prefix = tf.train.Checkpoint(model).write(str(tmp_path / "c"))
     request = LoadRequest(LoadCall.RESTORE, trained=trained)
-    assert predicted(Path(prefix), "tf==2.21.0", request).predicted is outcome
+    assert if_it_fits(predicted(Path(prefix), "tf==2.21.0", request)) is outcome
 
     def restore(fresh: Any) -> None:
         tf.train.Checkpoint(fresh).restore(prefix)

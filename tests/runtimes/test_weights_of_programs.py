@@ -15,6 +15,7 @@ from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest
 from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import causes, if_it_fits
 from tests.runtimes.made_programs import (
     DATA,
     DIFFERS,
@@ -86,8 +87,8 @@ def test_weights(
     model, path = made(keras, name, trained=False), tmp_path / f"w{suffix}"
     model.save_weights(path)
     found = predicted(path, TARGETS[generation], LoadRequest(LoadCall.LOAD_WEIGHTS))
-    assert found.predicted is outcome
-    assert {each.code for each in found.because} == ({code} if code else set())
+    assert if_it_fits(found) is outcome
+    assert causes(found) == ({code} if code else set())
     fresh = made(keras, name, trained=False)
     assert observed(lambda other: other.load_weights(path), fresh, model) is outcome
 
@@ -105,7 +106,7 @@ def test_attributes_named_like_those_of_attention(
     code = read_source_code([str(PROGRAM)]) if given else None
     asked = [(as_installed(find_profile(TARGETS["tf_keras"])), LoadRequest(LoadCall.LOAD_WEIGHTS))]
     (found,) = predict_calls(read(path, Limits()), asked, code)
-    assert found.predicted is outcome
+    assert if_it_fits(found) is outcome
     fresh = made(old, name, trained=False)
     assert observed(lambda other: other.load_weights(path), fresh, model) is outcome
 
@@ -129,7 +130,7 @@ def test_lists_filled_in_turn(tmp_path: Path, name: str, outcome: LoadOutcome) -
     saved, path = made(pytest.importorskip("tf_keras"), name, False), tmp_path / "w.h5"
     saved.save_weights(path)
     request = LoadRequest(LoadCall.LOAD_WEIGHTS)
-    assert predicted(path, TARGETS["keras"], request).predicted is outcome
+    assert if_it_fits(predicted(path, TARGETS["keras"], request)) is outcome
     fresh = made(pytest.importorskip("keras"), name, trained=False)
     assert observed(lambda other: other.load_weights(path), fresh, saved) is outcome
 
@@ -144,7 +145,7 @@ def test_layers_of_the_program_alone(
     saved = made(pytest.importorskip(pair[0]), "Critic", trained)
     prefix = tf.train.Checkpoint(saved).write(str(tmp_path / "c"))
     request = LoadRequest(LoadCall.RESTORE, trained=trained)
-    assert predicted(Path(prefix), TARGETS[pair[1]], request).predicted is outcome
+    assert if_it_fits(predicted(Path(prefix), TARGETS[pair[1]], request)) is outcome
     fresh = made(pytest.importorskip(pair[1]), "Critic", trained)
 
     def restore(other: Any) -> None:
@@ -178,7 +179,7 @@ def test_weights_of_keras_2_that_keras_3_does_not_read(tmp_path: Path, name: str
     found = predicted(path, TARGETS["keras"], LoadRequest(LoadCall.LOAD_WEIGHTS))
     fresh = made(pytest.importorskip("keras"), name, trained=False)
     happened = observed(lambda other: other.load_weights(path), fresh, model)
-    assert (found.predicted, happened) == (DIFFERS if name != "SavedFactors" else LOADS,) * 2
+    assert (if_it_fits(found), happened) == (DIFFERS if name != "SavedFactors" else LOADS,) * 2
 
 
 @pytest.mark.parametrize(("own", "outcome"), [("LayerNormalization", DIFFERS), ("Norm", LOADS)])
@@ -198,7 +199,7 @@ def test_a_saved_model_with_a_class_named_like_one_of_keras(
     (found,) = predict_calls(read(tmp_path / "sm", Limits()), asked, code)
     again = keras.models.load_model(tmp_path / "sm", compile=False)
     same = np.allclose(np.asarray(again(DATA)), np.asarray(model(DATA)), atol=1e-5)
-    assert (found.predicted, same) == (outcome, outcome is LOADS)
+    assert (if_it_fits(found), same) == (outcome, outcome is LOADS)
 
 
 def test_weights_of_keras_3_in_a_subclass_of_a_layer_in_keras_2(tmp_path: Path) -> None:
@@ -251,7 +252,7 @@ def test_weights_of_keras_3_in_keras_2(
     saved = made(newer, name, trained=False)
     saved.save_weights(path)
     found = predicted(path, TARGETS["tf_keras"], LoadRequest(LoadCall.LOAD_WEIGHTS))
-    assert found.predicted is outcome
+    assert if_it_fits(found) is outcome
     assert code in {each.code for each in found.because} | {""}
     fresh = made(older, name, trained=False)
     assert observed(lambda other: other.load_weights(path), fresh, saved) is outcome
