@@ -95,7 +95,7 @@ def _plain(name: str) -> str:
 
 
 def _has(name: str, code: SourceCode) -> bool:
-    return name in code.classes or name in code.functions
+    return name in code.classes or name in code.functions or code.find(name) is not None
 
 
 def _settled(name: str, code: SourceCode) -> bool:

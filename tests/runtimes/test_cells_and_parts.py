@@ -17,8 +17,8 @@ import pytest
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
-from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import fitting_predictions
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 STEPS = np.linspace(-1, 1, 3 * 5 * 4, dtype="float32").reshape(3, 5, 4)
@@ -28,7 +28,7 @@ def predicted(
     path: Path, runtime: str, call: LoadCall = LoadCall.RESTORE, trained: bool | None = None
 ) -> Prediction:
     request = LoadRequest(call, trained=trained)
-    (found,) = predict_calls(read(path, Limits()), [(find_profile(runtime), request)])
+    (found,) = fitting_predictions(read(path, Limits()), [(find_profile(runtime), request)])
     return found
 
 
@@ -156,7 +156,7 @@ def test_a_lambda_finds_what_its_imported_module_defines(
     known = frozenset([module.__name__]) if imported else frozenset()
     request = LoadRequest(LoadCall.LOAD_MODEL, imported=known)
     runtime = as_installed(find_profile("tf-keras==2.21"))
-    (found,) = predict_calls(read(path, Limits()), [(runtime, request)])
+    (found,) = fitting_predictions(read(path, Limits()), [(runtime, request)])
     assert found.predicted.value == outcome
     if not imported:
         (condition,) = found.conditions

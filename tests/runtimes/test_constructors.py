@@ -14,8 +14,8 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest
-from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import fitting_predictions
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 DATA = np.linspace(-1, 1, 6, dtype="float32").reshape(2, 3)
@@ -59,7 +59,7 @@ def test_a_constructor_without_keywords_does_not_load(
     model.save(path)
     profile = as_installed(find_profile("tf==2.21.0"))
     request = LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset(given))
-    (found,) = predict_calls(read(path, Limits()), [(profile, request)])
+    (found,) = fitting_predictions(read(path, Limits()), [(profile, request)])
     try:
         loaded = keras.models.load_model(path, custom_objects=given, compile=False)
         same = np.allclose(np.asarray(loaded(DATA)), np.asarray(model(DATA)), atol=1e-6)
@@ -100,7 +100,7 @@ def test_a_layer_that_adds_the_loss_of_labels_takes_a_name_only(
     model.save(path)
     request = LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset(given))
     profile = as_installed(find_profile("tf==2.21.0"))
-    (found,) = predict_calls(read(path, Limits()), [(profile, request)])
+    (found,) = fitting_predictions(read(path, Limits()), [(profile, request)])
     assert found.predicted.value == "fails"
     (condition,) = found.conditions
     assert condition.code == "constructor-with-name-only"
@@ -123,7 +123,9 @@ def test_classes_that_the_loader_imports_are_those_of_the_program(tmp_path: Path
         LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset(("Bare",))),
         LoadRequest(LoadCall.LOAD_MODEL, modules=frozenset((bare.__module__,))),
     )
-    given, imported = predict_calls(read(path, Limits()), [(profile, each) for each in requests])
+    given, imported = fitting_predictions(
+        read(path, Limits()), [(profile, each) for each in requests]
+    )
     assert imported.predicted is given.predicted
     assert {each.code for each in imported.because} == {each.code for each in given.because}
 
@@ -153,7 +155,7 @@ def test_operations_without_names(tmp_path: Path, named: bool, alike: bool) -> N
         for name, data in parts.items():
             archive.writestr(name, data)
     asked = [(as_installed(find_profile("tf==2.21.0")), LoadRequest(LoadCall.LOAD_MODEL))]
-    (found,) = predict_calls(read(path, Limits()), asked)
+    (found,) = fitting_predictions(read(path, Limits()), asked)
     keras.backend.clear_session()
     if alike and not named:
         assert [each.code for each in found.because] == ["operation-named-as-layer"]
@@ -194,7 +196,7 @@ def test_a_bidirectional_layer_reads_copies(tmp_path: Path, suffix: str, part: s
         model.save(path)
     request = LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset(own))
     profile = as_installed(find_profile("tf==2.21.0"))
-    (found,) = predict_calls(read(path, Limits()), [(profile, request)])
+    (found,) = fitting_predictions(read(path, Limits()), [(profile, request)])
     fails = suffix == "h5"
     assert [each.code for each in found.because] == ["copied-without-custom-objects"] * fails
     if fails:

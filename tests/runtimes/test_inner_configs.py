@@ -13,8 +13,8 @@ import pytest
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest
-from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import fitting_predictions
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -68,7 +68,7 @@ def with_argument(path: Path) -> Path:
 def said(path: Path) -> str:
     profile = as_installed(find_profile("tf==2.21.0"))
     request = LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset(("Pair",)))
-    (found,) = predict_calls(read(path, Limits()), [(profile, request)])
+    (found,) = fitting_predictions(read(path, Limits()), [(profile, request)])
     return str(found.predicted.value)
 
 
@@ -117,7 +117,7 @@ def test_parts_that_only_a_call_builds_get_no_weights_from_hdf5(tmp_path: Path) 
     model.save(tmp_path / "m.h5")
     profile = as_installed(find_profile("tf==2.21.0"))
     request = LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset(("Halves",)))
-    (found,) = predict_calls(read(tmp_path / "m.h5", Limits()), [(profile, request)])
+    (found,) = fitting_predictions(read(tmp_path / "m.h5", Limits()), [(profile, request)])
     with pytest.raises(ValueError, match="expected 0 layers"):
         keras.models.load_model(tmp_path / "m.h5", custom_objects={"Halves": Halves})
     assert found.predicted.value == "fails"

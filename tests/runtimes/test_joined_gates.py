@@ -16,9 +16,9 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest
-from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
+from tests.runtimes.fitting_code import fitting_predictions
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 SIZE = 8
@@ -82,7 +82,7 @@ def test_gates_of_signatures(tmp_path: Path, version: str, wrong: bool) -> None:
         saved(tf, tmp_path / name, name)
         artifact = read(tmp_path / name, Limits())
         for call in (LoadCall.SAVED_MODEL, LoadCall.SESSION):
-            (found,) = predict_calls(artifact, [(profile, LoadRequest(call))])
+            (found,) = fitting_predictions(artifact, [(profile, LoadRequest(call))])
             codes = [each.code for each in found.because]
             assert codes == ["gate-joined-wrongly"] * (wrong and name in JOINED), (name, call)
             assert (found.predicted is LoadOutcome.DIFFERS) == bool(codes)
@@ -107,5 +107,5 @@ def test_gates_of_layers_that_keras_revives(tmp_path: Path) -> None:
     profile = replace(installed, data={**installed.data, "versions": versions})
     for custom, wrong in ((frozenset[str](), True), (frozenset({"GatedUnit"}), False)):
         request = LoadRequest(LoadCall.LOAD_MODEL, custom=custom)
-        (found,) = predict_calls(artifact, [(profile, request)])
+        (found,) = fitting_predictions(artifact, [(profile, request)])
         assert [each.code for each in found.because] == ["gate-joined-wrongly"] * wrong

@@ -10,8 +10,8 @@ import pytest
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest
-from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import fitting_predictions
 
 pytestmark = pytest.mark.slow
 
@@ -34,5 +34,5 @@ def test_a_layer_of_ones_own_with_a_summary_loads(tmp_path: Path) -> None:
     pooled(pytest.importorskip("keras")).load_weights(path)
     profile = as_installed(find_profile("tf==2.21.0"))
     request = LoadRequest(LoadCall.LOAD_WEIGHTS)
-    (found,) = predict_calls(read(path, Limits()), [(profile, request)])
+    (found,) = fitting_predictions(read(path, Limits()), [(profile, request)])
     assert found.predicted.value == "loads"

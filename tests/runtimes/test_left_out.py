@@ -12,8 +12,8 @@ import pytest
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest
-from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import fitting_predictions
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 _TOLD = ("by name", "partly")  # by the numbers in the names of layers
@@ -108,7 +108,7 @@ def test_what_a_checkpoint_restores(tmp_path: Path, name: str, trained: bool) ->
     same = np.allclose(np.asarray(saved(data)), np.asarray(other(data)), atol=1e-6)
     profile = as_installed(find_profile("tf==2.21.0"))
     request = LoadRequest(LoadCall.RESTORE, trained=trained)
-    (found,) = predict_calls(read(Path(written), Limits()), [(profile, request)])
+    (found,) = fitting_predictions(read(Path(written), Limits()), [(profile, request)])
     undecided = not (trained or "cell" in name or name in _TOLD) or name == "statistics"
     allowed = {"loads" if same else "differs"} | ({"unknown"} if undecided else set())
     assert found.predicted.value in allowed
@@ -124,7 +124,7 @@ def test_weights_that_only_the_optimizer_lists_are_a_condition(tmp_path: Path) -
     saved, _ = model("list", True, 1)
     written = tf.train.Checkpoint(saved).write(str(tmp_path / "c"))
     profile = as_installed(find_profile("tf==2.21.0"))
-    (found,) = predict_calls(
+    (found,) = fitting_predictions(
         read(Path(written), Limits()), [(profile, LoadRequest(LoadCall.RESTORE))]
     )
     assert found.predicted.value == "differs"
@@ -152,5 +152,5 @@ def test_layers_of_an_earlier_model_are_counted_too(tmp_path: Path) -> None:
     assert np.allclose(second(data), third(data))
     profile = as_installed(find_profile("tf==2.21.0"))
     request = LoadRequest(LoadCall.RESTORE, trained=False)
-    (found,) = predict_calls(read(Path(written), Limits()), [(profile, request)])
+    (found,) = fitting_predictions(read(Path(written), Limits()), [(profile, request)])
     assert found.predicted.value == "loads"

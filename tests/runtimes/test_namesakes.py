@@ -13,8 +13,8 @@ from modelaudit.formats.reader import read
 from modelaudit.formats.source_code.reading import read_source_code
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
-from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import fitting_predictions
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 def predicted(path: Path, target: str, **options: Any) -> Prediction:
     asked = LoadRequest(LoadCall.LOAD_MODEL, **options)
     profile = as_installed(find_profile(target))
-    return predict_calls(read(path, Limits()), [(profile, asked)])[0]
+    return fitting_predictions(read(path, Limits()), [(profile, asked)])[0]
 
 
 def pooling(keras: Any) -> Any:
@@ -234,5 +234,5 @@ def test_a_class_that_takes_the_config_of_keras(tmp_path: Path) -> None:
     code = read_source_code([str(tmp_path / "own.py")])
     request = LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset(own))
     profile = as_installed(find_profile("tf==2.21.0"))
-    (found,) = predict_calls(read(path, Limits()), [(profile, request)], code)
+    (found,) = fitting_predictions(read(path, Limits()), [(profile, request)], code)
     assert not found.because

@@ -16,8 +16,8 @@ import pytest
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
-from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import fitting_predictions
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 NEW, BETWEEN, OLDER = "tf==2.21", "tf==2.20", "tf==2.18"
@@ -86,7 +86,7 @@ def network(keras: Any) -> Any:
 
 def predicted(path: Path, runtime: str, trained: bool = False) -> Prediction:
     request = LoadRequest(LoadCall.LOAD_WEIGHTS, trained=trained)
-    (found,) = predict_calls(read(path, Limits()), [(find_profile(runtime), request)])
+    (found,) = fitting_predictions(read(path, Limits()), [(find_profile(runtime), request)])
     return found
 
 

@@ -12,8 +12,8 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest
-from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import fitting_predictions
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 DATA = np.linspace(-1, 1, 12, dtype="float32").reshape(3, 4)
@@ -54,7 +54,7 @@ def test_a_list_of_lists(tmp_path: Path, package: str, suffix: str, nested: bool
     target = "tf==2.21.0" if package == "keras" else "tf-keras==2.21.0"
     asked = LoadRequest(call, frozenset(["Rows"]))
     profile = as_installed(find_profile(target))
-    found = predict_calls(read(path, Limits()), [(profile, asked)])[0]
+    found = fitting_predictions(read(path, Limits()), [(profile, asked)])[0]
     differs = nested and package == "tf_keras"  # Keras 3.15 saves them
     assert np.allclose(again(DATA), model(DATA), atol=1e-6) is not differs
     assert found.predicted is (LoadOutcome.DIFFERS if differs else LoadOutcome.LOADS)
@@ -80,5 +80,5 @@ def test_an_optimizer_of_the_program_may_keep_other_shapes(tmp_path: Path) -> No
     assert np.array_equal(again(DATA), model(DATA))
     asked = LoadRequest(LoadCall.LOAD_MODEL, frozenset(["Squares"]))
     profile = as_installed(find_profile("tf==2.21.0"))
-    found = predict_calls(read(path, Limits()), [(profile, asked)])[0]
+    found = fitting_predictions(read(path, Limits()), [(profile, asked)])[0]
     assert found.predicted is LoadOutcome.LOADS

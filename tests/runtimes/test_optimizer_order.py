@@ -14,8 +14,8 @@ import pytest
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
-from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import fitting_predictions
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 CODE = "optimizer-in-other-order"
@@ -78,7 +78,7 @@ def predicted(
     path: Path, runtime: str, call: LoadCall, trained: bool | None = True, compiled: bool = False
 ) -> Prediction:
     request = LoadRequest(call, trained=trained, compile=compiled)
-    (found,) = predict_calls(read(path, Limits()), [(find_profile(runtime), request)])
+    (found,) = fitting_predictions(read(path, Limits()), [(find_profile(runtime), request)])
     return found
 
 

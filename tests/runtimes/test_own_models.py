@@ -12,8 +12,8 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
-from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import fitting_predictions
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 TARGETS = {"keras": "tf==2.21.0", "tf_keras": "tf-keras==2.21.0"}
@@ -21,7 +21,9 @@ TARGETS = {"keras": "tf==2.21.0", "tf_keras": "tf-keras==2.21.0"}
 
 def predicted(path: Path, package: str, call: LoadCall, *own: str) -> Prediction:
     profile = as_installed(find_profile(TARGETS[package]))
-    return predict_calls(read(path, Limits()), [(profile, LoadRequest(call, frozenset(own)))])[0]
+    return fitting_predictions(
+        read(path, Limits()), [(profile, LoadRequest(call, frozenset(own)))]
+    )[0]
 
 
 @pytest.mark.parametrize("package", TARGETS)
@@ -132,5 +134,5 @@ def test_it_lists_its_input_among_the_layers(tmp_path: Path) -> None:
     backbone(keras, states=True)(width=5).save_weights(tmp_path / "m.weights.h5")
     profile = as_installed(find_profile("tf==2.14.1"))
     request = LoadRequest(LoadCall.LOAD_WEIGHTS)
-    found = predict_calls(read(tmp_path / "m.weights.h5", Limits()), [(profile, request)])[0]
+    found = fitting_predictions(read(tmp_path / "m.weights.h5", Limits()), [(profile, request)])[0]
     assert [each.code for each in found.because] == ["weights-layout"]

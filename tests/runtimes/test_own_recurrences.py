@@ -9,8 +9,8 @@ from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.checks.stored.object_names import written_by_keras2, written_by_keras3
 from modelaudit.runtimes.model import LoadCall, LoadRequest
-from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import fitting_predictions
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -39,7 +39,7 @@ def test_a_recurrent_layer_is_not_revived_without_its_class(base, loads, tmp_pat
             seen = "fails"
         target = as_installed(find_profile("tf-keras==2.21.0"))
         request = LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset(custom))
-        (found,) = predict_calls(read(path, Limits()), [(target, request)])
+        (found,) = fitting_predictions(read(path, Limits()), [(target, request)])
         assert found.predicted.value == seen, found.because
         assert seen == ("loads" if loads or custom else "fails")
 
@@ -70,5 +70,5 @@ def test_a_list_of_layers_in_keras_2_under_a_name_of_keras_3(tmp_path):
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     target = as_installed(find_profile("tf-keras==2.21.0"))
-    (found,) = predict_calls(artifact, [(target, LoadRequest(LoadCall.RESTORE))])
+    (found,) = fitting_predictions(artifact, [(target, LoadRequest(LoadCall.RESTORE))])
     assert found.predicted.value == "loads"

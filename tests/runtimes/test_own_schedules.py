@@ -13,8 +13,8 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest
-from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import fitting_predictions
 
 pytestmark = pytest.mark.slow
 # Each Keras with the formats that it writes; a SavedModel has no suffix.
@@ -31,7 +31,7 @@ def load(library: str, path: Path, compiled: bool, objects: dict[str, Any]) -> t
     if library == "keras":
         name = f"tf=={metadata.version('tensorflow')}+keras=={keras.__version__}"
     request = LoadRequest(LoadCall.LOAD_MODEL, frozenset(objects), compile=compiled)
-    (found,) = predict_calls(read(path, Limits()), [(find_profile(name), request)])
+    (found,) = fitting_predictions(read(path, Limits()), [(find_profile(name), request)])
     try:
         keras.models.load_model(path, compile=compiled, custom_objects=objects)
     except (ValueError, TypeError, AttributeError):
@@ -174,6 +174,6 @@ def test_an_export_computes_as_many_steps_as_the_sequence_has(
     same = found.shape == expected.shape and bool(np.allclose(found, expected, atol=1e-5))
     runtime = find_profile(f"tf=={metadata.version('tensorflow')}")
     request = LoadRequest(LoadCall.SAVED_MODEL)
-    (predicted,) = predict_calls(read(path, Limits()), [(runtime, request)])
+    (predicted,) = fitting_predictions(read(path, Limits()), [(runtime, request)])
     assert same is (kind != "TimeDistributed" or length is not None)
     assert predicted.predicted is (LoadOutcome.LOADS if same else LoadOutcome.DIFFERS)

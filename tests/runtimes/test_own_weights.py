@@ -11,8 +11,8 @@ import pytest
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest
-from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import fitting_predictions
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 SHAPES = (
@@ -57,7 +57,7 @@ def test_weights_of_the_model_itself(
     saved.save_weights(path)
     profile = as_installed(find_profile("tf==2.21.0"))
     request = LoadRequest(LoadCall.LOAD_WEIGHTS, by_name=by_name)
-    (found,) = predict_calls(read(path, Limits()), [(profile, request)])
+    (found,) = fitting_predictions(read(path, Limits()), [(profile, request)])
     try:
         loaded.load_weights(path, by_name=by_name)
     except Exception as error:

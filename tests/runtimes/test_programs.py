@@ -15,8 +15,9 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
-from modelaudit.runtimes.predict import predict, predict_calls
+from modelaudit.runtimes.predict import predict
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import fitting_predictions
 
 pytestmark = pytest.mark.slow
 RANDOM = np.random.default_rng(3)
@@ -26,7 +27,7 @@ TRAINED = pytest.mark.parametrize("trained", [False, True])
 
 def predicted(path: Path, runtime: str, call: LoadCall, trained: bool | None = None) -> Prediction:
     request = LoadRequest(call, trained=trained)
-    (found,) = predict_calls(read(path, Limits()), [(find_profile(runtime), request)])
+    (found,) = fitting_predictions(read(path, Limits()), [(find_profile(runtime), request)])
     return found
 
 
@@ -334,7 +335,9 @@ def test_layers_in_a_subclass_of_a_functional_model(
     path = tmp_path / "m.keras"
     own(start, new.layers.Dense(2)(start)).save(path)
     request = LoadRequest(LoadCall.LOAD_MODEL, modules=frozenset(("steps",)))
-    (found,) = predict_calls(read(path, Limits()), [(find_profile("tf-keras==2.21"), request)])
+    (found,) = fitting_predictions(
+        read(path, Limits()), [(find_profile("tf-keras==2.21"), request)]
+    )
     assert {"unknown-argument"} <= {reason.code for reason in found.because}
     with pytest.raises(TypeError, match="batch_shape"):
         old.layers.InputLayer.from_config({"batch_shape": [None, 3], "name": "x"})

@@ -15,8 +15,8 @@ import pytest
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
-from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import fitting_predictions
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 NEW = "tf==2.21"
@@ -74,7 +74,7 @@ def restored(saved: Any, other: Any, path: Path) -> str:
 
 
 def predicted(path: Path, runtime: str, call: LoadCall = LoadCall.RESTORE) -> Prediction:
-    (found,) = predict_calls(
+    (found,) = fitting_predictions(
         read(path, Limits()), [(find_profile(runtime), LoadRequest(call, trained=False))]
     )
     return found

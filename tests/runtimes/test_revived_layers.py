@@ -13,6 +13,7 @@ from modelaudit.formats.reader import read
 from modelaudit.runtimes.model import Prediction
 from modelaudit.runtimes.predict import predict
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import fitting
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +25,7 @@ def predicted(path: Path, package: str, *custom: str) -> Prediction:
     target = {"keras": "tf", "tf_keras": "tf-keras"}[package]
     version = metadata.version("tensorflow" if package == "keras" else package)
     found = predict(read(path, Limits()), (f"{target}=={version}",), frozenset(custom))
-    return next(each for each in found if each.call.startswith("load_model"))
+    return fitting(next(each for each in found if each.call.startswith("load_model")))
 
 
 # Layers before the pooling layer that takes a mask, and whether its functions match then.

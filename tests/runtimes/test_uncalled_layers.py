@@ -12,8 +12,8 @@ import pytest
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest
-from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import fitting_predictions
 
 pytestmark = pytest.mark.slow
 DATA = np.ones((2, 4), "float32")
@@ -73,7 +73,7 @@ def test_layers_without_their_call(old: ModuleType, tmp_path: Path, way: str, pa
     custom = {own.__name__: own} if passed else {}
     profile = as_installed(find_profile("tf-keras==2.21.0"))
     request = LoadRequest(LoadCall.LOAD_MODEL, custom=frozenset(custom))
-    (found,) = predict_calls(read(tmp_path / "m", Limits()), [(profile, request)])
+    (found,) = fitting_predictions(read(tmp_path / "m", Limits()), [(profile, request)])
     try:
         again = old.models.load_model(tmp_path / "m", custom_objects=custom)
         np.testing.assert_allclose(again(DATA), wanted, rtol=1e-5)

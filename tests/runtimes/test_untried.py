@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,8 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Document, Format, Json
 from modelaudit.findings import Confidence
 from modelaudit.formats.reader import read
+from modelaudit.formats.source_code.classes import SourceCode
+from modelaudit.formats.source_code.reading import read_source_code
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.model import Prediction
 from modelaudit.runtimes.predict import predict
@@ -112,10 +115,10 @@ def test_a_model_without_a_config() -> None:
     assert "does not list" in untried(Artifact(root=Path("w.h5"), format=Format.TF2_CHECKPOINT))[0]
 
 
-def predictions(path: Path, *custom: str) -> dict[str, Prediction]:
+def predictions(path: Path, code: SourceCode | None = None) -> dict[str, Prediction]:
     return {
         each.runtime: each
-        for each in predict(read(path, Limits()), LOADERS, frozenset(custom))
+        for each in predict(read(path, Limits()), LOADERS, code=code)
         if each.call.startswith("load_model")
     }
 
@@ -136,19 +139,28 @@ def test_a_plain_model_loads_for_certain(tmp_path: Path, old: ModuleType, new: M
         assert (found.confidence, found.untried) == (Confidence.HIGH, ())
 
 
+RARE = """
+import keras
+
+
+class Rare(keras.regularizers.Regularizer):
+    def __call__(self, weights):
+        return 0.0
+
+    def get_config(self):
+        return {}
+"""
+
+
 @pytest.mark.slow
 def test_a_class_of_somebody_makes_it_likely(tmp_path: Path, new: ModuleType) -> None:
-    class Rare(new.regularizers.Regularizer):
-        def __call__(self, weights: object) -> float:
-            return 0.0
-
-        def get_config(self) -> dict[str, Json]:
-            return {}
-
+    names: dict[str, Any] = {}
+    exec(RARE, names)
+    (tmp_path / "rare.py").write_text(RARE)
     path = tmp_path / "m.keras"
-    net(new, bias_regularizer=Rare())(str(path))
-    new.models.load_model(path, custom_objects={"Rare": Rare})
-    found = predictions(path, "Rare")[LOADERS[0]]
+    net(new, bias_regularizer=names["Rare"]())(str(path))
+    new.models.load_model(path, custom_objects={"Rare": names["Rare"]})
+    found = predictions(path, read_source_code([str(tmp_path / "rare.py")]))[LOADERS[0]]
     assert found.predicted is LoadOutcome.LOADS
     assert (found.confidence, found.untried) == (Confidence.MEDIUM, ("the class `Rare`",))
     # What is predicted to fail has its reason, whatever else is in the file.

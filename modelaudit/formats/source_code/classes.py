@@ -211,10 +211,15 @@ class SourceCode(Struct, frozen=True):
             name: as in a config, so that it may be `package>Name`.
             module: the module that the config states, "" if it states none.
         """
-        found = self.classes.get(name.rpartition(">")[2], ())
+        found = self.classes.get(name.rpartition(">")[2], ()) or self._registered_as(name)
         if len(found) > 1:
             found = tuple(each for each in found if _same_module(each.module, module))
         return found[0] if len(found) == 1 else None
+
+    def _registered_as(self, name: str) -> tuple[ClassCode, ...]:
+        """Classes that a decorator registers under another name than theirs."""
+        every = (each for listed in self.classes.values() for each in listed if each.registered)
+        return tuple(each for each in every if name in each.registered.split(">"))
 
     def arguments(self, code: ClassCode) -> tuple[Mapping[str, str], ...]:
         """What each place that makes an object of the class passes to its constructor, by name.

@@ -13,8 +13,8 @@ from modelaudit.formats.reader import read
 from modelaudit.formats.source_code.reading import read_source_code
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest
-from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
+from tests.runtimes.fitting_code import fitting_predictions
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 LOADS, FAILS, DIFFERS = LoadOutcome.LOADS, LoadOutcome.FAILS, LoadOutcome.DIFFERS
@@ -62,7 +62,7 @@ def test_weights(tmp_path: Path, name: str, outcome: LoadOutcome) -> None:
     code = read_source_code([str(PROGRAM)])
     request = LoadRequest(LoadCall.LOAD_WEIGHTS)
     asked = [(as_installed(find_profile(target)), request) for target in TARGETS]
-    found = predict_calls(read(path, Limits()), asked, code)
+    found = fitting_predictions(read(path, Limits()), asked, code)
     assert [each.predicted for each in found] == [outcome, LOADS]
     for keras, prediction in zip((newer, older), found, strict=True):
         model = made(keras, name, seed=1)
