@@ -44,6 +44,18 @@ def test_every_column_of_the_index_is_visible(browser, site):
         assert page.locator("#table tr a").last.text_content() == "JSON"
 
 
+def test_no_head_of_the_index_is_cut_off(browser, site):
+    wide = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(x => x.innerText)"
+    with opened(browser, site / "index.html") as page:
+        heads = page.locator("#table thead th")
+        for width in (360, 870, 900, 1000, 1150, 1200, 1440):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert heads.evaluate_all(wide) == []
+            for place in range(6):  # the sorted one has an arrow
+                heads.nth(place).get_by_role("button").click()
+                assert heads.evaluate_all(wide) == []
+
+
 def test_heads_of_the_index_are_in_one_line(browser, site):
     tops = """() => [...document.querySelectorAll("#table thead th")].map(head => {
       const words = document.createRange();
