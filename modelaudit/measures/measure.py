@@ -28,6 +28,7 @@ from modelaudit.measures.kernels.batchnorm import (
 )
 from modelaudit.measures.kernels.constant_layers import constant_layers
 from modelaudit.measures.kernels.dead_units import dead_units, negative_units
+from modelaudit.measures.kernels.fill_rows import fill_rows
 from modelaudit.measures.kernels.initialization import (
     LayerContext,
     kernel_initialization,
@@ -132,6 +133,7 @@ class _Measuring:
             one_way=self._by_route("one-way gradients", one_way_heads),
             last_errors=self._by_route("errors of the last layer", last_errors),
             column_signs=self._by_route("signs of the inputs", column_signs),
+            fill_rows=self._by_route("rows of embeddings", fill_rows),
         )
 
     def _other_layers(self) -> None:

@@ -53,6 +53,7 @@ class Measurements(Struct, frozen=True):
     negative_units: Mapping[str, DeadUnits] = field(default_factory=dict)  # by route
     last_errors: Mapping[str, LastErrors] = field(default_factory=dict)  # by route
     column_signs: Mapping[str, ColumnSigns] = field(default_factory=dict)  # by route
+    fill_rows: Mapping[str, float] = field(default_factory=dict)  # by route of an embedding
 
 
 class Behaviour(Struct, frozen=True):

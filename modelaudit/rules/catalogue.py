@@ -65,7 +65,7 @@ from modelaudit.rules.training import (
     trainability,
 )
 from modelaudit.rules.weights import huge_statistics, norm_values, stored_values, symmetry, trained
-from modelaudit.rules.wiring import categories, order, towers
+from modelaudit.rules.wiring import categories, lost_masks, order, towers
 
 LIKE = 0.8  # share of the characters that two names have in common
 
@@ -109,6 +109,7 @@ CATALOGUE: tuple[Rule, ...] = tuple(
             *signal_flow.RULES,
             *starting_values.RULES,
             *sequences.RULES,
+            *lost_masks.RULES,
             *trainability.RULES,
             *settings.RULES,
             *metric_mismatches.RULES,

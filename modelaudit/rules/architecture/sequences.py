@@ -1,4 +1,4 @@
-"""MA324, MA325, MA327: masks, states and positions of sequences and maps."""
+"""MA325, MA327: states and positions of sequences and maps."""
 
 from __future__ import annotations
 
@@ -31,62 +31,6 @@ from modelaudit.rules.plain_graphs.architecture import joined_architecture
 from modelaudit.structs import replace
 
 _RECURRENT = classes(Trait.RECURRENT) | {"Bidirectional"}
-# Layers that use a mask, and those through which Keras passes it on.
-_USE_MASKS = (
-    _RECURRENT
-    | classes(Trait.ATTENTION)
-    | {
-        *("GlobalAveragePooling1D", "TimeDistributed", "Concatenate"),
-    }
-)
-_LOSE_MASKS = frozenset(("Flatten", "Reshape", "Permute")) | {
-    *("Conv1D", "SeparableConv1D"),
-    *("MaxPooling1D", "AveragePooling1D", "GlobalMaxPooling1D"),
-    *("ZeroPadding1D", "Cropping1D", "UpSampling1D"),
-}
-_MOST = 16
-
-
-def _masks(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    graph = saved_graph(facts)
-    sources = [x for x in graph.layers if x.class_name == "Masking" or x.config.get("mask_zero")]
-    if not sources:
-        raise NotRelevant("the model masks no positions")
-    for layer in sources:
-        lost = _where_lost(graph, layer)
-        if lost is not None:
-            yield rule.finding(
-                f"`{layer.route}` masks padded positions, but `{lost.route}` ({lost.class_name}) drops "
-                "the mask: the layers behind it treat padding as data.",
-                route=lost.route,
-                evidence={"measured": lost.class_name, "mask": layer.route},
-                fix=_pooled(lost),
-            )
-
-
-def _where_lost(graph: LayerGraph, layer: Layer) -> Layer | None:
-    """The layer that drops the mask before the end of the sequence; None if none does."""
-    takers, used = graph.consumers(), False
-    for _ in range(_MOST):
-        after = takers.get(layer.route, ())
-        if len(after) != 1:
-            return None
-        layer = graph.layer(after[0])
-        # A recurrent layer repeats its last output at masked steps: no new maximum, but positions.
-        if layer.class_name in ({"Flatten"} if used else _LOSE_MASKS):
-            return layer
-        if layer.custom or layer.class_name in _USE_MASKS:
-            if _inner_config(layer).get("return_sequences") is not True:
-                return None
-            used = True
-    return None
-
-
-def _pooled(lost: Layer) -> str:
-    if lost.class_name in {"Flatten", "GlobalMaxPooling1D"}:
-        code = f"keras.layers.GlobalAveragePooling1D(name={lost.name!r})"
-        return f"Use a layer that skips masked positions, and train again:\n{code}"
-    return ""
 
 
 def _states(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -105,10 +49,11 @@ def _states(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def stateful(layers: Iterable[Layer]) -> list[Layer]:
     """The layers that keep their state from one batch to the next."""
-    return [layer for layer in layers if _inner_config(layer).get("stateful") is True]
+    return [layer for layer in layers if inner_config(layer).get("stateful") is True]
 
 
-def _inner_config(layer: Layer) -> dict[str, Json]:
+def inner_config(layer: Layer) -> dict[str, Json]:
+    """The config of a layer, or of the one that it wraps."""
     inner = layer.config.get("layer")
     config = inner.get("config") if isinstance(inner, dict) else layer.config
     return dict(config) if isinstance(config, dict) else dict(layer.config)
@@ -274,23 +219,6 @@ def _per_position(sequence: bool) -> Facts:
 _NEEDS = (Need.ARCHITECTURE,)
 
 RULES = (
-    Rule(
-        code="MA324",
-        name="lost-mask",
-        family=Family.ARCHITECTURE,
-        severity=Severity.LOW,
-        confidence=Confidence.HIGH,
-        needs=_NEEDS,
-        summary="A layer drops the mask of padded positions",
-        pass_title="Masks of padded positions reach a layer that uses them",
-        why="The mask was meant to keep padding out of the result. Short inputs are mostly padding, "
-        "so they get similar answers.",
-        fix="Use layers that pass on masks, or pool over the unmasked positions, and train again.",
-        check=_masks,
-        assumes="output",
-        bad=lambda: _text("Flatten"),
-        good=lambda: _text("LSTM"),
-    ),
     Rule(
         code="MA325",
         name="stateful-layer",

@@ -15,7 +15,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.architecture.cancelled_biases import normalized_behind
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network.network_heads import activation_of, saved_graph
-from modelaudit.rules.network.sigmoids import relu_code
+from modelaudit.rules.network.sigmoids import relu_code, starts_at_limit
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import (
     STARTING_BIAS,
@@ -32,7 +32,7 @@ _LEAST = math.log10(sys.float_info.min)  # of the smallest size that is told
 
 def _starting(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
-    yield from _too_large(rule, facts, graph)
+    yield from (*_too_large(rule, facts, graph), *starts_at_limit(rule, facts, graph))
     sizes = _StartingSizes({kernel.route: kernel for kernel in facts.artifact.kernels})
     found: dict[str, float] = graph.propagate(sizes.step, max)
     if not sizes.layers and not any(k.initializer for k in facts.artifact.kernels):

@@ -10,10 +10,11 @@ from modelaudit.findings import Severity
 from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, compiled_losses, named_outputs
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules.heads.last_layers import paired_heads
-from modelaudit.rules.initial_weights.training_reach import kept_squares
+from modelaudit.rules.initial_weights.training_reach import kept_squares, moved_share
 from modelaudit.rules.model import Facts, NotApplicable
 from modelaudit.rules.network.network_heads import output_heads, saved_graph
 from modelaudit.thresholds.design import LOSS_PULL, LOSSES_APART
+from modelaudit.thresholds.small_layers import WEIGHED_APART
 
 Unequal = tuple[str, Json, Severity, str]  # as the faults of the settings
 
@@ -61,6 +62,46 @@ def times_apart(other: float, of_classes: float) -> float | None:
     """How many times one size of gradients is another; None where that is not unusual."""
     times = other / of_classes
     return times if other >= LOSS_PULL.value and times >= LOSSES_APART.value else None
+
+
+def weighed_apart(
+    facts: Facts, weights: Mapping[str, float], alone: Mapping[str, list[str]]
+) -> Iterator[Unequal]:
+    """An output whose loss weighs next to nothing beside another, if training shows that it learnt nothing.
+
+    A loss in other units may weigh little on purpose: then its gradients are of a usual size.
+
+    Args:
+        facts: the model.
+        weights: of the losses, by output, all above 0.
+        alone: for each output, the layers that only it uses.
+    """
+    architecture, state = facts.artifact.architecture, optimizer_state(facts.artifact)
+    if architecture is None or state is None or not state.steps or len(weights) < 2:
+        return
+    largest = max(weights.values())
+    squares = {x.route: x.mean_second for x in state.moments if x.role == "bias" and x.mean_second}
+    moved = {x.route: moved_share(facts.artifact, x) for x in facts.artifact.kernels if x.bias}
+    for output, weight in weights.items():
+        own = alone.get(output, [])
+        if weight > WEIGHED_APART.value * largest or not own:
+            continue
+        of_own = [squares[x] for x in own if x in squares]
+        others = [size for route, size in squares.items() if route not in own]
+        if of_own and others:
+            share = math.sqrt(max(of_own) / max(others))
+        else:
+            known = [moved[x] for x in own if x in moved]
+            rest = [size for route, size in moved.items() if route not in own]
+            share = max(known) / max(rest) if known and rest and max(rest) > 0 else math.inf
+        if not share < WEIGHED_APART.value:
+            continue
+        detail = (
+            f"The loss of `{output}` weighs {weight:g} beside {largest:g}, and what "
+            f"`{own[0]}`, which only it uses, got of training is {share:.1g} of what others got: it has learnt "
+            "next to nothing"
+        )
+        yield detail, weight, Severity.LOW, "loss_weights of about one size, or None,"
 
 
 def squares_of_shares(facts: Facts) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from modelaudit.audit_types.kernels import ColumnSigns
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import BINARY, DISTANCES, KNOWN, CompiledLoss
-from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.architecture.restored_shape import restored_shape
 from modelaudit.rules.model import Facts, NotApplicable, Rule
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
 from modelaudit.thresholds.optimizers import (
@@ -39,7 +39,7 @@ def inputs_beyond(
     if head.joined or head.rescaled:
         return None
     graph = saved_graph(facts)
-    shape = _restored(graph)
+    shape = restored_shape(graph)
     # Masks have the shape of images of one channel, and a cross-entropy.
     if shape is None or ((not name or name in BINARY) and len(shape) != _ROW):
         return None
@@ -95,25 +95,6 @@ def without_known_loss(
         if loss is None or loss.name not in KNOWN:
             found = inputs_beyond(rule, facts, head, loss)
             yield from () if found is None else (found,)
-
-
-def _restored(graph: LayerGraph) -> tuple[int | None, ...] | None:
-    """The shape of the only input, if the only output has it; None otherwise."""
-    inputs = [layer for layer in graph.layers if not any(graph.calls[layer.route])]
-    outputs = [each for route in graph.outputs if (each := graph.get(route)) is not None]
-    if len(inputs) != 1 or len(outputs) != 1 or len(graph.outputs) != 1:
-        return None
-    first, last = inputs[0], outputs[0].output_shape
-    given = first.output_shape if first.class_name == "InputLayer" else None
-    if given is None and first.input_shapes:
-        given = first.input_shapes[0]
-    if last is None and outputs[0].class_name == "Dense" and given is not None:
-        units = outputs[0].config.get("units")  # behind a Lambda, whose shape is not known
-        last = (None, units) if isinstance(units, int) and len(given) == _ROW else None
-    same = given is not None and last is not None and tuple(given[1:]) == tuple(last[1:])
-    if not same or given is None or len(given) < _ROW or None in given[1:]:
-        return None
-    return tuple(given)
 
 
 def _signed(signs: ColumnSigns) -> bool:

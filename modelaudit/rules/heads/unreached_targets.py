@@ -53,6 +53,9 @@ class TargetRange(Struct, frozen=True):
 
 # These keep an average of squares, and not a sum of all as Adagrad does.
 _AVERAGES = frozenset(("adam", "adamw", "nadam", "rmsprop", "adadelta"))
+_BALANCED = (
+    0.25  # of the root of the average square: ten gradients of either sign leave 0.23 by chance
+)
 # Of a sigmoid s, 2 s s (1 - s) is largest at s = 2/3; of a tanh t, 2 (1 + t) (1 - t t) at t = 1/3.
 _SHARES, _PARTS = TargetRange("from 0 to 1", 1.0), TargetRange("that add up to 1", 1.0, False)
 _REACHES = {
@@ -95,10 +98,27 @@ def targets_beyond(
         severity=Severity.LOW
         if policy or (times < BEYOND_TARGETS.value and not has_metrics(facts.artifact.training))
         else None,
-        fix=_for_labels(head, values)
+        fix=_for_labels(head, values) + _WEIGHED.format(times) * _settled(facts.artifact, head)
         if labels
         else "Use no activation in the last layer, or scale the targets to values "
         f"{values}, and train again:\n{head.code('linear')}",
+    )
+
+
+_WEIGHED = (
+    "\n\nIf classes or samples have weights, as by class_weight, some are of about {:.2g}: use smaller ones, "
+    "such as the number of rows by that of a class and of all classes, and train again."
+)
+
+
+def _settled(artifact: Artifact, head: NetworkHead) -> bool:
+    """Whether the last gradients of a bias went to either side, as where weights have found their balance."""
+    state = optimizer_state(artifact)
+    return any(
+        (each.route, each.role) == (head.weights.route, "bias")
+        and bool(each.second)
+        and abs(each.mean_first) < _BALANCED * math.sqrt(each.mean_second or 0.0)
+        for each in (state.moments if state else ())
     )
 
 

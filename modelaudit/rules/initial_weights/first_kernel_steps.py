@@ -9,12 +9,21 @@ from modelaudit.facts import Layer, Tensor
 from modelaudit.findings import Finding
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.architecture.restored_shape import restored_shape
 from modelaudit.measures.kernels.initializers import canonical_name
 from modelaudit.measures.kernels.input_scale import reads_inputs
 from modelaudit.measures.optimizer_state import OptimizerState
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.network_heads import activation_of, saved_graph
-from modelaudit.thresholds.training import FEW_UNITS, MOVED_BESIDE, MOVED_OUTSIDE, UNSCALED
+from modelaudit.thresholds.design import SCALED_BEFORE
+from modelaudit.thresholds.optimizers import FIRST_SUMS
+from modelaudit.thresholds.training import (
+    FEW_UNITS,
+    MOVED_BESIDE,
+    MOVED_OUTSIDE,
+    SCALED_AWAY,
+    UNSCALED,
+)
 
 _ZEROS = frozenset(("zeros", "zero", ""))
 _LIMITED = ("bias_regularizer", "bias_constraint")
@@ -31,7 +40,7 @@ def moved_by_inputs(facts: Facts, state: OptimizerState | None) -> tuple[float, 
     Returns:
         None where the file does not show it, or it is no further than usual.
     """
-    if state is None or not _descent(facts, state) or facts.artifact.architecture is None:
+    if state is None or not is_descent(facts, state) or facts.artifact.architecture is None:
         return None
     graph, stored = saved_graph(facts), facts.artifact.by_name
     first, takers = reads_inputs(graph), graph.consumers()
@@ -75,7 +84,7 @@ def large_by_steps(rule: Rule, facts: Facts, state: OptimizerState | None) -> It
 
     Of eight units or more, the steps of all biases do not cancel by chance.
     """
-    if state is None or not _descent(facts, state) or facts.artifact.architecture is None:
+    if state is None or not is_descent(facts, state) or facts.artifact.architecture is None:
         return
     graph = saved_graph(facts)
     first = reads_inputs(graph, scaled=True) - {*graph.outputs}
@@ -103,7 +112,7 @@ def large_by_steps(rule: Rule, facts: Facts, state: OptimizerState | None) -> It
         return
 
 
-def _descent(facts: Facts, state: OptimizerState) -> bool:
+def is_descent(facts: Facts, state: OptimizerState) -> bool:
     """Whether steps were gradients times the rate, with or without a momentum."""
     slots = any(t.role == "optimizer" and t.shape for t in facts.artifact.tensors)
     return state.name == "SGD" or (not state.name and not slots and bool(state.steps))
@@ -136,7 +145,19 @@ def _size(bias: Tensor | None) -> float:
     return math.hypot(bias.stats.mean, bias.stats.std)
 
 
-def sums_up_to(facts: Facts, graph: LayerGraph, route: str, size: float) -> float:
+def least_size(facts: Facts, graph: LayerGraph, route: str, size: float, *, scaled: bool) -> float:
+    """The size of inputs below which they were scaled to nearly nothing.
+
+    Where the output has the shape of the inputs, and so they are the targets as well, no weight can
+    make up for it. `scaled` says that a layer scales them.
+    """
+    again = restored_shape(graph, flat=True) is not None
+    if scaled or again or _sums_up_to(facts, graph, route, size) < FIRST_SUMS.value:
+        return SCALED_BEFORE.value
+    return SCALED_AWAY.value
+
+
+def _sums_up_to(facts: Facts, graph: LayerGraph, route: str, size: float) -> float:
     """How far inputs of this size can move the sums of a layer, where all of them pull one way."""
     layer = graph.get(route)
     kernel = facts.artifact.by_name.get(layer.variables.get("kernel", "")) if layer else None

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from modelaudit.facts import Layer
+from modelaudit.findings import Finding
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
-from modelaudit.rules.network.network_heads import activation_of, is_sizes, weighs, window_code
+from modelaudit.measures.kernels.initializers import candidates
+from modelaudit.rules.model import Facts, Rule
+from modelaudit.rules.network.network_heads import (
+    activation_of,
+    is_sizes,
+    output_heads,
+    weighs,
+    window_code,
+)
+from modelaudit.thresholds.small_layers import BIAS_AT_LIMIT
 
 _SHOWN = 12  # lines of code
 # What brings the values of a map to the next layer with weights, and does not scale them.
@@ -86,3 +97,29 @@ def relu_code(layer: Layer) -> str:
     window = [f"{size}", *window_code(layer.config)] if is_sizes(size) else []
     shape = ", ".join([f"{units}", *window])
     return f'keras.layers.{layer.class_name}({shape}, activation="relu", name={layer.name!r})'
+
+
+def starts_at_limit(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding]:
+    """Sigmoid outputs whose biases start where the slope is next to nothing."""
+    for head in output_heads(graph):
+        said = head.weights.config.get("bias_initializer")
+        drawn = candidates(said, (1,)) if isinstance(said, dict) else ()
+        start = next((x.mean for x in drawn if x.kind == "constant"), 0.0)
+        if head.last != "sigmoid" or not BIAS_AT_LIMIT.value <= abs(start) < math.inf:
+            continue
+        if facts.artifact.training is None or not head.weights.trainable:
+            continue
+        yield rule.finding(
+            f"The biases of `{head.weights.route}` start at {start:g}, where its sigmoid gives "
+            f"{int(start > 0)} for every input, and passes at most {math.exp(-abs(start)):.1g} of a gradient.",
+            route=head.weights.route,
+            evidence={
+                "measured": abs(start),
+                "unit": "first bias",
+                "threshold": BIAS_AT_LIMIT.value,
+            },
+            key=f"{head.weights.route} bias",
+            title="The output starts at the limit of its sigmoid",
+            fix=f'Use bias_initializer="zeros" in `{head.weights.name}`, or for a rare class the logarithm of '
+            "its odds, such as keras.initializers.Constant(-4.6) for 1 %, and train again.",
+        )

@@ -12,8 +12,10 @@ from modelaudit.file_formats import Format
 from modelaudit.findings import Finding
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.kernels.initializers import candidates
 from modelaudit.rules.architecture.starting_values import begin_below
 from modelaudit.rules.model import Facts, Rule
+from modelaudit.rules.network.network_heads import activation_of
 from modelaudit.structs import replace
 
 FREEZE = (
@@ -112,7 +114,7 @@ def for_silent(facts: Facts, routes: Collection[str]) -> str:
 
     All of them are recurrent, or the biases of a ReLU started so low that it gave 0.
     """
-    if low := begin_below(facts):
+    if low := begin_below(facts) or _start_below(facts, routes):
         first = ", ".join(f"`{route}`" for route in low[:5])
         return f'Use bias_initializer="zeros" in {first} and train again.'
     layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
@@ -124,6 +126,19 @@ def for_silent(facts: Facts, routes: Collection[str]) -> str:
         "on a scale of about 1, and keras.layers.LSTM or GRU in place of SimpleRNN. If the layers were "
         "frozen on purpose, set trainable=False before compiling."
     )
+
+
+def _start_below(facts: Facts, routes: Collection[str]) -> list[str]:
+    """Those of these layers that are ReLUs whose biases started below 0."""
+    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    found = []
+    for layer in layers:
+        said = layer.config.get("bias_initializer")
+        drawn = candidates(said, (1,)) if isinstance(said, dict) else ()
+        below = any(each.kind == "constant" and each.mean < 0 for each in drawn)
+        if below and layer.route in routes and activation_of(layer) == "relu":
+            found.append(layer.route)
+    return found
 
 
 def for_penalized(facts: Facts) -> str:

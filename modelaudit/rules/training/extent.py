@@ -19,11 +19,12 @@ from modelaudit.rules.initial_weights.drawn_weights import looks_drawn
 from modelaudit.rules.initial_weights.first_kernel_steps import (
     large_by_moves,
     large_by_steps,
+    least_size,
     moved_by_inputs,
-    sums_up_to,
     tells_scale,
 )
 from modelaudit.rules.initial_weights.initial_values import never_trained
+from modelaudit.rules.initial_weights.still_kernels import still_kernels
 from modelaudit.rules.initial_weights.training_reach import (
     barely_trained,
     moved_share,
@@ -37,12 +38,10 @@ from modelaudit.rules.network.quantized_layers import quantized
 from modelaudit.rules.training.advice import Training, rescaling_before, scaled_once
 from modelaudit.rules.training.saturated_inputs import large_for_limits
 from modelaudit.structs import replace
-from modelaudit.thresholds.design import LOW_RATE, SCALED_BEFORE
-from modelaudit.thresholds.optimizers import FIRST_SUMS
+from modelaudit.thresholds.design import LOW_RATE
 from modelaudit.thresholds.training import (
     FEW_STEPS,
     HARDLY_MOVED,
-    SCALED_AWAY,
     SHORT_REACH,
     UNSCALED,
 )
@@ -268,7 +267,8 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return scaled_once(rescaling_before(graph, route))
 
     large = [*large_by_moves(rule, facts, state)] or [*large_by_steps(rule, facts, state)]
-    if large or (large := [*nearly_nothing(rule, facts, fix)]):
+    large = large or [*nearly_nothing(rule, facts, fix)] or [*still_kernels(rule, facts, state)]
+    if large:
         yield from large
         return
     if state is not None:
@@ -280,10 +280,7 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not sizes:
         raise NotApplicable("no layer that gets the inputs has averages of its gradients")
     size, route = max(sizes)
-    scale = rescaling_before(graph, route)
-    least = SCALED_AWAY.value if scale is None else SCALED_BEFORE.value
-    if sums_up_to(facts, graph, route, size) < FIRST_SUMS.value:
-        least = SCALED_BEFORE.value
+    least = least_size(facts, graph, route, size, scaled=rescaling_before(graph, route) is not None)
     if 0 < size < least:
         yield rule.finding(
             f"In training, `{route}` got values of about {size:.2g} at most: so much smaller are the "

@@ -9,6 +9,8 @@ from modelaudit.facts import Json
 from modelaudit.findings import Severity
 from modelaudit.formats.keras.compiled_losses import KNOWN, compiled_losses
 from modelaudit.formats.keras.json_config import sequence
+from modelaudit.measures.optimizer_state import compiled_optimizer
+from modelaudit.thresholds.small_layers import HUBER_DELTA
 
 Worthless = tuple[str, Json, Severity, str]
 _SURE = Severity.HIGH
@@ -18,6 +20,7 @@ _SCORES = ("coef", "coeff", "coefficient", "score", "accuracy", "acc", "psnr", "
 
 def worthless(training: Mapping[str, Json]) -> Iterator[Worthless]:
     """What is wrong, the value, how sure, and what to write, of each loss whose config is saved."""
+    plain = compiled_optimizer(training)[0] == "SGD"
     for name, config in _saved(training.get("loss")):
         alpha, delta = number(config.get("alpha")), number(config.get("delta"))
         if name == "BinaryFocalCrossentropy" and config.get(_BALANCES) is True and alpha in (0, 1):
@@ -41,6 +44,9 @@ def worthless(training: Mapping[str, Json]) -> Iterator[Worthless]:
         elif name == "Huber" and delta is not None and delta <= 0:
             detail = f"delta of {name} is {delta:g}: the loss has no gradient"
             yield detail, delta, _SURE, "delta=1.0"
+        elif name == "Huber" and plain and delta is not None and delta <= HUBER_DELTA.value:
+            detail = f"delta of Huber is {delta:g}: no error has a larger gradient, so steps of SGD"
+            yield f"{detail} hardly move a weight", delta, Severity.LOW, "delta=1.0"
 
 
 def scores(training: Mapping[str, Json], outputs: Sequence[str]) -> Iterator[Worthless]:

@@ -18,7 +18,7 @@ from modelaudit.formats.keras.compiled_losses import (
 from modelaudit.measures.optimizer_state import clips_to_zero, compiled_optimizer, optimizer_state
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
-from modelaudit.rules.heads.loss_scales import squares_of_shares, unequal_losses
+from modelaudit.rules.heads.loss_scales import squares_of_shares, unequal_losses, weighed_apart
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network.learning_rates import (
     ADAPTIVE,
@@ -41,6 +41,7 @@ from modelaudit.thresholds.design import (
     SMOOTHING,
 )
 from modelaudit.thresholds.optimizers import VANISHED_RATE
+from modelaudit.thresholds.small_layers import CLIPPED_REACH
 from modelaudit.thresholds.training import ONE_PASS
 
 _DECAYS = ("momentum", "beta_1", "beta_2", "rho")
@@ -139,7 +140,8 @@ def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
         elif most is not None and most > 0 and rate is not None and rate > 0:
             # Steps of the Adam family divide the gradient by its size plus epsilon.
             step = rate * (most / (most + max(epsilon or 0, 0)) if adaptive else most)
-            if step < LOW_RATE.value <= rate:
+            made = state.steps if state and not adaptive else None
+            if step < LOW_RATE.value <= rate or 0 < step * (made or 0) < CLIPPED_REACH.value:
                 detail = (
                     f"{key} of {name} is {most:g}: no step is larger than {step:.2g}, so weights "
                     "hardly change"
@@ -269,6 +271,10 @@ def _loss_weights(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]
         detail += f", and no gradient ever reached {still[0]}, which only it uses" if still else ""
         severity = Severity.MEDIUM if still else Severity.LOW
         yield detail, [*weights], severity, "loss_weights above 0 for every output"
+    elif len(weights) == len(names) and len({*names}) == len(names):
+        others = [[x != i for x in range(len(names))] for i in range(len(names))]
+        only = dict(each for trained in others for each in _only_for(facts, trained))
+        yield from weighed_apart(facts, dict(zip(names, weights, strict=True)), only)
 
 
 def _without_loss(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:

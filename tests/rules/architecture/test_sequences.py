@@ -1,11 +1,11 @@
-"""Masks, states and positions of sequences, in models that Keras saved."""
+"""States and positions of sequences, in models that Keras saved."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from modelaudit.rules.architecture.sequences import _LOSE_MASKS, RULES
+from modelaudit.rules.architecture.sequences import RULES
 from tests.made.training import train
 from tests.rules.saved import FORMATS, codes, sequential
 
@@ -17,44 +17,6 @@ def k():
     import keras
 
     return keras
-
-
-def test_masks(k, tmp_path):
-    layers = k.layers
-    low = [("MA324", "low")]
-
-    def text(*behind, mask=True):
-        words = layers.Embedding(50, 4, mask_zero=mask)
-        model = sequential(k, (12,), words, *behind, layers.Dense(2, "softmax"))
-        return codes(RULES, model, tmp_path)
-
-    assert text(layers.Flatten()) == low
-    assert (
-        text(layers.SpatialDropout1D(0.1), layers.Conv1D(4, 3), layers.GlobalMaxPooling1D()) == low
-    )
-    assert text(layers.GlobalMaxPooling1D()) == low
-    assert text(layers.LSTM(4)) == text(layers.GlobalAveragePooling1D()) == []
-    assert text(layers.Bidirectional(layers.GRU(4))) == []
-    assert text(layers.Flatten(), mask=False) == []
-    model = sequential(k, (12, 3), layers.Masking(), layers.Flatten(), layers.Dense(1))
-    assert codes(RULES, model, tmp_path) == low
-    for resized in (layers.ZeroPadding1D(1), layers.Cropping1D(1), layers.UpSampling1D(2)):
-        assert text(resized, layers.LSTM(4)) == low
-    model = sequential(k, (12, 3), layers.Masking(), layers.LSTM(4), layers.Dense(1))
-    assert codes(RULES, model, tmp_path) == []
-
-
-def test_a_lost_mask_makes_padding_count(k):
-    layers = k.layers
-    for behind, counts in ((layers.Flatten(), True), (layers.GlobalAveragePooling1D(), False)):
-        words = layers.Embedding(50, 4, mask_zero=True)
-        model = sequential(k, (12,), words, behind, layers.Dense(1))
-        x = np.array([[3, 4, 5] + [0] * 9])
-        first = np.asarray(model(x))
-        table = words.get_weights()[0]
-        table[0] += 1  # the row of padding
-        words.set_weights([table])
-        assert np.allclose(first, np.asarray(model(x))) is not counts
 
 
 def test_states(k, tmp_path):
@@ -119,13 +81,3 @@ def test_keras_compares_one_label_with_all_positions(k):
     with pytest.raises(ValueError, match="rank"):
         hard = sequential(k, (12, 3), layers.Conv1D(4, 3), layers.Dense(1, "sigmoid"), loss="bce")
         train(hard, x, y, steps=1)
-
-
-@pytest.mark.parametrize("name", sorted(_LOSE_MASKS - {"Flatten"}))
-@pytest.mark.parametrize("module", ["keras", "tf_keras"])
-def test_layers_that_lose_masks_support_none(module, name):
-    """As both versions of Keras say; `Flatten` passes one on that fits nothing behind it."""
-    given = {"Reshape": ((4, 1),), "Permute": ((2, 1),), "Conv1D": (2, 3)}
-    given |= {"SeparableConv1D": (2, 3), "AveragePooling1D": (2,)}
-    layer = getattr(pytest.importorskip(module).layers, name)(*given.get(name, ()))
-    assert not layer.supports_masking

@@ -1,0 +1,147 @@
+"""Decisions on fill, weights of losses and first values at the edges of `small_layers`."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from modelaudit.facts import Kernel, TensorStats
+from modelaudit.measures.summary import Measurements
+from modelaudit.rules import examples
+from modelaudit.structs import replace
+from tests.thresholds.edges import Edges, check, severities
+from tests.thresholds.test_training_extent import barely
+
+EDGES = Edges()
+at = EDGES.at
+SGD = {"class_name": "SGD", "config": {"learning_rate": 0.01}}
+
+
+def text(times, reader, **config):
+    """A reader of words of which index 0 got so many times the squared gradients of any other."""
+    words = examples.layer("words", "Embedding", {}, {"input_dim": 100, "output_dim": 8})
+    facts = examples.chain(words, examples.layer("reader", reader, {}, config))
+    return severities(
+        "MA324", replace(facts, measurements=Measurements(fill_rows={"words": times}))
+    )
+
+
+@at("small_layers.FILL_AHEAD", {9.9e3: [], 1e4: ["low"], 1.01e4: ["low"]})
+def squares_of_fill(times):
+    assert text(1e9, "Conv1D") == text(1e9, "Flatten") == []
+    assert text(times, "Bidirectional") == text(times, "LSTM", return_sequences=False)
+    return text(times, "GRU", return_sequences=False)
+
+
+@at("small_layers.FILL_COUNTED", {495.0: [], 500.0: ["low"], 505.0: ["low"]})
+def squares_of_fill_that_counts(times):
+    assert text(times, "LSTM", return_sequences=False) == []
+    assert text(times, "LSTM", return_sequences=True) == text(times, "GlobalAveragePooling1D")
+    return text(times, "GlobalAveragePooling1D")
+
+
+def weighed(weight, moved, squares=None):
+    """Two outputs of one layer; the loss of the second weighs this, and its bias moved so far."""
+    facts = barely(SGD, 0.1)
+    first, second = (
+        replace(x, config={"units": 10}, inbound=()) for x in facts.artifact.architecture.layers
+    )
+    layers = (replace(first, inbound=(("x",),)), replace(second, inbound=(("x",),)))
+    given = examples.layer("x", "InputLayer", {})
+    model = examples.model(given, *layers).architecture
+    model = replace(model, outputs=("hidden", "head"))
+    stats = TensorStats(-moved, moved, 0.0, moved / 2, 0, 0)
+    tensors = [
+        replace(each, stats=stats) if each.name == "head/bias" else each
+        for each in facts.artifact.tensors
+    ]
+    kernels = tuple(
+        Kernel(name, f"{name}/kernel", "dense", "io", 0, (10, 10), f"{name}/bias")
+        for name in ("hidden", "head")
+    )
+    training = {**facts.artifact.training, "loss": "mse", "loss_weights": [1.0, weight]}
+    artifact = replace(
+        facts.artifact,
+        tensors=tuple(tensors),
+        architecture=model,
+        kernels=kernels,
+        training=training,
+    )
+    return severities("MA319", replace(facts, artifact=artifact))
+
+
+@at("small_layers.WEIGHED_APART", {0.99e-3: ["low"], 1e-3: ["low"], 1.01e-3: []})
+def weight_of_a_loss(weight):
+    return weighed(weight, 1e-6)
+
+
+@at("small_layers.WEIGHED_APART", {0.99e-3: ["low"], 1e-3: [], 1.01e-3: []})
+def moves_of_its_layers(share):
+    return weighed(1e-4, 0.1 * share * (1 + 1e-9))
+
+
+def still(expected, outside=0.0, optimizer=SGD, **tests):
+    """Two kernels of 100 weights, whose biases moved so far that so many would be outside."""
+    bias = 0.5 * expected / 200 * 2 * math.sqrt(3)
+    tests = {"law": "uniform", "bound": 1.0, **tests}
+    facts = barely(optimizer, bias, outside=outside * expected / 200, **tests)
+    kernels = tuple(
+        Kernel(name, f"{name}/kernel", "dense", "io", 0, (10, 10), f"{name}/bias")
+        for name in ("hidden", "head")
+    )
+    alike = TensorStats(-bias, bias, 0.0, bias, 0, 0)  # half of them up, half of them down
+    tensors = [
+        replace(each, stats=alike) if each.name.endswith("bias") else each
+        for each in facts.artifact.tensors
+    ]
+    artifact = replace(facts.artifact, kernels=kernels, tensors=tuple(tensors))
+    return severities("MA440", replace(facts, artifact=artifact))
+
+
+@at("small_layers.STILL_EXPECTED", {29.7: [], 30.0: ["low"], 30.3: ["low"]})
+def weights_that_would_be_outside(count):
+    assert still(count, optimizer={"class_name": "Adam", "config": {}}) == []
+    assert still(count, law="normal") == still(count, trainable=False) == still(count, ks_p=0) == []
+    return still(count * (1 + 1e-9))
+
+
+@at("small_layers.STILL_DRAWN", {0.0198: ["low"], 0.02: [], 0.0202: []})
+def weights_outside(share):
+    return still(50.0, share * (1 + 1e-9))
+
+
+def compiled(loss="mse", **optimizer):
+    facts = barely({"class_name": "SGD", "config": {"learning_rate": 0.01, **optimizer}}, 0.1)
+    training = {**facts.artifact.training, "loss": loss}
+    return severities("MA319", replace(facts, artifact=replace(facts.artifact, training=training)))
+
+
+@at("small_layers.HUBER_DELTA", {0.99e-3: ["low"], 1e-3: ["low"], 1.01e-3: []})
+def width_of_huber(delta):
+    return compiled({"class_name": "Huber", "config": {"delta": delta}})
+
+
+@at("small_layers.CLIPPED_REACH", {0.99e-3: ["medium"], 1e-3: [], 1.01e-3: []})
+def reach_of_clipped_steps(reach):
+    """In 80 steps of 0.01."""
+    return compiled(clipnorm=reach / 0.8 * (1 + 1e-9))
+
+
+@at("small_layers.BIAS_AT_LIMIT", {9.9: [], 10.0: ["low"], 10.1: ["low"]})
+def first_bias_of_a_sigmoid(start):
+    def head(value, activation="sigmoid"):
+        first = {"class_name": "Constant", "config": {"value": value}}
+        config = {"units": 1, "activation": activation, "bias_initializer": first}
+        return severities(
+            "MA328", examples.chain(examples.layer("head", config=config), training={"loss": "mse"})
+        )
+
+    assert head(-start) == head(start)
+    assert head(start, "linear") == head(-4.6) == []
+    return head(start)
+
+
+@pytest.mark.parametrize(("edge", "number"), EDGES.cases())
+def test_decisions_at_the_edges(edge, number):
+    check(edge, number)
