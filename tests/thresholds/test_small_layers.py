@@ -9,6 +9,7 @@ import pytest
 from modelaudit.facts import Kernel, TensorStats
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
+from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
 from tests.thresholds.edges import Edges, check, severities
 from tests.thresholds.test_training_extent import barely
@@ -130,16 +131,41 @@ def reach_of_clipped_steps(reach):
 
 @at("small_layers.BIAS_AT_LIMIT", {9.9: [], 10.0: ["low"], 10.1: ["low"]})
 def first_bias_of_a_sigmoid(start):
+    drawn = {"class_name": "GlorotUniform", "config": {}}
+    kernel = Kernel("head", "head/kernel", "dense", "io", 0, (4, 1), initializer=drawn)
+
     def head(value, activation="sigmoid"):
         first = {"class_name": "Constant", "config": {"value": value}}
         config = {"units": 1, "activation": activation, "bias_initializer": first}
-        return severities(
-            "MA328", examples.chain(examples.layer("head", config=config), training={"loss": "mse"})
-        )
+        facts = examples.chain(examples.layer("head", config=config), training={"loss": "mse"})
+        artifact = replace(facts.artifact, kernels=(kernel,))
+        return severities("MA328", replace(facts, artifact=artifact))
 
     assert head(-start) == head(start)
     assert head(start, "linear") == head(-4.6) == []
     return head(start)
+
+
+def pictures(size, units):
+    """Pictures of 12 x 12 pixels of this size before a layer of so many units."""
+    shapes = ((None, 12, 12, 1), (None, 144), (None, 16), (None, units))
+    names = (("x", "InputLayer"), ("flat", "Flatten"), ("hidden", "Dense"), ("head", "Dense"))
+    layers = []
+    for (name, kind), shape in zip(names, shapes, strict=True):
+        weights = {"kernel": f"{name}/kernel"} if kind == "Dense" else {}
+        layer = examples.layer(name, kind, weights, {"units": shape[-1]})
+        inbound = ((layers[-1].name,),) if layers else ()
+        layers.append(replace(layer, output_shape=shape, inbound=inbound))
+    kernel = examples.tensor("hidden/kernel", (144, 16))
+    model = examples.model(*layers, tensors=(kernel,))
+    facts = Facts(model, measurements=Measurements(input_scales={"hidden": size}))
+    return severities("MA440", facts)
+
+
+def test_pictures_that_are_inputs_and_targets():
+    """Divided by 255 twice: a classifier may learn the scale, as many outputs cannot."""
+    assert pictures(0.002, 144) == ["low"]
+    assert pictures(0.3, 144) == pictures(0.002, 10) == []
 
 
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())

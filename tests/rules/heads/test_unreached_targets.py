@@ -106,6 +106,26 @@ def test_weights_of_a_rare_class(tmp_path):
     assert codes(RULES, model, tmp_path) == []
 
 
+def test_weights_that_leave_one_answer(tmp_path):
+    """They are named beside labels that are out of reach where gradients go to either side."""
+    import keras as k
+
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(400, 5)).astype("float32")
+    y = (np.arange(400) % 2).astype("float32")[:, None]
+
+    def fix(labels, **options):
+        model = sequential(k, (5,), k.layers.Dense(1, "sigmoid"), loss="binary_crossentropy")
+        model.optimizer.learning_rate = 0.1
+        model.fit(x, labels, batch_size=8, epochs=6, verbose=0, **options)
+        model.save(tmp_path / "m.keras")
+        (only,) = found(RULES, tmp_path / "m.keras")
+        return only.fix
+
+    assert "class_weight" in fix(y, class_weight={0: 1.0, 1: 1000.0})
+    assert "class_weight" not in fix(y * 40)
+
+
 def test_gradients_of_cross_entropies_are_limited():
     """By TensorFlow's own gradients: at most 1 for a label from 0 to 1, for any score."""
     import keras as k
