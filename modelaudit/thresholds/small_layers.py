@@ -106,3 +106,10 @@ BIAS_AT_LIMIT = Threshold(
     "the slope of a sigmoid is 5e-5 there; the frequency of a rare class takes 4.6 for 1 %, and "
     "6.9 for 0.1 %",
 )
+BALANCED = Threshold(
+    0.25,
+    "of the root of the average square",
+    "average gradient of the last bias below which its last gradients went to either side, as "
+    "where large weights of a class have found their balance",
+    "ten gradients of either sign leave 0.23 by chance; labels out of reach pull one way",
+)

@@ -9,7 +9,10 @@ import pytest
 from modelaudit.facts import Kernel, TensorStats
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
+from modelaudit.rules.training.steps import adam
 from modelaudit.structs import replace
 from tests.thresholds.edges import Edges, check, severities
 from tests.thresholds.test_training_extent import barely
@@ -144,6 +147,27 @@ def first_bias_of_a_sigmoid(start):
     assert head(-start) == head(start)
     assert head(start, "linear") == head(-4.6) == []
     return head(start)
+
+
+@at("small_layers.BALANCED", {0.2475: True, 0.25: False, 0.2525: False})
+def weights_of_classes_told(share):
+    """The last bias of a sigmoid, whose gradients were up to 30 times as large as labels cause."""
+    facts = adam(("head", 0.1, 0.1), ("bias", 0.1, 900.0), steps=100_000)
+    own = {"optimizer/vars/3": 30 * share * (1 + 1e-9), "optimizer/vars/4": 900.0}
+    tensors = tuple(
+        replace(each, stats=TensorStats(own[each.name], own[each.name], own[each.name], 0.0, 0, 0))
+        if each.name in own
+        else each
+        for each in facts.artifact.tensors
+    )
+    names = {"kernel": "head/kernel", "bias": "bias/kernel"}
+    head = examples.layer("head", "Dense", names, {"units": 1, "activation": "sigmoid"})
+    architecture = examples.model(head).architecture
+    artifact = replace(facts.artifact, architecture=architecture, tensors=tensors)
+    training = {**(artifact.training or {}), "loss": "binary_crossentropy"}
+    facts = replace(facts, artifact=replace(artifact, training=training))
+    (only,) = run_rule(rule("MA306"), facts).findings
+    return "class_weight" in only.fix
 
 
 def pictures(size, units):

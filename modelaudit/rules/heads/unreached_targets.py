@@ -27,6 +27,7 @@ from modelaudit.rules.network.named_losses import named_after
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph, weighs
 from modelaudit.thresholds.last_layers import NEAR_ZERO
 from modelaudit.thresholds.optimizers import BEYOND_LABELS
+from modelaudit.thresholds.small_layers import BALANCED
 from modelaudit.thresholds.training import BEYOND_NUMBERS, BEYOND_TARGETS, STILL_MOVING
 
 ADVANTAGES = (
@@ -53,9 +54,6 @@ class TargetRange(Struct, frozen=True):
 
 # These keep an average of squares, and not a sum of all as Adagrad does.
 _AVERAGES = frozenset(("adam", "adamw", "nadam", "rmsprop", "adadelta"))
-_BALANCED = (
-    0.25  # of the root of the average square: ten gradients of either sign leave 0.23 by chance
-)
 # Of a sigmoid s, 2 s s (1 - s) is largest at s = 2/3; of a tanh t, 2 (1 + t) (1 - t t) at t = 1/3.
 _SHARES, _PARTS = TargetRange("from 0 to 1", 1.0), TargetRange("that add up to 1", 1.0, False)
 _REACHES = {
@@ -117,7 +115,7 @@ def _settled(artifact: Artifact, head: NetworkHead) -> bool:
     return any(
         (each.route, each.role) == (head.weights.route, "bias")
         and bool(each.second)
-        and abs(each.mean_first) < _BALANCED * math.sqrt(each.mean_second or 0.0)
+        and abs(each.mean_first) < BALANCED.value * math.sqrt(each.mean_second or 0.0)
         for each in (state.moments if state else ())
     )
 

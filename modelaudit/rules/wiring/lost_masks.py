@@ -15,9 +15,13 @@ from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.wiring.unmasked_fill import with_unmasked_fill
 
 # Layers that use a mask, and those through which Keras passes it on.
-_USE_MASKS = classes(Trait.RECURRENT | Trait.ATTENTION) | {
-    *("Bidirectional", "GlobalAveragePooling1D", "TimeDistributed", "Concatenate")
-}
+_USE_MASKS = (
+    classes(Trait.RECURRENT | Trait.ATTENTION)
+    | {"Bidirectional"}
+    | {
+        *("GlobalAveragePooling1D", "TimeDistributed", "Concatenate"),
+    }
+)
 _LOSE_MASKS = frozenset(("Flatten", "Reshape", "Permute")) | {
     *("Conv1D", "SeparableConv1D"),
     *("MaxPooling1D", "AveragePooling1D", "GlobalMaxPooling1D"),

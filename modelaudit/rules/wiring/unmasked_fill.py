@@ -52,8 +52,11 @@ def _unmasked(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if layer is None or taker is None or layer.config.get("mask_zero") is True:
             continue
         each = "return_sequences" not in taker.config or taker.config["return_sequences"] is True
-        least = FILL_COUNTED if each and taker.class_name != "Bidirectional" else FILL_AHEAD
-        if times < least.value or mask_before(graph, taker.route) is not None:
+        each = each and taker.class_name != "Bidirectional"
+        least, unit = (
+            (FILL_COUNTED.value, FILL_COUNTED.unit) if each else (FILL_AHEAD.value, FILL_AHEAD.unit)
+        )
+        if times < least or mask_before(graph, taker.route) is not None:
             continue
         yield rule.finding(
             f"In training, index 0 of `{route}` got {times:,.2g} times the squared gradients of any other, and no "
@@ -66,7 +69,7 @@ def _unmasked(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "read the fill."
             ),
             route=route,
-            evidence={"measured": times, "unit": least.unit, "threshold": least.value},
+            evidence={"measured": times, "unit": unit, "threshold": least},
             key=f"{route} fill",
             title="Fill that nothing masks takes most of what an embedding learns from",
             severity=Severity.LOW,

@@ -57,14 +57,14 @@ def test_a_lost_mask_makes_padding_count(k):
         assert np.allclose(first, np.asarray(model(x))) is not counts
 
 
-def filled(*, front=False, fill=50, rows=96):
+def filled(*, front=False, fill=50, rows=96, words=12):
     """Texts of six words, of which the label is the kind of one, and fill."""
     draw = np.random.default_rng(0)
     y = draw.integers(0, 2, rows)
-    words = draw.integers(6, 12, (rows, 6))
-    words[np.arange(rows), draw.integers(0, 6, rows)] = 1 + y
+    texts = draw.integers(6, words, (rows, 6))
+    texts[np.arange(rows), draw.integers(0, 6, rows)] = 1 + y
     empty = np.zeros((rows, fill), int)
-    return np.concatenate([empty, words] if front else [words, empty], axis=1), y
+    return np.concatenate([empty, texts] if front else [texts, empty], axis=1), y
 
 
 @pytest.mark.parametrize("library", ["keras", "tf_keras"])
@@ -93,8 +93,8 @@ def test_fill_that_has_answers_of_its_own(k, tmp_path):
 
     def told(fill, *, mask=False):
         k.utils.set_random_seed(1)
-        x, _ = filled(fill=fill)
-        table = layers.Embedding(12, 6, mask_zero=mask)
+        x, _ = filled(fill=fill, words=80)
+        table = layers.Embedding(80, 6, mask_zero=mask)
         body = (table, layers.LSTM(6, return_sequences=True), layers.Dense(3, "softmax"))
         loss = "sparse_categorical_crossentropy"
         model = sequential(k, x.shape[1:], *body, loss=loss)
