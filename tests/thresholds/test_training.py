@@ -97,7 +97,7 @@ def steps(count):
     return outcome("MA432", adam(ALIVE, steps=count))
 
 
-@at("training.LARGE_RATE", {0.0248: "pass", 0.025: "fail", 0.0252: "fail"})
+@at("training.LARGE_RATE", {0.0495: "pass", 0.05: "fail", 0.0505: "fail"})
 def rate_of_adam(rate):
     return outcome("MA431", adam(("first", 0.5, 0.25), ALIVE, rate=rate, compiled=False))
 
