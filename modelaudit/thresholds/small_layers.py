@@ -81,10 +81,11 @@ STILL_EXPECTED = Threshold(
     "chosen; of pixels divided by 255 twice, a network of four layers: 530",
 )
 STILL_DRAWN = Threshold(
-    0.02,
+    0.05,
     "of the weights that would be outside, had kernels moved as far as their biases",
     "share below which biases alone moved",
-    "inputs divided by 255 twice: 0.004; divided once: 0.5 and more",
+    "inputs divided by 255 twice: 0.004 and 0.04; 17 networks that learnt: 0.07 and more, of which "
+    "none has kernels that all look as drawn",
 )
 HUBER_DELTA = Threshold(
     1e-3,

@@ -110,7 +110,7 @@ def weights_that_would_be_outside(count):
     return still(count * (1 + 1e-9))
 
 
-@at("small_layers.STILL_DRAWN", {0.0198: ["low"], 0.02: [], 0.0202: []})
+@at("small_layers.STILL_DRAWN", {0.0495: ["low"], 0.05: [], 0.0505: []})
 def weights_outside(share):
     return still(50.0, share * (1 + 1e-9))
 
