@@ -57,11 +57,11 @@ def test_a_lost_mask_makes_padding_count(k):
         assert np.allclose(first, np.asarray(model(x))) is not counts
 
 
-def filled(*, front=False, fill=50, rows=96, words=12):
+def filled(*, front=False, fill=50, rows=96):
     """Texts of six words, of which the label is the kind of one, and fill."""
     draw = np.random.default_rng(0)
     y = draw.integers(0, 2, rows)
-    texts = draw.integers(6, words, (rows, 6))
+    texts = draw.integers(6, 12, (rows, 6))
     texts[np.arange(rows), draw.integers(0, 6, rows)] = 1 + y
     empty = np.zeros((rows, fill), int)
     return np.concatenate([empty, texts] if front else [texts, empty], axis=1), y
@@ -86,24 +86,6 @@ def test_fill_behind_texts_that_nothing_masks(library, kind, tmp_path):
     assert (only.code, only.severity.value) == ("MA324", "low")
     assert "mask_zero=True" in only.fix and "pre" in only.fix
     assert told(mask=True) == told(front=True) == told(fill=6) == []
-
-
-def test_fill_that_has_answers_of_its_own(k, tmp_path):
-    layers = k.layers
-
-    def told(fill, *, mask=False):
-        k.utils.set_random_seed(1)
-        x, _ = filled(fill=fill, words=80)
-        table = layers.Embedding(80, 6, mask_zero=mask)
-        body = (table, layers.LSTM(6, return_sequences=True), layers.Dense(3, "softmax"))
-        loss = "sparse_categorical_crossentropy"
-        model = sequential(k, x.shape[1:], *body, loss=loss)
-        train(model, x, np.where(x > 0, 1 + x % 2, 0), steps=24)
-        model.save(tmp_path / "m.keras")
-        return [(each.code, each.severity.value) for each in found(RULES, tmp_path / "m.keras")]
-
-    assert told(200) == [("MA324", "low")]
-    assert told(200, mask=True) == told(2) == []
 
 
 @pytest.mark.parametrize("name", sorted(_LOSE_MASKS - {"Flatten"}))
