@@ -118,6 +118,13 @@ def for_silent(facts: Facts, routes: Collection[str]) -> str:
         first = ", ".join(f"`{route}`" for route in low[:5])
         return f'Use bias_initializer="zeros" in {first} and train again.'
     layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    if facts.artifact.architecture is not None and not layers:  # a class joins them
+        first = ", ".join(f"`{route}`" for route in [*routes][:5])
+        return (
+            f"See that `call` of the model's class passes on the results of {first}, and does not give its "
+            "input to a later layer instead. If it does, train again with a smaller learning rate, or "
+            "with leaky_relu instead of relu."
+        )
     named = [layer for layer in layers if layer.route in routes]
     if not named or not all(has(layer.class_name, Trait.RECURRENT) for layer in named):
         return ""

@@ -14,6 +14,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_weights.initial_values import never_trained
 from modelaudit.rules.initial_weights.sized_kernels import starts_constant
+from modelaudit.rules.initial_weights.start_alike import start_alike
 from modelaudit.rules.initial_weights.training_traces import steps_of_nothing
 from modelaudit.rules.initial_weights.untrained_bodies import layer_of
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
@@ -235,6 +236,7 @@ def _equal(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not facts.measurements.initialization:
         raise NotApplicable("no kernel could be measured")
     constant = {each.route for each in facts.measurements.constant}
+    told = set[str]()
     for kernel in facts.measurements.initialization:
         layer = hidden.get(kernel.route)
         alike = kernel.tests.get("unit_similarity")
@@ -242,6 +244,7 @@ def _equal(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         if alike < UNITS_ALIKE.value:
             continue
+        told.add(kernel.route)
         if alike < 1 and (kernel.route in constant or exploded_beside(facts, kernel.tensor)):
             continue  # of units that large steps moved alike, MA435 and MA437 tell
         unlike = any(
@@ -278,6 +281,7 @@ def _equal(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f'keras.layers.{layer.class_name}({units!r}, ..., kernel_initializer="glorot_uniform", '
             f"name={layer.name!r})",
         )
+    yield from start_alike(rule, graph, told)
 
 
 def _headed(trainable: bool) -> Facts:

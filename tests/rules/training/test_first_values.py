@@ -44,3 +44,53 @@ def test_an_output_that_starts_at_its_limit(tmp_path):
     ((code, severity, fix),) = told(k, tmp_path, hidden, head(20.0), **plain)
     assert (code, severity) == ("MA328", "low") and "bias_initializer" in fix
     assert told(k, tmp_path, k.layers.Dense(16, "relu"), head(-4.6), **plain) == []
+
+
+def test_layers_that_the_call_of_a_class_leaves_out(tmp_path):
+    import keras as k
+
+    class Net(k.Model):
+        def __init__(self, joined):
+            super().__init__()
+            self.hidden, self.head = k.layers.Dense(16, "relu"), k.layers.Dense(1)
+            self.joined = joined
+
+        def call(self, x):
+            hidden = self.hidden(x)
+            return self.head(hidden if self.joined else x)
+
+    def told(joined):
+        k.utils.set_random_seed(0)
+        x = np.random.default_rng(0).normal(size=(128, 8)).astype("float32")
+        model = Net(joined)
+        model.compile("adam", "mse", jit_compile=False)
+        model.fit(x, x[:, :1], epochs=4, batch_size=16, verbose=0)
+        model.save(tmp_path / "m.keras")
+        return found([rule("MA433")], tmp_path / "m.keras")
+
+    (only,) = told(joined=False)
+    assert "`call` of the model's class passes on the results of `hidden`" in only.fix
+    assert told(joined=True) == []
+
+
+@pytest.mark.parametrize("kind", ["Dense", "LSTM"])
+def test_units_that_start_alike(kind, tmp_path):
+    import keras as k
+
+    k.utils.set_random_seed(0)
+
+    def told(**options):
+        shape = (8,) if kind == "Dense" else (5, 8)
+        layer = getattr(k.layers, kind)(6, **options)
+        model = sequential(k, shape, layer, k.layers.Dense(1))
+        x = np.random.default_rng(0).normal(size=(64, *shape)).astype("float32")
+        train(model, x, x.reshape(64, -1)[:, :1], steps=20)
+        model.save(tmp_path / "m.keras")
+        return [(x.severity.value, x.fix) for x in found([rule("MA323")], tmp_path / "m.keras")]
+
+    role = "recurrent_initializer" if kind == "LSTM" else "kernel_initializer"
+    ((severity, fix),) = told(**{role: "ones"})
+    assert severity == "low" and f"{role}=" in fix
+    assert told(**{role: k.initializers.Constant(0.5)}) != []
+    assert told() == told(**{role: "identity" if kind == "LSTM" else "he_normal"}) == []
+    assert told(**{role: "ones"}, trainable=False) == []
