@@ -40,29 +40,31 @@ def test_an_output_that_starts_at_its_limit(tmp_path):
         return k.layers.Dense(1, "sigmoid", bias_initializer=k.initializers.Constant(start))
 
     hidden = k.layers.Dense(16, "relu")
-    plain = {"optimizer": k.optimizers.SGD(0.01)}
-    ((code, severity, fix),) = told(k, tmp_path, hidden, head(20.0), **plain)
+    ((code, severity, fix),) = told(k, tmp_path, hidden, head(20.0), optimizer="sgd")
     assert (code, severity) == ("MA328", "low") and "bias_initializer" in fix
-    assert told(k, tmp_path, k.layers.Dense(16, "relu"), head(-4.6), **plain) == []
+    sound = (k.layers.Dense(16, "relu"), head(-4.6))
+    assert told(k, tmp_path, *sound, optimizer="sgd") == []
 
 
 def test_layers_that_the_call_of_a_class_leaves_out(tmp_path):
     import keras as k
 
-    class Net(k.Model):
-        def __init__(self, joined):
-            super().__init__()
-            self.hidden, self.head = k.layers.Dense(16, "relu"), k.layers.Dense(1)
-            self.joined = joined
+    def network(joined):
+        class Net(k.Model):
+            def __init__(self):
+                super().__init__()
+                self.hidden, self.head = k.layers.Dense(16, "relu"), k.layers.Dense(1)
 
-        def call(self, x):
-            hidden = self.hidden(x)
-            return self.head(hidden if self.joined else x)
+            def call(self, x):
+                hidden = self.hidden(x)
+                return self.head(hidden if joined else x)
+
+        return Net()
 
     def told(joined):
         k.utils.set_random_seed(0)
         x = np.random.default_rng(0).normal(size=(128, 8)).astype("float32")
-        model = Net(joined)
+        model = network(joined)
         model.compile("adam", "mse", jit_compile=False)
         model.fit(x, x[:, :1], epochs=4, batch_size=16, verbose=0)
         model.save(tmp_path / "m.keras")
