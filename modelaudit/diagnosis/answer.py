@@ -189,7 +189,9 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     text = fill_sentence(first, case.words, several=len(case.outputs) > 1)
     text = text.replace("{right}", _right(case, first))
     weak = still_wrong(case, first.transform)
-    text = text.replace("{more}", "more of " * weak) + f" {WEAK}" * (weak and first.cause in UNDONE)
+    text = text.replace("{more}", "more of " if weak else "") + (
+        f" {WEAK}" if weak and first.cause in UNDONE else ""
+    )
     text = text.replace("{sound}", _soundness(case))
     if first.cause in DESCRIPTIONS:
         text += _score(case) * (" labels the " not in text)

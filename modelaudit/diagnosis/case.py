@@ -312,7 +312,7 @@ def score_text(found: BetterInputs, order: ClassNumbering | None = None) -> str:
     shown = "{:.0%}".format if found.measure == "accuracy" else r2_in_words
     given, score = shown(found.given), shown(found.score)
     meant = order is not None and order.log_odds > NUMBERING_ODDS.value
-    renumbered = ", with the classes in the order that your labels show" * meant
+    renumbered = ", with the classes in the order that your labels show" if meant else ""
     return (
         f"On your {found.n} labels the {found.measure} is {given} as given and {score} "
         f"{words_of(found.name)}{renumbered}."

@@ -214,4 +214,4 @@ def _of_sources(rows: Sequence[ResultRow]) -> str:
     said = [
         f"{row.path}: {row.same_as_source}, source {row.exported_from}" for row in rows[:_LISTED]
     ]
-    return "; ".join(said) + " …" * (len(rows) > _LISTED)
+    return "; ".join(said) + (" …" if len(rows) > _LISTED else "")

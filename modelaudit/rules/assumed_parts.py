@@ -96,7 +96,9 @@ def _condition(rule: Rule, architecture: Architecture, layer: Layer) -> str:
         return ""
     last = architecture.layer(architecture.outputs[0])
     key = last.config_route.removeprefix("config/")
-    held = f"`{shorten(key, _WIDTH)}`" + f" (`{shorten(last.route, _WIDTH)}`)" * (key != last.route)
+    held = f"`{shorten(key, _WIDTH)}`" + (
+        f" (`{shorten(last.route, _WIDTH)}`)" if key != last.route else ""
+    )
     return f"{lacks}the model gives what its {held} gives."
 
 

@@ -248,7 +248,7 @@ class Rule(Struct, frozen=True):
 
 
 def _cut(text: str) -> str:
-    return plain(text[:_MOST_TEXT]) + "…" * (len(text) > _MOST_TEXT)
+    return plain(text[:_MOST_TEXT]) + ("…" if len(text) > _MOST_TEXT else "")
 
 
 def _shortened(route: str) -> str:

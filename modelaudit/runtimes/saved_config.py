@@ -205,7 +205,7 @@ def _missing(name: str, absent: list[str]) -> str:
     if not set(absent).isdisjoint(_TAKEN):
         return ""
     count = f"{len(absent)} required positional argument{'s' * (len(absent) > 1)}"
-    listed = f": '{absent[0]}'" * (len(absent) == 1)
+    listed = f": '{absent[0]}'" if len(absent) == 1 else ""
     return f"TypeError: …{name}.__init__() missing {count}{listed}"
 
 
@@ -235,7 +235,7 @@ def _not_accepted(name: str, kind: str, extra: Mapping[str, Json], context: Chec
             for value in extra.values()
         )
         listed = ", ".join(f"{key!r}: {value}" for key, value in zip(keys, shown, strict=False))
-        more = ", …" * (len(extra) > _SHOWN)
+        more = ", …" if len(extra) > _SHOWN else ""
         lookup = has(name, Trait.CATEGORIES) and has(name, Trait.VOCABULARY)
         what = "argument(s)" if lookup else f"arguments passed to {name}"
         return f"{error}: Unrecognized keyword {what}: {{{listed}{more}}}"

@@ -48,7 +48,7 @@ def screen(path: str, diagnosis: Diagnosis, repair: str = "") -> str:
         lines.append(_wrap(f"Would be refuted by: {first.refute}", "    ", "    "))
     for cause in diagnosis.causes[1:]:
         known = belief_text(cause, first)
-        lines.append(_wrap(cause.title + f" ({known})" * bool(known), "    ", "  also: "))
+        lines.append(_wrap(cause.title + (f" ({known})" if known else ""), "    ", "  also: "))
         lines += [_wrap(each.text, "    ", "  + ") for each in cause.evidence[:1]]
     if odds:
         lines += ["", click.style("Odds", bold=True)]

@@ -86,7 +86,7 @@ def effect_text(effect: TransformEffect, output: OutputBehaviour) -> str:
             f"; {effect.agreement:.0%} of the predictions stay the same (95 % interval {low:.0%} "
             f"to {high:.0%})"
         )
-    undone = ", with the flip undone on it," * (effect.action == "spatial")
+    undone = ", with the flip undone on it," if effect.action == "spatial" else ""
     return (
         f"For inputs {words_of(effect.name)}, {output.name}{undone} changes {effect.nfv:.2g} times "
         f"as much as for a different input{agreement}."

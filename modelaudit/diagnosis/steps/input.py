@@ -175,7 +175,7 @@ def _labelled_evidence(output: OutputBehaviour, found: BetterInputs | None) -> t
         return ()
     p = preferred_p(output, found)
     how = "adjusted for the number of forms"
-    how += ", labels and information in the predictions taken together" * (p < found.p)
+    how += ", labels and information in the predictions taken together" if p < found.p else ""
     chosen = "Your labels fit this other form, the only one that was tried"
     if found.tried > 1:
         chosen = f"Of {found.tried} other forms that were tried, your labels make this the most "

@@ -124,7 +124,7 @@ def never_predicted(output: OutputBehaviour) -> tuple[Evidence, ...]:
     classes = output.unpredicted
     if not classes:
         return ()
-    named = ", ".join(map(str, classes[:LISTED])) + (" and others" * (len(classes) > LISTED))
+    named = ", ".join(map(str, classes[:LISTED])) + (" and others" if len(classes) > LISTED else "")
     text = (
         f"Your labels have {'class' if len(classes) == 1 else 'classes'} {named} (counted from 0), "
         "which no input is predicted as: training may have had few or no such labels."

@@ -174,7 +174,7 @@ def wrong_weights(case: Case) -> StepResult:
             f"{bad.route!r} is the first batch normalization layer whose stored statistics do not "
             f"match its input (misfit {bad.misfit:.2f}; sound models stay below "
             f"{case.misfit_limit:.2f}"
-            + f" on {case.words.many} with equal predictions" * case.alike
+            + (f" on {case.words.many} with equal predictions" if case.alike else "")
             + ")."
         )
         evidence = Evidence(text, "", bad.misfit, case.misfit_limit, seen.inputs.n)

@@ -264,7 +264,7 @@ def _recalibration(case: Case) -> Evidence | None:
         text = (
             f"Recomputing the statistics on your {case.words.many} in a copy of the model raises "
             f"the information in the output from {before:.2f} to {after:.2f}"
-            + (f" of {room:.2f}" * bool(room))
+            + (f" of {room:.2f}" if room else "")
             + " bits."
         )
         if output and "e" in output.accuracy and tried.score is not UNSET:

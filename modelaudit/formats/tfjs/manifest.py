@@ -124,13 +124,13 @@ class ManifestWeights:
             self._missed += missed
             looked = missed and self._missed <= _MOST_MISSED
             renamed = _renamed(path) if looked else ""
-            detail += f"; {renamed} is, as if it had been renamed" * bool(renamed)
+            detail += f"; {renamed} is, as if it had been renamed" if renamed else ""
             like = _of_size(path, needed) if looked and needed and not renamed else ""
             beside = self._model.parent / path.name  # the model was moved without its folder
             moved = looked and needed and not (renamed or like) and _of_size(beside, needed)
             if moved:
                 detail += f"; {moved} beside the model is, of exactly the size that is needed"
-            detail += f"; {like} is, of exactly the size that is needed" * bool(like)
+            detail += f"; {like} is, of exactly the size that is needed" if like else ""
             self._add(kind, detail, name, renamed or like or moved or "", as_large=bool(like))
             return None
         self.files[plain] = file_entry(path, self._model.parent, "weights", self._limits)

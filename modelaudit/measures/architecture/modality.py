@@ -213,7 +213,7 @@ def _of_three_axes(sizes: Shape, spatial: set[int]) -> InputModality:
         said = f"an array of {sides[0]} x {sides[1]}: an image or a spectrogram"
         return InputModality(Modality.UNKNOWN, Confidence.LOW, said)
     read = 2 in spatial
-    said = "an input of three axes" + ", which a 2-D layer reads" * read
+    said = "an input of three axes" + (", which a 2-D layer reads" if read else "")
     if channels not in {1, 3, 4}:
         return InputModality(Modality.IMAGE, Confidence.LOW, said)
     sure = read

@@ -207,8 +207,12 @@ def build(audit: Audit) -> Section:
         prose(
             "A layer is one step of the network; its parameters are the numbers stored for it: "
             "trained weights and batch-normalization statistics."
-            + f" The receptive field is how many {words.unit} of the input one output of the layer "
-            "can depend on." * bool(data.profile.fields),
+            + (
+                f" The receptive field is how many {words.unit} of the input one output of the "
+                "layer can depend on."
+                if data.profile.fields
+                else ""
+            ),
             tone="terms",
         ),
         _facts(data),

@@ -87,9 +87,17 @@ def _without_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             f"`{layer.route}` ({name}) passes no gradient on, and `{last}` reaches the output through "
             "it alone"
-            + (f", as {counted(len(stopped) - 1, _FURTHER + ' does', _FURTHERS + ' do')}" * several)
+            + (
+                f", as {counted(len(stopped) - 1, _FURTHER + ' does', _FURTHERS + ' do')}"
+                if several
+                else ""
+            )
             + f": training {'with it ' * before_it}never changes {'them' if several else 'it'}."
-            + " They are not as drawn: they were trained before it was put there." * before_it,
+            + (
+                " They are not as drawn: they were trained before it was put there."
+                if before_it
+                else ""
+            ),
             route=layer.route,
             evidence={"measured": len(stopped), "unit": "layers", "operation": name},
             severity=Severity.INFO if before_it else Severity.LOW if meant or shown else None,
@@ -188,7 +196,7 @@ def _unused(rule: Rule, facts: Facts) -> Iterator[Finding]:
             name = graph.layer(route).name
             yield rule.finding(
                 f"No layer takes the input `{name}`: the answers do not depend on it."
-                + " A loss of the author's own may use it, as that of PPO does." * own,
+                + (" A loss of the author's own may use it, as that of PPO does." if own else ""),
                 route=route,
                 evidence={"measured": name, "n": len(inputs)},
                 severity=Severity.LOW if own else None,

@@ -213,7 +213,7 @@ def _bare_convolutions(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> It
     others = first_of(quoted(layer.route for layer, _ in bare[1:]), 6)
     yield rule.finding(
         f"`{first.route}` has no activation before `{behind[-1].route}`: {effect}."
-        + f" Nor has {others} before the next layer with weights." * (len(bare) > 1),
+        + (f" Nor has {others} before the next layer with weights." if len(bare) > 1 else ""),
         route=first.route,
         evidence={"measured": "linear", "n": len(bare)},
         title=_PAIR,

@@ -90,8 +90,8 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"a map of a single position: {'it changes nothing.' if pooling else used}"
             if found is single
             else f"a map of {list(first.size)}: it always reaches beyond the map"
-            + ", and gives the same value at every position." * alike
-            + "." * (not alike)
+            + (", and gives the same value at every position." if alike else "")
+            + ("." if not alike else "")
             if pooling
             else f"a map of {list(first.size)}: some of its weights never see anything but padding."
             if found is idle

@@ -150,7 +150,7 @@ def _recurrent(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
             continue
         units = config.get("units", config.get("output_dim"))
         made = layer.class_name if layer.class_name == f"{name}Cell" else name
-        again = ", return_sequences=True" * (config.get("return_sequences") is True)
+        again = ", return_sequences=True" if config.get("return_sequences") is True else ""
         default = _bounded(layer, f'keras.layers.{made}({units!r}, activation="tanh"{again}')
         gates = plain_activation(activation(config.get("recurrent_activation")) or "sigmoid")
         if gates in _UNBOUNDED - {"linear"}:

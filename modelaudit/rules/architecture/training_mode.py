@@ -279,7 +279,7 @@ def _of_lite(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(quoted(names[:LISTED])) + " …" * (len(names) > LISTED)
+    return ", ".join(quoted(names[:LISTED])) + (" …" if len(names) > LISTED else "")
 
 
 _FREEZE = (

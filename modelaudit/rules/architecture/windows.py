@@ -134,8 +134,11 @@ def _heavy_stride(rule: Rule, facts: Facts) -> Iterator[Finding]:
             usual, read = [min(2, k) for k in grid.kernel], "the input never reaches the output"
             yield rule.finding(
                 f"`{grid.route}` has stride {list(grid.strides)} and window {list(grid.kernel)}"
-                + f" on a map of {list(grid.size)}, so that a single window is left along an axis"
-                * single
+                + (
+                    f" on a map of {list(grid.size)}, so that a single window is left along an axis"
+                    if single
+                    else ""
+                )
                 + f": part of {'its output gets no input' if back else read}.",
                 route=grid.route,
                 evidence={"measured": list(grid.strides), "threshold": list(grid.kernel)},

@@ -91,9 +91,9 @@ def _nondeterministic(rule: Rule, facts: Facts) -> Iterator[Finding]:
         text += f"{behaviour.noise_floor:.3g})."
         if flagged:
             text = "model(x) gives other outputs than predict: a saved training=True is in effect."
-        text += f" Random numbers are drawn: {drawn}." * bool(drawn)
+        text += f" Random numbers are drawn: {drawn}." if drawn else ""
         yield rule.finding(
-            text + f" {may}" * bool(may),
+            text + (f" {may}" if may else ""),
             severity=Severity.MEDIUM if drawn or may else None,
             evidence={"n": behaviour.inputs.n}
             if flagged

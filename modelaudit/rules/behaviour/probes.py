@@ -155,9 +155,9 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
         yield rule.finding(
             f"{text} for {behaviour.inputs.n} different {made_up(behaviour)}inputs.{share}{other}"
-            + " Other outputs depend on the input." * others,
+            + (" Other outputs depend on the input." if others else ""),
             route=output.name,
-            title="The output is the same for all made-up inputs" * bool(made_up(behaviour)),
+            title="The output is the same for all made-up inputs" if made_up(behaviour) else "",
             # One of several outputs may be a constant by design, such as a number of boxes.
             severity=Severity.LOW
             if (others and made_up(behaviour)) or _beside_the_data(facts)
@@ -235,7 +235,8 @@ def _dead(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     "n": behaviour.inputs.n,
                 },
                 title="All channels of a layer are inactive for every made-up input"
-                * bool(made_up(behaviour)),
+                if made_up(behaviour)
+                else "",
                 severity=Severity.LOW if _beside_the_data(facts) else unless_made_up(behaviour),
             )
 

@@ -143,7 +143,7 @@ def _runtime(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:LISTED]) + " …" * (len(names) > LISTED)
+    return ", ".join(names[:LISTED]) + (" …" if len(names) > LISTED else "")
 
 
 def _example(

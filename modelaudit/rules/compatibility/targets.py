@@ -124,7 +124,7 @@ def _refusal(rule: Rule, facts: Facts, failing: tuple[Prediction, ...], title: s
     first = failing[0]
     reason = first.because[0]
     others: dict[str, Json] = {each.runtime: each.because[0].text for each in failing[1:]}
-    more = " or call" * (bool(reason.later) and not reason.loads)
+    more = " or call" if reason.later and not reason.loads else ""
     return rule.finding(
         " ".join(told(facts, each) for each in failing),
         route=reason.route,
@@ -161,7 +161,7 @@ def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if prediction.conditions:
             guesses.setdefault(reason.code, []).append(prediction)
             continue
-        without = " with compile=False" * _stops_compiling(facts, prediction)
+        without = " with compile=False" if _stops_compiling(facts, prediction) else ""
         refused = _as_weights(facts, prediction)
         before = f"{SAVED_WEIGHTS} {told(facts, refused)} " if refused else ""
         yield rule.finding(

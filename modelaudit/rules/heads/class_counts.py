@@ -70,7 +70,11 @@ def _labels(rule: Rule, facts: Facts) -> Iterator[Finding]:
     yield rule.finding(
         f"`{head.route}` has {counted(units, 'output', 'outputs')}, but {file} has "
         f"{counted(n, 'name', 'names')}: {effect}, or the names belong to another model"
-        + ", unless one output is of a background or a blank, without a name" * (units == n + 1)
+        + (
+            ", unless one output is of a background or a blank, without a name"
+            if units == n + 1
+            else ""
+        )
         + ".",
         file=file,
         route=head.route,
@@ -84,7 +88,7 @@ def _labels(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if head.joined
             else " If these are right, train again with:\n"
             + head.code(head.last if units > 1 else "softmax", n)
-            + _LOSS_OF_CLASSES * (units == 1)
+            + (_LOSS_OF_CLASSES if units == 1 else "")
         ),
     )
 

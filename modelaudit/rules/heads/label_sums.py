@@ -159,8 +159,7 @@ def _stayed_apart(
         f"{steps:,} steps at a rate of {rate:g} did not bring them nearer. So it is with labels "
         f"{'below 0, such as -1 and 1' if above else 'above 1, such as 1 and 2'}"
         f"; {loss.name} is of labels from 0 to 1."
-        + f" Or every answer is {int(above)}, as of inputs that are not scaled."
-        * stuck,
+        + (f" Or every answer is {int(above)}, as of inputs that are not scaled." if stuck else ""),
         route=head.route,
         evidence={
             "measured": abs(apart),
@@ -173,7 +172,7 @@ def _stayed_apart(
         severity=Severity.LOW,
         fix=_LOOK
         + ("y = (y + 1) / 2 of -1 and 1" if above else "y = y - 1 of 1 and 2")
-        + ". If they are, scale the inputs (keras.layers.Normalization)" * stuck
+        + (". If they are, scale the inputs (keras.layers.Normalization)" if stuck else "")
         + _FOR_OTHERS,
     )
 

@@ -245,8 +245,13 @@ def _absent(head: NetworkHead, loss: str, last: LastErrors) -> bool:
 
 
 def _never_labels(rule: Rule, head: NetworkHead, last: LastErrors) -> Finding:
-    said = "class" + "es" * (len(last.lowered) > 1) + " " + ", ".join(map(str, last.lowered[:8]))
-    said += ", ..." * (len(last.lowered) > 8)
+    said = (
+        "class"
+        + ("es" if len(last.lowered) > 1 else "")
+        + " "
+        + ", ".join(map(str, last.lowered[:8]))
+    )
+    said += ", ..." if len(last.lowered) > 8 else ""
     why = (
         "had next to no gradients"
         if last.of_squares

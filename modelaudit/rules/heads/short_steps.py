@@ -252,7 +252,7 @@ def _small_steps(
         return
     yield rule.finding(
         f"{counted(state.steps, 'step', 'steps')} of {state.name} at {state.rate:g}"
-        + f", which an epsilon of {epsilon:g} divides," * bool(epsilon)
+        + (f", which an epsilon of {epsilon:g} divides," if epsilon else "")
         + f" can have moved the score of a class by its bias by {reach:.2g} at most. No bias has moved by more "
         f"than {moved:.0%} of the spread of its kernel, and the kernels look as their initializers draw them.",
         evidence={

@@ -190,7 +190,7 @@ def _first_steps(artifact: Artifact, kernel: KernelInitialization) -> str:
         return IDLE_GATES[told]
     if one_step(artifact, kernel.tensor) is None:
         return ONE_STEP
-    return OPEN * (told == OPEN_STEPS)
+    return OPEN if told == OPEN_STEPS else ""
 
 
 def _no_gradient(artifact: Artifact, kernel: KernelInitialization) -> str:

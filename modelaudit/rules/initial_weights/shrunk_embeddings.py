@@ -26,7 +26,7 @@ def shrunk_embeddings(
     if not found:
         return
     share, route = min(found)
-    more = f" The same is true of {len(found) - 1} more." * (len(found) > 1)
+    more = f" The same is true of {len(found) - 1} more." if len(found) > 1 else ""
     yield rule.finding(
         f"No value of the embeddings of `{route}` is larger than {share:.2g} of the spread that their "
         f"initializer gives.{more} Their embeddings_regularizer draws them to 0: unless what follows divides by "

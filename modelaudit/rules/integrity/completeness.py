@@ -200,8 +200,8 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if lacking:
         (layer, absent), *others = lacking
         more = f" {counted(len(others), 'other layer lacks', 'other layers lack')} weights too: "
-        more += ", ".join(quoted(each.route for each, _ in others[:LISTED])) + " …" * (
-            len(others) > LISTED
+        more += ", ".join(quoted(each.route for each, _ in others[:LISTED])) + (
+            " …" if len(others) > LISTED else ""
         )
         whole = [x for x in layers if x.variables.keys() >= x.expected.keys()]
         twin = next((x.route for x in whole if _is_alike(x, layer)), "")
@@ -210,7 +210,7 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"Layer `{layer.route}` ({layer.class_name}) needs {', '.join(absent)}"
             f"{f' by `{beside}`' * bool(beside)}, but the file does not contain "
             f"{'it' if len(absent) == 1 else 'them'}."
-            + f"{more}." * bool(others)
+            + (f"{more}." if others else "")
             + once * bool(twin),
             route=layer.route,
             evidence={
@@ -239,7 +239,7 @@ def _unexpected(rule: Rule, facts: Facts) -> Iterator[Finding]:
         found = rule.finding(
             counted(len(names), "stored tensor belongs", "stored tensors belong")
             + " to no layer of the architecture"
-            + ", none of whose layers has weights" * unused
+            + (", none of whose layers has weights" if unused else "")
             + ": "
             + ", ".join(names[:LISTED])
             + (" …" if len(names) > LISTED else ""),

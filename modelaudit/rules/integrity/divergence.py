@@ -83,7 +83,7 @@ def diverged(facts: Facts, damaged: Set[str]) -> LikelyCause:
         own = loss is not None and loss.name not in KNOWN
         named = f"the loss {loss.name}" if own and loss is not None else ""
         coded = any(layer.class_name == "Lambda" or layer.custom for layer in layers)
-        among = f" ({named} is one)" * bool(named)
+        among = f" ({named} is one)" if named else ""
         asks = (
             f"see that {named} divides by nothing that can be 0, and takes no logarithm or root of it"
             if named and not coded
@@ -137,7 +137,7 @@ def _computed(
     ]
     if named:
         more = len(named) - _LISTED
-        names = ", ".join(quoted(named[:_LISTED])) + f" and {more} more" * (more > 0)
+        names = ", ".join(quoted(named[:_LISTED])) + (f" and {more} more" if more > 0 else "")
         return LikelyCause(
             f" An exponential is infinite for sums above 88: the activation of {names} comes first among "
             "the causes.",
@@ -204,7 +204,7 @@ def _by_gradients(
     """Of an optimizer whose steps are as large as the gradients."""
     more = f"{labels.fix}Then " if labels.fix else ""
     default = rate is not None and f"{rate:g}" == _DEFAULT_RATE
-    said = " (the default)" * default
+    said = " (the default)" if default else ""
     grows = (
         f", and that of {loss.name} grows with the error"
         if loss is not None and loss.name in DISTANCES - {"mean_absolute_error"}

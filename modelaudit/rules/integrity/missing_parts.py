@@ -36,7 +36,7 @@ def _without_graph(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             counted(len(keys), "stored variable is", "stored variables are")
             + f" not restored by the graph's saver: {listing(names)}."
-            + f" {others} of them belong to training." * bool(weights and others),
+            + (f" {others} of them belong to training." if weights and others else ""),
             route=names[0],
             severity=rule.severity if weights else Severity.LOW,
             evidence={**counted_evidence(len(keys), "variables"), "variables": [*names[:KEPT]]},

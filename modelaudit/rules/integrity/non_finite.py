@@ -34,7 +34,7 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
     alike = [tensor for tensor, said in weights if not said]
     mean = _mean_of_none(facts) if weights else ""
     cause = diverged(facts, used) if alike and not mean else LikelyCause()
-    ordered = f"{_CHECKPOINT} {cause.fix}" * bool(cause.fix)
+    ordered = f"{_CHECKPOINT} {cause.fix}" if cause.fix else ""
     for tensor, said in weights:
         if said:
             yield _not_finite(rule, tensor, said, rule.severity)

@@ -81,7 +81,7 @@ def _lost_layers(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"{', '.join(quoted(names[:LISTED]))}" + (" …" if len(names) > LISTED else "") + ".",
             route=names[0],
             severity=Severity.MEDIUM if beside or place else None,
-            fix=rule.fix + " Name its file with `--architecture`." * bool(place),
+            fix=rule.fix + (" Name its file with `--architecture`." if place else ""),
             evidence={
                 "measured": len(names),
                 "unit": "layers",

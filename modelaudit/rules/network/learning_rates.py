@@ -229,8 +229,11 @@ def scheduled(config: Mapping[str, Json], made: float) -> Iterator[tuple[str, Js
         detail = (
             f"The schedule {name} takes the learning rate below {LOW_RATE.value:g} within "
             f"{math.ceil(after):,} steps, so training stops there"
-            + f": {made - math.ceil(after):,.0f} of {made:,.0f} steps changed nothing"
-            * (not soon)
+            + (
+                f": {made - math.ceil(after):,.0f} of {made:,.0f} steps changed nothing"
+                if not soon
+                else ""
+            )
         )
         longer = "later boundaries, so that the last one comes near the end of training,"
         if name != "PiecewiseConstantDecay":

@@ -104,7 +104,7 @@ def _weightless(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "where they give no gradient"
             )
             fix = 'Put keras.layers.Dense(1, activation="sigmoid") behind it'
-        guess = " This is by the names in the code of a Lambda alone." * given.by_name
+        guess = " This is by the names in the code of a Lambda alone." if given.by_name else ""
         yield rule.finding(
             f"`{route}`: {said}.{guess}",
             route=route,

@@ -258,7 +258,7 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
         route=fed.route,
         evidence=evidence,
         severity=rule.severity if first else Severity.MEDIUM,
-        fix=unmasked(graph, fed.route, fed.value) or SMALLER_RATE * bool(driven),
+        fix=unmasked(graph, fed.route, fed.value) or (SMALLER_RATE if driven else ""),
     )
 
 

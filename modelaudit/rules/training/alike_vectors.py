@@ -68,9 +68,12 @@ def one_vector(rule: Rule, facts: Facts, moments: Sequence[WeightMoments]) -> It
     bounded = not lately and bool(losses) and all(x and x.name in _BOUNDED for x in losses)
     yield rule.finding(
         f"In training, `{route}` got the same vector from every input"
-        + ": all inputs were the same" * (every and bounded)
-        + ", or one input, such as one with a target of another size, outweighs all others"
-        * (not bounded)
+        + (": all inputs were the same" if every and bounded else "")
+        + (
+            ", or one input, such as one with a target of another size, outweighs all others"
+            if not bounded
+            else ""
+        )
         + ". The gradient of a kernel is that of the bias times the input, and for each input the "
         "averages of both have one ratio in all units.",
         route=route,

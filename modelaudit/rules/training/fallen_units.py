@@ -84,7 +84,7 @@ def mostly_dead(rule: Rule, found: Mapping[str, DeadUnits]) -> Iterator[Finding]
     yield rule.finding(
         f"By its weights, {worst.dead:,} of the {worst.units:,} units of `{route}` give 0 for every input "
         f"with values from {least} to {INPUT_REACH.value:g}"
-        + f", and many of {others} other {'layer' if others == 1 else 'layers'}" * bool(others)
+        + (f", and many of {others} other {'layer' if others == 1 else 'layers'}" if others else "")
         + ": steps that were far too large drove their weights below 0.",
         route=route,
         title="Many units of a ReLU layer are dead",
@@ -109,8 +109,11 @@ def mostly_negative(rule: Rule, found: Mapping[str, DeadUnits]) -> Iterator[Find
     yield rule.finding(
         f"Of the {worst.units:,} units of `{route}`, {worst.dead:,} have a bias below 0, and weights above 0 that "
         f"add up to less than {NEGATIVE_PART.value:g} of those below"
-        + f", and so have many of {others} other {'layer' if others == 1 else 'layers'}"
-        * bool(others)
+        + (
+            f", and so have many of {others} other {'layer' if others == 1 else 'layers'}"
+            if others
+            else ""
+        )
         + ": of inputs that are not negative, such as pixels and what other ReLUs give, they are probably "
         "never above 0. Steps that are far too large leave units so.",
         route=route,

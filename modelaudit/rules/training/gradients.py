@@ -134,9 +134,10 @@ def _without_effect(
     ]
     yield rule.finding(
         f"In the graph, nothing takes the result of {', '.join(shown)}"
-        + f" and of {len(unused) - 5:,} more" * (len(unused) > 5)
+        + (f" and of {len(unused) - 5:,} more" if len(unused) > 5 else "")
         + ". The loss does not depend on it, and no optimizer changes its weights, which are "
-        "trainable." + " They are not as drawn: they may be left of another model." * kept,
+        "trainable."
+        + (" They are not as drawn: they may be left of another model." if kept else ""),
         route=routes[next(iter(unused))],
         severity=Severity.LOW if kept else rule.severity,
         title="Nothing takes the result of some layers",
@@ -208,10 +209,12 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
     since = " since the model was compiled" if never else ""
     since = " for very many steps, or ever" if never and forgets_squares(state) else since
     when = "has reached" if never else f"reached{for_how_long(state, silent, ratios)}"
-    when += ", in the last step," * lately
+    when += ", in the last step," if lately else ""
     inputs = "input of the last batch" if lately else "training input"
     routes = [*dict.fromkeys(each.route for each in silent)]
-    names = ", ".join(quoted(routes[:5])) + f" and {len(routes) - 5:,} more" * (len(routes) > 5)
+    names = ", ".join(quoted(routes[:5])) + (
+        f" and {len(routes) - 5:,} more" if len(routes) > 5 else ""
+    )
     constant_input = _ends_in_a_bias(moments, stopped, silent == weighed)
     biased = {each.route for each in moments if each.role == "bias" and each not in stopped}
     empty = [each for each in routes if each in biased] if silent != weighed else []
@@ -220,10 +223,13 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
     yield rule.finding(
         f"No gradient {when} {names}{since}. Of the {len(moments):,} trained weights, "
         f"{counted(len(moments) - len(stopped), 'receives', 'receive')} one still."
-        + " No kernel does: at the end, training moved biases alone." * (silent == weighed)
+        + (" No kernel does: at the end, training moved biases alone." if silent == weighed else "")
         + gets_nothing(inputs, right=right) * constant_input
-        + f" The bias of {', '.join(quoted(empty[:5]))} does: what the layer got was 0."
-        * bool(empty)
+        + (
+            f" The bias of {', '.join(quoted(empty[:5]))} does: what the layer got was 0."
+            if empty
+            else ""
+        )
         + (
             f" `{behind.route}`, behind them, still learns: they may be saturated, or were kept as they "
             "are on purpose."

@@ -92,7 +92,7 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
         return why, Severity.MEDIUM, _fix(facts)
     if moved:
         step = one_step_of(facts.artifact)
-        least = f", less than one step of the optimizer ({step:.1g})" * (moved <= step)
+        least = f", less than one step of the optimizer ({step:.1g})" if moved <= step else ""
         why = (
             f"training had hardly any effect, as no bias has moved further than {moved:.1g}{least}"
         )

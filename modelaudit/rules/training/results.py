@@ -208,7 +208,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if layer.outputs
             else "other paths of the network still carry the input"
         )
-        given = " for inputs without negative values" * layer.nonnegative
+        given = " for inputs without negative values" if layer.nonnegative else ""
         yield rule.finding(
             f"By its weights, `{layer.route}` {_WORDS[layer.kind]}{given}: {reach}.",
             route=layer.route,

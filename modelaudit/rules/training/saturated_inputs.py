@@ -37,7 +37,9 @@ def saturated_by_inputs(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             f"At the size that the inputs of training had (MA440), the sums of `{route}` are of about "
             f"{spread:,.3g}: {'its gates are' if has(layer.class_name, Trait.RECURRENT) else 'it is'} "
-            "saturated" + ", and most of its weights never received a gradient" * still + ".",
+            "saturated"
+            + (", and most of its weights never received a gradient" if still else "")
+            + ".",
             route=route,
             title="The inputs of training saturate a layer",
             evidence={"measured": spread, "unit": OFF_SCALE.unit, "threshold": OFF_SCALE.value},

@@ -256,7 +256,7 @@ def _loss_weights(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]
         yield detail, [*weights], Severity.HIGH, "loss_weights=None"
     elif any(weight < 0 for weight in weights):
         detail = "The weight of a loss is negative: training makes that loss larger"
-        detail += ", as adversarial training does on purpose" * (len(weights) > 1)
+        detail += ", as adversarial training does on purpose" if len(weights) > 1 else ""
         # The author's own "loss" may be a similarity, which is to grow.
         (loss,) = compiled_losses(training, [""])
         own = len(weights) > 1 or loss is None or loss.name not in KNOWN

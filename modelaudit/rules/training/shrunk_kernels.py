@@ -101,8 +101,11 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"No weight of `{route}` is larger than {least:.2g} of the spread that its initializer "
             f"gives{', and neither in other layers' * (len(small) > 1)}: of inputs on a scale of about "
             "1, what it adds to its bias is nearly nothing."
-            + f" `{head}` gives an output, which is then what its bias says, the same for every input."
-            * bool(head)
+            + (
+                f" `{head}` gives an output, which is then what its bias says, the same for every input."
+                if head
+                else ""
+            )
             + NOT_SCALED * scaled,
             route=route,
             evidence={
@@ -141,8 +144,11 @@ def _emptied(rule: Rule, small: Sequence[tuple[float, str]]) -> Finding:
     least, route = min(small)
     return rule.finding(
         f"The weights of `{route}` have {least:.2g} of the spread that its initializer gives"
-        + f", and {counted(len(small) - 1, 'more layer has', 'more layers have')} as little"
-        * (len(small) > 1)
+        + (
+            f", and {counted(len(small) - 1, 'more layer has', 'more layers have')} as little"
+            if len(small) > 1
+            else ""
+        )
         + ". Its kernel_regularizer draws them to 0, and little of what the layer gets passes it.",
         route=route,
         title="A penalty drew kernels nearly to 0",
@@ -274,7 +280,7 @@ def _prior(rule: Rule, facts: Facts, shrunk: Sequence[str]) -> Iterator[Finding]
             f"gives, so that {inputs} move its scores by {sums:.2g}, while its biases "
             f"differ by {moved:.2g}: the output is about the frequencies of the classes, whatever the input is"
             + (", unless inputs are large." if not (bounded or (drawn and certain)) else ".")
-            + f" Its kernel_regularizer has a factor of {factor:g}." * drawn,
+            + (f" Its kernel_regularizer has a factor of {factor:g}." if drawn else ""),
             route=kernel.route,
             title="An output learnt little but the frequencies of its classes",
             evidence={

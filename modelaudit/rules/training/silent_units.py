@@ -66,12 +66,12 @@ def dead_output(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fin
     yield rule.finding(
         f"No weight received a gradient in {when}, not even the bias of "
         f"`{head.weights.route}`, the last layer: its ReLU gives 0"
-        + f", or what {loss.name} clips," * clips
+        + (f", or what {loss.name} clips," if clips else "")
         + " for every training input.",
         route=head.weights.route,
         title="No gradient ever reached a weight"
         if never
-        else "The output is always 0, and no gradient reaches any weight" * (not clips),
+        else ("The output is always 0, and no gradient reaches any weight" if not clips else ""),
         evidence={"measured": len(state.moments), "unit": "weights without gradient"},
         key="output",
         severity=Severity.MEDIUM if clips else Severity.HIGH,
@@ -274,7 +274,8 @@ def unreached(rule: Rule, facts: Facts, state: OptimizerState) -> Finding:
     return rule.finding(
         f"No gradient has reached any of the {len(state.moments):,} trained weights in the "
         f"{counted(state.steps or 0, 'step', 'steps')} since the model was compiled: this training "
-        "changed nothing." + " The loss may have been 0 before, as a hinge can be." * ends,
+        "changed nothing."
+        + (" The loss may have been 0 before, as a hinge can be." if ends else ""),
         title="No gradient ever reached a weight",
         evidence={"measured": len(state.moments), "unit": "weights without gradient"},
         severity=Severity.LOW if ends else None,

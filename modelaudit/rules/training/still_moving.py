@@ -80,7 +80,7 @@ def last_bias_alone(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator
         f"{counted(state.steps or 0, 'step', 'steps')} moved the bias of `{biased[-1].route}` by {last:.1%} "
         f"of the spread of its kernel, and that of `{biased[0].route}` by {shares[0]:.1%}; the kernels look "
         "as their initializers draw them"
-        + f", at most {small:.2g} times as wide as usual ones" * bool(small)
+        + (f", at most {small:.2g} times as wide as usual ones" if small else "")
         + ". What was learnt may be no more than "
         + ("one answer for all inputs." if small else "how frequent the answers are."),
         route=biased[-1].route,

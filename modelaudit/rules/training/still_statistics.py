@@ -100,7 +100,7 @@ def still_statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
         around = graph.above(graph.outputs, around={route})
         alone = not any(not any(graph.calls[each]) for each in around)
         tiny = found.mean is not None and found.mean < math.sqrt(_epsilon(found.config))
-        size = f", about {found.mean:.2g}. Inputs that were scaled twice do that" * tiny
+        size = f", about {found.mean:.2g}. Inputs that were scaled twice do that" if tiny else ""
         yield rule.finding(
             f"The moving variance of `{route}` is {found.variance:.3g} in all channels, "
             f"which is what {found.steps:,} steps leave of its initial 1: the variance of every batch was 0, "
@@ -114,7 +114,9 @@ def still_statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
             route=route,
             evidence={"measured": found.variance, "unit": "moving variance", "steps": found.steps},
             key=f"{route} statistics",
-            title="A batch normalization was trained on batches of one input" * found.single,
+            title="A batch normalization was trained on batches of one input"
+            if found.single
+            else "",
             severity=rule.severity if alone else Severity.MEDIUM,
             fix="Train with batches of several inputs, or use a normalization that does not need them:\n"
             "model.fit(x, y, batch_size=32)\n"

@@ -81,7 +81,7 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
             untouched = _at_start(states.get(layer.route)) and trained
             severity = Severity.MEDIUM if untouched else Severity.LOW
-            also = ", and its bias and kernel are as initializers draw them" * bool(untouched)
+            also = ", and its bias and kernel are as initializers draw them" if untouched else ""
             yield _found(rule, layer, detail + also, severity if alone else Severity.INFO)
     yield from _trained_though_frozen(rule, facts, weighing)
 
@@ -95,7 +95,9 @@ def _trained_though_frozen(
     found = [layer for layer in weighing if not layer.trainable and layer.route in got]
     if not found or not any(layer.trainable and layer.route in got for layer in weighing):
         return
-    names = ", ".join(f"`{layer.route}`" for layer in found[:4]) + ", ..." * (len(found) > 4)
+    names = ", ".join(f"`{layer.route}`" for layer in found[:4]) + (
+        ", ..." if len(found) > 4 else ""
+    )
     yield rule.finding(
         f"{names}: frozen, but the optimizer has averages of gradients of its weights, as it has of layers "
         "that are not frozen. It looks as if trainable was set after compile(), which takes effect only "
@@ -169,7 +171,7 @@ def _all_frozen(rule: Rule, facts: Facts, weighing: Sequence[Layer], steps: int)
     else:
         effect = "With the compile settings in this file, training changes nothing."
         severity = Severity.LOW
-        effect += " That they still have their initial values, MA404 says." * never
+        effect += " That they still have their initial values, MA404 says." if never else ""
     if never and steps:
         effect += " They still have their initial values."
     elif fresh:

@@ -98,7 +98,11 @@ def explanation(
     told = opaque and form in _BY_KERAS_3 and why is InitialStatistics.UNKNOWN
     if told:
         return severity, explained, f"{_WITHOUT_ARGUMENT}{rule.fix}"
-    return severity, explained, f"{_IN_A_LOOP}{rule.fix}" * (why is InitialStatistics.UNKNOWN)
+    return (
+        severity,
+        explained,
+        f"{_IN_A_LOOP}{rule.fix}" if why is InitialStatistics.UNKNOWN else "",
+    )
 
 
 class HalfReset(Struct, frozen=True):

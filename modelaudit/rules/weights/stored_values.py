@@ -108,11 +108,15 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield rule.finding(
                 f"Every value of `{named}` is {stats.minimum:g}: {effect}."
                 + (_of_initializer(facts, route, role, stats.minimum) if drawn else "")
-                + " The layer has a regularizer or constraint, which can do this." * penalized
-                + _UNNAMED * (architecture is None and not stats.minimum)
-                + (_BY_HAND if by_hand else _AS_SET * bool(stats.minimum and not drawn))
-                + SILENCED * (silent and not (drawn or alone))
-                + " No output gets the inputs but through it." * alone,
+                + (
+                    " The layer has a regularizer or constraint, which can do this."
+                    if penalized
+                    else ""
+                )
+                + (_UNNAMED if architecture is None and not stats.minimum else "")
+                + (_BY_HAND if by_hand else (_AS_SET if stats.minimum and not drawn else ""))
+                + (SILENCED if silent and not (drawn or alone) else "")
+                + (" No output gets the inputs but through it." if alone else ""),
                 file=tensor.file,
                 route=named,
                 evidence={"measured": stats.minimum, "unit": "as every value", "n": tensor.size},
@@ -195,13 +199,15 @@ def _zero_block(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if rows and (table or run < max(2 * row, ZERO_ROWS.value * tensor.size)):
             continue
         whole = f", which are {run // row} whole rows" if rows else ""
-        whole += ": of inputs that are always 0, or not used, if they started at 0" * (
-            rows and not sure
+        whole += (
+            ": of inputs that are always 0, or not used, if they started at 0"
+            if rows and not sure
+            else ""
         )
         yield rule.finding(
             f"`{tensor.name}`: {run:,} consecutive values are 0, from value {start:,} of "
             f"{tensor.size:,} on{whole}; {others or 'none'} of the others "
-            f"{'is' if others < 2 else 'are'} 0." + _PARTS * (rows and sure),
+            f"{'is' if others < 2 else 'are'} 0." + (_PARTS if rows and sure else ""),
             file=tensor.file,
             route=tensor.name,
             evidence={

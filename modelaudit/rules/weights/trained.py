@@ -62,9 +62,9 @@ def _statistics_lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
     said = of_all(len(lost), len(states), "batch normalization layer", "has", "have")
     said += " moving mean 0 and moving variance 1 exactly, although gamma or beta were trained"
     severity, explained, fix = explanation(rule, facts.artifact, states)
-    said += f"; {explained}" * bool(explained)
+    said += f"; {explained}" if explained else ""
     used = initial_statistics(facts.artifact, states) in NEVER_BY_BATCH
-    title = "Batch normalization never ran in training mode" * used
+    title = "Batch normalization never ran in training mode" if used else ""
     yield from _layers_told(rule, said, lost, len(states), severity, fix, title)
     yield from half_lost(rule, facts.artifact, states)
 
@@ -214,13 +214,13 @@ def _left_out(
         kernel = each.kernel
         if each.against:
             continue
-        bias = " Its bias has changed." * (kernel.tests.get("bias_initial") is False)
+        bias = " Its bias has changed." if kernel.tests.get("bias_initial") is False else ""
         if few(kernel):
             bias = f" Its {kernel.weights} weights prove little, but every step moves a bias, too."
-        guess = f" (a guess: {kernel.initializer})" * kernel.guessed
+        guess = f" (a guess: {kernel.initializer})" if kernel.guessed else ""
         norm = "norms" in kernel.tests
         alike = norm and kernel.tests["norms"] == kernel.tests.get("initial")
-        moved = ", or a converter moved them into the layer behind" * alike
+        moved = ", or a converter moved them into the layer behind" if alike else ""
         made = "its initializer sets them" if set_alike(kernel) else "drawn by its initializer"
         values = f"values as {made}{guess}"
         still = bool(do) and not got_gradients(facts.artifact, kernel)

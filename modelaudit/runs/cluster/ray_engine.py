@@ -139,7 +139,7 @@ class _Cluster:
         self._kind: ActorClass[NodeAuditor] = made
         if not self._room():
             needs = f"1 core and {_memory(order.settings) / (1 << 30):.1f} GiB of memory"
-            option = " (--memory)" * order.settings.probe.enabled
+            option = " (--memory)" if order.settings.probe.enabled else ""
             raise UsageError(f"no node of the cluster has {needs} for a model{option}")
 
     @property
@@ -251,7 +251,7 @@ def _connected(address: str) -> Iterator[None]:
                 signal.signal(number, handler)
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
-        where = f" at {address}" * bool(address)
+        where = f" at {address}" if address else ""
         raise UsageError(f"cannot reach the Ray cluster{where}: {reason}") from error
     try:
         yield

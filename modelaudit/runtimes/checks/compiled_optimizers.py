@@ -118,7 +118,7 @@ def check_archived(value: Json, context: CheckContext) -> Iterator[Reason]:
         error = f"AttributeError: '{name}' object has no attribute 'build'"
         if profile.keras3:
             error = f"ValueError: Could not deserialize '{module}.{name}' because it is not a "
-            error = f"{error}KerasSaveable subclass" * (profile.keras >= CHECKS_SUBCLASS)
+            error = f"{error}KerasSaveable subclass" if profile.keras >= CHECKS_SUBCLASS else ""
         yield compile_reason(
             "legacy-optimizer",
             f"the optimizer is {module}.{name}, which {profile.name} does not "

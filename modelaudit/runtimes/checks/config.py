@@ -244,7 +244,7 @@ def _unknown_layer(name: str, context: CheckContext, route: str) -> Reason:
         "unknown-class",
         LoadOutcome.FAILS,
         f"`{route or name}` has the class {name}, which is not part of {context.profile.name}"
-        + "; Keras 2.2 removed it" * kept,
+        + ("; Keras 2.2 removed it" if kept else ""),
         f"ValueError: Unknown layer: '{name}'. Please ensure you are using a "
         "`keras.utils.custom_object_scope`",
         fix,

@@ -68,7 +68,7 @@ def structured_call(call: Json, route: str) -> Reason | None:
         LoadOutcome.FAILS,
         f"`{route}` was called with {what} of tensors, and Keras 2 saves the call in a form that "
         "Keras 3 does not read",
-        "KeyError: 'args'" * dictionary,
+        "KeyError: 'args'" if dictionary else "",
         f"{USE_KERAS_2}, or build the model from code and load the weights.",
         route,
     )

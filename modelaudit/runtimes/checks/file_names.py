@@ -63,7 +63,9 @@ def other_suffix(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         "hdf5-named-keras" if named_keras else "other-suffix",
         LoadOutcome.FAILS,
         f"the file {what}, but has {f'the suffix {suffix}' if suffix else 'no suffix'}"
-        + ", and Keras then says of the existing file that it is not found" * named_keras,
+        + (
+            ", and Keras then says of the existing file that it is not found" if named_keras else ""
+        ),
         error,
         f"Rename it to {wanted}.",
         repairs=True,

@@ -104,7 +104,9 @@ def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             f"Import the library that defines the operation; otherwise export it from {EXPORT}",
             f"{where}/{node.name}",
             # One that the writer's TensorFlow does not have either is of another library.
-            unless=f"the library that defines the operation {node.op} is imported" * foreign,
+            unless=f"the library that defines the operation {node.op} is imported"
+            if foreign
+            else "",
             sign=node.op * foreign,
         )
     elif attribute:
@@ -276,7 +278,11 @@ def _drawn(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
                 LoadOutcome.DIFFERS,
                 f"the exported graph draws random numbers (`{where}`), so that two calls return "
                 "different outputs"
-                + (f": exports keep {layer} active, which the model itself does not" * bool(layer)),
+                + (
+                    f": exports keep {layer} active, which the model itself does not"
+                    if layer
+                    else ""
+                ),
                 "no error",
                 "Export a call with training=False through `keras.export.ExportArchive`.",
                 where,

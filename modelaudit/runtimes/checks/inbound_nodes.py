@@ -243,8 +243,7 @@ def _node_number(route: str, source: str, context: CheckContext) -> Reason:
         LoadOutcome.FAILS,
         f"`{route}` refers to the second call of the inner model `{source}` by Keras 2 numbering; "
         "Keras 3 numbers calls differently and finds no such call"
-        + ", so that the loader may never return"
-        * loops,
+        + (", so that the loader may never return" if loops else ""),
         ""
         if loops
         else "ValueError: Invalid Functional model configuration. The graph of the Functional "
@@ -330,7 +329,9 @@ def _operation(layer: Mapping[str, Json], context: CheckContext, route: str) -> 
             LoadOutcome.FAILS,
             f"`{route}` is the operation {name} on symbolic tensors; HDF5 stores only its name, "
             f"which {context.profile.name} takes for the layer {name}",
-            "ValueError: Only input tensors may be passed as positional arguments" * numbers,
+            "ValueError: Only input tensors may be passed as positional arguments"
+            if numbers
+            else "",
             "Save it as .keras, which stores the module too.",
             route,
             repairs=True,

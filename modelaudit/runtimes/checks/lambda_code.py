@@ -62,7 +62,7 @@ def check(
             "mode",
             _REFUSED_BY_KERAS_3 if context.profile.keras3 else _REFUSED_BY_KERAS_2,
             "Replace the Lambda with a built-in layer where the model was trained, and save it "
-            "again." + _WITHOUT_SAFE_MODE * (not unusable),
+            "again." + (_WITHOUT_SAFE_MODE if not unusable else ""),
             route,
             "safe mode is disabled",
             "safe_mode",
@@ -195,7 +195,7 @@ def _running(
             OF_GLOBAL,
             LoadOutcome.FAILS,
             f"the code of `{route}` refers to {unknown}, which Keras does not define for it",
-            f"NameError: …name '{unknown}' is not defined" * (loads or not profile.keras3),
+            f"NameError: …name '{unknown}' is not defined" if loads or not profile.keras3 else "",
             "Define the layer in code and load the weights into it.",
             route,
             unless=_imported(unknown, config, context),

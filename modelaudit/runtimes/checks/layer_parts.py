@@ -70,7 +70,7 @@ def text_functions(
             UNKNOWN_OBJECT,
             LoadOutcome.FAILS,
             f"{key} of `{route}` is the function {function}, which is not in the file",
-            f"TypeError: …Could not locate function '{function}'" * context.profile.keras3,
+            f"TypeError: …Could not locate function '{function}'" if context.profile.keras3 else "",
             f'Pass custom_objects={{"{function}": ...}}.',
             route,
             **passed(function),

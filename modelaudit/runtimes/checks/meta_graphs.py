@@ -52,8 +52,8 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         error,
         f"Use `tf.saved_model.load(path, {given})`"
         + ("." if own else " and call a signature of what it returns."),
-        unless=f"`{given}` is passed" * own,
-        sign="tags=" * own,
+        unless=f"`{given}` is passed" if own else "",
+        sign="tags=" if own else "",
     )
 
 

@@ -118,7 +118,7 @@ def _form(config: Config, context: CheckContext, weights: bool, route: str) -> I
         # Saved again by tf-keras, Keras 3 loads some as .h5, and none as .keras.
         _FROM_CODE if "unbuilt" in form else f"{USE_KERAS_2}.",
         route,
-        later=FIRST_CALL * (form == "first-layer" and place in (None, _AT_THE_CALL)),
+        later=FIRST_CALL if form == "first-layer" and place in (None, _AT_THE_CALL) else "",
         loads=place == _AT_THE_CALL,
         repairs=shaped,
     )

@@ -94,7 +94,7 @@ def _resolved(config: Config, context: CheckContext, route: str) -> Iterator[Rea
                 LoadOutcome.FAILS,
                 f"{key} of `{route}` is the string {value}, which {context.profile.name} "
                 f"interprets as the function keras.layers.{value} when it reads HDF5",
-                f"Received: {key}=<function {value} at" * (key == "score_mode"),
+                f"Received: {key}=<function {value} at" if key == "score_mode" else "",
                 f"Delete {key} from the config if it has the default value, or save as .keras.",
                 route,
                 repairs=True,
@@ -144,7 +144,8 @@ def _arrays(config: Config, context: CheckContext, route: str) -> Iterator[Reaso
                 f"{key} of `{route}` is a number of numpy, written as an object of type ndarray, "
                 f"which {context.profile.name} does not read as a number",
                 "float() argument must be a string or a real number, not 'dict'"
-                * (not context.profile.keras3),
+                if not context.profile.keras3
+                else "",
                 "Replace the object in the config with its value, or pass a class in "
                 "custom_objects that reads it.",
                 route,
@@ -166,7 +167,9 @@ def _integer_dtype(
             "dtype-of-integer-layer",
             LoadOutcome.FAILS,
             f"`{route}` ({name}) returns integers, but its dtype is written as {dtype}",
-            'When `output_mode="int"`, `dtype` should be an integer type' * context.profile.keras3,
+            'When `output_mode="int"`, `dtype` should be an integer type'
+            if context.profile.keras3
+            else "",
             'Set its dtype to "int64" in the config.',
             route,
             repairs=True,

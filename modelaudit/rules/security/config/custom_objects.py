@@ -47,7 +47,7 @@ def _in_a_session(facts: Facts) -> str:
         return ""
     restore = facts.artifact.extra.get("restore")
     lacks = isinstance(restore, dict) and bool(restore.get("unrestored"))
-    left = ", but does not restore all variables of it (MA416)" * lacks
+    left = ", but does not restore all variables of it (MA416)" if lacks else ""
     return f" A session loads the graph without it{left}."
 
 
@@ -56,7 +56,7 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
     artifact = facts.artifact
     needed = _registrations(facts)
     old = (artifact.provenance.tensorflow or "").startswith("1.")
-    contrib = ", or which tf.contrib of TensorFlow 1 registered" * old
+    contrib = ", or which tf.contrib of TensorFlow 1 registered" if old else ""
     for name in sorted(needed - OF_TENSORRT):  # which MA752 names
         yield rule.finding(
             f"Loading needs {name}, which a library registers that is not part of TensorFlow{contrib}."
@@ -135,7 +135,7 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _given(facts: Facts, name: str, package: str, module: str) -> Remedy:
     """The call that loads a model with a class of Keras that the loader does not look for."""
-    imported = f"import {package}" + " as keras" * (package != "keras")
+    imported = f"import {package}" + (" as keras" if package != "keras" else "")
     return Remedy(
         f"Give the class when you load the model:\n\n    {imported}\n"
         f"    model = keras.models.load_model({facts.artifact.root.name!r}, custom_objects={{{name!r}: "

@@ -89,7 +89,8 @@ def check_names(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield rule.finding(
                 f"The name {name[:300]!r} of a {site.class_name} "
                 + (
-                    "contains a backslash, which is part of a path on Windows." * alone or f"{how}."
+                    ("contains a backslash, which is part of a path on Windows." if alone else "")
+                    or f"{how}."
                 ),
                 file=site.file,
                 route=site.route,

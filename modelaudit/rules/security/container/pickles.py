@@ -58,7 +58,7 @@ def instead(rule: Rule, problem: Problem) -> Finding:
     names.sort(key=lambda name: "keras" in name.partition(".")[0])
     holds = "a Python pickle"
     if names:
-        shown = ", ".join(names[:LISTED]) + " …" * (len(names) > LISTED)
+        shown = ", ".join(names[:LISTED]) + (" …" if len(names) > LISTED else "")
         holds += f" that names {shown}{', as pickles of Keras models do' * model}"
     elif problem.evidence.get("whole"):
         holds += ", in which no name of code was found"

@@ -74,11 +74,11 @@ def check_foreign(rule: Rule, facts: Facts) -> Iterator[Finding]:
             is_one = "is an operation" if len(group) == 1 else "are operations"
             what = f"{is_one} that only builds of TensorFlow with TensorRT have"
         old = (facts.artifact.provenance.tensorflow or "").startswith("1.")
-        one = "one " * (len(group) == 1)
-        what += f", or {one}of tf.contrib of TensorFlow 1" * (old and not native)
+        one = "one " if len(group) == 1 else ""
+        what += f", or {one}of tf.contrib of TensorFlow 1" if old and not native else ""
         counts = {name: times(len(found)) for name, found in group.items()}
         names = [f"{name} ({count})" for name, count in counts.items()]
-        shown = ", ".join(names[:LISTED]) + " …" * (len(names) > LISTED)
+        shown = ", ".join(names[:LISTED]) + (" …" if len(names) > LISTED else "")
         said = f"{shown} {what}" if len(group) > 1 else f"{op} {what} ({counts[op]})"
         yield rule.finding(
             f"{said}; {f'run by {via}' if via else 'not run by anything in the file'}.",

@@ -269,7 +269,8 @@ def _optimizer_variables(
             "variable with shape …",
             copy_advice(artifact).capitalize(),
             unless="the program reads the checkpoint before it trains the model"
-            * (not _scaled(artifact)),
+            if not _scaled(artifact)
+            else "",
         )
 
 
@@ -291,7 +292,7 @@ def _adapted(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         ),
         None,
     )
-    as_weights = ".load_weights" * (context.request.call is LoadCall.LOAD_WEIGHTS)
+    as_weights = ".load_weights" if context.request.call is LoadCall.LOAD_WEIGHTS else ""
     if route is None:
         return
     states = context.behaviour("restored_states", {})

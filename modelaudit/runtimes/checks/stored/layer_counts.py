@@ -40,7 +40,8 @@ def check_counts(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "layers",
             "ValueError: Layer count mismatch when loading weights from file. Model expected "
             f"{len(needed)} layers, found {len(stored)} saved layers."
-            * (context.profile.keras >= _COUNTED and not further),
+            if context.profile.keras >= _COUNTED and not further
+            else "",
             "Build the model that saved the weights, or load by name (by_name=True), which leaves "
             "other layers as they are.",
             unless=f"the program builds the model from code, and not from {beside}",

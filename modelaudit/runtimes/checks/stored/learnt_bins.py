@@ -32,7 +32,8 @@ def learnt_bins_in_keras3(artifact: Artifact, context: CheckContext) -> Iterator
                 f"`{name}` is a Discretization that learns its bins, with a weight in Keras 2 "
                 f"only, so that {context.profile.name} expects weights of one layer less",
                 "ValueError: Layer count mismatch when loading weights from file. Model expected"
-                * (not context.request.by_name),
+                if not context.request.by_name
+                else "",
                 "Load it into the model with tf-keras, and save the weights there as .weights.h5.",
                 str(name),
             )

@@ -67,9 +67,8 @@ def left_out(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             LoadOutcome.UNKNOWN if held else LoadOutcome.DIFFERS,
             f"the cell of the recurrent layer {cells[0]} has no weights of its own: it holds "
             f"others (StackedRNNCells) in {_IN_LISTS}, and these keep their random values"
-            + f", unless they are {held}, which the file has by name"
-            * bool(held),
-            "no error" * (not held),
+            + (f", unless they are {held}, which the file has by name" if held else ""),
+            "no error" if not held else "",
             _FIX,
         )
     elif parts := _own_parts(artifact):
@@ -83,7 +82,7 @@ def left_out(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             LoadOutcome.DIFFERS if own else LoadOutcome.UNKNOWN,
             f"the names of layers leave out {missing}, and there are layers without weights. "
             f"{holds} in {_IN_LISTS}: the checkpoint lacks them",
-            "no error" * bool(own),
+            "no error" if own else "",
             _FIX,
             unless=f"none of these layers is a {own.name}" if own else "",
         )
@@ -127,7 +126,7 @@ def _only_trained(nodes: Nodes, lists: list[int], context: CheckContext) -> Iter
             LoadOutcome.DIFFERS if certain else LoadOutcome.UNKNOWN,
             f"the file has {first_of(scaled, 1)} in the list of the optimizer only, as its layer "
             f"is in {_IN_LISTS}; the statistics of {of_which} are missing",
-            "no error" * certain,
+            "no error" if certain else "",
             _FIX,
         )
     else:

@@ -40,7 +40,8 @@ def recurrent_defaults(artifact: Artifact, context: CheckContext) -> Iterator[Re
             f"the GRU had reset_after={saved.get(_RESET)} by default where the weights "
             f"were saved, but has {built.get(_RESET)} in {context.profile.name}",
             "ValueError: GRU(reset_after=False) is not compatible with GRU(reset_after=True)"
-            * (not context.profile.keras3),
+            if not context.profile.keras3
+            else "",
             'Build it with reset_after=False, recurrent_activation="hard_sigmoid".',
             unless="the code that builds the model sets reset_after",
         )

@@ -110,7 +110,7 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             continue
         if inside and _is_layer(inside, artifact, context):
             continue  # the name of an attribute, the same in every version
-        where = f" in {inside}/" * bool(inside)
+        where = f" in {inside}/" if inside else ""
         certain = not inside or of_model or _is_model(inside, artifact)
         if not certain:
             unless = f"{inside} is no model, but a layer with a list called layers"
@@ -280,8 +280,7 @@ def _windows_names(names: list[str], context: CheckContext) -> Reason:
         LoadOutcome.FAILS,
         f"its groups of weights are named with backslashes ({name}), as Keras {versions} names "
         f"them on Windows, but {context.profile.name} looks for names with /"
-        + "; Keras 2 finds them on Windows only"
-        * (not context.profile.keras3),
+        + ("; Keras 2 finds them on Windows only" if not context.profile.keras3 else ""),
         _received(context.profile),
         f"Load it on Windows with TensorFlow {versions}, and save it there as .h5."
         if old
