@@ -36,7 +36,10 @@ def test_a_layer_as_activation_is_given_by_the_call_that_loads_it(tmp_path, monk
 
 def test_the_advice_names_the_setting_that_reads_the_code_until_it_is_set(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
-    (tmp_path / "layers.py").write_text("import keras\nclass Gain(keras.layers.Layer): pass\n")
+    written = (
+        "import keras\nclass Gain(keras.layers.Layer):\n    def call(self, x):\n        return x\n"
+    )
+    (tmp_path / "layers.py").write_text(written)
     gain = type("Gain", (keras.layers.Layer,), {"call": lambda self, x: x})
     keras.Sequential([keras.Input((2,)), gain()]).save(tmp_path / "m.keras")
     call = "load_model('m.keras', custom_objects={'Gain': Gain}, compile=False)"
