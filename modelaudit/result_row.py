@@ -111,7 +111,7 @@ def verdict_counts(rows: Sequence[ResultRow], word: Callable[[str], str] = str) 
 
 def tally(rows: Sequence[ResultRow]) -> str:
     """The number of models, and by verdict: `3 models: 2 fail, 1 pass`."""
-    count = f"{len(rows)} model{'s' * (len(rows) != 1)}"
+    count = f"{len(rows)} model{'s' if len(rows) != 1 else ''}"
     return f"{count}: {verdict_counts(rows)}" if rows else count
 
 

@@ -75,7 +75,7 @@ class Audit(NotebookResult, frozen=True):
     def __repr__(self) -> str:
         """Short: an audit as a whole fills pages."""
         count = len(self.findings)
-        findings = f"{count} finding{'s' * (count != 1)}"
+        findings = f"{count} finding{'s' if count != 1 else ''}"
         return f"<Audit {self.model.path!r}: {self.verdict.value}, {findings}>"
 
     @property

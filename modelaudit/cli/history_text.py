@@ -34,7 +34,7 @@ def as_text(entries: Sequence[HistoryEntry]) -> str:
             lines += _details(each)
             more = each.runs - 1
             if more:
-                runs = f"{more} more run{'s' * (more > 1)}"
+                runs = f"{more} more run{'s' if more > 1 else ''}"
                 lines.append(f"    unchanged in {runs}, until {_moment(each.until)}")
             lines += _ended(each.left)
     return "\n".join(lines)

@@ -19,7 +19,7 @@ ACROSS, ACROSS_MODELS = 8, 4  # cross-model findings shown, and paths for each
 def summary_line(rows: list[ResultRow], found: FoundModels) -> str:
     """Totals, cross-model findings, and paths that were skipped or not audited."""
     others = sum(found.others.values()) + len(found.named)
-    skipped = f"{others or 'no'} other file{'s' * (others != 1)} skipped"
+    skipped = f"{others or 'no'} other file{'s' if others != 1 else ''} skipped"
     none = f"No models found in {clean(found.root)}"
     if found.elsewhere:
         none = "No models in this shard"

@@ -51,7 +51,7 @@ def _standing_out(number: float) -> str:
 
 
 def _at_least(score: float) -> str:
-    return f"{score:.2f}{' or less' * (score <= read.LEAST_SCORE)}"
+    return f"{score:.2f}{' or less' if score <= read.LEAST_SCORE else ''}"
 
 
 def _numbered(log_odds: float) -> str:

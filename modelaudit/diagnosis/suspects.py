@@ -253,7 +253,7 @@ def _restoration(case: Case, first: Cause) -> tuple[str, str]:
         )
         said.append(
             f"{moved} of {tested} testable layers have moved away from their initial "
-            f"values{', none of them far (MA432)' * (little and moved > 0)}."
+            f"values{', none of them far (MA432)' if little and moved > 0 else ''}."
         )
     if case.batchnorm:
         lost = sum(state.statistics_initial for state in case.batchnorm)

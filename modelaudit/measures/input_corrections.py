@@ -89,7 +89,7 @@ _FROM_UNIT = {
 def words_of(name: str) -> str:
     """What is done to inputs, as in `mirrored left-right and divided by 255`."""
     *others, last = map(_words, name.split(JOIN))
-    return f"{', '.join(others)}{',' * (len(others) > 1)}{' and ' * bool(others)}{last}"
+    return f"{', '.join(others)}{',' if len(others) > 1 else ''}{' and ' if others else ''}{last}"
 
 
 def _words(part: str) -> str:

@@ -32,7 +32,7 @@ def without_values(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if names := variables_without_values(facts.artifact):
         yield rule.finding(
             f"The graph has {counted(len(names), 'variable', 'variables')}, but the file holds no "
-            f"values of variables: {', '.join(quoted(names[:LISTED]))}{' …' * (len(names) > LISTED)}. They are "
+            f"values of variables: {', '.join(quoted(names[:LISTED]))}{' …' if len(names) > LISTED else ''}. They are "
             "in a checkpoint, if they were saved.",
             route=names[0],
             title="The file holds a graph without the values of its variables",

@@ -67,7 +67,7 @@ class ModelDiff(NotebookResult, frozen=True):
 
     def __repr__(self) -> str:
         """Both models, and how much changed."""
-        count = f"{len(self.changes)} change{'s' * (len(self.changes) != 1)}"
+        count = f"{len(self.changes)} change{'s' if len(self.changes) != 1 else ''}"
         return f"<ModelDiff {self.old.model.path!r} -> {self.new.model.path!r}: {count}>"
 
     @property

@@ -204,7 +204,7 @@ def _missing(name: str, absent: list[str]) -> str:
     """Python's error about arguments that a constructor requires; "" where none may say it."""
     if not set(absent).isdisjoint(_TAKEN):
         return ""
-    count = f"{len(absent)} required positional argument{'s' * (len(absent) > 1)}"
+    count = f"{len(absent)} required positional argument{'s' if len(absent) > 1 else ''}"
     listed = f": '{absent[0]}'" if len(absent) == 1 else ""
     return f"TypeError: …{name}.__init__() missing {count}{listed}"
 

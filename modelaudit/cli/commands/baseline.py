@@ -68,7 +68,9 @@ def _files(path: Path) -> list[Path]:
     if outside:
         raise UsageError(f"{path}: index.json links to a file outside: {clean(str(outside[0]))}")
     if missing:
-        lacking = f"{missing} model{'s' * (missing > 1)}, which are missing from the baseline"
+        lacking = (
+            f"{missing} model{'s' if missing > 1 else ''}, which are missing from the baseline"
+        )
         click.echo(f"modelaudit: {path}: the run was interrupted before {lacking}", err=True)
     return files
 

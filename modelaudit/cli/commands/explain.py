@@ -90,7 +90,7 @@ def _headline(first: Cause) -> str:
     from modelaudit.diagnosis.odds_text import belief_text
 
     known = belief_text(first, first)
-    return f"{CAUSE}{first.title} ({first.cause}{', ' * bool(known)}{known})"
+    return f"{CAUSE}{first.title} ({first.cause}{', ' if known else ''}{known})"
 
 
 def _undecided(diagnosis: Diagnosis) -> list[str]:

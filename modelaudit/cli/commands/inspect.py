@@ -73,7 +73,7 @@ def _text(artifact: Artifact, target: AuditTarget) -> str:
         for name, value in (("Keras", said.keras), ("TensorFlow", said.tensorflow))
         if value
     )
-    files = f"{len(artifact.files)} file{'s' * (len(artifact.files) != 1)}"
+    files = f"{len(artifact.files)} file{'s' if len(artifact.files) != 1 else ''}"
     made = clean(versions) or "unknown version"
     lines = [
         clean(shorten_path("/".join(_names(artifact, target)), width)),

@@ -39,7 +39,7 @@ def screen(done: Repair) -> str:
         where = f" ({clean(change.layer)}" if change.layer else ""
         more = change.layers - 1
         if where and more:
-            where += f" and {more} more layer{'s' * (more > 1)}"
+            where += f" and {more} more layer{'s' if more > 1 else ''}"
         lines.append(_wrap(clean(change.what) + (f"{where})" if where else ""), "  - "))
     if len(done.changes) > SHOWN:
         lines.append(f"  - and {len(done.changes) - SHOWN} more changes")

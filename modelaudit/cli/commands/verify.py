@@ -78,7 +78,7 @@ def verify(attestation: Path, model: Path, key: Path) -> None:
         raise not_verified(f"{model} is not the audited model: {told}")
     count = len(found.digests)
     say(
-        f"verified: {clean(str(model))} has the {count:,} audited file{'s' * (count != 1)}; "
+        f"verified: {clean(str(model))} has the {count:,} audited file{'s' if count != 1 else ''}; "
         f"signed by {clean(str(key))}"
     )
     say(clean(f"audited on {found.created} by {found.tool}: {found.verdict}. {found.reason}"))

@@ -43,7 +43,7 @@ def labels_renumbered(case: Case) -> StepResult:
             form = other.variant if other.variant != "e" else ""
             text = (
                 f"On your {seen.inputs.n} labels the accuracy is {given:.0%}. With another "
-                f"numbering ({how}){f', for inputs {words_of(form)}' * bool(form)} it is "
+                f"numbering ({how}){f', for inputs {words_of(form)}' if form else ''} it is "
                 f"{other.accuracy:.0%}, which makes your labels {times_in_words(other.log_odds)} "
                 "times as likely."
             )

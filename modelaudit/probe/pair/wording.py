@@ -155,7 +155,7 @@ def _labels(cause: PairExplanation, _: str) -> str:
 def _normalization(cause: PairExplanation, _: str) -> str:
     layers = cause.numbers.get("layers")
     others = len(layers) - 1 if isinstance(layers, list) else 0
-    more = f" and {others} other layer{'s' * (others != 1)}" if others else ""
+    more = f" and {others} other layer{'s' if others != 1 else ''}" if others else ""
     return (
         f"batch normalization is folded into {cause.detail}{more} with other statistics than the "
         "source has, such as those of a training batch"

@@ -41,7 +41,7 @@ def change_counts(changes: Sequence[ModelChange], before: int, now: int) -> str:
 
 def count_models(count: int) -> str:
     """A number of models in words."""
-    return f"{count:,} model{'s' * (count != 1)}" if count else "no models"
+    return f"{count:,} model{'s' if count != 1 else ''}" if count else "no models"
 
 
 def describe_change(change: ModelChange) -> str:
@@ -170,7 +170,7 @@ def _details(change: ModelChange, width: int) -> list[str]:
     if change.now and change.now.verdict is Verdict.INCOMPLETE and not change.appeared:
         lines += _cut(change.now.reason, "    ", WRAPPED, width)
     more, notes = len(shown[DETAILS:]), len(found) - len(shown)
-    rest = [f"{more} more"] * bool(more) + [f"{notes} note{'s' * (notes > 1)}"] * bool(notes)
+    rest = [f"{more} more"] * bool(more) + [f"{notes} note{'s' if notes > 1 else ''}"] * bool(notes)
     if rest:
         lines.append(f"    and {' and '.join(rest)}")
     return lines

@@ -92,7 +92,7 @@ def _without_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 if several
                 else ""
             )
-            + f": training {'with it ' * before_it}never changes {'them' if several else 'it'}."
+            + f": training {'with it ' if before_it else ''}never changes {'them' if several else 'it'}."
             + (
                 " They are not as drawn: they were trained before it was put there."
                 if before_it

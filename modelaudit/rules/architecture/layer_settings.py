@@ -182,7 +182,7 @@ def _norm_axis(
         places = places if last < 4 else ("slices", *places)
         name = places[axis - 1] if last <= 4 else f"dimension {axis}"
         groups = layer.config.get("groups")
-        each = f"its means are over {'groups of ' * (groups is not None)}{name}"
+        each = f"its means are over {'groups of ' if groups is not None else ''}{name}"
         does = f"it scales {name}" if by_statistics else each
         kind = "channels" if last > 2 else "features"
         detail = f"axis {axis} is that of {name}, but the {kind} are last: {does}"

@@ -54,7 +54,7 @@ def _unfinished(rule: Rule, facts: Facts) -> Iterator[Finding]:
             why = f": {each.error}" if timed else signal
             yield rule.finding(
                 f"In {runtime_name(each.runtime)}, loading the model"
-                f"{f' with {each.call}' * bool(each.call)} and running it "
+                f"{f' with {each.call}' if each.call else ''} and running it "
                 f"{ENDINGS[each.status]}{why}.",
                 evidence={"measured": each.status.value, "signal": each.signal, "log": each.log},
                 key=f"{each.runtime}/{each.status.value}",

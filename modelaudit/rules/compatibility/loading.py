@@ -132,7 +132,7 @@ def _needs_legacy(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             f"{_origin(facts)}Keras {current.versions.get('keras', '3')} rejects the model, "
             f"tf-keras {legacy.versions.get('tf-keras', '2')} loads it"
-            f"{' with compile=False' * bool(legacy.uncompiled)}."
+            f"{' with compile=False' if legacy.uncompiled else ''}."
             + (f" Keras' error is not the only obstacle. {more}." if more else ""),
             evidence={"measured": _message(current), "call": current.call},
             key=current.error_type,
@@ -156,7 +156,7 @@ def _uncallable(rule: Rule, facts: Facts) -> Iterator[Finding]:
     said = " ".join(first.uncallable.split())
     yield rule.finding(
         f"In {name}, the model loads, but cannot be called as it was saved: "
-        f"{said[:QUOTED]}{' …' * (len(said) > QUOTED)}. With {other}, the same file is called with "
+        f"{said[:QUOTED]}{' …' if len(said) > QUOTED else ''}. With {other}, the same file is called with "
         "inputs as saved without an error.",
         evidence={
             "measured": {seen.runtime: seen.uncallable for seen in failed},

@@ -51,8 +51,8 @@ def told(facts: Facts, prediction: Prediction) -> str:
         call = f"{first.later} that {prediction.call} returns"
     compiles = prediction.call == LoadCall.LOAD_MODEL and bool(facts.artifact.training)
     text = (
-        f"{prediction.runtime}: {call} fails{', also with compile=False,' * compiles} because "
-        f"{first.text}.{first.expected(' with compile=False' * compiles)}"
+        f"{prediction.runtime}: {call} fails{', also with compile=False,' if compiles else ''} because "
+        f"{first.text}.{first.expected(' with compile=False' if compiles else '')}"
     )
     compiling = "".join(
         f" With the default compile=True, a cause in the settings stops it as well: {each.text}."

@@ -65,7 +65,7 @@ def _told(rule: Rule, repair: Repair, file: str) -> Finding:
     ]
     return rule.finding(
         f"It was repaired from {original} for {repair.target}, with {count} "
-        f"change{'s' * (count != 1)}.{said}",
+        f"change{'s' if count != 1 else ''}.{said}",
         evidence={
             "file": file,
             "measured": count,

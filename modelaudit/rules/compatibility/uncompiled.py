@@ -37,7 +37,7 @@ def _uncompiled(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             f"In {runtime_name(seen.runtime)}, load_model(path) fails, because the optimizer, loss "
             f"or metrics cannot be created as saved; compile=False loads it{other}. Error: "
-            f"{said[:QUOTED]}{' …' * (len(said) > QUOTED)}",
+            f"{said[:QUOTED]}{' …' if len(said) > QUOTED else ''}",
             evidence={"measured": said[:QUOTED], "versions": dict(seen.versions)},
             key=seen.runtime,
             fix=_without_compiling(facts, keras2="tf-keras" in seen.versions, name=name),

@@ -62,7 +62,7 @@ def _open_holes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if holes:
         yield rule.finding(
             f"Keras {str(version)[:40]}, which saved it, loads files of others with "
-            f"{len(holes)} known hole{'s' * (len(holes) > 1)}: {', '.join(holes)}.",
+            f"{len(holes)} known hole{'s' if len(holes) > 1 else ''}: {', '.join(holes)}.",
             evidence={"measured": str(version)[:40], "holes": [*holes]},
             key="keras",
         )

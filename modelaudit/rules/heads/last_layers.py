@@ -161,6 +161,10 @@ def _same(
     )
 
 
+_OWN = " If {} is a function of the author's own, it may be another."
+_NEVER_USED = " The file holds no step of an optimizer: this loss may never have been used."
+
+
 def _unsuited(rule: Rule, facts: Facts) -> Iterator[Finding]:
     others = [*without_known_loss(rule, facts, paired_heads)]
     yield from others
@@ -174,9 +178,7 @@ def _unsuited(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Losses that do not suit their outputs."""
     unused = never_stepped(facts.artifact)
-    perhaps = (
-        " The file holds no step of an optimizer: this loss may never have been used." * unused
-    )
+    perhaps = _NEVER_USED if unused else ""
     for head, loss in (pairs := _compiled(facts)):
         axis = head.activations[-1].axis if head.last == "softmax" else -1
         compared = class_axis(head, loss)
@@ -205,7 +207,7 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
         said = found.fix.format(**words)
         yield rule.finding(
             f"`{head.route}`: {found.detail.format(**words)}{SCORES_TAKEN * took}{perhaps}"
-            + f" If {loss.name} is a function of the author's own, it may be another." * own,
+            + (_OWN.format(loss.name) if own else ""),
             route=head.route,
             evidence={
                 "loss": loss.name,
@@ -279,7 +281,9 @@ def _without(head: NetworkHead, step: HeadStep) -> str:
         by_class = step.layer.class_name in LAYERS_OF_ACTIVATIONS
         what = f"the layer `{what}`" if by_class else f"the {step.activation} of `{what}`"
         return f"Remove {what}, then train again."
-    code = head.code("linear") + f"  # in place of `{head.weights.name}`" * (not head.joined)
+    code = head.code("linear")
+    if not head.joined:
+        code += f"  # in place of `{head.weights.name}`"
     return f"Remove the {step.activation} of `{step.layer.name}`, then train again:\n{code}"
 
 

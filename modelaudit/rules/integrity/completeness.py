@@ -208,7 +208,7 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
         once = f" `{twin}` has the same name and shapes: if it was the same layer, Keras stored it once."
         found = rule.finding(
             f"Layer `{layer.route}` ({layer.class_name}) needs {', '.join(absent)}"
-            f"{f' by `{beside}`' * bool(beside)}, but the file does not contain "
+            f"{f' by `{beside}`' if beside else ''}, but the file does not contain "
             f"{'it' if len(absent) == 1 else 'them'}."
             + (f"{more}." if others else "")
             + once * bool(twin),
@@ -269,7 +269,7 @@ def _shapes(rule: Rule, facts: Facts) -> Iterator[Finding]:
         more += ", ".join(quoted(each for each, _, _ in others[:LISTED]))
         more += " …" if len(others) > LISTED else "."
         found = rule.finding(
-            f"`{route}` should have shape {list(expected)}{f' by `{beside}`' * bool(beside)}, but "
+            f"`{route}` should have shape {list(expected)}{f' by `{beside}`' if beside else ''}, but "
             f"the stored tensor has shape {list(tensor.shape)}.{more * bool(others)}",
             file=tensor.file,
             route=route,

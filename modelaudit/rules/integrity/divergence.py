@@ -215,7 +215,7 @@ def _by_gradients(
             f" The optimizer was {state.name or 'plain gradient descent'}{size}, without a limit for "
             f"gradients.{labels.said} At so small a rate, steps overshoot only where inputs or targets are large, "
             "and a single NaN in inputs or labels ends in the same"
-            f"{': the file does not tell which' * (not labels.said)}.",
+            f"{': the file does not tell which' if not labels.said else ''}.",
             f"{more or 'First '}{_DATA} (np.isfinite(x).all(), np.isfinite(y).all()). Then train again from new weights "
             "with inputs and targets on a scale of about 1, and clipped gradients:\n\n"
             f"    model.compile(keras.optimizers.SGD({rate:g}, clipnorm=1.0), loss=…)",

@@ -68,7 +68,7 @@ def rate_fault(
         adaptive: whether it divides its steps by the size of the gradients.
         clip: what is left of a gradient of 1, see `clipped`.
     """
-    said = f"The learning rate{' of ' * bool(optimizer)}{optimizer} is {rate:g}"
+    said = f"The learning rate{' of ' if optimizer else ''}{optimizer} is {rate:g}"
     if not math.isfinite(rate):
         return RateFault(f"{said}: no step has a meaning", Severity.HIGH, rate)
     if rate < 0:

@@ -108,7 +108,7 @@ def _exploded_biases(rule: Rule, facts: Facts, rate: float | None) -> Iterator[F
     if found:
         size, route = max(found)
         yield rule.finding(
-            f"Biases of `{route}` are up to {size:,.3g}{' (and of other layers, too)' * (len(found) > 1)}"
+            f"Biases of `{route}` are up to {size:,.3g}{' (and of other layers, too)' if len(found) > 1 else ''}"
             f", and the learning rate is {rate:g}: its steps can drive them beyond what inputs change.",
             route=route,
             evidence={

@@ -99,7 +99,7 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
         scaled = graph is not None and len(small) == 1 and _end(facts, graph, kernels, route)
         yield rule.finding(
             f"No weight of `{route}` is larger than {least:.2g} of the spread that its initializer "
-            f"gives{', and neither in other layers' * (len(small) > 1)}: of inputs on a scale of about "
+            f"gives{', and neither in other layers' if len(small) > 1 else ''}: of inputs on a scale of about "
             "1, what it adds to its bias is nearly nothing."
             + (
                 f" `{head}` gives an output, which is then what its bias says, the same for every input."

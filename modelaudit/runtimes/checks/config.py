@@ -239,7 +239,7 @@ def _unknown_layer(name: str, context: CheckContext, route: str) -> Reason:
     if kept:
         fix = "Load it in Keras 2.1, build the model there without this layer, and save it again."
     elif context.profile.keras3 and known_in_keras2("layers", name):
-        fix = f"{USE_KERAS_2}.{' It runs on a GPU only.' * name.startswith('CuDNN')}"
+        fix = f"{USE_KERAS_2}.{' It runs on a GPU only.' if name.startswith('CuDNN') else ''}"
     return Reason(
         "unknown-class",
         LoadOutcome.FAILS,

@@ -218,7 +218,7 @@ def _unknown_axis(name: str, config: Config, context: CheckContext, route: str) 
             f"the input of `{route}` (Normalization) has no size along the axis that it "
             "normalizes, as Keras 2 writes it where `adapt` was called before the model was built",
             "ValueError: All `axis` values to be kept must have "
-            f"{'a ' * context.profile.keras3}known shape",
+            f"{'a ' if context.profile.keras3 else ''}known shape",
             "Write the size of its mean for the null in each batch_input_shape of the config, of "
             "the layer and of the input before it.",
             route,

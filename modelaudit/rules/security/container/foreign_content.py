@@ -79,7 +79,7 @@ def _beside(rule: Rule, beside: dict[str, str], form: Format) -> Finding:
     where = "beside the SavedModel" if form.is_saved_model else "beside the files of the model"
     return rule.finding(
         counted(len(beside), f"file {where} is", f"files {where} are")
-        + f" or may contain a program or pickle: {listed}{' …' * (len(beside) > LISTED)}. "
+        + f" or may contain a program or pickle: {listed}{' …' if len(beside) > LISTED else ''}. "
         "Loading this model does not open them.",
         title="Beside the model are programs or pickles",
         file=next(iter(beside)),

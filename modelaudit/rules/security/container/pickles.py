@@ -59,7 +59,7 @@ def instead(rule: Rule, problem: Problem) -> Finding:
     holds = "a Python pickle"
     if names:
         shown = ", ".join(names[:LISTED]) + (" …" if len(names) > LISTED else "")
-        holds += f" that names {shown}{', as pickles of Keras models do' * model}"
+        holds += f" that names {shown}{', as pickles of Keras models do' if model else ''}"
     elif problem.evidence.get("whole"):
         holds += ", in which no name of code was found"
     loads = "Keras and TensorFlow cannot load it."

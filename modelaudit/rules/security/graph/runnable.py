@@ -35,7 +35,7 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
             listed = ", ".join(map(_quoted, names[:_SHOWN]))
             where = f"nested/{graph.held_by}/" if graph.held_by else ""
             yield rule.finding(
-                f"{what}: {listed}{' …' * (len(names) > _SHOWN)}.",
+                f"{what}: {listed}{' …' if len(names) > _SHOWN else ''}.",
                 file=graph_file(facts.artifact),
                 route=f"{where}{key}",
                 evidence={

@@ -104,8 +104,8 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "ValueError: You are trying to restore a checkpoint from a legacy Keras optimizer into "
             "a v2.11+ Optimizer, which can cause errors.",
             "Restore into a model that is not compiled, or compiled with keras.optimizers.legacy.",
-            unless=f"the program does not compile the model{' inside' * inside}, or compiles it "
-            "with an optimizer of keras.optimizers.legacy",
+            unless=f"the program does not compile the model{' inside' if inside else ''}, or "
+            "compiles it with an optimizer of keras.optimizers.legacy",
         )
     keras3 = written_by_keras3(artifact)
     restores = context.request.call is LoadCall.RESTORE
