@@ -14,6 +14,7 @@ from modelaudit.formats.keras.json_config import text
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.version_bounds import MODULES_READ
 from modelaudit.terminal_text import first_of
 from modelaudit.work_budget import spend
 
@@ -90,7 +91,7 @@ def quoted_route(route: str, otherwise: str = "the model") -> str:
 
 def reads_modules(context: CheckContext) -> bool:
     """Whether the loader supports objects with a `module` key."""
-    return context.profile.keras >= (2, 13)
+    return MODULES_READ.holds(context.profile)
 
 
 def imports_modules(context: CheckContext) -> bool:

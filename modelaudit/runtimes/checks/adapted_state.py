@@ -10,12 +10,12 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
 from modelaudit.runtimes.saved_config import USE_KERAS_2
+from modelaudit.runtimes.version_bounds import TABLES_NOT_IN_HDF5
 
 # Constructor argument that sets a layer's state, instead of adapt().
 GIVEN_AS = {"Normalization": "mean", "Discretization": "bin_boundaries"}
 TF_IDF = ("tf_idf", "tf-idf")  # names of the output mode that needs weights of words too
 _WEIGHTS = "idf_weights"
-_NO_TABLES = (2, 9)  # the first Keras with which this was tried
 _NOT_IN_HDF5 = (
     "NotImplementedError: Save or restore weights that is not an instance of `tf.Variable` is not "
     "supported in h5"
@@ -96,7 +96,8 @@ def _without_table(context: CheckContext, archive: bool) -> str:
     """The error about a table: Keras 3 loads the model, and Keras 2 reads none from HDF5."""
     if context.profile.keras3:
         return "FailedPreconditionError: …Table not initialized."
-    return "" if archive or context.profile.keras < _NO_TABLES else _NOT_IN_HDF5
+    refused = not archive and TABLES_NOT_IN_HDF5.holds(context.profile)
+    return _NOT_IN_HDF5 if refused else ""
 
 
 def _elsewhere(context: CheckContext) -> bool:

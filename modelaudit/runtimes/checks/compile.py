@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from modelaudit.facts import Artifact, Json
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.runtimes.checks.compiled_optimizers import (
-    CHECKS_SUBCLASS,
     RECOMPILE,
     check_archived,
     check_optimizer,
@@ -20,6 +19,7 @@ from modelaudit.runtimes.checks.own_classes import (
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import FUNCTION, imports_modules
+from modelaudit.runtimes.version_bounds import SUBCLASS_CHECKED
 
 _WRAPPERS = ("MeanMetricWrapper", "SumOverBatchSizeMetricWrapper")  # of functions
 _BY_OUTPUT = ("accuracy", "acc", "crossentropy", "ce")  # chosen by the shape of the output
@@ -238,7 +238,7 @@ def _losses(training: Mapping[str, Json], context: CheckContext, archive: bool) 
             yield compile_reason("unknown-loss", said, error)
         elif profile.keras3 and not archive and form == "text" and _is_short(name, profile):
             error = f"TypeError: Could not locate function '{name}'"
-            if profile.keras >= CHECKS_SUBCLASS:
+            if SUBCLASS_CHECKED.holds(profile):
                 error = (
                     f"ValueError: Could not deserialize 'keras.metrics.{name}' because it is not a "
                     "KerasSaveable subclass"

@@ -10,12 +10,13 @@ from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import imports_modules, is_custom
+from modelaudit.runtimes.version_bounds import (
+    NEW_OPTIMIZERS,
+    OPTIMIZERS_BUILT_AS_ARE,
+    SUBCLASS_CHECKED,
+)
 
 RECOMPILE = "Load it with compile=False, then compile the model again."
-# First Keras with the check whose message is quoted (3.10 has it not).
-CHECKS_SUBCLASS = (3, 11)
-# First Keras 2 that does not build older optimizers, which have no `build`, after it reads them.
-_BUILT_AS_ARE = (2, 15)
 # Prefix of the optimizers that Keras 2.11 registered in place of the older ones, and the name of
 # the one that it added for mixed precision.
 NEW_OPTIMIZER = ("Custom>", "LossScaleOptimizerV3")
@@ -36,7 +37,7 @@ def check_optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
     """The optimizer in an HDF5 file."""
     profile = context.profile
     name = text(mapping(value).get("class_name"))
-    if name.startswith(NEW_OPTIMIZER) and profile.keras < (2, 11):
+    if name.startswith(NEW_OPTIMIZER) and not NEW_OPTIMIZERS.holds(profile):
         yield compile_reason(
             "unknown-optimizer",
             f"the optimizer is {name}, as written by Keras 2.11 and newer",
@@ -114,11 +115,11 @@ def check_archived(value: Json, context: CheckContext) -> Iterator[Reason]:
     if not name or name in context.request.custom:
         return
     profile = context.profile
-    if module.endswith("optimizers.legacy") and not _BUILT_AS_ARE <= profile.keras < (3,):
+    if module.endswith("optimizers.legacy") and not OPTIMIZERS_BUILT_AS_ARE.holds(profile):
         error = f"AttributeError: '{name}' object has no attribute 'build'"
         if profile.keras3:
             error = f"ValueError: Could not deserialize '{module}.{name}' because it is not a "
-            error = f"{error}KerasSaveable subclass" if profile.keras >= CHECKS_SUBCLASS else ""
+            error = f"{error}KerasSaveable subclass" if SUBCLASS_CHECKED.holds(profile) else ""
         yield compile_reason(
             "legacy-optimizer",
             f"the optimizer is {module}.{name}, which {profile.name} does not "

@@ -57,6 +57,7 @@ from modelaudit.runtimes.saved_config import (
     resolves,
     unknown_arguments,
 )
+from modelaudit.runtimes.version_bounds import IMPORTS_KERAS_ALONE
 from modelaudit.work_budget import spend
 
 PASS_CLASS = "Pass the class in custom_objects={...}, or import the module that registers it."
@@ -286,8 +287,7 @@ def _missing_by_module(
         return None
     package = module.split(".")[0]
     moved = package in ("keras", "tf_keras")
-    # Since 3.9, Keras does not import modules of other packages because a file names them.
-    imported = package == "keras" or profile.keras < (3, 9)
+    imported = package == "keras" or not IMPORTS_KERAS_ALONE.holds(profile)
     fix = PASS_CLASS
     if moved and place.archive:
         fix = "Load it with the version that saved it, and save it there as .h5."

@@ -16,21 +16,18 @@ from modelaudit.runtimes.checks.saved_models import export_calls, graph_steps, t
 from modelaudit.runtimes.checks.sizes import shapes
 from modelaudit.runtimes.graph_usage import GRAPH, graph_nodes
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
+from modelaudit.runtimes.version_bounds import (
+    ATTRIBUTES_IGNORED,
+    NAMES_CHECKED,
+    NAMES_CHECKED_IN_TF1_GRAPHS,
+    NAMES_CHECKED_IN_TF1_OBJECTS,
+    TABLES_TAKE_TENSORS,
+    TYPE_11,
+)
 
-# First TensorFlow that turns signature inputs into Python parameters and so refuses keywords: for
-# functions saved by TensorFlow 2 (observed between 2.11 and 2.12), for object graphs of 1.15
-# (between 2.12 and 2.15), and for graphs without objects (between 2.18 and 2.19). All versions
-# load other names, such as `input.1` (observed from 2.10 to 2.21).
-NAMES_CHECKED = (2, 12)
-NAMES_CHECKED_IN_TF1_OBJECTS = (2, 14)
-NAMES_CHECKED_IN_TF1_GRAPHS = (2, 19)
-# First TensorFlow that ignores an attribute that its operation does not have: 2.4 refuses it.
-IGNORES_ATTRIBUTES = (2, 5)
 UNKNOWN_OPERATION = "unknown-operation"  # code of the reason for an operation of no library here
 UNKNOWN_TYPE = "unknown-type"  # of the reason for a type in a signature that a library registers
 UNNUMBERED_TYPE = "type-of-other-number"  # of one for a type that TensorFlow has no number for
-# Versions of TensorFlow that may have the type of number 11: later ones reserve it, 2.3 ends at 10.
-_OF_FORMER_TYPE = ((2, 4), (2, 7))
 DRAWS = "StatelessRandomUniform"  # beginning of the operations that draw random numbers
 # Names that Keras gives to layers that transform their inputs at random, without their number.
 _RANDOM = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in classes(Trait.AUGMENTATION)}
@@ -84,7 +81,7 @@ def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         (
             (*place, name)
             for (in_main, op, name), place in usage.attributes.items()
-            if context.profile.tensorflow < IGNORES_ATTRIBUTES
+            if not ATTRIBUTES_IGNORED.holds(context.profile)
             and in_main != by_objects
             and (known := context.profile.attributes(op)) is not None
             and name not in known
@@ -133,10 +130,7 @@ def types(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         former = node.detail.get("former_types")
         earlier = former if isinstance(former, list) else []
         for name in [*(numbered if isinstance(numbered, list) else ()), *earlier]:
-            maybe = (
-                name in earlier
-                and _OF_FORMER_TYPE[0] <= context.profile.tensorflow < _OF_FORMER_TYPE[1]
-            )
+            maybe = name in earlier and TYPE_11.holds(context.profile)
             yield Reason(
                 UNNUMBERED_TYPE,
                 LoadOutcome.UNKNOWN if maybe else LoadOutcome.FAILS,
@@ -180,7 +174,7 @@ def argument_names(artifact: Artifact, context: CheckContext) -> Iterator[Reason
         first = NAMES_CHECKED_IN_TF1_OBJECTS
     else:
         first = NAMES_CHECKED
-    if context.profile.tensorflow < first:
+    if not first.holds(context.profile):
         return
     for signature in artifact.signatures:
         for endpoint in signature.inputs:
@@ -200,10 +194,9 @@ def argument_names(artifact: Artifact, context: CheckContext) -> Iterator[Reason
 
 def protocol(context: CheckContext) -> Iterator[Reason]:
     """Lookup tables: their save functions take tensors up to 2.12 and strings from 2.13 on."""
-    tensorflow = context.profile.tensorflow
-    if tensorflow >= (2, 13) or tensorflow < (2, 7):
+    if not TABLES_TAKE_TENSORS.holds(context.profile):
         return
-    if context.writer is None or context.writer.tensorflow < (2, 13):
+    if context.writer is None or context.writer.tensorflow < TABLES_TAKE_TENSORS.end:
         return
     tables = ("HashTableV2", "MutableHashTableV2", "MutableHashTableOfTensorsV2")
     for (_, op), (where, node) in context.usage.operations.items():

@@ -14,6 +14,7 @@ from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code, Unreadabl
 from modelaudit.runtimes.catalogue import on_python
 from modelaudit.runtimes.checks import lambda_closures
 from modelaudit.runtimes.model import FIRST_CALL, CheckContext, LoadCall, Reason
+from modelaudit.runtimes.version_bounds import SAFE_MODE
 from modelaudit.structs import PerObject
 from modelaudit.thresholds.security import CODE_BYTES
 from modelaudit.work_budget import spend
@@ -97,7 +98,7 @@ def _refused(context: CheckContext, archive: bool) -> bool:
         return False
     profile = context.profile
     if archive or context.request.call is LoadCall.FROM_JSON:
-        return profile.keras >= (2, 13)
+        return SAFE_MODE.holds(profile)
     return bool(profile.keras3 and context.behaviour("guards_h5_lambda"))
 
 

@@ -21,6 +21,7 @@ from modelaudit.runtimes.saved_config import (
     reads_modules,
     unknown_arguments,
 )
+from modelaudit.runtimes.version_bounds import LAYERS_AS_ACTIVATIONS
 
 UNKNOWN_OBJECT = "unknown-object"  # code of the reason for an object that is not found
 KIND_OF_SUFFIX = {
@@ -39,7 +40,7 @@ TEXT_FUNCTIONS = {
 
 def takes_layers(profile: RuntimeProfile) -> bool:
     """Whether a loaded activation may be a layer, as of `Dense(2, activation=LeakyReLU(0.1))`."""
-    return not profile.keras3 or profile.keras >= (3, 10)
+    return not profile.keras3 or LAYERS_AS_ACTIVATIONS.holds(profile)
 
 
 def check(config: Config, context: CheckContext, route: str, archive: bool) -> Iterator[Reason]:

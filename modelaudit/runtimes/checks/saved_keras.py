@@ -34,6 +34,7 @@ from modelaudit.runtimes.checks.sizes import shapes
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
 from modelaudit.runtimes.saved_config import Config, is_custom, unknown_arguments
+from modelaudit.runtimes.version_bounds import METADATA_FILE, REVIVES_BY_NAME
 
 KERAS_METADATA = "keras_metadata.pb"
 WITHOUT = "without predict()"
@@ -58,7 +59,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from match_meta_graphs.check(artifact, context)
     if needed_tags(artifact):
         return
-    if context.profile.keras >= (2, 5) and _damaged(artifact):
+    if METADATA_FILE.holds(context.profile) and _damaged(artifact):
         yield Reason(
             "metadata-damaged",
             LoadOutcome.FAILS,
@@ -215,14 +216,14 @@ def _metadata(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "AttributeError: 'Functional' object has no attribute 'predict'",
             CALL_SIGNATURE,
         )
-    elif artifact.extra.get("foreign_metadata") and context.profile.keras >= (2, 5):
+    elif artifact.extra.get("foreign_metadata") and METADATA_FILE.holds(context.profile):
         yield Reason(
             "metadata-of-another-save",
             LoadOutcome.FAILS,
             f"{KERAS_METADATA} is that of another save, with other objects than saved_model.pb",
             fix=f"Copy the file of the same save. {CALL_SIGNATURE}",
         )
-    elif own_file and context.profile.keras < (2, 5):
+    elif own_file and not METADATA_FILE.holds(context.profile):
         yield Reason(
             "metadata-in-other-file",
             LoadOutcome.FAILS,
@@ -290,7 +291,7 @@ def _parts(layer: Layer, context: CheckContext) -> Iterator[Reason]:
     key = "activity_regularizer"
     needed = {key: layer.config.get(key)}
     yield from match_parts.check(needed, context, layer.route, archive=False)
-    if (2, 5) <= context.profile.keras < (2, 12) and not (layer.is_model or layer.custom):
+    if REVIVES_BY_NAME.holds(context.profile) and not (layer.is_model or layer.custom):
         others = {name: value for name, value in layer.config.items() if name != key}
         for reason in match_parts.check(others, context, layer.route, archive=False):
             if reason.code == "unknown-argument":
@@ -314,7 +315,7 @@ def _revived(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             yield from match_parts.text_functions(layer.class_name, given, context, layer.route)
         yield from _parts(layer, context)
         written = WITHOUT_CONFIG not in layer.config  # without one it is revived, whatever its name
-        if (2, 5) <= profile.keras < (2, 12) and not layer.is_model and written:
+        if REVIVES_BY_NAME.holds(profile) and not layer.is_model and written:
             name, keys = layer.class_name, set(layer.config)
             # No values: nobody edits the config of a SavedModel by hand.
             yield from unknown_arguments(name, "layers", keys, context, layer.route, {})

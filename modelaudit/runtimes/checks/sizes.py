@@ -9,15 +9,14 @@ from modelaudit.facts import Artifact, Json
 from modelaudit.formats.keras.json_config import sequence
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import UPGRADE, Config
+from modelaudit.runtimes.version_bounds import WHOLE_SIZES
 
 SHAPES = ("batch_input_shape", "batch_shape", "input_shape")  # of a layer's inputs
-# First TensorFlow known to refuse fractions in shapes (2.0 was not tried); 1.15 makes integers.
-_STRICT = (2, 1)
 
 
 def check_sizes(config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
     """The first size of a layer's input that is a fraction, such as 270.0."""
-    if context.profile.tensorflow < _STRICT:
+    if not WHOLE_SIZES.holds(context.profile):
         return
     for key in SHAPES:
         fractions = [size for size in sequence(config.get(key)) if isinstance(size, float)]

@@ -11,17 +11,15 @@ from modelaudit.runtimes.checks.lambda_closures import LISTS
 from modelaudit.runtimes.checks.lambda_code import OF_GLOBAL, check, named
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import Config, nodes_in
+from modelaudit.runtimes.version_bounds import REVIVES_BY_NAME
 
 _LAMBDA = "Lambda"
 _WRAPPED = "TimeDistributed"  # which calls the layer in it by its own code
-# Versions known to end at any error but a ValueError; later ones revive the saved functions.
-_STOPPED = ((2, 5), (2, 12))
 
 
 def saved_lambdas(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """The first that its runtime cannot make again, and the first that it cannot call."""
-    first, later = _STOPPED
-    if first <= context.profile.keras < later:
+    if REVIVES_BY_NAME.holds(context.profile):
         yield from next(filter(None, (_by_name(*each, context) for each in _all(artifact))), ())
     for document in artifact.documents:
         for route, config in _called(mapping(document.value), ""):

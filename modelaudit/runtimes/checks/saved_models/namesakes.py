@@ -10,12 +10,12 @@ from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import is_custom, nodes_in, unknown_arguments
+from modelaudit.runtimes.version_bounds import REVIVES_BY_NAME
 
 WITHOUT_CONFIG = "layer was saved without config"  # a key in place of one, from TensorFlow 2.2 on
 _CONFIG = "config"
 _EPSILON = "epsilon"
 _NORMALIZES = frozenset(("gamma", "beta"))  # weights that Keras looks for in such a layer
-_FIRST, _END = (2, 5), (2, 12)  # Keras that rejects an object whose class is one of its own
 
 
 def normalizations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -61,7 +61,7 @@ def namesakes(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from normalizations(artifact, context)
     yield from _of_several(artifact, context)
     listed = artifact.architecture is not None and bool(artifact.architecture.layers)
-    if listed or not _FIRST <= context.profile.keras < _END:
+    if listed or not REVIVES_BY_NAME.holds(context.profile):
         return
     for document in artifact.documents:
         metadata = mapping(document.value)
@@ -82,7 +82,7 @@ def _of_several(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     A model that holds such a model without saying whether it trains is not called as it was saved.
     """
     trains = False
-    for document in artifact.documents if context.profile.keras >= _FIRST else ():
+    for document in artifact.documents if context.profile.keras >= REVIVES_BY_NAME.first else ():
         metadata = mapping(document.value)
         name, config = text(metadata.get("class_name")), mapping(metadata.get(_CONFIG))
         trains |= metadata.get("expects_training_arg") is True

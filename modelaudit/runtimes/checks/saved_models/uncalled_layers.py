@@ -11,9 +11,9 @@ from modelaudit.graphs import ObjectNode
 from modelaudit.layer_classes import LAYER_CLASSES
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import Config, is_custom, is_model
+from modelaudit.runtimes.version_bounds import METADATA_FILE
 
 _KERAS_LAYER = "_tf_keras_layer"
-_FIRST = (2, 5)  # Keras with metadata in a file of its own
 _LAYER, _OWN, _CALL = "layer-", "keras_api", "call_and_return_conditional_losses"
 
 
@@ -24,7 +24,7 @@ def uncalled_layers(artifact: Artifact, context: CheckContext) -> Iterator[Reaso
     new layers in each call, and not with `save_traces=False`.
     """
     nodes = {node.index: node for node in artifact.object_graph}
-    for document in artifact.documents if context.profile.keras >= _FIRST else ():
+    for document in artifact.documents if METADATA_FILE.holds(context.profile) else ():
         number = document.route.removeprefix("nodes/")
         model = nodes.get(int(number)) if number.isdecimal() else None
         for layer, node in connected(mapping(document.value), model, nodes):

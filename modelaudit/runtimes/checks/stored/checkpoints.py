@@ -17,10 +17,11 @@ from modelaudit.runtimes.checks.stored.object_names import (
     written_by_keras3,
 )
 from modelaudit.runtimes.checks.stored.object_paths import found_by_name, names, weights
-from modelaudit.runtimes.checks.stored.optimizer_order import LISTED, moved_variable, other_order
+from modelaudit.runtimes.checks.stored.optimizer_order import moved_variable, other_order
 from modelaudit.runtimes.checks.stored.recorded_casts import moved_by_casts
 from modelaudit.runtimes.checks.stored.recorded_masks import moved_by_masks
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
+from modelaudit.runtimes.version_bounds import NEW_OPTIMIZERS
 from modelaudit.terminal_text import first_of
 
 _SLOT = "/.OPTIMIZER_SLOT/"
@@ -94,7 +95,7 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         for tensor in artifact.tensors
         if _SLOT in tensor.name and "optimizer" in tensor.name
     ]
-    if slots and not profile.keras3 and profile.keras >= (2, 11):
+    if slots and not profile.keras3 and NEW_OPTIMIZERS.holds(profile):
         inside = any(map(_OF_PART.match, slots))  # `trained` is said of the whole model
         yield Reason(
             "legacy-optimizer-slots",
@@ -258,7 +259,9 @@ def _optimizer_variables(
     Keras 3 counts the learning rate too, so that a number is another variable there.
     """
     keras = context.profile.keras
-    listed = keras >= LISTED and any(_LISTED.search(tensor.name) for tensor in artifact.tensors)
+    listed = NEW_OPTIMIZERS.covers(keras) and any(
+        _LISTED.search(tensor.name) for tensor in artifact.tensors
+    )
     if listed and (_scaled(artifact) or moved_variable(artifact, keras3, keras)):
         yield Reason(
             "optimizer-of-other-generation",

@@ -8,9 +8,8 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Layer
 from modelaudit.formats.keras.json_config import mapping
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
+from modelaudit.runtimes.version_bounds import MESSAGE_OF_COUNTS
 from modelaudit.terminal_text import first_of
-
-_COUNTED = (2, 7)  # first Keras whose message is quoted
 
 
 def check_counts(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -40,7 +39,7 @@ def check_counts(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "layers",
             "ValueError: Layer count mismatch when loading weights from file. Model expected "
             f"{len(needed)} layers, found {len(stored)} saved layers."
-            if context.profile.keras >= _COUNTED and not further
+            if MESSAGE_OF_COUNTS.holds(context.profile) and not further
             else "",
             "Build the model that saved the weights, or load by name (by_name=True), which leaves "
             "other layers as they are.",

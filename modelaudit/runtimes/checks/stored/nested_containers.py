@@ -15,8 +15,8 @@ from modelaudit.facts import Artifact, Format
 from modelaudit.formats.keras.json_config import mapping
 from modelaudit.runtimes.checks.stored.object_paths import weights
 from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.version_bounds import CONTAINERS_READ
 
-READ = (3, 15)
 ARCHIVES = (Format.KERAS_ARCHIVE, Format.WEIGHTS_H5_V3)
 _INNER = re.compile(r"((?:.*/)?([^/]+))/container(?:_[0-9]{1,6})?(?=/)")
 
@@ -48,7 +48,7 @@ def unsaved_inner_lists(artifact: Artifact, context: CheckContext) -> Iterator[R
 def nested_containers(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """The first such attribute, for a version that does not look for it."""
     noted = mapping(mapping(artifact.extra.get("h5")).get("vars_names"))
-    for tensor in weights(artifact) if context.profile.keras < READ else ():
+    for tensor in weights(artifact) if not CONTAINERS_READ.holds(context.profile) else ():
         found = _INNER.match(tensor.name)
         if found is None or f"{found[0]}/vars" in noted:  # a layer of a class Container
             continue

@@ -16,11 +16,8 @@ from modelaudit.facts import Artifact, Format, Tensor
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.graphs import ObjectNode
 from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.version_bounds import NEW_OPTIMIZERS, OPTIMIZERS_BY_ONE_FUNCTION
 
-# First Keras whose optimizers make their variables by one function: the product of the momenta of
-# Nadam comes last (before, ahead of the momenta), and averages come before sums of gradients.
-BY_ONE_FUNCTION = (3, 10)
-LISTED = (2, 11)  # first Keras with such lists; older ones have slots of the weights
 _LIST, _STEPS, _RATE, _PRODUCT = "_variables", "_iterations", "_learning_rate", "_u_product"
 _AVERAGES, _SUMS = "_model_variables_moving_average", "_accumulated_gradients"
 _ROWS, _WHOLE = "_r", "_v"  # of Adafactor
@@ -78,7 +75,7 @@ class SavedOptimizer(Struct, frozen=True):
         steps, rate, product = map(self.named, (_STEPS, _RATE, _PRODUCT))
         if keras < (3,):
             return [*steps, *averages, *slots]
-        if keras >= BY_ONE_FUNCTION:
+        if OPTIMIZERS_BY_ONE_FUNCTION.covers(keras):
             return [*steps, *rate, *averages, *sums, *slots, *product]
         turns = [each for each in chain(*zip_longest(averages, sums)) if each is not None]
         return [*steps, *rate, *turns, *product, *slots]
@@ -106,7 +103,7 @@ def moved_variable(artifact: Artifact, keras3: bool, keras: tuple[int, ...]) -> 
     """
     nodes = {node.index: node for node in artifact.object_graph}
     tensors = {tensor.name: tensor for tensor in artifact.tensors}
-    for node in nodes.values() if keras >= LISTED else ():
+    for node in nodes.values() if NEW_OPTIMIZERS.covers(keras) else ():
         if not {_LIST, _STEPS} <= node.children.keys():
             continue
         optimizer = SavedOptimizer(node, nodes, tensors)
@@ -156,7 +153,7 @@ def nadam_in_archive(artifact: Artifact, context: CheckContext) -> Iterator[Reas
         if not scalars or len(scalars) > _SCALARS or len(shapes) == len(scalars) + 1:
             continue  # the model has weights without an axis, or none that are trained
         last = max(scalars) == max(shapes)
-        if last is not (context.profile.keras >= BY_ONE_FUNCTION):
+        if last is not OPTIMIZERS_BY_ONE_FUNCTION.holds(context.profile):
             yield Reason(
                 "optimizer-in-other-order",
                 LoadOutcome.FAILS if archive or request.trained else LoadOutcome.UNKNOWN,

@@ -16,9 +16,8 @@ from modelaudit.graphs import ObjectNode, reachable
 from modelaudit.runtimes.checks.stored.object_names import OPERATIONS
 from modelaudit.runtimes.checks.stored.object_paths import weights
 from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.version_bounds import CASTS_LEFT_OUT
 
-# First Keras that does not record the casts.
-CASTS_LEFT_OUT = (3, 10)
 _LAYERS, _OPTIMIZER = "_layers", "optimizer"
 _DOUBLE = "float64"  # behind an input of float32, if an operation follows it
 _SCALE = "dynamic_scale"  # of the optimizer of a model in half precision
@@ -29,7 +28,7 @@ Nodes = Mapping[int, ObjectNode]
 def moved_by_casts(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Layers that another version numbers otherwise, as it counts no casts before them, or does."""
     nodes = {node.index: node for node in artifact.object_graph}
-    without = context.profile.keras >= CASTS_LEFT_OUT
+    without = CASTS_LEFT_OUT.holds(context.profile)
     scaled = any(_SCALE in node.children for node in nodes.values())
     doubled = any(tensor.dtype == _DOUBLE for tensor in weights(artifact))
     if not (scaled or (doubled and without)):

@@ -15,8 +15,9 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
 from modelaudit.graphs import ObjectNode
 from modelaudit.runtimes.checks.stored.object_names import OPERATIONS, names_in_keras3
-from modelaudit.runtimes.checks.stored.recorded_casts import CASTS_LEFT_OUT, misplaced
+from modelaudit.runtimes.checks.stored.recorded_casts import misplaced
 from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.version_bounds import CASTS_LEFT_OUT
 
 _EMBEDDINGS = "_embeddings"
 _ATTENTION = "_query_dense"  # of MultiHeadAttention
@@ -25,7 +26,7 @@ _SEVERAL = 2  # masks of a layer of the user's own that takes several tensors
 
 def moved_by_masks(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Layers that have other numbers where the masks before them are not counted."""
-    if context.profile.keras < CASTS_LEFT_OUT:
+    if not CASTS_LEFT_OUT.holds(context.profile):
         return
     nodes = {node.index: node for node in artifact.object_graph}
     lists = (nodes.get(node.children.get(OPERATIONS, -1)) for node in nodes.values())

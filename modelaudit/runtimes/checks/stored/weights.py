@@ -49,11 +49,10 @@ from modelaudit.runtimes.checks.stored.weight_layouts import (
 )
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.runtimes.profile import RuntimeProfile, numbers
+from modelaudit.runtimes.version_bounds import TOP_LEVEL_GROUP
 
 # What every Keras says of a layer without weights in a file.
 NOT_RECEIVED = "received 0 variables during loading"
-# First Keras whose HDF5 weights have a group for weights of the model itself (2.6 has none).
-TOP_LEVEL_GROUP = (2, 7)
 _OWN_WEIGHTS = "vars/"  # beginning of the names of weights of the model itself, in any layout
 _SCALED = "optimizer/inner_optimizer/"  # of Keras 3, around another optimizer
 
@@ -317,7 +316,7 @@ def _legacy_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason
     if not context.request.by_name:
         return
     profile = context.profile
-    top_level = numbers(artifact.provenance.keras or "") >= TOP_LEVEL_GROUP
+    top_level = TOP_LEVEL_GROUP.covers(numbers(artifact.provenance.keras or ""))
     if top_level and weights(artifact) and context.behaviour("loads_by_name") is False:
         yield Reason(
             "top-level-weights",
