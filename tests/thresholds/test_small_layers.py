@@ -80,7 +80,7 @@ def weight_of_a_loss(weight):
     return weighed(weight, 1e-6)
 
 
-@at("small_layers.WEIGHED_APART", {0.99e-3: ["low"], 1e-3: [], 1.01e-3: []})
+@at("small_layers.LEFT_BEHIND", {0.0099: ["low"], 0.01: [], 0.0101: []})
 def moves_of_its_layers(share):
     return weighed(1e-4, 0.1 * share * (1 + 1e-9))
 

@@ -14,7 +14,7 @@ from modelaudit.rules.initial_weights.training_reach import kept_squares, moved_
 from modelaudit.rules.model import Facts, NotApplicable
 from modelaudit.rules.network.network_heads import output_heads, saved_graph
 from modelaudit.thresholds.design import LOSS_PULL, LOSSES_APART
-from modelaudit.thresholds.small_layers import WEIGHED_APART
+from modelaudit.thresholds.small_layers import LEFT_BEHIND, WEIGHED_APART
 
 Unequal = tuple[str, Json, Severity, str]  # as the faults of the settings
 
@@ -94,7 +94,7 @@ def weighed_apart(
             known = [moved[x] for x in own if x in moved]
             rest = [size for route, size in moved.items() if route not in own]
             share = max(known) / max(rest) if known and rest and max(rest) > 0 else math.inf
-        if not share < WEIGHED_APART.value:
+        if not share < LEFT_BEHIND.value:
             continue
         detail = (
             f"The loss of `{output}` weighs {weight:g} beside {largest:g}, and what "
