@@ -15,6 +15,7 @@ from modelaudit.formats.keras.compiled_losses import (
     compiled_losses,
     named_outputs,
 )
+from modelaudit.measures.one_way import CLIPS, descents_one_way
 from modelaudit.measures.optimizer_state import clips_to_zero, compiled_optimizer, optimizer_state
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
@@ -45,7 +46,6 @@ from modelaudit.thresholds.small_layers import CLIPPED_REACH
 from modelaudit.thresholds.training import ONE_PASS
 
 _DECAYS = ("momentum", "beta_1", "beta_2", "rho")
-_CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
 _RATES = ("learning_rate", "lr", "initial_learning_rate")
 
 _IF_NOT = "If training did not succeed, compile"
@@ -133,15 +133,15 @@ def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
             "the learning rate"
         )
         yield detail, second, Severity.LOW, "beta_1=0.9 and beta_2=0.999"
-    for key in _CLIPS:
+    for key in CLIPS:
         most = number(config.get(key))
         if most == 0 and clips_to_zero(facts.artifact, config):
             yield f"{key} of {name} is 0: every gradient becomes 0", 0, Severity.HIGH, f"{key}=1.0"
         elif most is not None and most > 0 and rate is not None and rate > 0:
             # Steps of the Adam family divide the gradient by its size plus epsilon.
             step = rate * (most / (most + max(epsilon or 0, 0)) if adaptive else most)
-            made = state.steps if state and not adaptive else None
-            if step < LOW_RATE.value <= rate or 0 < step * (made or 0) < CLIPPED_REACH.value:
+            reach = rate * descents_one_way(state, most) if state else 0.0
+            if step < LOW_RATE.value <= rate or 0 < reach < CLIPPED_REACH.value:
                 detail = (
                     f"{key} of {name} is {most:g}: no step is larger than {step:.2g}, so weights "
                     "hardly change"
