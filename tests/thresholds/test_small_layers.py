@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Kernel, TensorStats
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -169,6 +170,38 @@ def weights_of_classes_told(share):
     facts = replace(facts, artifact=replace(artifact, training=training))
     (only,) = run_rule(rule("MA306"), facts).findings
     return "class_weight" in only.fix
+
+
+def sided(count, bias, *, other=0.9, inputs="relu", loss="binary_crossentropy"):
+    """A sigmoid behind 100 values, of whose weights so many left draws from -1 to 1 upwards."""
+    hidden = examples.layer("hidden", "Dense", {}, {"units": 100, "activation": inputs})
+    names = {"kernel": "head/kernel", "bias": "head/bias"}
+    head = examples.layer("head", "Dense", names, {"units": 1, "activation": "sigmoid"})
+    moved = bias / math.sqrt(3)
+    tensors = (
+        examples.tensor("head/kernel", (100, 1), TensorStats(-other, 2.0, 0.2, 0.6, 0, 0)),
+        examples.tensor("head/bias", (1,), TensorStats(moved, moved, moved, 0.0, 0, 0)),
+    )
+    tests = {"law": "uniform", "bound": 1.0, "outside": count / 100}
+    state = KernelInitialization(
+        *("head", "head/kernel", "GlorotUniform", "trained"), weights=100, tests=tests
+    )
+    facts = examples.chain(hidden, head, training={"loss": loss})
+    artifact = replace(facts.artifact, tensors=tensors)
+    measured = Measurements(initialization=(state,))
+    return severities("MA439", Facts(artifact, measurements=measured))
+
+
+@at("small_layers.SIDED_WEIGHTS", {2: [], 3: ["low"], 4: ["low"]})
+def weights_to_one_side(count):
+    assert sided(count, 2.0, other=1.1) == sided(count, -2.0) == []
+    assert sided(count, 2.0, inputs="tanh") == sided(count, 2.0, loss="mse") == []
+    return sided(count, 2.0)
+
+
+@at("small_layers.SIDED_BIAS", {0.495: [], 0.5: ["low"], 0.505: ["low"]})
+def bias_to_that_side(moved):
+    return sided(9, moved * (1 + 1e-9))
 
 
 def pictures(size, units):

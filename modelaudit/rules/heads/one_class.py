@@ -42,8 +42,15 @@ from modelaudit.thresholds.optimizers import (
 # These keep the average of the gradients themselves.
 _AVERAGES = frozenset(("adam", "adamw", "nadam", "adamax"))
 _OF_NUMBERS = frozenset(("mean_squared_error", "mean_absolute_error"))
+COUNT_LABELS = (
+    "Count the labels that training gets:\n\n    print(np.unique(y, return_counts=True))\n\n"
+    "If there is one class, see how the labels are read. If they are sorted by class, shuffle them "
+    "before they are split, and a Dataset with dataset.shuffle(len(y)). If one is rare, give its "
+    "rows a weight, as with model.fit(x, y, class_weight={0: 1.0, 1: 20.0}), and judge by recall. "
+    "Then train again."
+)
 FEW_INPUTS = 6  # of which, and units, means have a direction by chance
-_ENDS = frozenset(("sigmoid", "softmax", "linear"))
+ENDS = frozenset(("sigmoid", "softmax", "linear"))
 
 
 def one_class(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -65,12 +72,7 @@ def one_class(rule: Rule, facts: Facts) -> Iterator[Finding]:
     except NotApplicable:
         return
     for head, loss in heads:
-        if (
-            loss is None
-            or loss.name not in CROSS_ENTROPIES
-            or head.joined
-            or head.last not in _ENDS
-        ):
+        if loss is None or loss.name not in CROSS_ENTROPIES or head.joined or head.last not in ENDS:
             continue
         route = head.weights.route
         sources = {x for call in graph.calls.get(route, ()) for x in call}
@@ -224,11 +226,7 @@ def _told(
         key=f"{head.route} labels",
         severity=Severity.LOW,
         confidence=Confidence.MEDIUM,
-        fix="Count the labels that training gets:\n\n    print(np.unique(y, return_counts=True))\n\n"
-        "If there is one class, see how the labels are read. If they are sorted by class, shuffle them "
-        "before they are split, and a Dataset with dataset.shuffle(len(y)). If one is rare, give its "
-        "rows a weight, as with model.fit(x, y, class_weight={0: 1.0, 1: 20.0}), and judge by recall. "
-        "Then train again.",
+        fix=COUNT_LABELS,
     )
 
 

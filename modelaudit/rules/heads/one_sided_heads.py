@@ -1,8 +1,10 @@
-"""MA329: sigmoids whose score has the same sign for every input."""
+"""MA329, MA439: sigmoids whose scores, or errors, have the same sign for every input."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
 
 from modelaudit.facts import Json, Layer, Tensor
 from modelaudit.findings import Confidence, Finding, Severity
@@ -11,10 +13,14 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.rules import examples
 from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.heads.last_layers import paired_heads
-from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.heads.one_class import COUNT_LABELS, ENDS
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network.limited_values import keeps_sign, never_negative
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
 from modelaudit.rules.network.value_ranges import sums_up
+from modelaudit.thresholds.small_layers import SIDED_BIAS, SIDED_WEIGHTS
+
+Check = Callable[[Rule, Facts], Iterator[Finding]]
 
 
 def _one_sided(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -80,6 +86,76 @@ def _sign(layer: Layer, stored: Mapping[str, Tensor]) -> int:
     if all(each.minimum >= 0 for each in stats):
         return 1
     return -1 if all(each.maximum <= 0 for each in stats) else 0
+
+
+def with_one_sided(check: Check) -> Check:
+    """The check, and what the weights of the last layer say where it finds nothing else."""
+
+    @wraps(check)
+    def checked(rule: Rule, facts: Facts) -> Iterator[Finding]:
+        try:
+            found = [*check(rule, facts)]
+        except NotApplicable:
+            if not (sided := [*_one_sided_weights(rule, facts)]):
+                raise
+            yield from sided
+            return
+        yield from found or _one_sided_weights(rule, facts)
+
+    return checked
+
+
+def _one_sided_weights(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """A sigmoid of one unit whose weights all left their draws to the side to which its bias went.
+
+    Behind values that are never below 0, errors of one sign move all weights and the bias to one side.
+    """
+    if facts.artifact.architecture is None or facts.measurements is None:
+        return
+    try:
+        heads = paired_heads(facts)
+    except NotApplicable:
+        return
+    graph, stored = saved_graph(facts), facts.artifact.by_name
+    drawn = {each.route: each for each in facts.measurements.initialization}
+    for head, loss in heads:
+        layer = head.weights
+        if loss is None or loss.name != "binary_crossentropy" or head.units != 1 or head.joined:
+            continue
+        known = drawn.get(layer.route)
+        kernel, bias = (stored.get(layer.variables.get(x, "")) for x in ("kernel", "bias"))
+        if known is None or kernel is None or bias is None or not (kernel.stats and bias.stats):
+            continue
+        bound, outside = known.tests.get("bound"), known.tests.get("outside")
+        sources = {x for call in graph.calls.get(layer.route, ()) for x in call}
+        if known.tests.get("law") != "uniform" or not isinstance(bound, float):
+            continue
+        if known.guessed or not sources or not sources <= never_negative(graph):
+            continue
+        if not isinstance(outside, float) or not layer.trainable or head.last not in ENDS:
+            continue
+        up = bias.stats.minimum > 0
+        other = -kernel.stats.minimum if up else kernel.stats.maximum
+        count, moved = round(outside * known.weights), abs(bias.stats.mean) / (bound / math.sqrt(3))
+        if count < SIDED_WEIGHTS.value or not SIDED_BIAS.value <= moved < math.inf or other > bound:
+            continue
+        yield rule.finding(
+            f"The {count:,} weights of `{layer.route}` that left the range of their initializer all went "
+            f"{'up' if up else 'down'}, and so did its bias, by {moved:.2g} times the spread of the draws: nearly "
+            f"all errors asked for the answer {int(up)}. The labels were of one class, or nearly, or beyond it, "
+            "or that class had a large weight.",
+            route=layer.route,
+            title="Nearly all errors of training were of one sign",
+            evidence={
+                "measured": count,
+                "unit": SIDED_WEIGHTS.unit,
+                "threshold": SIDED_WEIGHTS.value,
+            },
+            key=f"{head.route} labels",
+            severity=Severity.LOW,
+            confidence=Confidence.MEDIUM,
+            fix=COUNT_LABELS,
+        )
 
 
 def _head(**config: Json) -> Facts:

@@ -17,6 +17,7 @@ from modelaudit.measures.weights_in_order import NOT_TRAINED
 from modelaudit.rules import examples
 from modelaudit.rules.heads.constant_scores import constant_scores
 from modelaudit.rules.heads.one_class import one_class, one_error
+from modelaudit.rules.heads.one_sided_heads import with_one_sided
 from modelaudit.rules.initial_weights.training_reach import (
     FADED_AWAY,
     forgets_gradients,
@@ -264,9 +265,8 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _reached(moments: WeightMoments, lasting: bool) -> bool:
     """Whether a gradient may have come to a weight; an average of gradients alone forgets them."""
-    if moments.second is None:
-        return not lasting or moments.first != 0
-    return moments.second != 0
+    lately = not lasting or moments.first != 0
+    return lately if moments.second is None else moments.second != 0
 
 
 def _only_input(kernel: WeightMoments, bias: WeightMoments) -> float | None:
@@ -343,7 +343,7 @@ RULES = (
         fix="Look at what the model was given, then train again:\n\n"
         "    print(x.dtype, x.min(), x.max(), x.std(axis=0))\n"
         '    x = x.astype("float32") / 255  # scale as floats, by constants of the whole data set',
-        check=_all_alike,
+        check=with_one_sided(_all_alike),
         bad=lambda: _inputs(0.2, 0.8),
         good=lambda: _inputs(0.2, 0.7),
     ),

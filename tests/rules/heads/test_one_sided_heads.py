@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from modelaudit.rules.catalogue import rule
 from modelaudit.rules.heads import one_sided_heads
 from tests.made.training import train
 from tests.rules.saved import codes, found, sequential
@@ -151,3 +152,25 @@ def test_stored_weights_of_one_sign(k, tmp_path, sign, side):
         saved(np.full_like(kernel, sign), 0.0),  # one value: MA406 tells of it
     ):
         assert codes(RULES, twin, tmp_path) == []
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_weights_that_all_went_to_the_side_of_the_bias(k, momentum, tmp_path):
+    """Of labels of one class, by an optimizer that keeps nothing, or what has faded."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(256, 8)).astype("float32")
+
+    def told(labels):
+        k.utils.set_random_seed(0)
+        body = (k.layers.Dense(64, "relu"), k.layers.Dense(1, "sigmoid"))
+        optimizer = k.optimizers.SGD(0.1, momentum=momentum)
+        model = sequential(k, (8,), *body, loss="binary_crossentropy", optimizer=optimizer)
+        train(model, x, labels.astype("float32")[:, None], steps=200)
+        model.save(tmp_path / "m.keras")
+        return [(x.severity.value, x.title) for x in found([rule("MA439")], tmp_path / "m.keras")]
+
+    title = "Nearly all errors of training were of one sign"
+    if momentum:  # whose averages may tell it as well
+        title = "The last labels of training were of one class, or nearly"
+    assert told(np.ones(256)) == told(np.zeros(256)) == [("low", title)]
+    assert told(x[:, 0] > 0) == told(x[:, 0] > 0.7) == []
