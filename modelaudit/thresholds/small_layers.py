@@ -73,8 +73,8 @@ WEIGHED_APART = Threshold(
 )
 LEFT_BEHIND = Threshold(
     0.01,
-    "of what others got",
-    "gradients, or moves, of the layers that only such an output uses beside those of others, "
+    "of the moves of others",
+    "how far the biases of layers that only such an output uses moved beside those of others, "
     "below which it learnt next to nothing",
     "outputs that weighed 1e-5 and 1e-4 and were not learnt: 7e-5 and 0.001; the same with a "
     "weight of 1: 0.26",

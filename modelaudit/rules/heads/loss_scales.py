@@ -67,9 +67,9 @@ def times_apart(other: float, of_classes: float) -> float | None:
 def weighed_apart(
     facts: Facts, weights: Mapping[str, float], alone: Mapping[str, list[str]]
 ) -> Iterator[Unequal]:
-    """An output whose loss weighs next to nothing beside another, if training shows that it learnt nothing.
+    """An output whose loss weighs next to nothing beside another, if what only it uses hardly moved.
 
-    A loss in other units may weigh little on purpose: then its gradients are of a usual size.
+    A loss in other units may weigh little on purpose, and Adam makes steps of one size of any gradient.
 
     Args:
         facts: the model.
@@ -80,25 +80,19 @@ def weighed_apart(
     if architecture is None or state is None or not state.steps or len(weights) < 2:
         return
     largest = max(weights.values())
-    squares = {x.route: x.mean_second for x in state.moments if x.role == "bias" and x.mean_second}
     moved = {x.route: moved_share(facts.artifact, x) for x in facts.artifact.kernels if x.bias}
     for output, weight in weights.items():
         own = alone.get(output, [])
         if weight > WEIGHED_APART.value * largest or not own:
             continue
-        of_own = [squares[x] for x in own if x in squares]
-        others = [size for route, size in squares.items() if route not in own]
-        if of_own and others:
-            share = math.sqrt(max(of_own) / max(others))
-        else:
-            known = [moved[x] for x in own if x in moved]
-            rest = [size for route, size in moved.items() if route not in own]
-            share = max(known) / max(rest) if known and rest and max(rest) > 0 else math.inf
+        known = [moved[x] for x in own if x in moved]
+        rest = [size for route, size in moved.items() if route not in own]
+        share = max(known) / max(rest) if known and rest and max(rest) > 0 else math.inf
         if not share < LEFT_BEHIND.value:
             continue
         detail = (
-            f"The loss of `{output}` weighs {weight:g} beside {largest:g}, and what "
-            f"`{own[0]}`, which only it uses, got of training is {share:.1g} of what others got: it has learnt "
+            f"The loss of `{output}` weighs {weight:g} beside {largest:g}, and the "
+            f"bias of `{own[0]}`, which only it uses, moved {share:.1g} times as far as others: it has learnt "
             "next to nothing"
         )
         yield detail, weight, Severity.LOW, "loss_weights of about one size, or None,"
