@@ -169,6 +169,8 @@ class ClassCode(Struct, frozen=True):
     """Its `build` uses the shape that it is given."""
     kept: KeptOrders = ((), ())
     """The layers that it makes, in the orders in which Keras 2 and Keras 3 may keep them."""
+    needed: frozenset[str] = frozenset()
+    """Full names in Keras without which its file is not imported."""
 
 
 class SourceCode(Struct, frozen=True):

@@ -18,6 +18,7 @@ from modelaudit.formats.source_code.builds import (
     uses_shape,
 )
 from modelaudit.formats.source_code.classes import ClassCode, MadeLayer, as_literal
+from modelaudit.formats.source_code.imports import needed_names
 from modelaudit.formats.source_code.making import made_layers, returned, returned_list
 from modelaudit.formats.source_code.methods import (
     ADD_WEIGHT,
@@ -64,9 +65,11 @@ def classes_in(tree: ast.Module, module: str, where: str) -> Iterator[ClassCode]
     """
     names, functions = _imported(tree), naming_functions(tree)
     outer = {each.name: each for each in _outer(tree.body) if isinstance(each, Function)}
+    needed = frozenset(needed_names(tree, names))
     for node in _outer(tree.body):
         if isinstance(node, ast.ClassDef):
-            yield _class(node, names, module, where, functions, outer)
+            found = _class(node, names, module, where, functions, outer)
+            yield replace(found, needed=needed)
         elif isinstance(node, Function):
             inside = [*_given_back(node)]
             there = _imported(ast.Module([*tree.body, *node.body], [])) if inside else names

@@ -41,7 +41,7 @@ from modelaudit.runtimes.checks.own_classes.constructors import (
 from modelaudit.runtimes.checks.own_classes.masks_by_position import masks_in_lists
 from modelaudit.runtimes.checks.own_classes.traced_calls import traced_call
 from modelaudit.runtimes.checks.sequential import listed_layers, refused_layer
-from modelaudit.runtimes.checks.values import dtype_policy, slash_in_name
+from modelaudit.runtimes.checks.values import dtype_policy, resolved, slash_in_name
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import (
     USE_KERAS_2,
@@ -139,6 +139,8 @@ def _custom(node: Config, context: CheckContext, route: str, archive: bool) -> I
     name, config = text(node.get("class_name")), mapping(node.get("config"))
     yield from shadowed(node, context, route)
     yield from dtype_policy(config, context, route)
+    if context.profile.keras3 and not archive:
+        yield from resolved(config, context, route, own=True)
     yield from outdated_code.check(node, context, route or name, archive)
     yield from values_of_json.check(node, context, route or name)
     yield from masks_in_lists(node, context, route or name)

@@ -59,7 +59,7 @@ def check(
             repairs=True,
         )
     if profile.keras3 and not by_module:
-        yield from _resolved(config, context, route)
+        yield from resolved(config, context, route)
 
 
 def slash_in_name(
@@ -80,8 +80,13 @@ def slash_in_name(
         )
 
 
-def _resolved(config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
-    """Strings that Keras 3's reader of the old dialect interprets as functions of keras.layers."""
+def resolved(
+    config: Config, context: CheckContext, route: str, *, own: bool = False
+) -> Iterator[Reason]:
+    """Strings that Keras 3's reader of the old dialect interprets as functions of keras.layers.
+
+    `own` says that the layer is of a class of the program, which may do anything with the function.
+    """
     for key, value in config.items():
         if (
             isinstance(value, str)
@@ -97,7 +102,8 @@ def _resolved(config: Config, context: CheckContext, route: str) -> Iterator[Rea
                 f"Received: {key}=<function {value} at" if key == "score_mode" else "",
                 f"Delete {key} from the config if it has the default value, or save as .keras.",
                 route,
-                repairs=True,
+                unless=f"the class does not use {key}" * own,
+                repairs=not own,
             )
 
 

@@ -50,6 +50,10 @@ _PATHS = (3, 8)  # first Keras 3 known to have these in every layer
 _ONE_OUTPUT = (3, 11)
 _BUILD, _CALL, _LAYER = "build", "call", "Layer"
 _SHAPES = (OUTPUT_SHAPE, "compute_output_spec")
+# What `tf.keras` has beside the names of Keras 3; by the sources of 3.8, 3.11 and 3.15.
+_KEPT_LAYERS = ("RandomHeight", "RandomWidth", "ThresholdedReLU")
+_KEPT_MODULES = ("keras.losses", "keras.metrics")
+_ROOTS = ("keras", "tensorflow.keras", "tf_keras")
 _LAYERS = ("keras.layers", "tensorflow.keras.layers", "tf_keras.layers")
 
 
@@ -136,6 +140,7 @@ def _faults(
     Keras 3 then asks for its output's shape.
     """
     name = context.profile.name
+    yield from _not_imported(code, context)
     if context.profile.keras3:
         if code.names_first:
             yield (
@@ -175,6 +180,32 @@ def _faults(
             "ValueError: …",
             f"Make `{late.attribute}` in the `build` of {code.name}.",
         )
+
+
+def _not_imported(code: ClassCode, context: CheckContext) -> Iterator[tuple[str, str, str]]:
+    """A name of Keras in its file that the runtime which saved the model has, and this one not.
+
+    With tf-keras, `keras` itself is another Keras.
+    """
+    roots = _ROOTS[1:] if context.profile.legacy else _ROOTS
+    for full in sorted(code.needed if context.writer is not None else ()):
+        module, _, name = full.rpartition(".")
+        root = next((each for each in roots if f"{module}.".startswith(f"{each}.")), "")
+        plain = f"keras{module.removeprefix(root)}" if root else ""
+        known = [each.is_public(plain, name) for each in (context.writer, context.profile) if each]
+        if plain and known == [True, False] and not _kept(root, plain, name):
+            yield (
+                f"is in a file that needs `{full}`, which {context.profile.name} does not have",
+                f"AttributeError: module '{module}' has no attribute '{name}'",
+                f"Do without `{name}`, or import what this version has in its place.",
+            )
+
+
+def _kept(root: str, module: str, name: str) -> bool:
+    """Whether `tf.keras` has a name of Keras 2 that Keras 3 itself does not have."""
+    return root == "tensorflow.keras" and (
+        module in _KEPT_MODULES or (module == "keras.layers" and name in _KEPT_LAYERS)
+    )
 
 
 def _of_base(
@@ -254,6 +285,7 @@ def _made(made: MadeLayer, context: CheckContext) -> Iterator[tuple[str, str, st
         return
     accepted = profile.accepts("layers", layer)
     lacks = profile.keras3 and not profile.is_public("keras.layers", layer)
+    lacks = lacks and not _kept(module.removesuffix(".layers"), "keras.layers", layer)
     if lacks and known_in_keras2("layers", layer):
         yield (
             f"makes a {layer}, which {profile.name} does not have",

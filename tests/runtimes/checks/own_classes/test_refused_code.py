@@ -177,3 +177,56 @@ def test_a_number_of_repeats_in_a_tensor(tmp_path: Path, times: str) -> None:
     new, old = REPEATS[times]
     assert [each.predicted.value for each in found] == [new, old, new]
     assert happened == new
+
+
+OF_FILE = """
+IMPORT
+
+class Scaled(layers.Layer):
+    def call(self, x):
+        return 2.0 * x
+"""
+FROM, SAVING = "from tensorflow.keras import layers", "register_keras_serializable"
+ONLY_OLD = f"{FROM}\nfrom tensorflow.keras.layers import LocallyConnected1D"
+TRIED = f"""{FROM}
+try:
+    from tensorflow.keras.layers import LocallyConnected1D
+except ImportError:
+    LocallyConnected1D = layers.Conv1D"""
+# What a file imports -> whether TensorFlow 2.21, and TensorFlow 2.9, have all of that.
+IMPORTS = {
+    FROM: (True, True),
+    ONLY_OLD: (False, True),
+    TRIED: (True, True),
+    f"{FROM}\nfrom tensorflow.keras.layers import ThresholdedReLU": (True, True),
+    f"{FROM}, saving\n\ndef made(by=saving.{SAVING}):\n    pass": (True, False),
+    f"{FROM}, utils\n\ndef made(by=utils.{SAVING}):\n    pass": (True, True),
+}
+
+
+@pytest.mark.parametrize("imports", IMPORTS)
+def test_a_file_that_a_version_does_not_import(tmp_path: Path, imports: str) -> None:
+    """By what is imported here, in TensorFlow 2.21; 2.9 has no `keras.saving`."""
+    tf_keras = pytest.importorskip("tf_keras")
+    assert pytest.importorskip("tensorflow").keras.__version__.startswith("3")
+    old: dict[str, type] = {"layers": tf_keras.layers}
+    exec(OF_FILE.replace("IMPORT", ""), old)
+    start = tf_keras.Input((4,))
+    tf_keras.Model(start, old["Scaled"]()(start)).save(tmp_path / "m.h5")
+    text = OF_FILE.replace("IMPORT", imports)
+    (tmp_path / "own.py").write_text(text, encoding="utf-8")
+    try:
+        exec(compile(text, "own.py", "exec"), {})
+        imported = True
+    except ImportError:
+        imported = False
+    code = read_source_code([str(tmp_path / "own.py")])
+    request = LoadRequest(LoadCall.LOAD_MODEL, custom=code.passed)
+    asked = [(find_profile(each), request) for each in ("tf==2.21", "tf==2.9", "tf-keras==2.21")]
+    found = predict_calls(read(tmp_path / "m.h5", Limits()), asked, code)
+    said = [any("a file that needs" in x.text for x in each.because) for each in found]
+    assert said == [not each for each in (*IMPORTS[imports], True)]
+    assert [each.predicted.value for each in found[::2]] == ["loads" if imported else "fails"] + [
+        "loads"
+    ]
+    assert imported is IMPORTS[imports][0]
