@@ -85,7 +85,8 @@ class KerasMetadata(Struct, frozen=True):
     def documents(self) -> tuple[Document, ...]:
         """The metadata of all objects. The config of each layer is listed once.
 
-        The config of a model includes its layers, which the layers' own objects repeat.
+        The config of a model includes its layers, which the layers' own objects repeat. Only these
+        tell that a layer is a model of layers whose own `get_config` leaves them out.
         """
         listed = {
             _identity(layer)
@@ -96,7 +97,7 @@ class KerasMetadata(Struct, frozen=True):
         return tuple(
             Document(file, f"nodes/{index}", metadata)
             for file, index, metadata in (*own, *self.others)
-            if _identity(metadata) not in listed
+            if _identity(metadata) not in listed or _leaves_out_layers(metadata)
         )
 
     @property
@@ -207,6 +208,11 @@ def _serialized(value: Json) -> bool:
         and isinstance(value.get("class_name"), str)
         and isinstance(value.get("config"), dict)
     )
+
+
+def _leaves_out_layers(metadata: Mapping[str, Json]) -> bool:
+    config = metadata.get("config")
+    return metadata.get("is_graph_network") is True and "layers" not in (config or ())
 
 
 def _identity(metadata: Mapping[str, Json]) -> str:
