@@ -212,7 +212,8 @@ def _serialized(value: Json) -> bool:
 
 def _leaves_out_layers(metadata: Mapping[str, Json]) -> bool:
     config = metadata.get("config")
-    return metadata.get("is_graph_network") is True and "layers" not in (config or ())
+    has_layers = isinstance(config, dict) and "layers" in config
+    return metadata.get("is_graph_network") is True and not has_layers
 
 
 def _identity(metadata: Mapping[str, Json]) -> str:

@@ -171,6 +171,8 @@ class ClassCode(Struct, frozen=True):
     """The layers that it makes, in the orders in which Keras 2 and Keras 3 may keep them."""
     needed: frozenset[str] = frozenset()
     """Full names in Keras without which its file is not imported."""
+    shape_items: frozenset[int] = frozenset()
+    """The items of its input's shape with which `compute_output_shape` computes."""
 
 
 class SourceCode(Struct, frozen=True):

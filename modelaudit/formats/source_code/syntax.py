@@ -42,6 +42,7 @@ from modelaudit.formats.source_code.methods import (
     weight_name,
 )
 from modelaudit.formats.source_code.running import running
+from modelaudit.formats.source_code.shape_items import shape_items
 from modelaudit.formats.source_code.slashes import naming_functions, slashed_names
 from modelaudit.formats.source_code.tracking import kept_orders
 from modelaudit.formats.source_code.variable_names import variable_names
@@ -230,6 +231,7 @@ def _class(
             for each in walked(constructor)
         ),
         only_makes=_FROM_CONFIG in methods and only_makes(methods[_FROM_CONFIG]),
+        shape_items=shape_items(methods[OUTPUT_SHAPE]) if OUTPUT_SHAPE in methods else frozenset(),
         sets_output_shape=OUTPUT_SHAPE in methods and sets_item(methods[OUTPUT_SHAPE]),
         trains=_CALL in methods
         and parameters(methods[_CALL]).defaults.get(_TRAINING) == as_literal(True),
