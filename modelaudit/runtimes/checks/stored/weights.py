@@ -63,6 +63,8 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from check_checkpoint(artifact, context)
     elif artifact.format is Format.WEIGHTS_H5_V3:
         yield from v3_layout(artifact, context)
+        if not any(weights(artifact)):  # the metrics are looked for all the same
+            yield from _trained(artifact, context)
         yield from check_variables(artifact, context)
     else:
         yield from check_numbered(artifact, context)
