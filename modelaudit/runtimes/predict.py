@@ -43,7 +43,7 @@ from modelaudit.runtimes.checks.own_classes.file_classes import classes_in
 from modelaudit.runtimes.checks.own_classes.kept_objects import unknown_objects
 from modelaudit.runtimes.checks.own_classes.lost_arguments import lost_arguments
 from modelaudit.runtimes.checks.own_classes.masks_by_position import masks_by_position
-from modelaudit.runtimes.checks.own_classes.output_shapes import open_sizes
+from modelaudit.runtimes.checks.own_classes.output_shapes import further_outputs, open_sizes
 from modelaudit.runtimes.checks.own_classes.untracked_objects import untracked_objects
 from modelaudit.runtimes.checks.sequential import check_sequential, form_of, without_layers
 from modelaudit.runtimes.checks.stored import (
@@ -303,6 +303,7 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from operation_names(config, context)
         yield from masks_by_position(artifact, context)
         yield from open_sizes(artifact, context)
+        yield from further_outputs(config, context)
     yield from match_config.check_name(config, context)
     if archive:
         yield from built_twice(config, context)
