@@ -20,11 +20,11 @@ def shape_items(method: Function) -> frozenset[int]:
     """
     if len(method.args.args) < 2:
         return frozenset()
-    followed = _Followed(method.args.args[1].arg)
+    followed = _FollowedShape(method.args.args[1].arg)
     return frozenset(followed.used(method.body))
 
 
-class _Followed:
+class _FollowedShape:
     """The statements of a method, with the names that stand for the shape and for its items."""
 
     def __init__(self, shape: str) -> None:
