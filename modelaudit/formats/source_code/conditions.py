@@ -1,7 +1,8 @@
 """Statements whose course depends on the values of tensors, which only a graph compiler can run.
 
 Keras 2 translates the `call` of a layer into a graph, with AutoGraph. Keras 3 traces it as it is,
-where a tensor is neither true nor false, and no number of steps.
+where a tensor is neither true nor false, and no number of steps. Nor does `ops.tile` of Keras 3.13
+and later go through the numbers of repeats in a tensor.
 """
 
 from __future__ import annotations
@@ -29,6 +30,16 @@ _OF_BACKEND = re.compile(
     r"max|mean|min|not_equal|random_\w+|shape|std|sum)"
 )
 _FUNCTION = "tensorflow.function"
+_TILE = ("keras.ops.tile", "keras.ops.numpy.tile", "tensorflow.keras.ops.tile")
+_REPEATS = "repeats"
+_MAKERS = frozenset(
+    (
+        *("array", "cast", "concat", "concatenate", "constant", "convert_to_tensor", "expand_dims"),
+        *("ones", "reshape", "stack"),
+    )
+)
+"""Functions of `keras.ops` and of TensorFlow whose result is a tensor, whatever they are given."""
+_MODULES = ("keras.ops", "keras.ops.numpy", "tensorflow", "tensorflow.keras.ops")
 
 
 def tensor_conditions(method: Function, names: Names) -> Iterator[tuple[str, ast.AST]]:
@@ -103,3 +114,27 @@ class _Tensors:
         if isinstance(node, ast.Subscript):
             return self.has(node.value)
         return isinstance(node, ast.Name) and node.id in self._known
+
+
+def tensor_repeats(method: Function, names: Names) -> Iterator[tuple[str, ast.AST]]:
+    """(the call as text, the call) of each."""
+    values: dict[str, list[ast.expr]] = {}
+    for target, value in assigned(method):
+        if isinstance(target, ast.Name):
+            values.setdefault(target.id, []).append(value)
+    for each in walked(method):
+        if isinstance(each, ast.Call) and full_name(each.func, names) in _TILE:
+            words = {word.arg: word.value for word in each.keywords}
+            given = each.args[1] if len(each.args) > 1 else words.get(_REPEATS)
+            if isinstance(given, ast.Name):
+                held = values.get(given.id, [])
+                given = held[0] if len(held) == 1 else None
+            if given is not None and _is_made_tensor(given, names):
+                yield ast.unparse(each), each
+
+
+def _is_made_tensor(node: ast.expr, names: Names) -> bool:
+    module, _, function = (
+        full_name(node.func, names).rpartition(".") if isinstance(node, ast.Call) else ("", "", "")
+    )
+    return module in _MODULES and function in _MAKERS

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 
 from modelaudit.formats.source_code.classes import KERAS, as_literal
-from modelaudit.formats.source_code.conditions import tensor_conditions
+from modelaudit.formats.source_code.conditions import tensor_conditions, tensor_repeats
 from modelaudit.formats.source_code.list_masks import MASK, mask_as_tensor
 from modelaudit.formats.source_code.methods import (
     ADD_WEIGHT,
@@ -29,7 +29,6 @@ from modelaudit.formats.source_code.statements import (
     RunningCode,
     Use,
 )
-from modelaudit.formats.source_code.tensor_repeats import tensor_repeats
 from modelaudit.formats.source_code.value_uses import value_uses
 from modelaudit.formats.source_code.walking import walked
 from modelaudit.graphs import reachable
