@@ -46,6 +46,7 @@ from modelaudit.runtimes.checks.own_classes.masks_by_position import masks_by_po
 from modelaudit.runtimes.checks.own_classes.output_shapes import further_outputs, open_sizes
 from modelaudit.runtimes.checks.own_classes.untracked_objects import untracked_objects
 from modelaudit.runtimes.checks.sequential import check_sequential, form_of, without_layers
+from modelaudit.runtimes.checks.sizes import no_columns
 from modelaudit.runtimes.checks.stored import (
     weights as match_weights,
 )
@@ -304,6 +305,7 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from masks_by_position(artifact, context)
         yield from open_sizes(artifact, context)
         yield from further_outputs(config, context)
+        yield from no_columns(artifact, context)
     yield from match_config.check_name(config, context)
     if archive:
         yield from built_twice(config, context)

@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Json
 from modelaudit.formats.keras.json_config import sequence
+from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import UPGRADE, Config
 from modelaudit.runtimes.version_bounds import WHOLE_SIZES
 
 SHAPES = ("batch_input_shape", "batch_shape", "input_shape")  # of a layer's inputs
+# First Keras whose Dense refuses 0 units, by the sources of 3.12 and 3.13, and first known whose
+# recurrent layers do: 2.9 does not, 2.13 does.
+_DENSE_WITH_UNITS, _RECURRENT_WITH_UNITS = (3, 13), (2, 13)
+_DENSE, _UNITS, _COLUMNS = "Dense", "units", 2
 
 
 def check_sizes(config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
@@ -38,6 +43,39 @@ def check_sizes(config: Config, context: CheckContext, route: str) -> Iterator[R
                 repairs=whole,
             )
             return
+
+
+def no_units(name: str, config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
+    """A layer of 0 units, as code makes it that divides a small number of channels."""
+    recurrent = has(name, Trait.RECURRENT) or has(name, Trait.RECURRENT_CELL)
+    first = _RECURRENT_WITH_UNITS if recurrent else _DENSE_WITH_UNITS
+    known = recurrent or name == _DENSE
+    if known and config.get(_UNITS) == 0 and context.profile.keras >= first:
+        yield _without_units(f"`{route}` ({name}) has 0 units", context, route)
+
+
+def no_columns(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """A kernel without columns in a class of the program that makes Dense layers."""
+    if context.profile.keras < _DENSE_WITH_UNITS:
+        return
+    parts = [part for owner in context.classes for part in context.code.parts(owner)]
+    makes = any(made.name.endswith(f".layers.{_DENSE}") for part in parts for made in part.made)
+    for tensor in artifact.tensors if makes else ():
+        shape = tensor.shape
+        if tensor.role == "weight" and len(shape) == _COLUMNS and shape[0] and shape[1] == 0:
+            yield _without_units(f"`{tensor.name}` has no columns: 0 units", context, tensor.name)
+            return
+
+
+def _without_units(what: str, context: CheckContext, route: str) -> Reason:
+    return Reason(
+        "argument-refused",
+        LoadOutcome.FAILS,
+        f"{what}, which {context.profile.name} does not accept",
+        "ValueError: Received an invalid value for `units`, expected a positive integer…",
+        "Build the model from code with at least one unit, and train it.",
+        route,
+    )
 
 
 def as_integers(shape: Json) -> Json:

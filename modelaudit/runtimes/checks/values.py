@@ -8,7 +8,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Json, Shape
 from modelaudit.formats.keras.json_config import shape
 from modelaudit.layer_classes import Trait, has
-from modelaudit.runtimes.checks.sizes import check_sizes
+from modelaudit.runtimes.checks.sizes import check_sizes, no_units
 from modelaudit.runtimes.model import CheckContext, Reason
 
 Config = Mapping[str, Json]
@@ -21,6 +21,7 @@ def check(
     yield from dtype_policy(config, context, route)
     profile = context.profile
     yield from check_sizes(config, context, route)
+    yield from no_units(name, config, context, route)
     yield from _refused(name, config, context, route)
     yield from _integer_dtype(name, config, context, route)
     yield from _arrays(config, context, route)

@@ -19,6 +19,7 @@ from modelaudit.runtimes.checks.own_classes.file_classes import class_of_model
 from modelaudit.runtimes.checks.own_classes.kept_variables import class_of
 from modelaudit.runtimes.checks.own_classes.traced_calls import traced_calls
 from modelaudit.runtimes.checks.own_classes.untracked_objects import untracked_objects
+from modelaudit.runtimes.checks.sizes import no_columns
 from modelaudit.runtimes.checks.stored.checkpoints import check_checkpoint
 from modelaudit.runtimes.checks.stored.counted_layers import counted_by_keras3, counted_elsewhere
 from modelaudit.runtimes.checks.stored.inner_statistics import inner_statistics
@@ -75,6 +76,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from sorted_dictionaries(artifact, context)
         yield from _legacy_layout(artifact, context)
     yield from recurrent_defaults(artifact, context)
+    yield from no_columns(artifact, context)
     yield from traced_calls(context)
     yield from untracked_objects(artifact, context)
 
