@@ -27,10 +27,9 @@ class Parameters(Struct, frozen=True):
     """The parameters of a method, without `self`.
 
     `required` have no default, `defaults` are those that are literals, as `literal` gives them.
-    `keywords` says that there is a `**kwargs`; `read` are the words
-    that the method takes out of it by name, as in `kwargs.pop("units")`. `variadic` says that there
-    are an `*args` and a `**kwargs`, under these names; `starred` is the name of what takes all
-    arguments by position.
+    `keywords` says that there is a `**kwargs`; `read` are the words that the method takes out of it
+    by name, as in `kwargs.pop("units")`. `variadic` says that there are an `*args` and a
+    `**kwargs`, under these names; `starred` is the name of what takes all arguments by position.
     """
 
     names: tuple[str, ...] = ()
@@ -73,8 +72,8 @@ class MadeLayer(Struct, frozen=True):
 
     `listed` says that it is inside a list or dictionary, `words` are the keywords it is made with.
     `inside` are the classes in a list that a model without an input is made of, and `inner` says
-    that it is in a list in a list. The name of an
-    attribute that a loop sets begins as in the code, and ends with an asterisk.
+    that it is in a list in a list. The name of an attribute that a loop sets begins as in the code,
+    and ends with an asterisk.
     """
 
     attribute: str
@@ -171,6 +170,8 @@ class ClassCode(Struct, frozen=True):
     """The layers that it makes, in the orders in which Keras 2 and Keras 3 may keep them."""
     needed: frozenset[str] = frozenset()
     """Full names in Keras without which its file is not imported."""
+    helped: tuple[tuple[MadeLayer, ...], ...] = ()
+    """Layers that functions of the file make for it; of several in one the first that there is."""
     shape_items: frozenset[int] = frozenset()
     """The items of its input's shape with which `compute_output_shape` computes."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from modelaudit.formats.source_code.classes import HIDDEN, MadeLayer
 from modelaudit.formats.source_code.methods import (
@@ -64,6 +64,42 @@ def made_layers(node: Function, names: Names) -> Iterator[MadeLayer]:
             row = variable in rows and variable not in kept
             for name, inner in _items(_known(given, local), names) if attribute else ():
                 yield MadeLayer(attribute, name, node.name, listed=True, inner=inner or row)
+
+
+def made_by_functions(
+    methods: Iterable[Function], functions: Mapping[str, Function], names: Names
+) -> Iterator[tuple[MadeLayer, ...]]:
+    """Layers of Keras in functions of the file that methods call, but for those under a condition.
+
+    Where a function tries one and makes another if this fails, both come together, in order.
+    """
+    called = {
+        each.func.id: functions[each.func.id]
+        for method in methods
+        for each in walked(method)
+        if isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Name)
+        and each.func.id in functions
+    }
+    for function in called.values():
+        for node in function.body:
+            if isinstance(node, ast.Try) and len(node.handlers) == 1:
+                tried, instead = ast.Module(node.body, []), ast.Module(node.handlers[0].body, [])
+                parts = [[*_plain_calls(part, function.name, names)] for part in (tried, instead)]
+                if all(len(part) == 1 for part in parts):
+                    yield tuple(part[0] for part in parts)
+            elif isinstance(node, ast.Assign | ast.Expr | ast.Return):
+                yield from ((each,) for each in _plain_calls(node, function.name, names))
+
+
+def _plain_calls(node: ast.AST, method: str, names: Names) -> Iterator[MadeLayer]:
+    maybe = (ast.IfExp, ast.BoolOp, ast.Lambda, ast.If, ast.For)
+    skipped = {id(x) for each in walked(node) if isinstance(each, maybe) for x in walked(each)}
+    for each in walked(node):
+        name = full_name(each.func, names) if isinstance(each, ast.Call) else ""
+        if isinstance(each, ast.Call) and ".layers." in name and id(each) not in skipped:
+            words = frozenset(word.arg for word in each.keywords if word.arg)
+            yield MadeLayer("", name, method, words=words)
 
 
 def _holder(node: ast.expr) -> str:

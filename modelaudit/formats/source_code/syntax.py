@@ -19,7 +19,12 @@ from modelaudit.formats.source_code.builds import (
 )
 from modelaudit.formats.source_code.classes import ClassCode, MadeLayer, as_literal
 from modelaudit.formats.source_code.imports import needed_names
-from modelaudit.formats.source_code.making import made_layers, returned, returned_list
+from modelaudit.formats.source_code.making import (
+    made_by_functions,
+    made_layers,
+    returned,
+    returned_list,
+)
 from modelaudit.formats.source_code.methods import (
     ADD_WEIGHT,
     BUILD,
@@ -255,6 +260,11 @@ def _class(
         ),
         uses_shape=BUILD in methods and uses_shape(methods[BUILD]),
         running=running(methods, names, outer),
+        helped=tuple(
+            made_by_functions(
+                [methods[each] for each in (CONSTRUCTOR, BUILD) if each in methods], outer, names
+            )
+        ),
         kept=kept_orders(methods, names),
         call=parameters(methods[_CALL]) if _CALL in methods else None,
     )

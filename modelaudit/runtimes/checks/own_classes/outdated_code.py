@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
@@ -172,7 +172,7 @@ def _faults(
             "TypeError: …'tuple' object does not support item assignment",
             "Make the shape a list first: `shape = list(input_shape)`.",
         )
-    for made in code.made:
+    for made in (*code.made, *(_first_there(each, context) for each in code.helped)):
         yield from _made(made, context)
     if context.profile.keras3 and (late := _made_late(code, context)):
         yield (
@@ -275,6 +275,15 @@ def timed(name: str, config: Config, context: CheckContext, route: str) -> Itera
             f"Add a `compute_output_shape` to {found.name}.",
             route,
         )
+
+
+def _first_there(choices: Sequence[MadeLayer], context: CheckContext) -> MadeLayer:
+    """The first of several layers that the version has, or the last."""
+    for each in choices[:-1]:
+        module, _, name = each.name.rpartition(".")
+        if context.profile.is_public(module[module.find("keras") :], name):
+            return each
+    return choices[-1]
 
 
 def _made(made: MadeLayer, context: CheckContext) -> Iterator[tuple[str, str, str]]:
