@@ -103,7 +103,7 @@ def resolved(
                 f"Received: {key}=<function {value} at" if key == "score_mode" else "",
                 f"Delete {key} from the config if it has the default value, or save as .keras.",
                 route,
-                unless=f"the class does not use {key}" * own,
+                unless=f"the class does not use {key}" if own else "",
                 repairs=not own,
             )
 

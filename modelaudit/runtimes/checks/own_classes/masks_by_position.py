@@ -70,7 +70,7 @@ def masks_in_lists(node: Config, context: CheckContext, route: str) -> Iterator[
         "…'list' object has no attribute … or ValueError: Attempt to convert a value (None)",
         "Take `mask` for None if it is a list of None.",
         route,
-        later=FIRST_CALL * shaped,
+        later=FIRST_CALL if shaped else "",
     )
 
 
