@@ -9,6 +9,8 @@ from modelaudit.formats.source_code.methods import Function, Names, full_name
 from modelaudit.formats.source_code.walking import walked
 
 KERAS_MODULES = ("keras.", "tensorflow.keras.", "tf_keras.")
+OLD_KERAS = "tensorflow.compat.v1.keras."
+"""How names begin that TensorFlow with Keras 3 has as attributes, and in no module."""
 
 
 def needed_names(tree: ast.Module, names: Names) -> Iterator[str]:
@@ -27,6 +29,8 @@ def needed_names(tree: ast.Module, names: Names) -> Iterator[str]:
             inside = [part for each in given for part in walked(each)]
             used = [each for each in inside if isinstance(each, ast.Attribute)]
             found = [_name(each, names) for each in (*node.decorator_list, *used)]
+        if isinstance(node, ast.ImportFrom):
+            yield from (each for each in found if each.startswith(OLD_KERAS))
         yield from (each for each in found if each.startswith(KERAS_MODULES))
 
 

@@ -9,6 +9,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import mapping, sequence
 from modelaudit.formats.source_code.classes import ClassCode, MadeLayer
+from modelaudit.formats.source_code.imports import OLD_KERAS
 from modelaudit.formats.source_code.methods import ADD_WEIGHT, CONSTRUCTOR, OUTPUT_SHAPE
 from modelaudit.formats.source_code.running import TRAINING
 from modelaudit.layer_classes import LAYER_CLASSES
@@ -193,7 +194,8 @@ def _not_imported(code: ClassCode, context: CheckContext) -> Iterator[tuple[str,
         root = next((each for each in roots if f"{module}.".startswith(f"{each}.")), "")
         plain = f"keras{module.removeprefix(root)}" if root else ""
         known = [each.is_public(plain, name) for each in (context.writer, context.profile) if each]
-        if plain and known == [True, False] and not _kept(root, plain, name):
+        missing = bool(plain) and known == [True, False] and not _kept(root, plain, name)
+        if missing or (context.profile.keras3 and full.startswith(OLD_KERAS)):
             yield (
                 f"is in a file that needs `{full}`, which {context.profile.name} does not have",
                 f"AttributeError: module '{module}' has no attribute '{name}'",

@@ -198,6 +198,11 @@ IMPORTS = {
     FROM: (True, True),
     ONLY_OLD: (False, True),
     TRIED: (True, True),
+    f"{FROM}\nfrom tensorflow.compat.v1.keras import regularizers": (False, True),
+    f"{FROM}\nimport tensorflow as tf\nregularizers = tf.compat.v1.keras.regularizers": (
+        True,
+        True,
+    ),
     f"{FROM}\nfrom tensorflow.keras.layers import ThresholdedReLU": (True, True),
     f"{FROM}, saving\n\ndef made(by=saving.{SAVING}):\n    pass": (True, False),
     f"{FROM}, utils\n\ndef made(by=utils.{SAVING}):\n    pass": (True, True),
