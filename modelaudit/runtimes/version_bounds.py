@@ -97,6 +97,9 @@ NEW_OPTIMIZERS = VersionBound(
 )
 MODULES_READ = VersionBound("keras", (2, 13), "reads the `module` of objects in a config")
 SAFE_MODE = VersionBound("keras", (2, 13), "asks for safe_mode=False for code in archives")
+RECURRENT_WITH_UNITS = VersionBound(
+    "keras", (2, 13), "refuses recurrent layers of 0 units", "2.9 does not"
+)
 OPTIMIZERS_BUILT_AS_ARE = VersionBound(
     "keras",
     (2, 15),
@@ -116,5 +119,8 @@ OPTIMIZERS_BY_ONE_FUNCTION = VersionBound(
 CASTS_LEFT_OUT = VersionBound("keras", (3, 10), "does not record casts among the layers of a model")
 SUBCLASS_CHECKED = VersionBound(
     "keras", (3, 11), "says of optimizers that they are no KerasSaveable", "3.10 does not"
+)
+DENSE_WITH_UNITS = VersionBound(
+    "keras", (3, 13), "refuses Dense layers of 0 units", "3.12 does not, by their sources"
 )
 CONTAINERS_READ = VersionBound("keras", (3, 15), "looks for weights in lists of lists")

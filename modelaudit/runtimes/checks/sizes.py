@@ -10,12 +10,13 @@ from modelaudit.formats.keras.json_config import sequence
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import UPGRADE, Config
-from modelaudit.runtimes.version_bounds import WHOLE_SIZES
+from modelaudit.runtimes.version_bounds import (
+    DENSE_WITH_UNITS,
+    RECURRENT_WITH_UNITS,
+    WHOLE_SIZES,
+)
 
 SHAPES = ("batch_input_shape", "batch_shape", "input_shape")  # of a layer's inputs
-# First Keras whose Dense refuses 0 units, by the sources of 3.12 and 3.13, and first known whose
-# recurrent layers do: 2.9 does not, 2.13 does.
-_DENSE_WITH_UNITS, _RECURRENT_WITH_UNITS = (3, 13), (2, 13)
 _DENSE, _UNITS, _COLUMNS = "Dense", "units", 2
 
 
@@ -48,15 +49,15 @@ def check_sizes(config: Config, context: CheckContext, route: str) -> Iterator[R
 def no_units(name: str, config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
     """A layer of 0 units, as code makes it that divides a small number of channels."""
     recurrent = has(name, Trait.RECURRENT) or has(name, Trait.RECURRENT_CELL)
-    first = _RECURRENT_WITH_UNITS if recurrent else _DENSE_WITH_UNITS
+    bound = RECURRENT_WITH_UNITS if recurrent else DENSE_WITH_UNITS
     known = recurrent or name == _DENSE
-    if known and config.get(_UNITS) == 0 and context.profile.keras >= first:
+    if known and config.get(_UNITS) == 0 and bound.holds(context.profile):
         yield _without_units(f"`{route}` ({name}) has 0 units", context, route)
 
 
 def no_columns(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """A kernel without columns in a class of the program that makes Dense layers."""
-    if context.profile.keras < _DENSE_WITH_UNITS:
+    if not DENSE_WITH_UNITS.holds(context.profile):
         return
     parts = [part for owner in context.classes for part in context.code.parts(owner)]
     makes = any(made.name.endswith(f".layers.{_DENSE}") for part in parts for made in part.made)
