@@ -134,3 +134,24 @@ SIDED_BIAS = Threshold(
     "bias from which the same is told",
     "1 % of positives: 0.69; labels of one class: 1.3 and more; of two classes: 0.3 at most",
 )
+SCORES_SLOW = Threshold(
+    1.0,
+    "",
+    "how far apart weights and inputs of the last layer can bring its scores, below which a "
+    "network with inputs of nearly nothing has only begun to learn",
+    "pictures divided by 255 twice: 0.43; 90 networks that learnt: 2 and more",
+)
+SIDED_MANY = Threshold(
+    10,
+    "weights",
+    "number of weights of a last layer that left their draws, all to the side of their bias, from "
+    "which a small bias tells of errors of one sign as well",
+    "by chance, one of 512 to one side; labels of one class, 60 steps: 37 of 37; of two classes: "
+    "15 of 38",
+)
+SIDED_LITTLE = Threshold(
+    0.1,
+    "of the spread of the draws",
+    "bias from which so many weights tell of it",
+    "labels of one class, 60 steps: 0.35; of two classes: 0.05",
+)

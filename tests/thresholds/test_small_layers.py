@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from unittest.mock import patch
 
 import pytest
 
@@ -16,6 +17,7 @@ from modelaudit.rules.model import Facts
 from modelaudit.rules.training.steps import adam
 from modelaudit.structs import replace
 from tests.thresholds.edges import Edges, check, severities
+from tests.thresholds.test_last_layers import classifier
 from tests.thresholds.test_training_extent import barely
 
 EDGES = Edges()
@@ -197,6 +199,24 @@ def weights_to_one_side(count):
     assert sided(count, 2.0, other=1.1) == sided(count, -2.0) == []
     assert sided(count, 2.0, inputs="tanh") == sided(count, 2.0, loss="mse") == []
     return sided(count, 2.0)
+
+
+@at("small_layers.SIDED_MANY", {9: [], 10: ["low"], 11: ["low"]})
+def many_weights_to_one_side(count):
+    return sided(count, 0.2)
+
+
+@at("small_layers.SIDED_LITTLE", {0.099: [], 0.1: ["low"], 0.101: ["low"]})
+def small_bias_to_that_side(moved):
+    return sided(20, moved * (1 + 1e-9))
+
+
+@at("small_layers.SCORES_SLOW", {0.99: ["low"], 1.0: [], 1.01: []})
+def scores_of_inputs_of_nothing(scores):
+    assert severities("MA440", classifier(0.2, 0.005)) == ["medium"]
+    assert severities("MA440", classifier(scores, 0.005)) == []
+    with patch("modelaudit.rules.heads.constant_scores.of_pictures", return_value=True):
+        return severities("MA440", classifier(scores, 0.005))
 
 
 @at("small_layers.SIDED_BIAS", {0.495: [], 0.5: ["low"], 0.505: ["low"]})

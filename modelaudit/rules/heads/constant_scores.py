@@ -16,8 +16,10 @@ from modelaudit.rules.heads.last_layers import paired_heads
 from modelaudit.rules.model import Facts, NotApplicable, Rule
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
 from modelaudit.thresholds.last_layers import INPUTS_TINY, SCORES_APART
+from modelaudit.thresholds.small_layers import SCORES_SLOW
 from modelaudit.thresholds.training import FEW_STEPS, ONE_RATIO
 
+_AXES, _CHANNELS = 4, (1, 3, 4)  # of pictures
 _ENDS = frozenset(("sigmoid", "softmax", "linear"))
 
 
@@ -92,13 +94,13 @@ def _size(state: OptimizerState, kernel: WeightMoments, bias: WeightMoments) -> 
     return math.sqrt(of_kernel / of_bias)
 
 
-def tiny_inputs(facts: Facts) -> tuple[Apart, float, str] | None:
+def tiny_inputs(facts: Facts, most: float = SCORES_APART.value) -> tuple[Apart, float, str] | None:
     """Scores that no input brings apart, the size of the inputs of the model, and the layer with them.
 
-    None unless all layers that take them got next to nothing.
+    None unless all layers that take them got next to nothing, and the scores are less than `most` apart.
     """
     apart, state = scores_apart(facts), optimizer_state(facts.artifact)
-    if apart is None or state is None or apart.scores >= SCORES_APART.value:
+    if apart is None or state is None or apart.scores >= most:
         return None
     given = reads_inputs(saved_graph(facts), scaled=True)
     biases = {each.route: each for each in state.moments if each.role == "bias"}
@@ -114,19 +116,28 @@ def tiny_inputs(facts: Facts) -> tuple[Apart, float, str] | None:
     return (apart, size, route) if 0 < size < INPUTS_TINY.value else None
 
 
+def of_pictures(facts: Facts) -> bool:
+    """Whether an input has the shape of pictures, whose values have usual sizes."""
+    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    shapes = [x.output_shape for x in layers if x.class_name == "InputLayer" and x.output_shape]
+    return any(len(x) == _AXES and x[-1] in _CHANNELS for x in shapes)
+
+
 def nearly_nothing(rule: Rule, facts: Facts, fix: Callable[[str], str]) -> Iterator[Finding]:
     """Inputs of next to nothing, of which the last layer tells that they brought no scores apart.
 
     `fix` gives what to do about a layer with such inputs.
     """
-    found = tiny_inputs(facts)
+    found = tiny_inputs(facts, SCORES_SLOW.value if of_pictures(facts) else SCORES_APART.value)
     if found is None:
         return
     apart, size, route = found
+    slow = apart.scores >= SCORES_APART.value
     yield rule.finding(
         f"In training, `{route}` got values of about {size:.2g}: so much smaller are the averages of the "
         f"gradients of its kernel than those of its bias. Those of `{apart.route}`, the last layer, say that "
-        f"inputs moved its scores by about {apart.scores:.2g}: every input got nearly the same answer.",
+        f"inputs moved its scores by about {apart.scores:.2g}: every input got nearly the same answer"
+        + (", and has only begun to get another." if slow else "."),
         route=route,
         evidence={
             "measured": size,
@@ -134,7 +145,7 @@ def nearly_nothing(rule: Rule, facts: Facts, fix: Callable[[str], str]) -> Itera
             "threshold": INPUTS_TINY.value,
             "scores": apart.scores,
         },
-        severity=Severity.MEDIUM,
+        severity=Severity.LOW if slow else Severity.MEDIUM,
         title="The training inputs were scaled to nearly nothing",
         fix=fix(route),
     )

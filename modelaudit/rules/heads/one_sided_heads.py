@@ -18,7 +18,7 @@ from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network.limited_values import keeps_sign, never_negative
 from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
 from modelaudit.rules.network.value_ranges import sums_up
-from modelaudit.thresholds.small_layers import SIDED_BIAS, SIDED_WEIGHTS
+from modelaudit.thresholds.small_layers import SIDED_BIAS, SIDED_LITTLE, SIDED_MANY, SIDED_WEIGHTS
 
 Check = Callable[[Rule, Facts], Iterator[Finding]]
 
@@ -137,7 +137,8 @@ def _one_sided_weights(rule: Rule, facts: Facts) -> Iterator[Finding]:
         up = bias.stats.minimum > 0
         other = -kernel.stats.minimum if up else kernel.stats.maximum
         count, moved = round(outside * known.weights), abs(bias.stats.mean) / (bound / math.sqrt(3))
-        if count < SIDED_WEIGHTS.value or not SIDED_BIAS.value <= moved < math.inf or other > bound:
+        least = SIDED_LITTLE.value if count >= SIDED_MANY.value else SIDED_BIAS.value
+        if count < SIDED_WEIGHTS.value or not least <= moved < math.inf or other > bound:
             continue
         yield rule.finding(
             f"The {count:,} weights of `{layer.route}` that left the range of their initializer all went "
