@@ -65,7 +65,24 @@ from modelaudit.rules.training import (
     trainability,
 )
 from modelaudit.rules.weights import huge_statistics, norm_values, stored_values, symmetry, trained
-from modelaudit.rules.wiring import categories, lost_masks, order, towers
+from modelaudit.rules.wiring import (
+    categories,
+    cut_values,
+    directions,
+    exchanged_states,
+    indices,
+    inference_calls,
+    lookahead,
+    lost_masks,
+    merges,
+    opponents,
+    order,
+    preprocessing,
+    signed_differences,
+    spare_axes,
+    steps_of_units,
+    towers,
+)
 
 LIKE = 0.8  # share of the characters that two names have in common
 
@@ -76,6 +93,18 @@ CATALOGUE: tuple[Rule, ...] = tuple(
             *categories.RULES,
             *towers.RULES,
             *order.RULES,
+            *merges.RULES,
+            *cut_values.RULES,
+            *exchanged_states.RULES,
+            *signed_differences.RULES,
+            *spare_axes.RULES,
+            *directions.RULES,
+            *indices.RULES,
+            *steps_of_units.RULES,
+            *lookahead.RULES,
+            *opponents.RULES,
+            *preprocessing.RULES,
+            *inference_calls.RULES,
             *completeness.RULES,
             *non_finite.RULES,
             *weight_owners.RULES,

@@ -8,6 +8,7 @@ from types import ModuleType
 from modelaudit.thresholds import (
     answers,
     augmentation,
+    bases,
     columns,
     design,
     flips,
@@ -26,7 +27,7 @@ from modelaudit.thresholds.threshold import Threshold
 MODULES: tuple[ModuleType, ...] = (
     *(answers, columns, outputs, flips, augmentation, weights),
     *(restoration, design, training, small_layers, optimizers, last_layers),
-    *(security, texts),
+    *(security, texts, bases),
 )
 THRESHOLDS: Mapping[str, Threshold[int] | Threshold[float]] = {
     f"{module.__name__.rpartition('.')[2]}.{name}": value

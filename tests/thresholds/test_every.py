@@ -8,6 +8,7 @@ from modelaudit.thresholds.every import THRESHOLDS
 from tests.thresholds import (
     test_answers,
     test_augmentation,
+    test_bases,
     test_design,
     test_diagnosis,
     test_exports,
@@ -29,6 +30,7 @@ from tests.thresholds import (
 MODULES = (
     test_answers,
     test_augmentation,
+    test_bases,
     test_design,
     test_diagnosis,
     test_exports,

@@ -11,6 +11,10 @@ from modelaudit.structs import PerObject
 
 _WINDOWED = Trait.CONVOLUTION | Trait.LOCAL_POOLING | Trait.PADDING | Trait.UPSAMPLING
 _KEEP_ORDER = Trait.SAME_SHAPE | Trait.MERGE
+_FEATURES_LAST = Trait.SEQUENCE | Trait.FEATURE_WEIGHTS | Trait.ATTENTION
+_MOST_BEFORE = (
+    16  # layers that are looked at; between a layer with features and its normalization are few
+)
 
 
 def input_shape(layer: Layer) -> Shape | None:
@@ -65,6 +69,26 @@ def _orders(graph: LayerGraph) -> Mapping[str, bool]:
 
 axis_orders = PerObject(_orders)
 """Layer with a map as its output -> whether it has channels first; none where it is unknown."""
+
+
+def features_last(graph: LayerGraph, layer: Layer) -> bool:
+    """Whether all that a layer gets, perhaps added up, has its features in the last axis."""
+    seen, pending = {layer.route}, [layer]
+    for _ in range(_MOST_BEFORE):
+        if not pending:
+            return True
+        sources = {each for call in graph.calls[pending.pop().route] for each in call}
+        for route in sources - seen or ("",) * (not sources):
+            before = graph.get(route)
+            if before is None or before.custom:
+                return False
+            seen.add(route)
+            if has(before.class_name, _FEATURES_LAST):
+                continue
+            if not has(before.class_name, _KEEP_ORDER):
+                return False
+            pending.append(before)
+    return False
 
 
 def one_position(layer: Layer) -> bool:

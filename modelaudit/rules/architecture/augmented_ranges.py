@@ -11,6 +11,7 @@ from modelaudit.facts import Json, Layer
 from modelaudit.findings import Severity
 from modelaudit.graphs import WHITE
 from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.activation_operations import operation_name
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules.model import Facts
 from modelaudit.thresholds.design import OTHER_RANGE, SCALED_TWICE
@@ -20,6 +21,8 @@ SCALINGS = frozenset(("Rescaling", "Normalization"))
 
 # Layers whose change is a share of the range, or starts at its end (Keras 3.15).
 _MOST = 64  # layers in a row; those of images are a few
+_DIVIDES = frozenset(("TrueDivide", "Truediv", "Divide", "RealDiv"))
+_MULTIPLIES = frozenset(("Multiply", "Mul"))
 _ADD = {"RandomBrightness": "factor", "RandomInvert": ""}
 
 
@@ -92,7 +95,18 @@ def _keeps_or_rescales(layer: Layer) -> bool:
 def keeps_or_scales(layer: Layer) -> bool:
     """Whether a layer keeps the range of values, or multiplies them by one number."""
     keeps = has(layer.class_name, Trait.KEEPS_RANGE) or layer.class_name in SCALINGS
-    return keeps and not layer.custom
+    return (keeps and not layer.custom) or _by_number(layer) is not None
+
+
+def _by_number(layer: Layer) -> float | None:
+    """By which number an operation, as `x / 255`, multiplies; None for all others."""
+    name = operation_name(layer)
+    if name not in _DIVIDES | _MULTIPLIES or layer.custom:
+        return None
+    said = [each.get(key) for each in layer.call_kwargs for key in ("y", "x2")]
+    found = [x for x in map(number, [*said, *(n for c in layer.call_numbers for n in c)]) if x]
+    one = len(found) == 1 and len(layer.inbound) == 1 and len(layer.inbound[0]) == 1
+    return (1 / found[0] if name in _DIVIDES else found[0]) if one else None
 
 
 def scaled_again(
@@ -103,8 +117,9 @@ def scaled_again(
     if layer.class_name == "Normalization" and not (own and own < 1):
         return  # it makes no two values more alike
     for at in (layer, *row(graph.only_sources(layer.route, keeps_or_scales))):
-        if at.class_name in SCALINGS and not at.custom:
-            scale = _factor(facts, at)
+        by_operation = _by_number(at)
+        if (at.class_name in SCALINGS and not at.custom) or by_operation is not None:
+            scale = by_operation if by_operation is not None else _factor(facts, at)
             if scale is None:
                 return
             product, scalings = product * scale, scalings + 1

@@ -217,15 +217,24 @@ def _orders(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
     for layer in graph.layers:
         given = {orders[s] for call in graph.calls[layer.route] for s in call if s in orders}
         own = channels_first(layer)
-        if has_axis_order(layer) and given == {not own}:
+        series = spatial_rank(layer.class_name) == 1
+        if (has_axis_order(layer) or _pools_series(layer)) and given == {not own}:
             names = {True: "channels_first", False: "channels_last"}
             yield rule.finding(
                 f"`{layer.route}` has data_format={names[own]!r}, but gets a map with "
-                f"{names[not own]!r}: it takes one side of the map for the channels.",
+                f"{names[not own]!r}: it takes "
+                f"{'the steps' if series else 'one side of the map'} for the channels.",
                 route=layer.route,
                 evidence={"measured": names[own], "expected": names[not own]},
+                severity=Severity.LOW if series else None,  # the means of each step may be meant
                 fix=f"Use data_format={names[not own]!r} in `{layer.name}` and train again.",
             )
+
+
+def _pools_series(layer: Layer) -> bool:
+    """Whether it pools series, and its config says where the channels are."""
+    pools = has(layer.class_name, Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING)
+    return pools and spatial_rank(layer.class_name) == 1 and "data_format" in layer.config
 
 
 def _first_windows(graph: LayerGraph, start: Layer) -> list[Layer]:

@@ -26,6 +26,7 @@ _KEEPS_CHANNELS = (
 
 _CUT_OR_RESIZED = Trait.PADDING | Trait.RESIZING
 _IMAGE, _COLORS = 4, 4  # axes of a batch of images, and channels that these have as they come
+_READ_WORDS = Trait.RECURRENT | Trait.CONVOLUTION | Trait.ATTENTION
 _ONLY_PIXELS = Trait.KEEPS_RANGE | Trait.RESCALING | Trait.AUGMENTATION
 
 
@@ -48,6 +49,7 @@ def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = joined_graph(facts)
     yield from _one_pixel(rule, graph)
     yield from _means_of_images(rule, graph)
+    yield from _single_columns(rule, graph)
     found = [*_narrow_layers(graph)]
     if not found:
         return
@@ -136,6 +138,30 @@ def _means_of_images(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
                 severity=Severity.LOW,
                 fix=f"Put convolutions before `{layer.name}` and train again.",
             )
+
+
+def _single_columns(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
+    """Embeddings of one number for each word, which a layer of several words reads.
+
+    As the weight of each word in a sum, one is right.
+    """
+    for layer in graph.layers:
+        if layer.class_name != "Embedding" or layer.config.get("output_dim") != 1 or layer.custom:
+            continue
+        behind = [*graph.only_takers(layer.route, lambda x: has(x.class_name, Trait.DROPOUT))]
+        reads = behind[-1] if behind and not behind[-1].custom else None
+        if reads is None or not (
+            has(reads.class_name, _READ_WORDS) or reads.class_name == "Bidirectional"
+        ):
+            continue
+        yield rule.finding(
+            f"`{layer.route}` gives a single number for each of its {layer.config.get('input_dim')} words, and "
+            f"`{reads.route}` reads their sequence: words with close numbers are nearly alike.",
+            route=layer.route,
+            evidence={"measured": 1, "unit": "numbers for each word"},
+            severity=Severity.LOW,
+            fix=f"Use more numbers for each word, such as output_dim=32, in `{layer.name}`, and train again.",
+        )
 
 
 def _resizes(layer: Layer) -> bool:

@@ -17,10 +17,10 @@ from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network.network_heads import (
     SOFTMAXES,
     activation_of,
+    behind_weights,
     joined_graph,
     saved_graph,
     softmax_axis,
-    weighs,
 )
 from modelaudit.rules.network.softmax_fixes import is_column, softmax_fix
 from modelaudit.rules.network.softmax_shares import (
@@ -95,7 +95,7 @@ def _of_itself(graph: LayerGraph, layer: Layer) -> Constancy | None:
     if name not in {"Subtract", "Dot"}:
         return None
     calls = graph.calls[layer.route]
-    if not calls or not all(_is_one(graph, call) for call in calls):
+    if not calls or not all(is_one(graph, call) for call in calls):
         return None
     if name == "Subtract":
         return _DIFFERENCE
@@ -135,7 +135,7 @@ def _one_bin(layer: Layer) -> bool:
     return layer.class_name == "Hashing" and layer.config.get("num_bins") == 1
 
 
-def _is_one(graph: LayerGraph, call: tuple[str, ...]) -> bool:
+def is_one(graph: LayerGraph, call: tuple[str, ...]) -> bool:
     """Whether both inputs of a call are the same tensor, not two outputs of one layer.
 
     A layer that is called twice, such as a tower for two images, has an output for each call.
@@ -152,11 +152,6 @@ def _is_one(graph: LayerGraph, call: tuple[str, ...]) -> bool:
     return once and not (states or source.config.get("return_state"))
 
 
-def _behind_weights(graph: LayerGraph, layer: Layer) -> bool:
-    before = map(graph.layer, graph.above([layer.route]) - {layer.route})
-    return any(each.variables or weighs(each) for each in before)
-
-
 def constant_fix(graph: LayerGraph, layer: Layer, reason: Constancy) -> str:
     """What to do about a layer that is constant for a reason; empty where the rule says it."""
     if reason == _DIFFERENCE:
@@ -169,7 +164,7 @@ def constant_fix(graph: LayerGraph, layer: Layer, reason: Constancy) -> str:
             "and train again. "
             "BatchNormalization takes its statistics over the batch, so it may stay there."
         )
-    if reason == _PRODUCT and (_times_zero(layer) or _behind_weights(graph, layer)):
+    if reason == _PRODUCT and (_times_zero(layer) or behind_weights(graph, layer)):
         return f"Remove `{layer.name}`, or give it a factor other than 0, and train again."
     if reason == _PRODUCT:
         return (

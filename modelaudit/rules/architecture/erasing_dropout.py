@@ -10,6 +10,7 @@ from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.architecture.layer_shapes import channels_first
 from modelaudit.rules import examples
 from modelaudit.rules.assumed_parts import with_held_layers
 from modelaudit.rules.grouped import one_for_alike
@@ -139,6 +140,18 @@ def _whole_rows(
     """A dropout over so few values that it often drops all that a layer gives for an input."""
     for route, said in rates.items():
         layer = graph.layer(route)
+        if said and layer.class_name.startswith("SpatialDropout") and _single_channel(layer):
+            yield rule.finding(
+                f"`{route}` drops whole channels, and gets one: for {said[0][1]:.0%} of the training inputs "
+                "nothing is left.",
+                route=route,
+                evidence={"measured": 1, "unit": "channels"},
+                severity=Severity.LOW,
+                title="A dropout layer often drops all values of an input",
+                fix="Drop single values, and train again:\n"
+                f"keras.layers.Dropout({said[0][1]:.2g}, name={layer.name!r})",
+            )
+            continue
         if layer.class_name != "Dropout" or not said or _first(graph, layer):
             continue
         values = _values_of_a_row(graph, layer)
@@ -162,6 +175,11 @@ def _whole_rows(
                 fix="Use a lower rate or more units before it, and train again:\n"
                 f"keras.layers.Dropout({min(0.2, rate / 2):.2g}, name={layer.name!r})",
             )
+
+
+def _single_channel(layer: Layer) -> bool:
+    shape = layer.output_shape
+    return bool(shape) and (shape or ())[1 if channels_first(layer) else -1] == 1
 
 
 def _values_of_a_row(graph: LayerGraph, layer: Layer) -> int:

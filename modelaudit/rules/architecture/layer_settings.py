@@ -12,7 +12,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import KNOWN, compiled_losses
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
-from modelaudit.measures.architecture.layer_shapes import axis_orders
+from modelaudit.measures.architecture.layer_shapes import axis_orders, features_last
 from modelaudit.rules import examples
 from modelaudit.rules.architecture.augmented_ranges import (
     SCALINGS,
@@ -49,7 +49,6 @@ _CONSTRAINT = "kernel_constraint"
 _PENALTIES = ("kernel_regularizer", "embeddings_regularizer", "activity_regularizer")
 _TOLD = (_CONSTRAINT, *_PENALTIES)  # ends of keys
 _SIGN_ALONE = frozenset(("UnitNormalization", "RMSNormalization"))
-_FEATURES_LAST = Trait.SEQUENCE | Trait.FEATURE_WEIGHTS | Trait.ATTENTION
 _LIMIT_NORMS = frozenset(("MaxNorm", "MinMaxNorm", "max_norm", "min_max_norm"))
 
 
@@ -175,8 +174,7 @@ def _norm_axis(
     if isinstance(axis, int) and axis < 0:
         axis += last + 1
     if first is None and not by_statistics:
-        before = [*graph.only_sources(layer.route, lambda x: has(x.class_name, Trait.SAME_SHAPE))]
-        first = False if before and has(before[-1].class_name, _FEATURES_LAST) else None
+        first = False if features_last(graph, layer) else None
     if isinstance(axis, int) and first is False and 0 < axis < last:
         places = ("steps",) if last == 2 else ("rows", "columns")
         places = places if last < 4 else ("slices", *places)

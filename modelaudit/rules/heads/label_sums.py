@@ -1,19 +1,24 @@
-"""MA306: labels that no probability comes near, as the gradients of the last bias show."""
+"""MA306: labels and shares that do not add up to 1 as a loss takes them.
+
+The gradients of the last bias show those of the labels.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from modelaudit.audit_types.values import number
 from modelaudit.findings import Finding, Severity
-from modelaudit.formats.keras.compiled_losses import CompiledLoss
+from modelaudit.formats.keras.compiled_losses import CATEGORICAL, SPARSE, CompiledLoss
 from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
+from modelaudit.rules.grammar import quoted
 from modelaudit.rules.heads.unreached_targets import ADVANTAGES, may_be_policy
 from modelaudit.rules.initial_weights.training_reach import kept_squares
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network.learning_rates import rate_of
 from modelaudit.rules.network.limited_values import never_negative
-from modelaudit.rules.network.network_heads import NetworkHead, saved_graph
+from modelaudit.rules.network.network_heads import HeadStep, NetworkHead, saved_graph
 from modelaudit.thresholds.design import LABEL_SUM, LABELS_APART, LABELS_PULL, LABELS_REACH
 from modelaudit.thresholds.last_layers import SCORE_OF_SQUARES
 from modelaudit.thresholds.optimizers import SCORE_OF_ERRORS
@@ -21,6 +26,8 @@ from modelaudit.thresholds.training import FEW_STEPS
 
 # These keep the average of the gradients themselves.
 _AVERAGES = frozenset(("adam", "adamw", "nadam", "adamax"))
+_ROW = 2  # axes of an output of values for each input
+_JOINS = frozenset(("Flatten", "Reshape"))
 
 
 def labels_above_one(
@@ -214,4 +221,53 @@ def _average(
         if each.route == head.weights.route and each.role == "bias" and each.first:
             total = each.mean_first * math.prod(each.shape) / (1 - beta**state.steps)
             return (each, total) if math.isfinite(total) else None
+    return None
+
+
+def joined_shares(rule: Rule, head: NetworkHead, loss: CompiledLoss) -> Iterator[Finding]:
+    """Softmaxes side by side, or at several positions in one row, under a loss of exclusive classes."""
+    if loss.name not in CATEGORICAL | SPARSE or head.last != "softmax":
+        return
+    evidence = {"loss": loss.name, "activation": head.last, "units": head.units}
+    if head.grouped:
+        several = quoted(each.weights.name for each in (head, *head.joined))
+        yield rule.finding(
+            f"`{head.route}` joins {1 + len(head.joined)} softmaxes, whose shares add up to 1 each, and "
+            f"{loss.name} takes all {head.units} for those of one choice.",
+            route=head.route,
+            evidence={**evidence, "softmaxes": 1 + len(head.joined)},
+            key=head.route,
+            severity=Severity.LOW,
+            fix=f"Give {', '.join(several)} an output and a loss each, without `{head.weights.name}` and the "
+            "others being joined, and train again:\n"
+            "model = keras.Model(inputs, [first, second])\n"
+            f'model.compile(..., loss=["{loss.name}", "{loss.name}"])',
+        )
+        return
+    joins = _in_a_row(head)
+    if joins is not None:
+        step, places = joins
+        yield rule.finding(
+            f"`{step.layer.route}` puts the shares of {places} positions in one row: they add up to {places}, and "
+            f"{loss.name} takes all {head.units} for those of one choice.",
+            route=step.layer.route,
+            evidence={**evidence, "positions": places},
+            key=head.route,
+            severity=Severity.LOW,
+            fix=f"For one label per input, pool or flatten the positions before `{head.weights.name}`; for a "
+            f"label at each, remove `{step.layer.name}`. Then train again.",
+        )
+
+
+def _in_a_row(head: NetworkHead) -> tuple[HeadStep, int] | None:
+    """The layer that puts the shares of all positions in one row, and how many positions there are."""
+    last = head.activations[-1]
+    for step in head.steps[head.steps.index(last) + 1 :]:
+        given = step.layer.input_shapes[0] if step.layer.input_shapes else last.layer.output_shape
+        result = step.layer.output_shape
+        if step.layer.class_name not in _JOINS or not given or not result:
+            continue
+        places = [n or 0 for n in given[1:-1]]
+        if len(result) == _ROW < len(given) and math.prod(places) > 1:
+            return step, math.prod(places)
     return None

@@ -32,7 +32,7 @@ from modelaudit.rules.grouped import by_cause, one_for_alike
 from modelaudit.rules.heads.examples import example_head
 from modelaudit.rules.heads.head_advice import advised, exchanged, of_one_class, wrong_axis
 from modelaudit.rules.heads.idle_activations import with_idle
-from modelaudit.rules.heads.label_sums import labels_above_one, labels_apart
+from modelaudit.rules.heads.label_sums import joined_shares, labels_above_one, labels_apart
 from modelaudit.rules.heads.loss_mismatches import MISMATCHES, by_their_names
 from modelaudit.rules.heads.mismatches import suited_to
 from modelaudit.rules.heads.restored_inputs import inputs_beyond, without_known_loss
@@ -195,7 +195,7 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         found = next((each for each in MISMATCHES if each.applies(head, loss)), None)
         if found is None:
-            yield from by_their_names(rule, head, loss)
+            yield from (*by_their_names(rule, head, loss), *joined_shares(rule, head, loss))
             continue
         words = {"loss": loss.name, "last": head.last, "suited": suited_to(head, loss)}
         severity = _unused(found.severity) if unused else found.severity_of(loss, head.units)

@@ -11,10 +11,13 @@ from modelaudit.findings import Severity
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CATEGORICAL,
+    CROSS_ENTROPIES,
+    DISTANCES,
     OVERLAPS,
     SPARSE,
     CompiledLoss,
 )
+from modelaudit.formats.keras.dialects import activation
 from modelaudit.rules.network.loss_inputs import class_axis
 from modelaudit.rules.network.network_heads import NetworkHead
 from modelaudit.rules.network.value_ranges import head_range
@@ -45,6 +48,7 @@ class Mismatch(Struct, frozen=True):
         ungrouped: only where one activation is over all units.
         dense: only for values of the whole input: not for pixels or steps of a convolution.
         takes: the smallest and largest value that the losses take: not for a head between them.
+        named: only for these activations, as they are saved; empty for all.
         ranks: the fewest and the most axes of the output, with that of the batch; one of which the
             file tells no shape counts as a row.
         changes_loss: whether the fix is another setting of the loss, which a function of the program's
@@ -65,6 +69,7 @@ class Mismatch(Struct, frozen=True):
     of_classes: Severity | None = None
     ranks: tuple[int, float] = (0, math.inf)
     changes_loss: bool = False
+    named: frozenset[str] = frozenset()
 
     def severity_of(self, loss: CompiledLoss, units: int | None) -> Severity:
         """How severe it is with one of its losses; two classes are learnt all the same."""
@@ -91,6 +96,7 @@ class Mismatch(Struct, frozen=True):
             and not (self.unchanged and head.rescaled)
             and not (self.ungrouped and head.grouped)
             and not (self.dense and not _of_whole_inputs(head.weights))
+            and not (self.named and _saved_name(head) not in self.named)
         )
 
 
@@ -98,6 +104,12 @@ def suited_to(head: NetworkHead, loss: CompiledLoss) -> str:
     """The activation of probabilities for a loss that takes them."""
     one = loss.name in BINARY or (loss.name in OVERLAPS and head.units == 1)
     return "sigmoid" if one else "softmax"
+
+
+def _saved_name(head: NetworkHead) -> str:
+    """The last activation by the name that the file has."""
+    layer = head.activations[-1].layer if head.activations else head.weights
+    return activation(layer.config.get("activation")) or ""
 
 
 def _of_whole_inputs(layer: Layer) -> bool:
@@ -110,6 +122,17 @@ def ends_a_sequence(layer: Layer) -> bool:
     return layer.class_name in _RECURRENT and layer.config.get("return_sequences") is False
 
 
+LEAST = {
+    "elu": -1.0,
+    "selu": -1.76,
+    "celu": -1.0,
+    "gelu": -0.17,
+    "silu": -0.28,
+    "swish": -0.28,
+    "mish": -0.31,
+}
+"""Activations with few negative values, and the least, of usual settings."""
+
 RARE: tuple[Mismatch, ...] = (
     Mismatch(
         OF_MARGINS,
@@ -121,6 +144,29 @@ RARE: tuple[Mismatch, ...] = (
         "sigmoid behind it, and train again. For a probability of being alike, use "
         'loss="binary_crossentropy".',
         units=(1, 1),
+    ),
+    *(
+        Mismatch(
+            DISTANCES,
+            frozenset((name,)),
+            Severity.LOW,
+            f"{{last}} gives no value below {least:g}: targets below, such as standardized ones, are out "
+            "of reach.",
+            "Use no activation in the last layer, or softplus for targets above 0, and train again.",
+            unchanged=True,
+            dense=True,
+        )
+        for name, least in LEAST.items()
+    ),
+    Mismatch(
+        CROSS_ENTROPIES,
+        frozenset(("sigmoid",)),
+        Severity.LOW,
+        "a hard_sigmoid is exactly 0 or 1 for scores that are not near 0, where {loss} gets no gradient: "
+        "answers that are wrong and certain stay so.",
+        'Use activation="sigmoid" in the last layer and train again.',
+        from_logits=False,
+        named=frozenset(("hard_sigmoid", "HardSigmoid", "hardsigmoid")),
     ),
 )
 """Losses that few programs have; none is in another row of the table."""

@@ -99,6 +99,8 @@ def put_back(graph: LayerGraph, layer: Layer, moved: Mapping[str, int]) -> str:
         axes = told[0] if told and isinstance(told[0], list) else told
         return "normalizes over the inputs of a batch" if axes in ([0], [-len(shape)]) else ""
     kept = result is not None and result[:1] == (1,) and result[1:] == shape[1:]
+    told = given(layer, "axis") if operation(layer) in REDUCTIONS and result is not None else [0]
+    kept = kept or (told == [None] and {*(result or ())} <= {1})
     computed = operation(layer) or graph_operation(layer)
     return (
         f"computes {REDUCTIONS[name]} over the inputs of a batch, which is joined with each of them"

@@ -196,6 +196,12 @@ def weighs(layer: Layer) -> bool:
     return layer.class_name == "Dense" or has(layer.class_name, Trait.CONVOLUTION)
 
 
+def behind_weights(graph: LayerGraph, layer: Layer) -> bool:
+    """Whether a layer with weights is before a layer."""
+    before = map(graph.layer, graph.above([layer.route]) - {layer.route})
+    return any(each.variables or weighs(each) for each in before)
+
+
 def activation_of(layer: Layer) -> str:
     """The activation that a layer applies to its result, `linear` if none."""
     if layer.class_name in _ACTIVATION_LAYERS:

@@ -15,7 +15,14 @@ from modelaudit.thresholds.small_layers import HUBER_DELTA
 Worthless = tuple[str, Json, Severity, str]
 _SURE = Severity.HIGH
 _BALANCES = "apply_class_balancing"
-_SCORES = ("coef", "coeff", "coefficient", "score", "accuracy", "acc", "psnr", "ssim")
+_SCORES = frozenset(
+    {
+        *("coef", "coeff", "coefficient", "score", "accuracy", "acc", "psnr", "ssim", "iou", "auc"),
+        *("determination", "r2", "rsquare", "rsquared", "pearson", "pearsonr", "correlation"),
+        *("precision", "recall", "f1", "fscore", "fbeta"),
+    }
+)
+_OF_SQUARES = (["r", "square"], ["r", "squared"], ["r", "2"])
 
 
 def worthless(training: Mapping[str, Json]) -> Iterator[Worthless]:
@@ -60,7 +67,8 @@ def scores(training: Mapping[str, Json], outputs: Sequence[str]) -> Iterator[Wor
             continue
         told.add(loss.name)
         words = loss.name.lower().split("_")
-        if words[-1] in _SCORES and {"loss", "neg", "negative", "minus"}.isdisjoint(words):
+        score = words[-1] in _SCORES or words[-2:] in _OF_SQUARES
+        if score and {"loss", "neg", "negative", "minus"}.isdisjoint(words):
             detail = f"The loss is {loss.name}, which by its name is larger for better answers"
             fix = f"1 - {loss.name} as the loss, unless the function gives what is missing to 1,"
             yield f"{detail}: training makes a loss smaller", loss.name, Severity.LOW, fix

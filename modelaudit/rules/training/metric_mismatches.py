@@ -191,6 +191,11 @@ def _unsuited(
     if (compares or plain in _OVER_THRESHOLDS) and loss.name in DISTANCES and scores:
         detail = f"it counts answers above a threshold, but {loss.name} is of distances"
         return detail, Severity.LOW, '"mean_absolute_error"'
+    if plain in {"f1score", "fbetascore"} and head.units == 1 and saved.get("threshold") is None:
+        detail = (
+            "without a threshold it takes the largest of one value: every answer counts as a yes"
+        )
+        return detail, Severity.LOW, f"keras.metrics.{_COUNTS[plain][0]}(threshold=0.5)"
     if plain in _LARGEST and head.units is not None and _largest(plain, saved) >= head.units:
         detail = (
             "it looks for the class among as many of the largest values as there are: always right"

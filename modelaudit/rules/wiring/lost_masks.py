@@ -11,6 +11,7 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules import examples
 from modelaudit.rules.architecture.sequences import inner_config
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
+from modelaudit.rules.network.masks import unmet_masks
 from modelaudit.rules.network.network_heads import saved_graph
 from modelaudit.rules.wiring.unmasked_fill import with_unmasked_fill
 
@@ -35,6 +36,7 @@ def _masks(rule: Rule, facts: Facts) -> Iterator[Finding]:
     sources = [x for x in graph.layers if x.class_name == "Masking" or x.config.get("mask_zero")]
     if not sources:
         raise NotRelevant("the model masks no positions")
+    yield from unmet_masks(rule, graph)
     for layer in sources:
         lost = _where_lost(graph, layer)
         if lost is not None:

@@ -133,3 +133,15 @@ def test_the_cosine_of_a_value_and_itself(normalize, twice):
     made = replace(facts, artifact=artifact)
     findings = [x for code in ("MA305", "MA314") for x in run_rule(rule(code), made).findings]
     assert bool(findings) == (normalize and twice)
+
+
+@pytest.mark.parametrize(
+    "name", ["r_square", "r2", "coeff_determination", "pearson_correlation", "mean_iou", "f1"]
+)
+def test_scores_by_which_more_is_better(name):
+    def loss(own):
+        function = {"class_name": "function", "config": own, "module": "builtins"}
+        return found("MA319", dense(1, "linear"), training={"loss": function})
+
+    assert names(loss(name), f"1 - {name}") == "low"
+    assert loss(f"{name}_loss") == loss(f"negative_{name}") == []
