@@ -156,6 +156,19 @@ class LastErrors(Struct, frozen=True):
     """Share of the units where it is above 0."""
 
 
+class SidedColumns(Struct, frozen=True):
+    """The weights of several units that left the range of their initializer, by their side."""
+
+    only: Count
+    """The unit with the largest bias."""
+    up: Count
+    """Weights of that unit above the range."""
+    against: Count
+    """Weights of it below, and of all others above the range."""
+    bias: Real
+    """Least bias, in its size, by the spread of the draws; 0 if another one is above 0."""
+
+
 class ColumnSigns(Struct, frozen=True):
     """The inputs of a layer in training, by the averages of its gradients and those of its bias."""
 

@@ -38,7 +38,7 @@ from modelaudit.measures.kernels.initialization import (
 from modelaudit.measures.kernels.initializers import candidates
 from modelaudit.measures.kernels.input_scale import column_signs, input_scales
 from modelaudit.measures.kernels.one_vector import one_vector
-from modelaudit.measures.kernels.one_way_heads import last_errors, one_way_heads
+from modelaudit.measures.kernels.one_way_heads import last_errors, one_way_heads, sided_columns
 from modelaudit.measures.kernels.other_weights import (
     biases_start,
     frozen_variables,
@@ -133,6 +133,7 @@ class _Measuring:
             one_way=self._by_route("one-way gradients", one_way_heads),
             last_errors=self._by_route("errors of the last layer", last_errors),
             column_signs=self._by_route("signs of the inputs", column_signs),
+            sided_columns=self._by_route("sides of the weights", sided_columns),
             fill_rows=self._by_route("rows of embeddings", fill_rows),
         )
 

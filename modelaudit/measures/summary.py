@@ -30,6 +30,7 @@ from modelaudit.audit_types.kernels import (
     KernelSymmetry,
     LastErrors,
     OneWay,
+    SidedColumns,
 )
 from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.audit_types.sensitivity import SensitivityCurve
@@ -53,6 +54,7 @@ class Measurements(Struct, frozen=True):
     negative_units: Mapping[str, DeadUnits] = field(default_factory=dict)  # by route
     last_errors: Mapping[str, LastErrors] = field(default_factory=dict)  # by route
     column_signs: Mapping[str, ColumnSigns] = field(default_factory=dict)  # by route
+    sided_columns: Mapping[str, SidedColumns] = field(default_factory=dict)  # by route
     fill_rows: Mapping[str, float] = field(default_factory=dict)  # by route of an embedding
 
 

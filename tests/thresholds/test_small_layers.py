@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import pytest
 
-from modelaudit.audit_types.kernels import KernelInitialization
+from modelaudit.audit_types.kernels import KernelInitialization, SidedColumns
 from modelaudit.facts import Kernel, TensorStats
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -209,6 +209,30 @@ def many_weights_to_one_side(count):
 @at("small_layers.SIDED_LITTLE", {0.099: [], 0.1: ["low"], 0.101: ["low"]})
 def small_bias_to_that_side(moved):
     return sided(20, moved * (1 + 1e-9))
+
+
+def columns(count, bias, *, against=0, last="softmax", loss="categorical_crossentropy"):
+    """A softmax behind a ReLU, of one unit of which so many weights went up with its bias."""
+    hidden = examples.layer("hidden", "Dense", {}, {"units": 100, "activation": "relu"})
+    names = {"kernel": "head/kernel", "bias": "head/bias"}
+    head = examples.layer("head", "Dense", names, {"units": 3, "activation": last})
+    facts = examples.chain(hidden, head, training={"loss": loss})
+    sides = SidedColumns(1, count, against, bias)
+    return severities(
+        "MA439", replace(facts, measurements=Measurements(sided_columns={"head": sides}))
+    )
+
+
+@at("small_layers.SIDED_MANY", {9: [], 10: ["low"], 11: ["low"]})
+def weights_of_one_class(count):
+    assert columns(count, 1.0, against=1) == columns(count, 1.0, last="sigmoid") == []
+    assert columns(count, 1.0, loss="mse") == []
+    return columns(count, 1.0)
+
+
+@at("small_layers.SIDED_LITTLE", {0.099: [], 0.1: ["low"], 0.101: ["low"]})
+def biases_of_one_class(moved):
+    return columns(30, moved)
 
 
 @at("small_layers.SCORES_SLOW", {0.99: ["low"], 1.0: [], 1.01: []})

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from modelaudit.audit_types.kernels import LastErrors, OneWay
+from modelaudit.audit_types.kernels import LastErrors, OneWay, SidedColumns
 from modelaudit.audit_types.values import number
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Kernel, Tensor
@@ -134,6 +134,38 @@ def last_errors(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, Last
             lowered = _lowered(*means, squares, own[1])
             never = tuple(x for x in lowered if own[0][:, x].max() <= drawn)
             yield each.route, replace(found, lowered=never)
+
+
+def sided_columns(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, SidedColumns]]:
+    """Dense layers of several units, and to which side their weights left the draws, with routes.
+
+    Args:
+        artifact: the model.
+        most_bytes: layers with larger kernels are left out.
+    """
+    for each in artifact.kernels:
+        most = _largest_drawn(each)
+        if len(each.shape) != 2 or each.shape[1] < 2 or not 0 < most < math.inf:
+            continue
+        names = (each.tensor, each.bias or "")
+        try:
+            kernel, bias = (_read(artifact.by_name.get(x), most_bytes) for x in names)
+        except ReadError:
+            continue
+        if kernel.shape != each.shape or bias.shape != each.shape[1:]:
+            continue
+        if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+            continue
+        up, down, only = (
+            (kernel > most).sum(axis=0),
+            (kernel < -most).sum(axis=0),
+            int(bias.argmax()),
+        )
+        others = np.delete(bias, only)
+        alone = bias[only] > 0 and bool((others < 0).all())
+        least = float(np.abs(bias).min()) * math.sqrt(3) / most if alone else 0.0
+        against = int(down[only] + up.sum() - up[only])
+        yield each.route, SidedColumns(only, int(up[only]), against, least)
 
 
 def _dense(artifact: Artifact, kernel: WeightMoments) -> bool:

@@ -96,11 +96,12 @@ def with_one_sided(check: Check) -> Check:
         try:
             found = [*check(rule, facts)]
         except NotApplicable:
-            if not (sided := [*_one_sided_weights(rule, facts)]):
+            sided = [*_one_sided_weights(rule, facts), *_one_sided_columns(rule, facts)]
+            if not sided:
                 raise
             yield from sided
             return
-        yield from found or _one_sided_weights(rule, facts)
+        yield from found or [*_one_sided_weights(rule, facts)] or _one_sided_columns(rule, facts)
 
     return checked
 
@@ -152,6 +153,41 @@ def _one_sided_weights(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "unit": SIDED_WEIGHTS.unit,
                 "threshold": SIDED_WEIGHTS.value,
             },
+            key=f"{head.route} labels",
+            severity=Severity.LOW,
+            confidence=Confidence.MEDIUM,
+            fix=COUNT_LABELS,
+        )
+
+
+def _one_sided_columns(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """The same of a softmax: of one class all weights went up with its bias, of all others down."""
+    found = facts.measurements.sided_columns if facts.measurements else {}
+    if facts.artifact.architecture is None or not found:
+        return
+    try:
+        heads = paired_heads(facts)
+    except NotApplicable:
+        return
+    graph = saved_graph(facts)
+    for head, loss in heads:
+        route, named = head.weights.route, loss.name if loss is not None else ""
+        sides = found.get(route)
+        if sides is None or not named.endswith("categorical_crossentropy") or head.joined:
+            continue
+        sources = {x for call in graph.calls.get(route, ()) for x in call}
+        if head.last == "sigmoid" or not sources or not sources <= never_negative(graph):
+            continue
+        few = sides.up < SIDED_MANY.value or sides.bias < SIDED_LITTLE.value
+        if few or sides.against or not head.weights.trainable:
+            continue
+        yield rule.finding(
+            f"Of `{route}`, all {sides.up:,} weights of unit {sides.only} that left the range of their initializer "
+            "went up, as did its bias, and those of all other units down: nearly all errors asked for the answer "
+            f"{sides.only}. The labels were of that class, or nearly, or it had a large weight.",
+            route=route,
+            title="Nearly all errors of training were of one sign",
+            evidence={"measured": sides.up, "unit": SIDED_MANY.unit, "threshold": SIDED_MANY.value},
             key=f"{head.route} labels",
             severity=Severity.LOW,
             confidence=Confidence.MEDIUM,

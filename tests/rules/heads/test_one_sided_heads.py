@@ -174,3 +174,21 @@ def test_weights_that_all_went_to_the_side_of_the_bias(k, momentum, tmp_path):
         title = "The last labels of training were of one class, or nearly"
     assert told(np.ones(256)) == told(np.zeros(256)) == [("low", title)]
     assert told(x[:, 0] > 0) == told(x[:, 0] > 0.7) == []
+
+
+def test_columns_that_went_to_one_side(k, tmp_path):
+    """Of labels of one class under a softmax, by an optimizer that keeps nothing."""
+    x = np.random.default_rng(0).normal(size=(256, 8)).astype("float32")
+
+    def told(labels):
+        k.utils.set_random_seed(0)
+        body = (k.layers.Dense(96, "relu"), k.layers.Dense(3, "softmax"))
+        options = {"loss": "sparse_categorical_crossentropy", "optimizer": k.optimizers.SGD(0.1)}
+        model = sequential(k, (8,), *body, **options)
+        train(model, x, labels, steps=200)
+        model.save(tmp_path / "m.keras")
+        return [x.detail for x in found([rule("MA439")], tmp_path / "m.keras")]
+
+    (only,) = told(np.full(256, 2))
+    assert "of unit 2 that left" in only
+    assert told((x[:, 0] > 0).astype(int) + (x[:, 1] > 0)) == []
