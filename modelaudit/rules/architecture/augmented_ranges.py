@@ -23,6 +23,7 @@ SCALINGS = frozenset(("Rescaling", "Normalization"))
 _MOST = 64  # layers in a row; those of images are a few
 _DIVIDES = frozenset(("TrueDivide", "Truediv", "Divide", "RealDiv"))
 _MULTIPLIES = frozenset(("Multiply", "Mul"))
+_SHIFTS = frozenset(("Subtract", "Sub", "Add", "AddV2"))
 _ADD = {"RandomBrightness": "factor", "RandomInvert": ""}
 
 
@@ -95,7 +96,13 @@ def _keeps_or_rescales(layer: Layer) -> bool:
 def keeps_or_scales(layer: Layer) -> bool:
     """Whether a layer keeps the range of values, or multiplies them by one number."""
     keeps = has(layer.class_name, Trait.KEEPS_RANGE) or layer.class_name in SCALINGS
-    return (keeps and not layer.custom) or _by_number(layer) is not None
+    return (keeps and not layer.custom) or _by_number(layer) is not None or _shifts(layer)
+
+
+def _shifts(layer: Layer) -> bool:
+    """Whether an operation, as `x - 1`, moves all values by a number, which makes none more alike."""
+    one = len(layer.inbound) == 1 and len(layer.inbound[0]) == 1
+    return one and not layer.custom and operation_name(layer) in _SHIFTS
 
 
 def _by_number(layer: Layer) -> float | None:
@@ -123,7 +130,7 @@ def scaled_again(
             if scale is None:
                 return
             product, scalings = product * scale, scalings + 1
-        elif not has(at.class_name, Trait.KEEPS_RANGE):
+        elif not (has(at.class_name, Trait.KEEPS_RANGE) or _shifts(at)):
             return
     if scalings > 1 and 0 < abs(product) < SCALED_TWICE.value:
         image = len(layer.output_shape or ()) > 3

@@ -1,4 +1,4 @@
-"""MA345: layers that are called in inference mode, in training too."""
+"""MA345: layers that a call fixes to the mode of inference, or to that of training."""
 
 from __future__ import annotations
 
@@ -24,6 +24,15 @@ def _inference(rule: Rule, facts: Facts) -> Iterator[Finding]:
     asked = [x for x in graph.layers if has(x.class_name, _RANDOM | Trait.BATCH_NORMALISATION)]
     if not asked:
         raise NotRelevant("no layer acts in another way in training")
+    shaken = [x for x in graph.layers if _always_random(x)]
+    if shaken:
+        yield rule.finding(
+            f"`{shaken[0].route}` ({shaken[0].class_name}) is called with training=True: it changes inputs at "
+            "random in predictions, too.",
+            route=shaken[0].route,
+            evidence={"measured": len(shaken), "unit": "layers", "n": len(asked)},
+            fix=f"Call `{shaken[0].name}` without training=True: Keras chooses the mode.",
+        )
     called = [x for x in asked if x.trainable and not x.custom and _in_inference(x)]
     norms = [x for x in called if has(x.class_name, Trait.BATCH_NORMALISATION)]
     idle = [x for x in called if x not in norms and x.config.get("rate") != 0]
@@ -51,6 +60,13 @@ def _inference(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
+def _always_random(layer: Layer) -> bool:
+    """Whether an augmentation is called in training mode; a dropout is, where answers are to vary."""
+    calls = layer.call_kwargs
+    augments_inputs = has(layer.class_name, Trait.AUGMENTATION) and not layer.custom
+    return augments_inputs and bool(calls) and all(call.get("training") is True for call in calls)
+
+
 def _in_inference(layer: Layer) -> bool:
     calls = layer.call_kwargs
     return bool(calls) and all(
@@ -76,11 +92,12 @@ RULES = (
         severity=Severity.LOW,
         confidence=Confidence.HIGH,
         needs=(Need.ARCHITECTURE,),
-        summary="A layer is called in inference mode, in training too",
-        pass_title="No layer is fixed to inference mode by its call",
+        summary="A layer is called in one mode, in training and in predictions",
+        pass_title="No layer is fixed to one mode by its call",
         why="With training=False in its call, a dropout drops nothing, and a batch normalization that is "
-        "to learn never sees the statistics of the data. Of a base that is frozen, that is right.",
-        fix="Call the layer without training=False and train again.",
+        "to learn never sees the statistics of the data. Of a base that is frozen, that is right. "
+        "With training=True, an augmentation changes the inputs of predictions at random.",
+        fix="Call the layer without `training`, and train again.",
         check=_inference,
         bad=lambda: _called(training=False),
         good=lambda: _called(training=None),

@@ -166,7 +166,10 @@ def test_a_scaling_by_an_operation_and_by_a_layer(k, told):
 
     for scaled in (given / 255.0, given * (1 / 255)):
         assert seen(layers.Rescaling(1 / 255)(scaled)) == ["medium"]
-        assert seen(layers.Rescaling(2.0)(scaled)) == []
+        assert seen(layers.Rescaling(1 / 127.5, offset=-1)(scaled - 1.0)) == ["medium"]
+        assert (
+            seen(layers.Rescaling(2.0)(scaled)) == seen(layers.Rescaling(2.0)(scaled - 1.0)) == []
+        )
 
 
 @pytest.mark.parametrize("axis, severities", [(None, ["low"]), (0, ["low"]), (1, [])])

@@ -112,3 +112,21 @@ def test_calls_in_inference_mode(name, does, dialect, calls, told, trainable):
     facts = replace(facts, artifact=replace(facts.artifact, architecture=architecture))
     found_ = run_rule(rule("MA345"), facts).findings
     assert [does in each.detail for each in found_] == [True] * (told and trainable)
+
+
+@pytest.mark.parametrize(
+    "name, calls, told",
+    [
+        ("RandomFlip", ({"training": True},), True),
+        ("RandomFlip", ({},), False),
+        ("RandomFlip", ({"training": True}, {}), False),
+        ("Dropout", ({"training": True},), False),  # whose answers may be meant to vary
+    ],
+)
+def test_augmentations_that_are_called_in_training_mode(name, calls, told):
+    layer = replace(examples.layer("between", name, {}, {"rate": 0.5}), call_kwargs=calls)
+    facts = examples.chain(examples.dense("hidden"), layer, examples.dense("head"))
+    architecture = replace(facts.artifact.architecture, dialect="keras2")
+    facts = replace(facts, artifact=replace(facts.artifact, architecture=architecture))
+    found_ = run_rule(rule("MA345"), facts).findings
+    assert ["at random" in each.detail for each in found_] == [True] * told
