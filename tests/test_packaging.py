@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import shutil
@@ -113,8 +114,15 @@ def test_the_core_is_the_full_distribution_with_fewer_dependencies():
         assert told == [f"Programming Language :: Python :: 3.{n}" for n in range(11, newest + 1)]
     further = {*CORE["project"]["classifiers"]} ^ {*PROJECT["project"]["classifiers"]}
     assert further == {"Programming Language :: Python :: 3.14"}
-    assert CORE["tool"]["hatch"] == PROJECT["tool"]["hatch"]
     assert CORE["build-system"] == PROJECT["build-system"]
+    builds = [copy.deepcopy(each["tool"]["hatch"]) for each in (PROJECT, CORE)]
+    taken = [each["build"]["targets"]["wheel"].pop("force-include") for each in builds]
+    assert builds[0] == builds[1]
+    parts = {each.name for each in (ROOT / "templates").iterdir()} - {"fonts"}
+    assert taken == [
+        {"templates": "modelaudit/_templates"},
+        {f"templates/{name}": f"modelaudit/_templates/{name}" for name in parts},
+    ]
 
 
 def test_the_light_lock_has_nothing_that_runs_models():
