@@ -23,6 +23,8 @@ FUNCTION = "function"
 _WITH_LEGACY = "tf==2.21"  # where the layers of keras.src.legacy are known
 ARRAYS = ("__numpy__", "__tensor__")
 """Classes of arrays in configs of archives, which Keras reads back in some places only."""
+NAMELESS = "Model"
+"""The base class of models, of which Keras saves none but those that have layers."""
 USE_KERAS_2 = "Use tf-keras (TF_USE_LEGACY_KERAS=1)"
 # Keys that the `from_config` of a class takes out of the config, before any constructor.
 _TAKEN = ("layer", "cell", "cells", "function")
@@ -144,11 +146,16 @@ def nodes_in(value: Json) -> Iterator[Config]:
 
 
 def is_model(node: Config) -> bool:
-    """Whether it is a Sequential or Functional model of any name, or one of Keras' own."""
+    """Whether it is a Sequential or Functional model of any name, or one of Keras' own.
+
+    A `Model` without a list of layers is a class of the program that has this name.
+    """
     config = node.get("config")
     name = text(node.get("class_name"))
     layers = config.get("layers") if isinstance(config, dict) else None
-    return has(name, Trait.MODEL) or isinstance(layers, list)
+    if isinstance(layers, list):
+        return True
+    return has(name, Trait.MODEL) and not (name == NAMELESS and isinstance(config, dict))
 
 
 def unknown_arguments(

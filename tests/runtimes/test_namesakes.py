@@ -13,6 +13,7 @@ from modelaudit.formats.reader import read
 from modelaudit.formats.source_code.reading import read_source_code
 from modelaudit.runtimes.catalogue import as_installed, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
+from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
 from tests.runtimes.fitting_code import fitting_predictions
 
@@ -236,3 +237,62 @@ def test_a_class_that_takes_the_config_of_keras(tmp_path: Path) -> None:
     profile = as_installed(find_profile("tf==2.21.0"))
     (found,) = fitting_predictions(read(path, Limits()), [(profile, request)], code)
     assert not found.because
+
+
+CALLED_MODEL = """
+from {package} import Model
+from {package}.layers import Dense
+
+
+class Model(Model):
+    def __init__(self):
+        super().__init__()
+        self.head = Dense(2)
+
+    def call(self, value):
+        return self.head(value)
+"""
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("form", ["sm", "m.h5", "m.keras"])
+@pytest.mark.parametrize("passed", [False, True])
+def test_a_class_that_is_called_model(tmp_path: Path, form: str, passed: bool) -> None:
+    """As its base class is, whose place it takes in a program."""
+    package = "tf_keras" if form == "sm" else "keras"
+    keras = pytest.importorskip(package)
+    text = CALLED_MODEL.format(package=package)
+    (tmp_path / "program.py").write_text(text)
+    names: dict[str, Any] = {"__name__": "program"}
+    exec(text, names)
+    model, value = names["Model"](), np.ones((1, 4), "float32")
+    model(value)
+    path = tmp_path / form
+    model.save(path, **({"save_format": "tf"} if form == "sm" else {}))
+    code = read_source_code([str(tmp_path / "program.py")])
+    custom = {"Model": names["Model"]} if passed else {}
+    target = "tf-keras==2.21.0" if form == "sm" else "tf==2.21.0"
+    request = LoadRequest(LoadCall.LOAD_MODEL, frozenset(custom))
+    asked = [(as_installed(find_profile(target)), request)]
+    (found,) = predict_calls(read(path, Limits()), asked, code)
+    loads = form == "sm" and passed
+    assert found.predicted is (LoadOutcome.LOADS if loads else LoadOutcome.FAILS), found.because
+    if loads:
+        keras.models.load_model(path, custom_objects=custom)(value)
+        return
+    why = r"Unimplemented|expected 0 layers|Could not locate|revive|could not be deserialized"
+    with pytest.raises(Exception, match=why):
+        keras.models.load_model(path, custom_objects=custom)(value)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("form", ["m.h5", "m.keras"])
+def test_a_model_of_layers_is_none(tmp_path: Path, form: str) -> None:
+    """The honest twin: models that Keras calls `Model` have a list of layers."""
+    keras = pytest.importorskip("keras")
+    start = keras.Input((4,))
+    keras.Model(start, keras.layers.Dense(2)(start)).save(tmp_path / form)
+    asked = [(as_installed(find_profile("tf==2.21.0")), LoadRequest(LoadCall.LOAD_MODEL))]
+    (found,) = predict_calls(read(tmp_path / form, Limits()), asked)
+    assert (found.predicted, found.because) == (LoadOutcome.LOADS, ())
+    keras.models.load_model(tmp_path / form)

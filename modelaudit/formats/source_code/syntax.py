@@ -75,6 +75,10 @@ def classes_in(tree: ast.Module, module: str, where: str) -> Iterator[ClassCode]
     for node in _outer(tree.body):
         if isinstance(node, ast.ClassDef):
             found = _class(node, names, module, where, functions, outer)
+            if node.name in found.bases:  # `class Model(Model)`: what had the name before
+                before = [each for each in tree.body if each.lineno < node.lineno]
+                earlier = _imported(ast.Module(before, []))
+                found = replace(found, bases=tuple(_bases(node, names | earlier)))
             yield replace(found, needed=needed)
         elif isinstance(node, Function):
             inside = [*_given_back(node)]

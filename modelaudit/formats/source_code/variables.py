@@ -21,7 +21,9 @@ VARIABLES = (
     *("tensorflow.Variable", "tensorflow.compat.v1.Variable"),
     *("keras.backend.variable", "tensorflow.keras.backend.variable"),
 )
-_RANDOM = re.compile(r"random|uniform|normal_|glorot|lecun|he_|orthogonal", re.IGNORECASE)
+_RANDOM = re.compile(
+    r"random|uniform|normal(?!i[sz])|glorot|lecun|he_|orthogonal|variance_?scaling", re.IGNORECASE
+)
 # Functions that make the same numbers each time.
 _CONSTANTS = frozenset(
     ("arange", "constant", "eye", "fill", "full", "linspace", "ones", "range", "zeros")

@@ -90,7 +90,7 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
     route = f"{place.route}/{own_name}".strip("/")
     custom = is_custom(node, context)
     inner = ConfigLocation(route, archive=place.archive)
-    model = has(name, Trait.MODEL) or isinstance(config.get("layers"), list)  # or a subclass of one
+    model = is_model(node)
     missing = None if custom else _missing(node, context, place, route)
     if missing:
         yield missing

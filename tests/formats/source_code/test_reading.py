@@ -324,3 +324,33 @@ def test_a_function_that_returns_itself_ends(tmp_path: Path) -> None:
     (tmp_path / "one.py").write_text(text, encoding="utf-8")
     found = read_source_code([str(tmp_path)])
     assert not found.has_weights("block")
+
+
+@pytest.mark.parametrize(
+    ("initializer", "random"),
+    [("TruncatedNormal(stddev=0.02)", True), ("HeNormal()", True), ("Zeros()", False)],
+)
+def test_variables_of_random_numbers(tmp_path: Path, initializer: str, random: bool) -> None:
+    path = tmp_path / "table.py"
+    path.write_text(
+        "import tensorflow as tf\n\n\n"
+        "class Table(tf.keras.layers.Layer):\n"
+        "    def build(self, shape):\n"
+        "        norm = tf.keras.layers.LayerNormalization()\n"
+        f"        initializer = tf.keras.initializers.{initializer}\n"
+        "        self.table = tf.Variable(initializer(shape=(2, 3)))\n"
+    )
+    found = read_source_code([str(path)]).find("Table")
+    assert found is not None
+    assert found.variables == {"table"}
+    assert found.drawn == ({"table"} if random else set())
+
+
+@pytest.mark.parametrize("line", ["from keras import Model", "Model = keras.Model"])
+def test_a_class_that_has_the_name_of_its_base(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "own.py"
+    path.write_text(f"import keras\n{line}\n\n\nclass Model(Model):\n    pass\n")
+    code = read_source_code([str(path)])
+    found = code.find("Model")
+    assert found is not None
+    assert code.base(found) == "keras.Model"

@@ -8,8 +8,14 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.layer_classes import Trait, has
-from modelaudit.runtimes.model import CheckContext, Reason
-from modelaudit.runtimes.saved_config import is_custom, nodes_in, unknown_arguments
+from modelaudit.runtimes.model import FIRST_CALL, CheckContext, Reason
+from modelaudit.runtimes.saved_config import (
+    NAMELESS,
+    is_custom,
+    is_model,
+    nodes_in,
+    unknown_arguments,
+)
 from modelaudit.runtimes.version_bounds import REVIVES_BY_NAME
 
 WITHOUT_CONFIG = "layer was saved without config"  # a key in place of one, from TensorFlow 2.2 on
@@ -60,6 +66,7 @@ def namesakes(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """
     yield from normalizations(artifact, context)
     yield from _of_several(artifact, context)
+    yield from _base_classes(artifact, context)
     listed = artifact.architecture is not None and bool(artifact.architecture.layers)
     if listed or not REVIVES_BY_NAME.holds(context.profile):
         return
@@ -74,6 +81,31 @@ def namesakes(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             yield from found
             if found:
                 return
+
+
+def _base_classes(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """The first class of the program called `Model`, of whose config Keras makes its own."""
+    for document in artifact.documents if context.profile.keras >= REVIVES_BY_NAME.first else ():
+        metadata = mapping(document.value)
+        own = text(metadata.get("class_name")) == NAMELESS and not is_model(metadata)
+        if own and WITHOUT_CONFIG not in mapping(metadata.get(_CONFIG)):
+            if is_custom(metadata, context):
+                continue
+            yield Reason(
+                "class-of-the-same-name",
+                LoadOutcome.FAILS,
+                f"`{document.route}` is a class of the program called {NAMELESS}, and "
+                f"{context.profile.name} makes the base class of Keras with this name in its "
+                "place, which has no `call`",
+                "NotImplementedError: …Unimplemented `tf.keras.Model.call()`",
+                f"Pass it, as in `custom_objects={{'{NAMELESS}': …}}`; or give it another name and "
+                "save the model again.",
+                document.route,
+                unless=f"{NAMELESS} is passed in custom_objects",
+                later=FIRST_CALL,
+                loads=True,
+            )
+            return
 
 
 def _of_several(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
