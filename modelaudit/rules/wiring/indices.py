@@ -1,4 +1,4 @@
-"""MA341: embeddings that get other numbers than those of the rows that they look up."""
+"""MA341: embeddings that get numbers that are not the indices of their rows."""
 
 from __future__ import annotations
 
@@ -117,13 +117,13 @@ def _looked_up(before: str) -> Facts:
 RULES = (
     Rule(
         code="MA341",
-        name="other-numbers-looked-up",
+        name="embedding-of-no-indices",
         family=Family.ARCHITECTURE,
         severity=Severity.MEDIUM,
         confidence=Confidence.HIGH,
         needs=(Need.ARCHITECTURE,),
-        summary="An embedding gets other numbers than those of its rows",
-        pass_title="Embeddings get the numbers of their rows",
+        summary="An embedding gets numbers that are not row indices",
+        pass_title="Embeddings get the indices of their rows",
         why="An embedding looks up one row for each whole number. Of fractions, columns of 0 and 1, or "
         "numbers of something else, it looks up rows that mean nothing.",
         fix="Give the embedding the whole numbers that its rows stand for, and train again.",

@@ -33,7 +33,7 @@ def _seen(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 continue
             decodes = _decodes(graph, own)
             yield rule.finding(
-                f"`{layer.route}` {looks}, so what `{head.route}` gives for each place of `{words.route}` comes "
+                f"`{layer.route}` {looks}, so what `{head.route}` gives for each position of `{words.route}` comes "
                 "of the words behind it, too. If it is trained to give the next word, that word is among "
                 "them, and it learns to copy it.",
                 route=layer.route,
@@ -118,13 +118,13 @@ def _reader(class_name: str) -> Facts:
 RULES = (
     Rule(
         code="MA343",
-        name="next-word-in-view",
+        name="language-model-not-causal",
         family=Family.ARCHITECTURE,
         severity=Severity.LOW,
         confidence=Confidence.LOW,
         needs=(Need.ARCHITECTURE,),
-        summary="A model of words sees those behind each place, too",
-        pass_title="Models of words see those before each place alone",
+        summary="A language model sees the words after each position, too",
+        pass_title="Language models see only the words before each position",
         why="A network that is trained to give the next word, and sees it, copies it: its loss is next to "
         "nothing, and what it writes by itself makes no sense. For words that were masked, seeing "
         "both sides is right.",

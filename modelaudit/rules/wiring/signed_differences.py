@@ -1,4 +1,4 @@
-"""MA348: comparisons of two codes by a difference that keeps its sign."""
+"""MA348: comparisons of two embeddings by a difference that keeps its sign."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def _differences(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if last.config.get("units") != 1:
             continue
         yield rule.finding(
-            f"`{last.route}` weighs the difference that `{layer.route}` makes of two codes, with its sign: what "
+            f"`{last.route}` weighs the difference that `{layer.route}` makes of two embeddings, with its sign: what "
             "it says of two inputs turns round with their order, so it can say which is more, and not whether "
             "they are alike.",
             route=layer.route,
             evidence={"measured": layer.class_name, "head": last.route},
-            fix="To tell whether two inputs are alike, take the size of the difference, and train again:\n"
+            fix="To tell whether two inputs are alike, take the absolute value of the difference, and train again:\n"
             f"x = keras.ops.abs({layer.name})",
         )
 
@@ -67,11 +67,11 @@ RULES = (
         severity=Severity.LOW,
         confidence=Confidence.MEDIUM,
         needs=(Need.ARCHITECTURE,),
-        summary="Two codes are compared by a difference that keeps its sign",
-        pass_title="Codes are compared by the size of their difference",
+        summary="Two embeddings are compared by a signed difference",
+        pass_title="Embeddings are compared by the absolute value of their difference",
         why="A weighted sum of signed differences is the same for two inputs that are alike as for two that "
         "differ in opposite ways. For a ranking, where one input is to win, it is right.",
-        fix="Take the size of the difference before the last layer, and train again.",
+        fix="Take the absolute value of the difference before the last layer, and train again.",
         check=_differences,
         bad=lambda: _pair(size=False),
         good=lambda: _pair(size=True),

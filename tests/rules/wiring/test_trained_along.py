@@ -22,27 +22,27 @@ class TestJudges:
             made = keras.Sequential(
                 [keras.Input((5,)), layers.Dense(16), layers.Reshape((4, 4, 1))], name=names[0]
             )
-            judge = keras.Sequential(
+            discriminator = keras.Sequential(
                 [keras.Input((4, 4, 1)), layers.Flatten(), layers.Dense(units, last)],
                 name=names[1],
             )
-            judge.trainable = not frozen
+            discriminator.trainable = not frozen
             given = keras.Input((5,))
-            model = keras.Model(given, judge(made(given)))
+            model = keras.Model(given, discriminator(made(given)))
             loss = "binary_crossentropy" if units == 1 else "categorical_crossentropy"
             model.compile("adam", loss)
             return codes([rule("MA344")], model, tmp_path)
 
         return adversarial
 
-    def test_a_judge_that_trains_along(self, told, tmp_path):
+    def test_a_discriminator_that_trains_along(self, told, tmp_path):
         assert told(frozen=False) == [("MA344", "low")]
         (only,) = found([rule("MA344")], tmp_path / "model.keras")
         assert "discriminator.trainable = False" in only.fix
         assert told(frozen=False, names=("g", "d")) == [("MA344", "low")]
         assert told(frozen=True) == []
 
-    def test_models_in_a_row_that_are_no_opponents(self, told):
+    def test_models_in_a_row_without_a_discriminator(self, told):
         assert told(frozen=False, names=("decoder", "classifier"), units=3, last="softmax") == []
 
     def test_a_base_and_its_head(self, keras, tmp_path):

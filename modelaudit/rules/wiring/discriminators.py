@@ -1,4 +1,4 @@
-"""MA344: a generator that is trained together with the network that judges it."""
+"""MA344: a generator that is trained together with its discriminator."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from modelaudit.rules.network.named_losses import of_critic
 from modelaudit.rules.network.network_heads import output_heads, saved_graph
 from modelaudit.structs import replace
 
-_JUDGES = re.compile("discriminat|critic|^(d|netd|d_model|disc)$")
+_DISCRIMINATORS = re.compile("discriminat|critic|^(d|netd|d_model|disc)$")
 _IMAGE = 4  # axes of a batch of images
 _ROW = 2  # axes of a batch of vectors
 
 
-def _opponents(rule: Rule, facts: Facts) -> Iterator[Finding]:
+def _discriminators(rule: Rule, facts: Facts) -> Iterator[Finding]:
     architecture = facts.artifact.architecture
     models = _in_a_row(architecture) if architecture else ()
     if architecture is None or len(models) != 2:
@@ -28,11 +28,11 @@ def _opponents(rule: Rule, facts: Facts) -> Iterator[Finding]:
     inside = [x for x in architecture.layers if x.route.startswith(f"{second.route}/")]
     (loss,) = compiled_losses(facts.artifact.training, named_outputs(architecture))
     heads = output_heads(saved_graph(facts))
-    judges = loss is not None and (loss.name in BINARY or of_critic(loss))
+    adversarial = loss is not None and (loss.name in BINARY or of_critic(loss))
     one = len(heads) == 1 and heads[0].units == 1
-    named = _JUDGES.search(second.name.lower()) is not None
-    if not one or not judges or not (named or _makes_images(architecture, first)):
-        raise NotRelevant("no model judges what another one makes")
+    named = _DISCRIMINATORS.search(second.name.lower()) is not None
+    if not one or not adversarial or not (named or _makes_images(architecture, first)):
+        raise NotRelevant("no discriminator follows a generator")
     weighed = [x for x in inside if x.variables]
     if not weighed or not second.trainable or not all(x.trainable for x in weighed):
         return
@@ -47,7 +47,7 @@ def _opponents(rule: Rule, facts: Facts) -> Iterator[Finding]:
             "loss": loss.name if loss else None,
         },
         confidence=Confidence.MEDIUM if named else Confidence.LOW,
-        fix=f"Before this model is compiled, freeze the judge, which keeps its own compiled state:\n"
+        fix=f"Before this model is compiled, freeze the discriminator, which keeps its own compiled state:\n"
         f"{_variable(second)}.trainable = False",
     )
 
@@ -85,7 +85,7 @@ def _adversarial(*, frozen: bool) -> Facts:
         outer[0],
         inside("generator", "made", units=8),
         replace(outer[1], inbound=(("generator",),), trainable=not frozen),
-        inside("discriminator", "judged", units=1),
+        inside("discriminator", "real", units=1),
     )
     made = examples.model(*layers)
     assert made.architecture is not None
@@ -96,17 +96,17 @@ def _adversarial(*, frozen: bool) -> Facts:
 RULES = (
     Rule(
         code="MA344",
-        name="judge-trained-with-generator",
+        name="discriminator-trained-with-generator",
         family=Family.ARCHITECTURE,
         severity=Severity.LOW,
         confidence=Confidence.MEDIUM,
         needs=(Need.ARCHITECTURE,),
-        summary="A generator is trained together with the network that judges it",
-        pass_title="The network that judges a generator is frozen in the model that trains it",
-        why="The labels of a generator's step say that its images are real. If the judge learns from them "
+        summary="A generator is trained together with its discriminator",
+        pass_title="The discriminator is frozen in the model that trains the generator",
+        why="The labels of a generator's step say that its images are real. If the discriminator learns from them "
         "as well, it learns to say so of all images.",
-        fix="Set trainable = False in the judge before the joint model is compiled.",
-        check=_opponents,
+        fix="Set trainable = False in the discriminator before the joint model is compiled.",
+        check=_discriminators,
         bad=lambda: _adversarial(frozen=False),
         good=lambda: _adversarial(frozen=True),
     ),

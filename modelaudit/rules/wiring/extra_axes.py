@@ -1,4 +1,4 @@
-"""MA350: outputs with spare axes, over which labels are compared with every input of a batch."""
+"""MA350: outputs with axes of size 1, over which labels are broadcast to every input of a batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from modelaudit.structs import replace
 _SEQUENCE = 3  # axes up to which Keras takes off one, or adds it to the labels
 
 
-def _spare(rule: Rule, facts: Facts) -> Iterator[Finding]:
+def _extra_axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
     architecture = facts.artifact.architecture
     names = named_outputs(architecture) if architecture else ()
@@ -39,7 +39,7 @@ def _spare(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"{loss.name} compares each label with the answers to all inputs of the batch and raises no error.",
             route=route,
             evidence={"measured": [*shape[1:]], "loss": loss.name},
-            fix="Put a layer behind it that leaves out the spare axes, and train again:\nkeras.layers.Flatten()",
+            fix="Put a layer behind it that leaves out these axes, and train again:\nkeras.layers.Flatten()",
         )
 
 
@@ -53,17 +53,17 @@ def _pooled(*shape: int | None) -> Facts:
 RULES = (
     Rule(
         code="MA350",
-        name="spare-axes-at-output",
+        name="extra-axes-at-output",
         family=Family.ARCHITECTURE,
         severity=Severity.LOW,
         confidence=Confidence.MEDIUM,
         needs=(Need.ARCHITECTURE,),
-        summary="The output has spare axes, over which labels are compared with all answers of a batch",
-        pass_title="No output has spare axes that its labels may lack",
+        summary="The output has extra axes of size 1, over which labels are broadcast to the whole batch",
+        pass_title="No output has extra axes that its labels may lack",
         why="NumPy and TensorFlow stretch (batch, 1) to the shape of (batch, 1, 1, 1) by pairing every label "
         "with every answer. The best answer is then the mean of the labels for every input.",
         fix="Flatten the output, or give the labels its shape, and train again.",
-        check=_spare,
+        check=_extra_axes,
         bad=lambda: _pooled(None, 1, 1, 1),
         good=lambda: _pooled(None, 1),
     ),
