@@ -33,7 +33,10 @@ _ATTRIBUTES = words(
 )
 _CELLS = ("_cell", "_cells")
 _NOT_WEIGHTS = words(
-    "optimizer _optimizer .OPTIMIZER_SLOT keras_api save_counter _CHECKPOINTABLE_OBJECT_GRAPH"
+    """
+    optimizer _optimizer .OPTIMIZER_SLOT metrics keras_api save_counter
+    _CHECKPOINTABLE_OBJECT_GRAPH
+    """
 )
 
 

@@ -81,10 +81,12 @@ def own_of_layers(k: Any) -> Any:
 
 
 def model_of(k: Any, make: Callable[[Any], Any], shape: tuple[int, ...]) -> Any:
-    """Functional, with a layer before the one in question."""
+    """Functional, and trained for a step, so that it has an optimizer and metrics as well."""
     start = k.Input(shape, dtype="int32" if make is LAYERS["Embedding"][0] else "float32")
     model = k.Model(start, make(k)(start))
-    model.compile("adam", "mse")
+    model.compile("adam", "mse", metrics=["mae"])
+    value = np.zeros((2, *shape), start.dtype if isinstance(start.dtype, str) else start.dtype.name)
+    model.train_on_batch(value, np.zeros_like(model.predict(value, verbose=0)))
     return model
 
 
