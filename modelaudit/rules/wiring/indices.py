@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import combinations
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
@@ -56,14 +56,7 @@ def _indices(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 fix=f"Give `{layer.name}` the whole numbers of the input, before `{before.name}`, or use a "
                 "Dense layer in its place, and train again.",
             )
-    for one, other in combinations(rows, 2):
-        at = starts[one.route]
-        if at is None or starts[other.route] is not at or at.class_name != "InputLayer":
-            continue
-        sizes = (one.config.get("input_dim"), other.config.get("input_dim"))
-        if not all(type(x) is int for x in sizes) or sizes[0] == sizes[1]:
-            continue
-        small, large = sorted((one, other), key=lambda x: x.config["input_dim"])  # type: ignore[arg-type, return-value]
+    for at, small, large in _of_other_sizes(rows, starts):
         few, many = small.config["input_dim"], large.config["input_dim"]
         places = at.output_shape is not None and at.output_shape[1:] == (few,)
         yield rule.finding(
@@ -83,6 +76,23 @@ def _indices(rule: Rule, facts: Facts) -> Iterator[Finding]:
             else f"Use input_dim={many} in `{small.name}`, or the number of categories in both, and train "
             "again.",
         )
+
+
+def _of_other_sizes(
+    rows: Sequence[Layer], starts: Mapping[str, Layer | None]
+) -> Iterator[tuple[Layer, Layer, Layer]]:
+    """Inputs, and of the tables that look up their numbers each and the next larger one."""
+    tables: dict[str, list[tuple[int, int, Layer]]] = {}
+    inputs: dict[str, Layer] = {}
+    for number, layer in enumerate(rows):
+        at, size = starts[layer.route], layer.config.get("input_dim")
+        if at is not None and at.class_name == "InputLayer" and type(size) is int:
+            inputs[at.route] = at
+            tables.setdefault(at.route, []).append((size, number, layer))
+    for route, found in tables.items():
+        for (few, _, small), (many, _, large) in pairwise(sorted(found, key=lambda x: x[:2])):
+            if few != many:
+                yield inputs[route], small, large
 
 
 def _start(graph: LayerGraph, layer: Layer) -> Layer | None:

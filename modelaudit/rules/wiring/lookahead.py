@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.architecture.layer_graph import LayerGraph
@@ -16,19 +18,36 @@ from modelaudit.structs import replace
 _WORDS = 3  # axes of an output of words for each place
 
 
+class WordWays(Struct, frozen=True):
+    """Where the words of an embedding go.
+
+    Attributes:
+        behind: routes of the embedding and of all layers that depend on it.
+        alone: routes of layers that depend on its inputs and on no other input of the model.
+    """
+
+    behind: set[str]
+    alone: set[str]
+
+
 def _seen(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
-    rows = {x.config.get("input_dim"): x for x in graph.layers if x.class_name == "Embedding"}
+    tables = [x for x in graph.layers if x.class_name == "Embedding"]
+    rows: dict[Json, Layer] = {
+        size: x for x in tables if type(size := x.config.get("input_dim")) is int
+    }
     heads = [x for x in output_heads(graph) if _of_words(x, rows)]
     if not heads:
         raise NotRelevant("the model gives no word of its own vocabulary for each place")
     for head in heads:
         words = rows[head.units]
         own = graph.above([head.route])
+        ways = _ways(graph, words)
+        between = own & ways.behind
         for layer in graph.layers:
-            if layer.route not in own or layer.custom or not _from(graph, layer, words):
+            if layer.route not in between or layer.custom or layer is words:
                 continue
-            looks = _looks_ahead(graph, layer, words)
+            looks = _looks_ahead(graph, layer, ways)
             if not looks:
                 continue
             decodes = _decodes(graph, own)
@@ -53,7 +72,7 @@ def _of_words(head: NetworkHead, rows: dict[Json, Layer]) -> bool:
     return sequence and type(head.units) is int and head.units in rows and not head.joined
 
 
-def _looks_ahead(graph: LayerGraph, layer: Layer, words: Layer) -> str:
+def _looks_ahead(graph: LayerGraph, layer: Layer, ways: WordWays) -> str:
     if layer.class_name == "Bidirectional":
         return "reads in both directions"
     size = layer.config.get("kernel_size")
@@ -63,7 +82,7 @@ def _looks_ahead(graph: LayerGraph, layer: Layer, words: Layer) -> str:
     if layer.class_name != "MultiHeadAttention":
         return ""
     calls = graph.calls[layer.route]
-    if not calls or any(not _one_source(graph, call, words) for call in calls):
+    if not calls or any(not ways.alone.issuperset(call) for call in calls):
         return ""
     said = given(layer, "use_causal_mask", "attention_mask")
     if any(x not in (None, False) for x in said) or any(
@@ -75,20 +94,18 @@ def _looks_ahead(graph: LayerGraph, layer: Layer, words: Layer) -> str:
     return "attends to the words behind each one as to those before"
 
 
-def _one_source(graph: LayerGraph, call: tuple[str, ...], words: Layer) -> bool:
-    """Whether queries, keys and values all come of the same words and of no other input."""
-    starts = {
-        route
-        for each in call
-        for route in graph.above([each])
-        if not graph.calls[route] or not any(graph.calls[route])
-    }
-    own = {x for x in graph.above([words.route]) if not any(graph.calls[x])}
-    return bool(own) and starts == own
-
-
-def _from(graph: LayerGraph, layer: Layer, words: Layer) -> bool:
-    return layer.route != words.route and words.route in graph.above([layer.route])
+def _ways(graph: LayerGraph, words: Layer) -> WordWays:
+    """In one pass over the layers, which come in the order of their calls."""
+    starts = {x for x in graph.above([words.route]) if not any(graph.calls.get(x, ()))}
+    behind, of_starts, of_others = {words.route}, set[str](), set[str]()
+    for layer in graph.layers:
+        sources = {each for call in graph.calls[layer.route] for each in call}
+        if not sources:
+            (of_starts if layer.route in starts else of_others).add(layer.route)
+        for found in (behind, of_starts, of_others):
+            if not found.isdisjoint(sources):
+                found.add(layer.route)
+    return WordWays(behind, of_starts - of_others)
 
 
 def _decodes(graph: LayerGraph, own: set[str]) -> bool:

@@ -27,7 +27,7 @@ def _differences(rule: Rule, facts: Facts) -> Iterator[Finding]:
         last = behind[-1] if behind else None
         if last is None or last.class_name != "Dense" or last.route not in graph.outputs:
             continue
-        if last.config.get("units") != 1:
+        if last.config.get("units") != 1 or not _of_two_inputs(graph, layer):
             continue
         yield rule.finding(
             f"`{last.route}` weighs the difference that `{layer.route}` makes of two embeddings, with its sign: what "
@@ -41,12 +41,15 @@ def _differences(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _of_one(graph: LayerGraph, layer: Layer) -> bool:
-    """Whether it subtracts two outputs of one tower, which is called on two inputs."""
+    """Whether it subtracts two outputs of one layer or tower."""
     calls = graph.calls[layer.route]
-    if layer.custom or len(calls) != 1 or len(calls[0]) != 2 or calls[0][0] != calls[0][1]:
-        return False
-    starts = [x for x in graph.layers if x.route in graph.above([calls[0][0]])]
-    return sum(not any(graph.calls[x.route]) for x in starts) > 1
+    one = len(calls) == 1 and len(calls[0]) == 2 and calls[0][0] == calls[0][1]
+    return one and not layer.custom
+
+
+def _of_two_inputs(graph: LayerGraph, layer: Layer) -> bool:
+    """Whether what it subtracts depends on more inputs than one."""
+    return sum(not any(graph.calls.get(x, ())) for x in graph.above([layer.route])) > 1
 
 
 def _pair(*, size: bool) -> Facts:
