@@ -11,13 +11,6 @@ from tests.rules.saved import codes, found
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
-@pytest.fixture(scope="module")
-def k():
-    import keras
-
-    return keras
-
-
 @pytest.fixture
 def told(k, tmp_path):
     def judged(code, given, result, loss="mse", formats=("keras", "h5")):

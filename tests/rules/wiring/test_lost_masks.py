@@ -12,13 +12,6 @@ from tests.rules.saved import codes, found, sequential
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
-@pytest.fixture(scope="module")
-def k():
-    import keras
-
-    return keras
-
-
 def test_masks(k, tmp_path):
     layers = k.layers
     low = [("MA324", "low")]

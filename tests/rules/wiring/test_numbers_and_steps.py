@@ -5,25 +5,10 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.rules.catalogue import rule
-from tests.rules.saved import codes, found
+from tests.rules.saved import found
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 WORDS = ["the", "cat", "sat", "on", "a", "mat"]
-
-
-@pytest.fixture(scope="module")
-def k():
-    import keras
-
-    return keras
-
-
-@pytest.fixture
-def told(k, tmp_path):
-    def judged(code, given, result, formats=("keras", "h5")):
-        return codes([rule(code)], k.Model(given, result), tmp_path, formats)
-
-    return judged
 
 
 @pytest.mark.parametrize(

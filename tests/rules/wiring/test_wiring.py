@@ -11,13 +11,6 @@ from tests.rules.saved import codes, found
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
-@pytest.fixture(scope="module")
-def k():
-    import keras
-
-    return keras
-
-
 def test_categories_taken_for_sizes(k, tmp_path):
     layers, rules = k.layers, [rule("MA336")]
     words = [f"w{n}" for n in range(9)]
